@@ -1,0 +1,35 @@
+# make run    set everything up, train a network, evaluate it and read the sample images
+# make test   run the tests
+# make lint   check style and types
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint format
+.DELETE_ON_ERROR:
+
+run: .venv/installed
+	$(BIN)/python train_model.py --preset fast
+	$(BIN)/python evaluate_model.py --model $$(ls -t models/*.keras | head -1)
+	$(BIN)/python predict_image.py --model $$(ls -t models/*.tflite | head -1) samples
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.venv/installed: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+.venv/installed-dev: .venv/installed requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	touch $@

@@ -1,0 +1,18 @@
+"""What the scripts share: everything that does work lives in this package.
+
+Imports only go downwards:
+
+    scripts -> recognizer, training, evaluation, plots, console
+            -> page, augmentation, networks, model_files
+            -> preprocessing, datasets
+            -> backend, files, presets, quiet, this module
+"""
+
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""The project's folder, which holds `models/`, `plots/`, `samples/` and `data/`."""
+
+
+class UserError(Exception):
+    """Something the user can mend; its one line says what was received and what to do."""

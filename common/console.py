@@ -1,0 +1,78 @@
+"""What the command lines share: arguments, messages, exit statuses."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from common import UserError
+from common.model_files import MODELS, default_model
+
+OK, SOME_UNREADABLE, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
+
+
+def run(main: Callable[[], int]) -> None:
+    """Runs a script's `main` and ends the process with its exit status.
+
+    A `UserError` is printed as one line on stderr and ends with 2, an interruption with 130; a
+    reader of our output that has gone away (`| head`) ends it quietly.
+    """
+    try:
+        status = main()
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = WRONG_CALL
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        status = INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes stdout once more on its way out: give it somewhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = OK
+    sys.exit(status)
+
+
+def add_model_argument(parser: argparse.ArgumentParser) -> None:
+    """Adds `--model`."""
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="a .keras, .h5 or .tflite file (default: the one you trained last, else the "
+        "pretrained one that comes with the project)",
+    )
+
+
+def add_data_argument(parser: argparse.ArgumentParser, default: str) -> None:
+    """Adds `--data`; `default` says what is taken without it."""
+    parser.add_argument(
+        "--data",
+        metavar="DATA",
+        help="mnist; digits (bundled with scikit-learn); an .npz file as Keras has it; a folder "
+        "with the four IDX files; or a folder with sub-folders 0 to 9 of images "
+        f"(default: {default})",
+    )
+
+
+def chosen_model(arguments: argparse.Namespace) -> Path:
+    """The model of `--model`, or the default one.
+
+    Raises:
+        UserError: none was named and there is none.
+    """
+    model = arguments.model or default_model()
+    if model is None:
+        raise UserError(
+            f"There is no model in {MODELS} yet. Train one: python train_model.py --preset fast"
+        )
+    return model
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be typed from the current folder."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

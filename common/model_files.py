@@ -1,0 +1,276 @@
+"""A model as files: save, load, export and check it and its card.
+
+One name, three files: `NAME.keras` to evaluate and train on, `NAME.tflite` to predict fast without
+TensorFlow, `NAME.json`, the card that says how they came about.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from common import PROJECT, UserError
+from common.files import replacing
+from common.quiet import notes_kept_back
+
+if TYPE_CHECKING:
+    import keras
+
+MODELS = PROJECT / "models"
+PRETRAINED = MODELS / "pretrained.tflite"
+BUNDLED_NAME = "bundled_digits"
+"""Name of the models trained on the bundled set: never the default while there is another."""
+
+SMALLEST_PROBABILITY = 1e-7  # keeps one sure mistake from making the loss infinite; as in Keras
+BATCH = 64  # images a call; larger ones are no faster on CPUs and take more memory
+
+
+class ModelError(UserError):
+    """A model file that is missing, damaged or of the wrong shape."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """How a model came about; the content of `NAME.json`.
+
+    Attributes:
+        network: name in `networks.NETWORKS`.
+        preset: name in `training.PRESETS`.
+        command: what to type to train it again.
+        data: the data set's name, `data_sha256` its hash.
+        seed, epochs, train_images: of the training run.
+        seconds: time trained.
+        validation_accuracy, test_accuracy: shares, 0 to 1, after the last epoch.
+        test_loss: mean cross-entropy in nats.
+        temperature: for `evaluation.apply_temperature`, fitted on the validation images.
+        versions: of Python and the libraries.
+        date: ISO 8601, UTC.
+    """
+
+    network: str
+    preset: str
+    command: str
+    data: str
+    data_sha256: str
+    seed: int
+    epochs: int
+    train_images: int
+    seconds: float
+    validation_accuracy: float
+    test_accuracy: float
+    test_loss: float
+    temperature: float
+    versions: dict[str, str]
+    date: str
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A loaded model, whatever file it came from.
+
+    Attributes:
+        path: the model file.
+        temperature: from its card; 1 where it has none.
+        run: float32 (N, 28, 28, 1), 0 to 1 -> float32 (N, 10), logits or probabilities.
+    """
+
+    path: Path
+    temperature: float
+    run: Callable[[np.ndarray], np.ndarray]
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities.
+
+        Args:
+            images: float32 (N, 28, 28, 1), 0 is paper and 1 is ink.
+
+        Returns:
+            float32 (N, 10), rows that sum to 1.
+        """
+        batches = [self.run(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
+        if not batches:
+            return np.zeros((0, 10), np.float32)
+        outputs = np.concatenate(batches)
+        is_probability = outputs.min() >= 0 and np.allclose(outputs.sum(axis=1), 1, atol=1e-3)
+        probabilities = outputs if is_probability else softmax(outputs)
+        return apply_temperature(probabilities, self.temperature)
+
+
+def save_model(network: "keras.Model", stem: Path, card: ModelCard) -> None:
+    """Writes `stem`.keras, .tflite and .json; a crash leaves each earlier file whole.
+
+    Raises:
+        UserError: they cannot be written.
+    """
+    keras_path, tflite_path, card_path = model_paths(stem)
+    with (
+        replacing(card_path) as card_file,
+        replacing(tflite_path) as tflite_file,
+        replacing(keras_path) as keras_file,
+    ):
+        network.save(keras_file)
+        network.export(tflite_file, format="litert", verbose=False)
+        hashes = {"keras": _sha256(keras_file), "tflite": _sha256(tflite_file)}
+        content = asdict(card) | {"sha256": hashes}
+        card_file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def model_paths(stem: Path) -> tuple[Path, Path, Path]:
+    """The .keras, .tflite and .json paths of one name."""
+    return (
+        stem.with_name(f"{stem.name}.keras"),
+        stem.with_name(f"{stem.name}.tflite"),
+        stem.with_name(f"{stem.name}.json"),
+    )
+
+
+def default_model() -> Path | None:
+    """The `.tflite` trained last, else the pretrained one, else None.
+
+    One trained on the bundled digits counts only where there is nothing else.
+    """
+    found = sorted(MODELS.glob("[!.]*.tflite"), key=lambda path: path.stat().st_mtime)
+    own = [path for path in found if path not in (PRETRAINED, MODELS / f"{BUNDLED_NAME}.tflite")]
+    if own:
+        return own[-1]
+    if PRETRAINED.is_file():
+        return PRETRAINED
+    return found[-1] if found else None
+
+
+def load_card(model: Path) -> dict[str, Any] | None:
+    """The card beside a model file, or None where there is none.
+
+    Raises:
+        ModelError: the card is damaged or belongs to another model file.
+    """
+    path = model.with_suffix(".json")
+    if not path.is_file():
+        return None
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        expected = card["sha256"].get(model.suffix[1:])
+        temperature = float(card["temperature"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"The model's card {path} is damaged ({error!r}).") from error
+    if not 0 < temperature < 100:
+        raise ModelError(f"The card {path} gives the temperature {temperature}; expected 0 to 100.")
+    if expected is not None and expected != _sha256(model):
+        raise ModelError(
+            f"{model} is not the file that its card {path} describes (the hashes differ). "
+            "Train it again, or delete the card to use the model without it."
+        )
+    return dict(card)
+
+
+def load_predictor(path: Path) -> Predictor:
+    """Loads a `.keras`, `.h5` or `.tflite` model, ours or another's, for prediction.
+
+    Another's model works where it takes 28x28, 28x28x1 or 784 numbers from 0 to 1, white ink on
+    black, and gives ten logits or probabilities. A `.tflite` needs no TensorFlow.
+
+    Raises:
+        ModelError: missing, damaged, of another kind or of the wrong shape.
+    """
+    if not path.is_file():
+        raise ModelError(f"There is no model at {path}.")
+    if path.suffix not in (".keras", ".h5", ".tflite"):
+        raise ModelError(f"{path} is no model file; expected .keras, .h5 or .tflite.")
+    card = load_card(path)
+    temperature = float(card["temperature"]) if card else 1.0
+    run = _tflite_runner(path) if path.suffix == ".tflite" else _keras_runner(path)
+    return Predictor(path, temperature, run)
+
+
+def load_network(path: Path) -> "keras.Model":
+    """Loads a `.keras` or `.h5` model as Keras has it; code inside the file is refused.
+
+    Raises:
+        ModelError: damaged, or holds code.
+    """
+    from common.backend import keras
+
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    # Keras passes on whatever its zip, HDF5 and JSON readers and its layers raise.
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise ModelError(f"{path} is damaged or cannot be loaded ({reason[:200]}).") from error
+
+
+def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Softens (above 1) or sharpens (below 1) probabilities: softmax(log p / temperature).
+
+    Args:
+        probabilities: float (N, 10), rows that sum to 1.
+        temperature: above 0; 1 changes nothing.
+    """
+    logits = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY)) / temperature
+    return softmax(logits)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Turns logits, float (N, 10), into probabilities: rows that sum to 1."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _keras_runner(path: Path) -> Callable[[np.ndarray], np.ndarray]:
+    network = load_network(path)
+    shape = _input_shape(path, network.input_shape, network.output_shape)
+
+    def run(images: np.ndarray) -> np.ndarray:
+        return np.asarray(network.predict_on_batch(images.reshape(-1, *shape)))
+
+    return run
+
+
+def _tflite_runner(path: Path) -> Callable[[np.ndarray], np.ndarray]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    threads = min(4, os.cpu_count() or 1)
+    try:
+        # Read here and not by LiteRT, which takes any problem with the file for a missing one.
+        content = path.read_bytes()
+        with notes_kept_back():
+            interpreter = Interpreter(model_content=content, num_threads=threads)
+            interpreter.allocate_tensors()
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"{path} is damaged or not a .tflite model ({reason}).") from error
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    if len(inputs) != 1 or len(outputs) != 1 or inputs[0]["dtype"] != np.float32:
+        raise ModelError(f"{path} must take one float32 input and give one output.")
+    entry, exit_ = inputs[0]["index"], outputs[0]["index"]
+    shape = _input_shape(path, tuple(inputs[0]["shape"]), tuple(outputs[0]["shape"]))
+    size = int(inputs[0]["shape"][0])
+
+    def run(images: np.ndarray) -> np.ndarray:
+        nonlocal size
+        if len(images) != size:
+            size = len(images)
+            interpreter.resize_tensor_input(entry, (size, *shape))
+            interpreter.allocate_tensors()
+        interpreter.set_tensor(entry, np.ascontiguousarray(images.reshape(-1, *shape)))
+        interpreter.invoke()
+        return np.asarray(interpreter.get_tensor(exit_))
+
+    return run
+
+
+def _input_shape(path: Path, entry: Any, exit_: Any) -> tuple[int, ...]:
+    """The shape of one input image, where the model's shapes fit."""
+    if not isinstance(entry, tuple) or entry[1:] not in ((28, 28), (28, 28, 1), (784,)):
+        raise ModelError(f"{path} takes {entry}; expected (N, 28, 28), (N, 28, 28, 1) or (N, 784).")
+    if not isinstance(exit_, tuple) or exit_[1:] != (10,):
+        raise ModelError(f"{path} gives {exit_}; expected (N, 10), one value for each digit.")
+    return tuple(int(side) for side in entry[1:])
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,217 @@
+"""Every figure. They are drawn straight to files and need no screen.
+
+The colours are those of Okabe and Ito's palette, which people with any kind of colour vision can
+tell apart.
+"""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from common.evaluation import Report
+from common.files import replacing
+from common.preprocessing import open_upright
+from common.recognizer import Reading
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+GALLERY_COLUMNS = 8
+GALLERY_ROWS = 5
+ANNOTATED_SIDE = 400  # pixels; smaller images are enlarged before they are drawn on
+SURE = 0.9  # a digit read with less confidence is marked with another colour and "?"
+
+Row = dict[str, float]
+
+
+def save_history(history: Sequence[Row], path: Path) -> None:
+    """Writes the history of a training run as CSV, one row an epoch."""
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, HISTORY_COLUMNS)
+        writer.writeheader()
+        writer.writerows(history)
+
+
+def plot_accuracy(history: Sequence[Row], test_accuracy: float, title: str, path: Path) -> None:
+    """Accuracy over epochs; shares between 0 and 1 are shown as per cent.
+
+    Args:
+        history: rows with "epoch", "accuracy" and "val_accuracy".
+        test_accuracy: for the title.
+        title: what was trained on what.
+        path: a .png file.
+    """
+    axes = _history_axes(history, "accuracy", higher_is_better=True)
+    axes.set_title(f"{title}: {test_accuracy:.2%} of the test images read right", fontsize=11)
+    axes.set_ylabel("accuracy")
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.legend(loc="lower right")
+    _save(axes, path)
+
+
+def plot_loss(history: Sequence[Row], test_loss: float, title: str, path: Path) -> None:
+    """Cross-entropy over epochs; arguments as of `plot_accuracy`, with "loss" and "val_loss"."""
+    axes = _history_axes(history, "loss", higher_is_better=False)
+    axes.set_title(f"{title}: loss {test_loss:.4f} on the test images", fontsize=11)
+    axes.set_ylabel("loss (cross-entropy)")
+    axes.legend(loc="upper right")
+    _save(axes, path)
+
+
+def _history_axes(history: Sequence[Row], name: str, higher_is_better: bool) -> Axes:
+    axes: Axes = Figure(figsize=(8, 5), layout="constrained").subplots()
+    epochs = [row["epoch"] for row in history]
+    validation = [row[f"val_{name}"] for row in history]
+    marker = "o" if len(epochs) < 40 else ""
+    for values, colour, label in (
+        ([row[name] for row in history], BLUE, "training"),
+        (validation, ORANGE, "validation"),
+    ):
+        axes.plot(epochs, values, color=colour, label=label, marker=marker, markersize=4)
+    best = int(np.argmax(validation) if higher_is_better else np.argmin(validation))
+    axes.plot(
+        epochs[best],
+        validation[best],
+        marker="o",
+        markersize=13,
+        fillstyle="none",
+        linestyle="none",
+        color=GREEN,
+        markeredgewidth=2,
+        label=f"best epoch: {int(epochs[best])}",
+    )
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    axes.margins(x=0.04, y=0.08)
+    return axes
+
+
+def plot_confusion_matrix(report: Report, title: str, path: Path) -> None:
+    """Counts of what was read for each label; mistakes are coloured by their share of it."""
+    matrix = np.array(report.confusion_matrix)
+    mistakes = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    np.fill_diagonal(mistakes, 0)
+    axes = Figure(figsize=(7.5, 6.5), layout="constrained").subplots()
+    image = axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=max(mistakes.max(), 0.01))
+    for label, row in enumerate(matrix):
+        for read, count in enumerate(row):
+            if count:
+                dark = mistakes[label, read] > 0.6 * max(mistakes.max(), 0.01)
+                axes.text(
+                    read,
+                    label,
+                    str(count),
+                    ha="center",
+                    va="center",
+                    color="white" if dark else "black",
+                    fontweight="bold" if label == read else "normal",
+                )
+    axes.set_xticks(range(10))
+    axes.set_yticks(range(10))
+    axes.set_xlabel("read as")
+    axes.set_ylabel("label")
+    axes.set_title(f"{title}: {report.accuracy:.2%} of {report.images:,} images read right")
+    colours = axes.figure.colorbar(image, ax=axes, format=PercentFormatter(xmax=1, decimals=1))
+    colours.set_label("mistakes, share of the label's images")
+    _save(axes, path)
+
+
+def plot_gallery(
+    images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, title: str, path: Path
+) -> None:
+    """A gallery of pictures, each with its label, what was read and how sure.
+
+    Args:
+        images: (N, 28, 28); the first 40 are shown.
+        labels: int (N,).
+        probabilities: float (N, 10).
+        title: stands over the gallery.
+        path: a .png file.
+    """
+    shown = min(len(images), GALLERY_COLUMNS * GALLERY_ROWS)
+    rows = max(1, -(-shown // GALLERY_COLUMNS))
+    figure = Figure(figsize=(1.45 * GALLERY_COLUMNS, 1.75 * rows + 0.6), layout="constrained")
+    grid = figure.subplots(rows, GALLERY_COLUMNS, squeeze=False).ravel()
+    for axes in grid:
+        axes.set_axis_off()
+    for axes, image, label, shares in zip(grid, images, labels, probabilities, strict=False):
+        read = int(shares.argmax())
+        right = read == label
+        axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
+        axes.set_title(
+            f"label {label}\nread {read}, {shares[read]:.0%}",
+            fontsize=9,
+            color=GREEN if right else ORANGE,
+        )
+    if not shown:
+        grid[0].text(0, 0.5, "none", fontsize=12)
+    figure.suptitle(title)
+    _save(grid[0], path)
+
+
+def worst_first(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Indices of the images read wrongly, those first whose true digit seemed least likely."""
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    return np.asarray(wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")])
+
+
+def annotated(source: Path | bytes, reading: Reading) -> Image.Image:
+    """The upright image with a box around each digit and above it what was read.
+
+    Small images are enlarged, so that the digits can be read.
+
+    Raises:
+        ImageError: the image cannot be read.
+    """
+    image = open_upright(source).convert("RGBA")
+    paper = Image.new("RGBA", image.size, "white")
+    drawn = Image.alpha_composite(paper, image).convert("RGB")
+    factor = max(1, round(ANNOTATED_SIDE / max(drawn.size)))
+    drawn = drawn.resize((drawn.width * factor, drawn.height * factor), Image.Resampling.NEAREST)
+    size = max(20, round(max(drawn.size) / 20))
+    drawn = ImageOps.expand(drawn, (0, round(1.3 * size), 0, 0), "white")
+    pen, font = ImageDraw.Draw(drawn), ImageFont.load_default(size)
+    for digit in reading.digits:
+        left, top = digit.box.x * factor, digit.box.y * factor + round(1.3 * size)
+        right, bottom = left + digit.box.width * factor, top + digit.box.height * factor
+        colour = GREEN if digit.confidence >= SURE else ORANGE
+        width = max(2, size // 8)
+        pen.rectangle(
+            (left - width, top - width, right + width, bottom + width), None, colour, width
+        )
+        label = f"{digit.digit}" if digit.confidence >= SURE else f"{digit.digit}?"
+        corner = (left - width, top - width)
+        pen.rectangle(pen.textbbox(corner, label, font, anchor="lb"), fill=colour)
+        pen.text(corner, label, "white", font, anchor="lb")
+    return drawn
+
+
+def show(image: Image.Image, title: str) -> bool:
+    """Opens an image in a window and waits until it is closed; False where there is no screen."""
+    from matplotlib import pyplot
+
+    figure = pyplot.figure(title)
+    if pyplot.get_backend().lower() == "agg":  # what Matplotlib falls back to without a screen
+        pyplot.close(figure)
+        return False
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.imshow(np.asarray(image))
+    axes.set_axis_off()
+    pyplot.show()
+    return True
+
+
+def _save(axes: Axes, path: Path) -> None:
+    figure = axes.get_figure(root=True)
+    assert figure is not None  # every Axes here was made by a Figure
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120)

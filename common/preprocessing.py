@@ -1,0 +1,232 @@
+"""From an image file to ink, and from a digit's ink to the 28x28 picture that the network sees.
+
+Training data and a user's photo go through the same code here, so that the network is shown what
+it was taught.
+"""
+
+import re
+from io import BytesIO
+from pathlib import Path
+from typing import cast
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from common import UserError
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+
+PICTURE_SIZE = 28  # pixels, the side of MNIST's pictures
+DIGIT_SIZE = 20  # pixels, the longer side of a digit inside them
+LEAST_CONTRAST = 0.08  # of the paper's brightness; fainter marks are taken for the paper's own
+INK_THRESHOLD = 0.3  # ink above it belongs to a stroke; below, to its soft edge
+EDGE_THRESHOLD = 0.02  # ink above it lies inside the digit's box
+LEAST_STROKE = 0.10  # stroke width as a share of the longer side; in MNIST, 98 % lie in 0.08-0.25
+
+
+class ImageError(UserError):
+    """An image that cannot be read."""
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The image files of a folder in natural order: digit2 before digit10."""
+    return sorted(
+        (
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+        ),
+        key=lambda path: natural_key(path.name),
+    )
+
+
+def natural_key(name: str) -> list[tuple[int, int | str]]:
+    """Sort key under which numbers inside names count as numbers."""
+    return [
+        (0, int(part)) if part.isdecimal() else (1, part.lower())
+        for part in re.split(r"(\d+)", name)
+        if part
+    ]
+
+
+def read_image(source: str | Path | bytes) -> np.ndarray:
+    """Decodes an image file, turns it upright and makes it grey.
+
+    Args:
+        source: a path, or the bytes of an image file.
+
+    Returns:
+        uint8 (height, width), 0 is black, 255 is white.
+
+    Raises:
+        ImageError: missing, not an image of `FORMATS`, damaged or too large.
+    """
+    return grey(open_upright(source))
+
+
+def open_upright(source: str | Path | bytes) -> Image.Image:
+    """Decodes an image file and turns it upright, as its EXIF orientation says.
+
+    Raises:
+        ImageError: missing, not an image of `FORMATS`, damaged or too large.
+    """
+    name = "The image" if isinstance(source, bytes) else str(source)
+    try:
+        file = BytesIO(source) if isinstance(source, bytes) else source
+        with Image.open(file, formats=FORMATS) as image:
+            return ImageOps.exif_transpose(image)
+    except FileNotFoundError as error:
+        raise ImageError(f"{name} does not exist.") from error
+    except IsADirectoryError as error:
+        raise ImageError(f"{name} is a folder; expected an image file.") from error
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{name} is not an image; read are {', '.join(FORMATS)}.") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{name} has too many pixels to be read.") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise ImageError(f"{name} is damaged or unreadable ({error}).") from error
+
+
+def grey(image: Image.Image) -> np.ndarray:
+    """An image of any mode as uint8 (height, width).
+
+    16-bit and floating-point pixels are stretched from their own darkest and lightest to 0 and
+    255. Transparent parts take the colour of the opaque ones where these cover most of the image;
+    where only strokes are opaque, they are laid on white, or on black if the strokes are light.
+    """
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _stretch(np.asarray(image, dtype=np.float64))
+    if image.has_transparency_data:
+        return _lay_on_paper(np.asarray(image.convert("LA"), dtype=np.float32))
+    return np.asarray(image.convert("L"))
+
+
+def _stretch(values: np.ndarray) -> np.ndarray:
+    finite = np.nan_to_num(values, posinf=0.0, neginf=0.0)
+    low, high = finite.min(), finite.max()
+    return np.rint((finite - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)
+
+
+def _lay_on_paper(pixels: np.ndarray) -> np.ndarray:
+    luminance, alpha = pixels[..., 0], pixels[..., 1] / 255
+    opaque = luminance[alpha > 0.5]
+    if opaque.size == 0:
+        return np.full(luminance.shape, 255, np.uint8)
+    if opaque.size > luminance.size / 2:
+        paper = float(np.median(opaque))
+    else:
+        paper = 255.0 if opaque.mean() < 128 else 0.0
+    return np.rint(luminance * alpha + paper * (1 - alpha)).astype(np.uint8)
+
+
+def ink_map(image: np.ndarray) -> np.ndarray:
+    """How much ink there is at each pixel, whatever the paper, the pen and the light.
+
+    Args:
+        image: uint8 (height, width), dark ink on light paper or the other way round.
+
+    Returns:
+        float32 (height, width) from 0 (paper) to 1 (full ink); all 0 where nothing stands out.
+    """
+    if _is_light_on_dark(image):
+        image = 255 - image
+    paper = _paper_brightness(image)
+    darkness = np.clip(1 - image.astype(np.float32) / np.maximum(paper, 1), 0, 1)
+    if darkness.max() < LEAST_CONTRAST:
+        return np.zeros(image.shape, np.float32)
+    levels = np.rint(darkness * 255).astype(np.uint8)
+    threshold, mask = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    full = float(np.percentile(darkness[mask > 0], 75))
+    if full < LEAST_CONTRAST:
+        return np.zeros(image.shape, np.float32)
+    floor = threshold / 255 / 3  # paper grain and compression noise lie below a third of Otsu's
+    return np.clip((darkness - floor) / (full - floor), 0, 1).astype(np.float32)
+
+
+def _is_light_on_dark(image: np.ndarray) -> bool:
+    """Whether the ink is the lighter side: the paper covers more of the image and of its border."""
+    threshold, _ = cv2.threshold(image, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    dark = image <= threshold
+    border = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]])
+    return bool(dark.mean() + border.mean() > 1)
+
+
+def _paper_brightness(image: np.ndarray) -> np.ndarray:
+    """Brightness of the bare paper at each pixel: float32 (height, width).
+
+    Found by a grey closing wider than any stroke on a reduced copy, then smoothed.
+    """
+    height, width = image.shape
+    scale = min(1.0, 256 / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    reach = max(3, round(min(small.shape) / 3)) | 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    closed = cv2.morphologyEx(cv2.medianBlur(small, 3), cv2.MORPH_CLOSE, kernel)
+    smooth = cv2.GaussianBlur(closed.astype(np.float32), (0, 0), reach / 4)
+    return cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def digit_picture(ink: np.ndarray) -> np.ndarray:
+    """The picture of one digit as MNIST has it.
+
+    The digit is scaled, keeping its aspect, so that its longer side is 20 pixels, and placed with
+    its centre of mass in the middle of 28x28 (LeCun et al., "Gradient-based learning applied to
+    document recognition", 1998). Strokes too thin for the network are widened first.
+
+    Args:
+        ink: float32 (height, width), 0 is paper, 1 is full ink, with any margin.
+
+    Returns:
+        uint8 (28, 28), 0 is paper, 255 is full ink. All 0 where there is no ink.
+    """
+    ys, xs = np.nonzero(ink > EDGE_THRESHOLD)
+    if len(ys) == 0:
+        return np.zeros((PICTURE_SIZE, PICTURE_SIZE), np.uint8)
+    ink = _widen_strokes(ink[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1])
+    small = _resize(ink, DIGIT_SIZE / max(ink.shape))
+    height, width = small.shape
+    mass = max(float(small.sum()), 1e-6)
+    # MNIST's digits have their centre of mass at index 14.0, that is, at 14.5 from the edge.
+    middle = PICTURE_SIZE / 2 + 0.5
+    top = round(middle - float(small.sum(1) @ (np.arange(height) + 0.5)) / mass)
+    left = round(middle - float(small.sum(0) @ (np.arange(width) + 0.5)) / mass)
+    top = min(max(top, 0), PICTURE_SIZE - height)
+    left = min(max(left, 0), PICTURE_SIZE - width)
+    picture = np.zeros((PICTURE_SIZE, PICTURE_SIZE), np.float32)
+    picture[top : top + height, left : left + width] = small
+    return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+
+
+def _resize(ink: np.ndarray, scale: float) -> np.ndarray:
+    """Resizes with anti-aliasing; never to less than one pixel."""
+    size = max(1, round(ink.shape[1] * scale)), max(1, round(ink.shape[0] * scale))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return cast(np.ndarray, cv2.resize(ink, size, interpolation=method))
+
+
+def stroke_width(ink: np.ndarray) -> float:
+    """Mean width of the strokes in pixels: twice their area over the length of their outlines."""
+    mask = np.pad(ink > INK_THRESHOLD, 1).astype(np.uint8)
+    outlines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    # An outline runs through the centres of the edge pixels, half a pixel inside the stroke: a
+    # stroke of width w and length l has the area w*l and outlines of about 2*l in all.
+    length = sum(cv2.arcLength(outline, True) for outline in outlines)
+    return 2 * float(mask.sum()) / length if length else 0.0
+
+
+def _widen_strokes(ink: np.ndarray) -> np.ndarray:
+    """Thickens strokes that would vanish when the digit is reduced to 20 pixels."""
+    missing = LEAST_STROKE * max(ink.shape) - stroke_width(ink)
+    if missing < 1:
+        return ink
+    reach = round(missing / 2)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    return cast(np.ndarray, cv2.dilate(np.pad(ink, reach), kernel))
+
+
+def network_input(pictures: np.ndarray) -> np.ndarray:
+    """uint8 (N, 28, 28), 0 to 255 -> float32 (N, 28, 28, 1), 0 to 1, as every network takes it."""
+    return (pictures.astype(np.float32) / 255)[..., np.newaxis]

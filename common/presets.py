@@ -1,0 +1,102 @@
+"""How networks are trained: the presets, and the run that the command line makes of one.
+
+Apart from `training` so that `train_model.py --help` need not wait for TensorFlow.
+"""
+
+import shlex
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+LEAST_STEPS = 500  # a small data set is gone through more often, until the network took so many
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Attributes:
+        network: name in `networks.NETWORKS`.
+        epochs: passes through MNIST's training images; see `LEAST_STEPS` for smaller sets.
+        batch_size: pictures a step.
+        learning_rate: its highest value; it rises linearly and falls along a cosine (one cycle:
+            Smith and Topin, "Super-Convergence", 2018).
+        weight_decay: of AdamW (Loshchilov and Hutter, 2019); 0 makes it Adam.
+        beta_1, beta_2: Adam's decay rates.
+        augment: whether training pictures are varied, see `augmentation`.
+    """
+
+    network: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float = 0.0
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    augment: bool = False
+
+
+PRESETS = {
+    "classic": Recipe("simple_cnn", epochs=10, batch_size=128, learning_rate=0.001),
+    "fast": Recipe(
+        "fast_cnn", epochs=2, batch_size=128, learning_rate=0.006, beta_1=0.7, beta_2=0.9
+    ),
+    "standard": Recipe(
+        "deep_cnn", epochs=6, batch_size=128, learning_rate=0.004, weight_decay=0.01, augment=True
+    ),
+    "best": Recipe(
+        "deep_cnn", epochs=30, batch_size=256, learning_rate=0.003, weight_decay=0.01, augment=True
+    ),
+}
+USUAL_PRESET = {
+    "mlp": "classic",
+    "simple_cnn": "classic",
+    "fast_cnn": "fast",
+    "deep_cnn": "standard",
+}
+"""The preset of a network that is asked for without one."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that decides the outcome of a training run; kept in its checkpoint.
+
+    Attributes:
+        preset: name in `PRESETS`.
+        recipe: the preset's, with what the command line changed.
+        data: the data set's name, `data_sha256` its hash.
+        seed: of the validation split, the weights, the order and the variation of the pictures.
+        validation_split: share of the training images held out, above 0 and at most 0.5.
+    """
+
+    preset: str
+    recipe: Recipe
+    data: str
+    data_sha256: str
+    seed: int = 0
+    validation_split: float = 0.1
+
+    @staticmethod
+    def from_dict(content: dict[str, Any]) -> "Run":
+        """The run that `dataclasses.asdict` made `content` from."""
+        return Run(**content | {"recipe": Recipe(**content["recipe"])})
+
+
+def with_enough_epochs(recipe: Recipe, images: int) -> Recipe:
+    """The recipe with as many epochs as give `LEAST_STEPS` steps on `images` training images."""
+    steps = -(-images // recipe.batch_size)
+    return replace(recipe, epochs=max(recipe.epochs, -(-LEAST_STEPS // steps)))
+
+
+def run_command(run: Run) -> str:
+    """What to type to repeat a run."""
+    words = ["python", "train_model.py", "--preset", run.preset, "--seed", str(run.seed)]
+    preset = PRESETS[run.preset]
+    for field in fields(Recipe):
+        value = getattr(run.recipe, field.name)
+        if value != getattr(preset, field.name):
+            words += [f"--{field.name.replace('_', '-')}", str(value)]
+    if run.validation_split != Run.validation_split:
+        words += ["--validation-split", str(run.validation_split)]
+    if run.data != "mnist":
+        words += ["--data", run.data]
+    return shlex.join(words)

@@ -1,0 +1,209 @@
+"""The digit recogniser: from an image to what is written on it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from common.model_files import ModelError, default_model, load_predictor
+from common.page import Box, Glyph, find_digits
+from common.preprocessing import (
+    ImageError,
+    digit_picture,
+    grey,
+    ink_map,
+    network_input,
+    read_image,
+)
+
+IMAGES_AT_ONCE = 32  # decoded and read together; more are no faster and take more memory
+LARGEST_SIDE = 2000  # pixels; larger pages are reduced before digits are looked for
+
+ImageSource = str | Path | bytes | Image.Image | np.ndarray
+
+
+@dataclass(frozen=True)
+class DigitReading:
+    """One digit as it was read.
+
+    Attributes:
+        digit: 0 to 9.
+        confidence: calibrated probability of `digit`, 0 to 1.
+        line: its line of writing, counted from 0 at the top.
+        box: where it stands, in pixels of the upright image.
+        probabilities: ten numbers that sum to 1.
+    """
+
+    digit: int
+    confidence: float
+    line: int
+    box: Box
+    probabilities: tuple[float, ...]
+
+    def alternatives(self, count: int) -> list[tuple[int, float]]:
+        """The `count` next likely digits with their probabilities, the likeliest first."""
+        ranked = sorted(range(10), key=lambda digit: -self.probabilities[digit])
+        others = [digit for digit in ranked if digit != self.digit]
+        return [(digit, self.probabilities[digit]) for digit in others[:count]]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is written on one image.
+
+    Attributes:
+        image: its name.
+        digits: in reading order; empty where there is no digit.
+        error: why the image could not be read, or None.
+    """
+
+    image: str
+    digits: tuple[DigitReading, ...] = ()
+    error: str | None = None
+
+    @property
+    def lines(self) -> list[str]:
+        """The digits of each line of writing, from top to bottom."""
+        return ["".join(str(digit.digit) for digit in line) for line in self.digits_by_line()]
+
+    @property
+    def text(self) -> str | None:
+        """All lines, joined by line breaks; None where the image could not be read."""
+        return None if self.error else "\n".join(self.lines)
+
+    @property
+    def confidence(self) -> float | None:
+        """The confidence of the digit read least surely; None where there is no digit."""
+        return min((digit.confidence for digit in self.digits), default=None)
+
+    def digits_by_line(self) -> list[list[DigitReading]]:
+        """The digits, one list a line of writing."""
+        count = max((digit.line for digit in self.digits), default=-1) + 1
+        return [[digit for digit in self.digits if digit.line == line] for line in range(count)]
+
+    def as_dict(self, top: int = 1) -> dict[str, Any]:
+        """The reading as `predict_image.py --json` prints it, with `top` alternatives a digit."""
+        return {
+            "image": self.image,
+            "text": self.text,
+            "lines": self.lines,
+            "digits": [
+                {
+                    "digit": digit.digit,
+                    "confidence": round(digit.confidence, 6),
+                    "line": digit.line,
+                    "box": [digit.box.x, digit.box.y, digit.box.width, digit.box.height],
+                    "alternatives": [
+                        {"digit": other, "confidence": round(share, 6)}
+                        for other, share in digit.alternatives(top)
+                    ],
+                }
+                for digit in self.digits
+            ],
+            "error": self.error,
+        }
+
+
+class DigitRecognizer:
+    """Reads handwritten digits from images.
+
+    Args:
+        model: a `.keras`, `.h5` or `.tflite` file; by default the model trained last, else the
+            pretrained one.
+
+    Raises:
+        ModelError: there is no such model, or it does not fit.
+    """
+
+    def __init__(self, model: str | Path | None = None) -> None:
+        path = Path(model) if model else default_model()
+        if path is None:
+            raise ModelError("There is no model yet. Train one: python train_model.py")
+        self.predictor = load_predictor(path)
+
+    def read(self, image: ImageSource) -> Reading:
+        """Reads one image.
+
+        Args:
+            image: a path, the bytes of an image file, a Pillow image, or a grey uint8 array of
+                shape (height, width).
+
+        Raises:
+            ImageError: the image cannot be read.
+        """
+        name = str(image) if isinstance(image, str | Path) else "image"
+        return self._read_glyphs([(name, _find(image))])[0]
+
+    def read_many(self, sources: Iterable[tuple[str, str | Path | bytes]]) -> Iterator[Reading]:
+        """Reads any number of images in batches; one that cannot be read does not stop the rest.
+
+        Args:
+            sources: pairs of a name and a path or the bytes of an image file.
+
+        Yields:
+            One reading for each source, in their order; an unreadable one has its `error` set.
+        """
+        remaining = iter(sources)
+        while batch := list(islice(remaining, IMAGES_AT_ONCE)):
+            found: list[tuple[str, list[Glyph] | str]] = []
+            for name, source in batch:
+                try:
+                    found.append((name, _find(source)))
+                except ImageError as error:
+                    found.append((name, str(error)))
+            yield from self._read_glyphs(found)
+
+    def _read_glyphs(self, found: list[tuple[str, list[Glyph] | str]]) -> list[Reading]:
+        """Reads the digits of several images in one go; a str stands for an error."""
+        glyphs = [glyph for _, page in found if not isinstance(page, str) for glyph in page]
+        pictures = [digit_picture(glyph.ink) for glyph in glyphs]
+        stacked = np.stack(pictures) if pictures else np.zeros((0, 28, 28), np.uint8)
+        shares = iter(self.predictor.predict(network_input(stacked)))
+        return [
+            Reading(name, error=page)
+            if isinstance(page, str)
+            else Reading(name, tuple(_digit_reading(glyph, next(shares)) for glyph in page))
+            for name, page in found
+        ]
+
+
+def _find(source: ImageSource) -> list[Glyph]:
+    """The digits on an image, with their boxes in pixels of the upright image."""
+    image = _grey_image(source)
+    factor = max(1.0, max(image.shape) / LARGEST_SIDE)
+    if factor == 1:
+        return find_digits(ink_map(image))
+    size = round(image.shape[1] / factor), round(image.shape[0] / factor)
+    reduced = cv2.resize(image, (max(size[0], 1), max(size[1], 1)), interpolation=cv2.INTER_AREA)
+    return [
+        Glyph(_enlarged(glyph.box, factor), glyph.line, glyph.ink)
+        for glyph in find_digits(ink_map(reduced))
+    ]
+
+
+def _grey_image(source: ImageSource) -> np.ndarray:
+    if isinstance(source, Image.Image):
+        return grey(source)
+    if not isinstance(source, np.ndarray):
+        return read_image(source)
+    if source.dtype != np.uint8 or source.ndim != 2 or source.size == 0:
+        raise ImageError(
+            f"An array of {source.dtype} and shape {source.shape} is no grey image; "
+            "expected uint8 of shape (height, width)."
+        )
+    return source
+
+
+def _enlarged(box: Box, factor: float) -> Box:
+    return Box(*(round(side * factor) for side in (box.x, box.y, box.width, box.height)))
+
+
+def _digit_reading(glyph: Glyph, shares: np.ndarray) -> DigitReading:
+    digit = int(shares.argmax())
+    probabilities = tuple(float(share) for share in shares)
+    return DigitReading(digit, probabilities[digit], glyph.line, glyph.box, probabilities)

@@ -1,0 +1,280 @@
+"""One training run: presets, schedule, checkpoint, resume."""
+
+import json
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common import UserError
+from common.augmentation import augmentation
+from common.backend import keras
+from common.datasets import Dataset, split_indices
+from common.evaluation import Report, evaluate, fit_temperature
+from common.files import replacing
+from common.model_files import apply_temperature
+from common.networks import build_network
+from common.preprocessing import network_input
+from common.presets import Run
+
+WARM_UP = 0.25  # share of the steps in which the learning rate rises to its highest
+STEPS_PER_CALL = 50  # steps that Keras runs between two returns to Python
+
+Row = dict[str, float]
+
+
+class TrainingError(UserError):
+    """A training run that cannot start or go on."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training run gave.
+
+    Attributes:
+        network: the trained network, without the augmentation before it.
+        history: one row an epoch: epoch, loss, accuracy, val_loss, val_accuracy.
+        train_images: how many images the network was trained on.
+        temperature: for calibrated probabilities, fitted on the validation images.
+        validation_accuracy: share read right after the last epoch.
+        test: the report on the test images, used this once.
+        seconds: time spent in training, without what an interrupted run spent before.
+    """
+
+    network: keras.Model
+    history: list[Row]
+    train_images: int
+    temperature: float
+    validation_accuracy: float
+    test: Report
+    seconds: float
+
+
+def train(
+    run: Run,
+    dataset: Dataset,
+    checkpoint: Path,
+    resume: bool = False,
+    tensorboard: Path | None = None,
+    verbose: str | int = "auto",
+) -> Result:
+    """Trains a network, or goes on with a training that was interrupted.
+
+    Args:
+        run: what to do.
+        dataset: what to do it on.
+        checkpoint: folder for the state after each epoch; `discard_checkpoint` removes it.
+        resume: go on from the epoch that `checkpoint` holds.
+        tensorboard: folder for TensorBoard's logs.
+        verbose: as Keras's `fit` takes it.
+
+    Raises:
+        TrainingError: the loss stopped being finite.
+        KeyboardInterrupt: interrupted; the checkpoint holds the last whole epoch.
+    """
+    keras.utils.set_random_seed(run.seed)
+    train_part, validation_part = split_indices(
+        dataset.train_labels, run.validation_split, run.seed
+    )
+    batches = ShuffledBatches(
+        dataset.train_images[train_part],
+        dataset.train_labels[train_part],
+        run.recipe.batch_size,
+        run.seed,
+    )
+    network = build_network(run.recipe.network)
+    model = _compiled(network, run, len(batches))
+    keeper = Checkpoint(checkpoint, run, batches)
+    if resume:
+        keeper.restore(model)
+    callbacks: list[keras.callbacks.Callback] = [keeper]
+    if tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(str(tensorboard)))
+    validation_images = network_input(dataset.train_images[validation_part])
+    validation_labels = dataset.train_labels[validation_part]
+    started = time.perf_counter()
+    model.fit(
+        batches,
+        initial_epoch=len(keeper.history),
+        epochs=run.recipe.epochs,
+        validation_data=(validation_images, _one_hot(validation_labels)),
+        validation_batch_size=500,
+        callbacks=callbacks,
+        verbose=verbose,
+    )
+    seconds = time.perf_counter() - started
+    held_out = network.predict(validation_images, batch_size=500, verbose=0)
+    temperature = fit_temperature(held_out, validation_labels)
+    test = network.predict(network_input(dataset.test_images), batch_size=500, verbose=0)
+    return Result(
+        network=network,
+        history=keeper.history,
+        train_images=len(train_part),
+        temperature=temperature,
+        validation_accuracy=float((held_out.argmax(axis=1) == validation_labels).mean()),
+        test=evaluate(apply_temperature(test, temperature), dataset.test_labels),
+        seconds=seconds,
+    )
+
+
+def _compiled(network: keras.Model, run: Run, steps: int) -> keras.Model:
+    """The network behind its augmentation, ready to be fitted for `steps` steps an epoch."""
+    recipe = run.recipe
+    total = steps * recipe.epochs
+    warm_up = max(1, round(WARM_UP * total))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=recipe.learning_rate / 25,
+        warmup_target=recipe.learning_rate,
+        warmup_steps=warm_up,
+        decay_steps=max(1, total - warm_up),
+        alpha=0.001,
+    )
+    before = augmentation(run.seed) if recipe.augment else []
+    model = keras.Sequential([keras.Input((28, 28, 1)), *before, network])
+    model.compile(
+        optimizer=keras.optimizers.AdamW(
+            schedule,
+            weight_decay=recipe.weight_decay,
+            beta_1=recipe.beta_1,
+            beta_2=recipe.beta_2,
+        ),
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=min(STEPS_PER_CALL, steps),
+        jit_compile=False,
+    )
+    return model
+
+
+def _one_hot(labels: np.ndarray) -> np.ndarray:
+    return np.eye(10, dtype=np.float32)[labels]
+
+
+class ShuffledBatches(keras.utils.PyDataset):
+    """Batches in an order that depends on nothing but the seed and the epoch.
+
+    Keras's own shuffling goes on from wherever its random state stands, so a resumed training
+    would see another order than an uninterrupted one.
+
+    Args:
+        images: uint8 (N, 28, 28).
+        labels: int (N,), 0 to 9.
+        size: pictures a batch; the last one holds what is left over.
+        seed: of the order.
+    """
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray, size: int, seed: int) -> None:
+        super().__init__()
+        self.images, self.targets = images, _one_hot(labels)
+        self.size, self.seed = size, seed
+        self.shuffle(0)
+
+    def shuffle(self, epoch: int) -> None:
+        """Puts the pictures into the order of `epoch`."""
+        self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.images))
+
+    def __len__(self) -> int:
+        return -(-len(self.images) // self.size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        chosen = self.order[index * self.size : (index + 1) * self.size]
+        return network_input(self.images[chosen]), self.targets[chosen]
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Keeps the state after each epoch on disk, and stops on a loss that is not finite.
+
+    The folder holds one `.weights.h5` (weights, optimiser, random states) and `state.json`, which
+    names it and is replaced last: whatever the moment of a crash, the two belong together.
+
+    Args:
+        folder: where to keep it.
+        run: what is being trained.
+        batches: told the epoch, so that it shuffles.
+    """
+
+    def __init__(self, folder: Path, run: Run, batches: ShuffledBatches) -> None:
+        super().__init__()
+        self.folder, self.run, self.batches = folder, run, batches
+        self.history: list[Row] = []
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Saves the state before the first epoch, so that a run can be resumed from the start."""
+        if not self.history:
+            self._save()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Shuffles."""
+        self.batches.shuffle(epoch)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Stops on a loss that is not finite."""
+        if logs and not np.isfinite(logs["loss"]):
+            raise TrainingError(
+                f"The loss is no longer finite ({logs['loss']}) in epoch {len(self.history) + 1}: "
+                f"training stopped. Try a lower --learning-rate than "
+                f"{self.run.recipe.learning_rate:g}. No model file was changed."
+            )
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Saves."""
+        row = {key: float(value) for key, value in (logs or {}).items()}
+        self.history = [*self.history, {"epoch": epoch + 1} | row]
+        self._save()
+
+    def restore(self, model: keras.Model) -> None:
+        """Loads the saved state into `model`, which is built and compiled as at the start.
+
+        Raises:
+            TrainingError: the saved weights are missing or damaged.
+        """
+        state = read_state(self.folder)
+        model.optimizer.build(model.trainable_variables)
+        try:
+            model.load_weights(self.folder / state["weights"])
+        except (OSError, ValueError, KeyError) as error:
+            raise TrainingError(f"The checkpoint in {self.folder} is damaged ({error}).") from error
+        self.history = state["history"]
+
+    def _save(self) -> None:
+        weights = self.folder / f"epoch-{len(self.history):04d}.weights.h5"
+        with replacing(weights) as temporary:
+            self.model.save_weights(temporary)
+        state = {"run": asdict(self.run), "history": self.history, "weights": weights.name}
+        with replacing(self.folder / "state.json") as temporary:
+            temporary.write_text(json.dumps(state, indent=2), encoding="utf-8")
+        for earlier in self.folder.glob("*.weights.h5"):
+            if earlier.name != weights.name:
+                earlier.unlink(missing_ok=True)
+
+
+def checkpoint_folder(stem: Path) -> Path:
+    """Where the training of the model `stem` keeps its checkpoint."""
+    return stem.with_name(f"{stem.name}.checkpoint")
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """The content of a checkpoint's `state.json`: run, history and the name of the weights file.
+
+    Raises:
+        TrainingError: there is none, or it is damaged.
+    """
+    path = folder / "state.json"
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        Run.from_dict(state["run"])
+    except FileNotFoundError as error:
+        raise TrainingError(
+            f"There is no interrupted training to resume in {folder}; start one without --resume."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"The checkpoint {path} is damaged ({error!r}).") from error
+    return dict(state)
+
+
+def discard_checkpoint(folder: Path) -> None:
+    """Removes a checkpoint whose training has come to its end and is saved."""
+    shutil.rmtree(folder)

@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""Read the handwritten digits on images.
+
+    python predict_image.py                          the images in samples/
+    python predict_image.py photo.jpg drawing.png    these
+    python predict_image.py scans/ 'more/*.png'      folders and patterns
+    python predict_image.py --save annotated scans/  also draw what was read
+    cat photo.jpg | python predict_image.py --json - for other programs
+
+Takes PNG, JPEG, BMP, GIF, TIFF and WebP.  Exit status: 0 all images were read, 1 some could not
+be, 2 the call was wrong, 130 interrupted.
+"""
+
+import argparse
+import csv
+import glob
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from common import PROJECT, UserError, console
+from common.model_files import default_model
+from common.preprocessing import list_images, natural_key
+from common.recognizer import DigitRecognizer, Reading
+
+SAMPLES = PROJECT / "samples"
+CSV_HEADER = ("image", "text", "confidence", "error")
+
+Source = tuple[str, Path | bytes]
+
+
+def main() -> int:
+    """Reads every image and prints what it says; gives the exit status."""
+    arguments = parse_arguments()
+    if arguments.model is None and default_model() is None:
+        offer_training()
+    recognizer = DigitRecognizer(console.chosen_model(arguments))
+    sources = image_sources(arguments.images or [console.shown(SAMPLES)])
+    text = formatter(arguments, [name for name, _ in sources])
+    readings = recognizer.read_many(sources)
+    status = console.OK
+    with tqdm(total=len(sources), unit=" images", disable=None, leave=False) as progress:
+        if arguments.csv:
+            progress.write(csv_line(CSV_HEADER))
+        for (_, source), reading in zip(sources, readings, strict=True):
+            if reading.error:
+                status = console.SOME_UNREADABLE
+            if reading.error and not (arguments.json or arguments.csv):
+                progress.write(f"error: {reading.error}", file=sys.stderr)
+            else:
+                progress.write(text(reading))
+            if not reading.error:
+                picture(source, reading, arguments)
+            progress.update()
+    return status
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "images",
+        nargs="*",
+        metavar="IMAGE",
+        help="an image file, a folder, a pattern such as 'scans/*.png', or - for one image's "
+        "bytes on stdin (default: samples/)",
+    )
+    console.add_model_argument(parser)
+    parser.add_argument(
+        "--top",
+        type=int,
+        choices=range(10),
+        metavar="N",
+        help="also give the N next likely digits for each digit (default: 0, with --json 1)",
+    )
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print JSON Lines, one object an image")
+    output.add_argument("--csv", action="store_true", help="print a table: " + ",".join(CSV_HEADER))
+    parser.add_argument(
+        "--save",
+        type=Path,
+        metavar="FOLDER",
+        help="write each image there as NAME_read.png, with boxes and digits drawn on it",
+    )
+    parser.add_argument("--show", action="store_true", help="open the same in a window")
+    return parser.parse_args()
+
+
+def offer_training() -> None:
+    """On a terminal, offers to train the model that is missing."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    print(
+        "There is no model yet. Train one now, in about a minute? [Y/n] ", end="", file=sys.stderr
+    )
+    if input().strip().lower() in ("", "y", "yes"):
+        script = PROJECT / "train_model.py"
+        subprocess.run([sys.executable, str(script), "--preset", "fast"], check=False)
+
+
+def image_sources(arguments: list[str]) -> list[Source]:
+    """The images that the arguments name, in their order; folders and patterns in natural order.
+
+    Raises:
+        UserError: a folder holds no image, or nothing fits a pattern.
+    """
+    sources: list[Source] = []
+    for argument in arguments:
+        path = Path(argument)
+        if argument == "-":
+            sources.append(("-", sys.stdin.buffer.read()))
+        elif path.is_dir():
+            found = list_images(path)
+            if not found:
+                raise UserError(f"The folder {path} holds no image.")
+            sources += [(str(image), image) for image in found]
+        elif glob.has_magic(argument) and not path.exists():
+            names = sorted(glob.glob(argument), key=natural_key)
+            if not names:
+                raise UserError(f"No file fits the pattern {argument}")
+            sources += [(name, Path(name)) for name in names]
+        else:
+            sources.append((argument, path))
+    return sources
+
+
+def formatter(arguments: argparse.Namespace, names: list[str]) -> Callable[[Reading], str]:
+    """The function that makes a reading into what is printed for it."""
+    if arguments.json:
+        top = 1 if arguments.top is None else arguments.top
+        return lambda reading: json.dumps(reading.as_dict(top))
+    if arguments.csv:
+        return csv_row
+    width = min(max(map(len, names)), 60)
+    return lambda reading: text_rows(reading, width, arguments.top or 0)
+
+
+def text_rows(reading: Reading, width: int, top: int) -> str:
+    """A reading for people: a row for each line of writing, and for each digit's alternatives."""
+    rows: list[str] = []
+    for line in reading.digits_by_line():
+        digits = "".join(str(digit.digit) for digit in line)
+        name = reading.image if not rows else ""
+        rows.append(f"{name:{width}}  {digits:10}  {min(d.confidence for d in line):6.1%}")
+        for digit in line if top else []:
+            others = "  ".join(f"{other}: {share:.1%}" for other, share in digit.alternatives(top))
+            rows.append(f"{'':{width}}    {digit.digit}: {digit.confidence:.1%}  else {others}")
+    return "\n".join(rows) if rows else f"{reading.image:{width}}  no digit found"
+
+
+def csv_row(reading: Reading) -> str:
+    """A reading as one row of CSV."""
+    sure = "" if reading.confidence is None else f"{reading.confidence:.4f}"
+    return csv_line((reading.image, reading.text or "", sure, reading.error or ""))
+
+
+def csv_line(values: tuple[str, ...]) -> str:
+    """Values as one line of CSV, without its line break."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(values)
+    return line.getvalue()
+
+
+def picture(source: Path | bytes, reading: Reading, arguments: argparse.Namespace) -> None:
+    """Draws the reading on its image and saves or shows it, where that was asked for."""
+    if not (arguments.save or arguments.show):
+        return
+    # Imported here: Matplotlib takes as long as all the rest of the command.
+    from common import plots
+    from common.files import replacing
+
+    drawn = plots.annotated(source, reading)
+    if arguments.save:
+        stem = Path(reading.image).stem if reading.image != "-" else "stdin"
+        with replacing(arguments.save / f"{stem}_read.png") as temporary:
+            drawn.save(temporary)
+    if arguments.show and not plots.show(drawn, reading.image):
+        raise UserError("--show needs a screen, and there is none; --save FOLDER writes files.")
+
+
+if __name__ == "__main__":
+    console.run(main)

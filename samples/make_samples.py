@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Make the sample images again: python samples/make_samples.py.
+
+The digits are drawn by `handwriting.py`; each image stands for a kind that people really have.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from handwriting import draw_digit, write_page
+from PIL import Image
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    """Writes the images beside this script."""
+    generator = np.random.default_rng(7)
+    off_centre = np.pad(draw_digit(3, 150, generator, 0.09), ((70, 20), (130, 20)))
+    save("3.png", 255 - 255 * off_centre)
+    save("7.jpeg", 250 - 210 * _fit(draw_digit(7, 150, generator, 0.06), 260))
+    save("5_chalk.png", 30 + 215 * _fit(draw_digit(5, 220, generator, 0.1), 300))
+    save("8_tiny.png", 255 - 255 * _fit(draw_digit(8, 17, generator, 0.09), 28))
+    transparent = _fit(draw_digit(2, 160, generator, 0.12), 240)
+    blue = np.zeros((240, 240, 4), np.uint8)
+    blue[..., 2], blue[..., 3] = 180, np.rint(255 * transparent)
+    Image.fromarray(blue).save(FOLDER / "2_transparent.png")
+    save("number.png", 255 - 225 * write_page(["60417"], 90, generator, 0.08))
+    save("two_lines.png", 255 - 200 * write_page(["2859", "1603"], 80, generator, 0.09, 3))
+    save("photo.jpg", photo(write_page(["4951", "70238"], 110, generator, 0.07, -2), generator))
+
+
+def _fit(digit: np.ndarray, side: int) -> np.ndarray:
+    """The digit in the middle of a square of `side` pixels."""
+    square = np.zeros((side, side), np.float32)
+    top, left = (side - digit.shape[0]) // 2, (side - digit.shape[1]) // 2
+    square[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
+    return square
+
+
+def photo(ink: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Ink on paper in uneven light, a little out of focus and noisy."""
+    rows, columns = np.mgrid[0 : ink.shape[0], 0 : ink.shape[1]] / max(ink.shape)
+    light = 205 - 70 * columns - 45 * rows
+    image = cv2.GaussianBlur(light * (1 - 0.65 * ink), (0, 0), 1.2)
+    return np.asarray(image + generator.normal(0, 3, ink.shape))
+
+
+def save(name: str, image: np.ndarray) -> None:
+    """Writes a grey image with values from 0 to 255."""
+    Image.fromarray(np.clip(np.rint(image), 0, 255).astype(np.uint8)).save(FOLDER / name)
+
+
+if __name__ == "__main__":
+    main()

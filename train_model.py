@@ -1,0 +1,285 @@
+#!/usr/bin/env python3
+"""Train a network to read handwritten digits.
+
+    python train_model.py                          the deep CNN on MNIST, a few minutes
+    python train_model.py --preset fast            about 99 % after some seconds
+    python train_model.py --network simple_cnn     the CNN of the textbooks
+    python train_model.py --data my_digits         your own images, in folders 0 to 9
+    python train_model.py --resume                 go on after an interruption
+
+Writes models/NAME.keras, .tflite and .json, and plots/accuracy.png, loss.png and history.csv.
+Earlier files of the same name are replaced when the training is finished, and not before.
+"""
+
+import argparse
+import sys
+from dataclasses import replace
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from platform import python_version
+from typing import TYPE_CHECKING, Any
+
+from common import PROJECT, UserError, console
+from common.datasets import MNIST_SHA256, Dataset, load_dataset
+from common.model_files import BUNDLED_NAME, MODELS, ModelCard, model_paths, save_model
+from common.presets import PRESETS, USUAL_PRESET, Recipe, Run, run_command, with_enough_epochs
+
+if TYPE_CHECKING:
+    from common.training import Result
+
+PLOTS = PROJECT / "plots"
+RECIPE_OPTIONS = ("network", "epochs", "batch_size", "learning_rate")
+RUN_OPTIONS = ("preset", "seed", "validation_split")
+
+
+def main() -> int:
+    """Trains, saves, plots and says what came of it; gives the exit status."""
+    arguments = parse_arguments()
+    stem = output_stem(arguments.output) if arguments.output else None
+    if arguments.resume:
+        run, dataset, stem = resumed_run(arguments, stem)
+    else:
+        dataset = load_dataset(arguments.data)
+        run = new_run(arguments, dataset)
+        stem = stem or MODELS / default_name(dataset)
+    print(describe(run, dataset, stem), flush=True)
+    if arguments.dry_run:
+        print("Dry run: nothing was trained or written.")
+        return console.OK
+    # Imported here: TensorFlow takes five seconds, which a wrong argument should not cost.
+    from common import training
+
+    checkpoint = training.checkpoint_folder(stem)
+    try:
+        result = training.train(
+            run,
+            dataset,
+            checkpoint,
+            resume=arguments.resume,
+            tensorboard=arguments.tensorboard,
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
+    except KeyboardInterrupt:
+        epochs = len(training.read_state(checkpoint)["history"])
+        print(f"\nInterrupted; {epochs} of {run.recipe.epochs} epochs are saved. Go on with:")
+        print(f"    python train_model.py --resume --output {console.shown(stem)}")
+        return console.INTERRUPTED
+    write_results(run, result, stem)
+    training.discard_checkpoint(checkpoint)
+    print_summary(result, stem)
+    return console.OK
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Reads and checks the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=presets_table(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    console.add_data_argument(parser, "mnist, or digits where it cannot be downloaded")
+    parser.add_argument(
+        "--preset", choices=PRESETS, help="how to train (default: the network's usual one)"
+    )
+    parser.add_argument(
+        "--network", choices=USUAL_PRESET, help="what to train (default: the preset's)"
+    )
+    parser.add_argument("--epochs", type=positive_int, help="default: the preset's")
+    parser.add_argument("--batch-size", type=positive_int, help="default: the preset's")
+    parser.add_argument("--learning-rate", type=positive_float, help="default: the preset's")
+    parser.add_argument("--seed", type=seed, help=f"default: {Run.seed}")
+    parser.add_argument(
+        "--validation-split",
+        type=validation_share,
+        metavar="SHARE",
+        help="share of the training images held out to watch the training, above 0 and at most "
+        f"0.5 (default: {Run.validation_split})",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="NAME",
+        help="name of the model in models/, or a path (default: digit_cnn; "
+        f"{BUNDLED_NAME} for the bundled digits; else the data's own name)",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the training of --output that was interrupted, or with the last one",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done and stop")
+    parser.add_argument(
+        "--tensorboard", type=Path, metavar="DIR", help="also write logs for TensorBoard there"
+    )
+    arguments = parser.parse_args()
+    if arguments.tensorboard and not has_module("tensorboard"):
+        parser.error("--tensorboard needs TensorBoard: pip install tensorboard")
+    return arguments
+
+
+def presets_table() -> str:
+    """The presets' settings, for `--help`."""
+    lines = ["presets:"]
+    for name, recipe in PRESETS.items():
+        lines.append(
+            f"  {name:9} --network {recipe.network} --epochs {recipe.epochs} "
+            f"--batch-size {recipe.batch_size} --learning-rate {recipe.learning_rate:g}"
+            + (", with augmentation" if recipe.augment else "")
+        )
+    lines.append("\nA small data set is gone through more often, unless --epochs says how often.")
+    return "\n".join(lines)
+
+
+def positive_int(text: str) -> int:
+    """Argument type: an int above 0."""
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not above 0")
+    return value
+
+
+def positive_float(text: str) -> float:
+    """Argument type: a finite float above 0."""
+    if not 0 < (value := float(text)) < float("inf"):
+        raise argparse.ArgumentTypeError(f"{value} is not a number above 0")
+    return value
+
+
+def seed(text: str) -> int:
+    """Argument type: an int from 0 to 2**32 - 1, as NumPy's seeds are."""
+    if not 0 <= (value := int(text)) < 2**32:
+        raise argparse.ArgumentTypeError(f"{value} is not between 0 and {2**32 - 1}")
+    return value
+
+
+def validation_share(text: str) -> float:
+    """Argument type: a float above 0 and at most 0.5."""
+    if not 0 < (value := float(text)) <= 0.5:
+        raise argparse.ArgumentTypeError(f"{value} is not above 0 and at most 0.5")
+    return value
+
+
+def has_module(name: str) -> bool:
+    """Whether a library is installed."""
+    from importlib.util import find_spec
+
+    return find_spec(name) is not None
+
+
+def new_run(arguments: argparse.Namespace, dataset: Dataset) -> Run:
+    """The run that the command line describes."""
+    usual = USUAL_PRESET[arguments.network] if arguments.network else "standard"
+    preset = arguments.preset or usual
+    recipe = replace(PRESETS[preset], **given(arguments, RECIPE_OPTIONS))
+    run = Run(preset, recipe, dataset.name, dataset.sha256)
+    run = replace(run, **given(arguments, ("seed", "validation_split")))
+    if not arguments.epochs:
+        held_out = round(run.validation_split * len(dataset.train_labels))
+        run = replace(run, recipe=with_enough_epochs(recipe, len(dataset.train_labels) - held_out))
+    return run
+
+
+def given(arguments: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
+    """The options among `names` that stand on the command line."""
+    return {
+        name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None
+    }
+
+
+def resumed_run(arguments: argparse.Namespace, stem: Path | None) -> tuple[Run, Dataset, Path]:
+    """The interrupted run, its data and where its model goes.
+
+    Raises:
+        UserError: there is none, the options differ from its own, or its data have changed.
+    """
+    from common.training import checkpoint_folder, read_state
+
+    if stem is None:
+        found = sorted(
+            MODELS.glob("*.checkpoint/state.json"), key=lambda path: path.stat().st_mtime
+        )
+        if not found:
+            raise UserError(f"There is no interrupted training to resume in {MODELS}.")
+        stem = found[-1].parent.with_suffix("")
+    run = Run.from_dict(read_state(checkpoint_folder(stem))["run"])
+    for name in RECIPE_OPTIONS + RUN_OPTIONS:
+        wanted = getattr(arguments, name)
+        had = getattr(run.recipe if name in RECIPE_OPTIONS else run, name)
+        if wanted not in (None, had):
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(f"The interrupted training has {option} {had}, not {wanted}.")
+    dataset = load_dataset(arguments.data or run.data)
+    if dataset.sha256 != run.data_sha256:
+        raise UserError(f"{dataset.name} is not the data that the interrupted training began with.")
+    return run, dataset, stem
+
+
+def output_stem(output: str) -> Path:
+    """`--output` without the suffix of a model file; a bare name stands for one in models/."""
+    path = Path(output)
+    if path.suffix in (".keras", ".h5", ".tflite", ".json"):
+        path = path.with_suffix("")
+    return MODELS / path if path.parent == Path() and "/" not in output else path
+
+
+def default_name(dataset: Dataset) -> str:
+    """The name of the model where `--output` gives none."""
+    if dataset.sha256 == MNIST_SHA256:
+        return "digit_cnn"
+    return BUNDLED_NAME if dataset.name == "digits" else Path(dataset.name).resolve().stem
+
+
+def describe(run: Run, dataset: Dataset, stem: Path) -> str:
+    """What is about to be done, for people."""
+    recipe: Recipe = run.recipe
+    held_out = round(run.validation_split * len(dataset.train_labels))
+    return (
+        f"Training {recipe.network} (preset {run.preset}) for {recipe.epochs} epochs on "
+        f"{len(dataset.train_labels) - held_out:,} images of {dataset.name}, "
+        f"{held_out:,} more for validation; batches of {recipe.batch_size}, learning rate up to "
+        f"{recipe.learning_rate:g}, seed {run.seed}.\n"
+        f"The model goes to {console.shown(stem)}.keras."
+    )
+
+
+def write_results(run: Run, result: "Result", stem: Path) -> None:
+    """Writes the three model files, the two plots and the history."""
+    from common import plots
+
+    card = ModelCard(
+        network=run.recipe.network,
+        preset=run.preset,
+        command=run_command(run),
+        data=run.data,
+        data_sha256=run.data_sha256,
+        seed=run.seed,
+        epochs=run.recipe.epochs,
+        train_images=result.train_images,
+        seconds=round(result.seconds, 1),
+        validation_accuracy=result.validation_accuracy,
+        test_accuracy=result.test.accuracy,
+        test_loss=result.test.loss,
+        temperature=result.temperature,
+        versions={"python": python_version()}
+        | {name: metadata.version(name) for name in ("keras", "tensorflow", "numpy")},
+        date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
+    save_model(result.network, stem, card)
+    title = f"{run.recipe.network} on {Path(run.data).name}"
+    plots.plot_accuracy(result.history, result.test.accuracy, title, PLOTS / "accuracy.png")
+    plots.plot_loss(result.history, result.test.loss, title, PLOTS / "loss.png")
+    plots.save_history(result.history, PLOTS / "history.csv")
+
+
+def print_summary(result: "Result", stem: Path) -> None:
+    """Says how good the model is, where everything went and what to type next."""
+    keras_path, tflite_path, card_path = map(console.shown, model_paths(stem))
+    print(f"\ntest accuracy {result.test.accuracy:.2%}, test loss {result.test.loss:.4f}")
+    print(f"trained in    {result.seconds:.1f} s")
+    print(f"model         {keras_path}, {tflite_path}, card {card_path}")
+    plots = ", ".join(console.shown(PLOTS / n) for n in ("accuracy.png", "loss.png", "history.csv"))
+    print(f"plots         {plots}")
+    print(f"next          python evaluate_model.py --model {keras_path}")
+
+
+if __name__ == "__main__":
+    console.run(main)
