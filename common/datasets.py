@@ -13,6 +13,7 @@ import sys
 import urllib.request
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -201,11 +202,11 @@ def _load_path(path: Path, name: str | None = None) -> Dataset:
 def _load_npz(path: Path, name: str) -> Dataset:
     keys = ("x_train", "y_train", "x_test", "y_test")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} is a single array; expected an .npz with {keys}.")
-            missing = [key for key in keys if key not in file]
-            if missing:
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise DataError(f"{path} is a single array; expected an .npz with {keys}.")
+        with file:
+            if not set(keys) <= set(file.files):
                 raise DataError(
                     f"{path} has the arrays {sorted(file.files)}; expected {keys} as Keras saves."
                 )
@@ -318,29 +319,24 @@ def _check_classes(labels: np.ndarray, where: str) -> None:
 def _download(url: str, sha256: str, path: Path) -> None:
     """Fetches a file, shows a progress bar on a terminal and keeps it if its hash is right."""
     digest = hashlib.sha256()
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        for block in _blocks(url):
+            file.write(block)
+            digest.update(block)
+        if digest.hexdigest() != sha256:
+            raise DownloadError(f"MNIST arrived damaged from {url} (wrong checksum).")
+
+
+def _blocks(url: str) -> Iterator[bytes]:
     try:
-        with (
-            urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT) as response,
-            replacing(path) as temporary,
-        ):
-            size = int(response.headers.get("Content-Length") or 0)
-            with (
-                temporary.open("wb") as file,
-                tqdm(
-                    desc="downloading MNIST",
-                    total=size or None,
-                    unit="B",
-                    unit_scale=True,
-                    disable=None,
-                    leave=False,
-                ) as progress,
-            ):
+        with urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT) as response:
+            size = int(response.headers.get("Content-Length") or 0) or None
+            with tqdm(
+                desc="MNIST", total=size, unit="B", unit_scale=True, disable=None, leave=False
+            ) as progress:
                 while block := response.read(1 << 16):
-                    file.write(block)
-                    digest.update(block)
                     progress.update(len(block))
-            if digest.hexdigest() != sha256:
-                raise DownloadError(f"MNIST arrived damaged from {url} (wrong checksum).")
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)
+                    yield block
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
         raise DownloadError(f"MNIST could not be downloaded ({reason}).") from error

@@ -20,7 +20,7 @@ from common.preprocessing import open_upright
 from common.recognizer import Reading
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
-HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 GALLERY_COLUMNS = 8
 GALLERY_ROWS = 5
 ANNOTATED_SIDE = 400  # pixels; smaller images are enlarged before they are drawn on

@@ -21,6 +21,7 @@ from common.preprocessing import network_input
 from common.presets import Run
 
 WARM_UP = 0.25  # share of the steps in which the learning rate rises to its highest
+MOST_DRAWS = 100_000  # random draws of one layer in one epoch
 STEPS_PER_CALL = 50  # steps that Keras runs between two returns to Python
 
 Row = dict[str, float]
@@ -36,12 +37,12 @@ class Result:
 
     Attributes:
         network: the trained network, without the augmentation before it.
-        history: one row an epoch: epoch, loss, accuracy, val_loss, val_accuracy.
+        history: one row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, seconds.
         train_images: how many images the network was trained on.
         temperature: for calibrated probabilities, fitted on the validation images.
         validation_accuracy: share read right after the last epoch.
         test: the report on the test images, used this once.
-        seconds: time spent in training, without what an interrupted run spent before.
+        seconds: time spent in its epochs, those before an interruption included.
     """
 
     network: keras.Model
@@ -95,7 +96,6 @@ def train(
         callbacks.append(keras.callbacks.TensorBoard(str(tensorboard)))
     validation_images = network_input(dataset.train_images[validation_part])
     validation_labels = dataset.train_labels[validation_part]
-    started = time.perf_counter()
     model.fit(
         batches,
         initial_epoch=len(keeper.history),
@@ -105,7 +105,6 @@ def train(
         callbacks=callbacks,
         verbose=verbose,
     )
-    seconds = time.perf_counter() - started
     held_out = network.predict(validation_images, batch_size=500, verbose=0)
     temperature = fit_temperature(held_out, validation_labels)
     test = network.predict(network_input(dataset.test_images), batch_size=500, verbose=0)
@@ -116,7 +115,7 @@ def train(
         temperature=temperature,
         validation_accuracy=float((held_out.argmax(axis=1) == validation_labels).mean()),
         test=evaluate(apply_temperature(test, temperature), dataset.test_labels),
-        seconds=seconds,
+        seconds=sum(row["seconds"] for row in keeper.history),
     )
 
 
@@ -200,6 +199,7 @@ class Checkpoint(keras.callbacks.Callback):
         super().__init__()
         self.folder, self.run, self.batches = folder, run, batches
         self.history: list[Row] = []
+        self.epoch_started = 0.0
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Saves the state before the first epoch, so that a run can be resumed from the start."""
@@ -207,8 +207,17 @@ class Checkpoint(keras.callbacks.Callback):
             self._save()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Shuffles."""
+        """Makes shuffling, augmentation and dropout depend on nothing but the seed and the epoch.
+
+        Keras does not save the states of its random generators, so a resumed training would
+        otherwise draw other numbers than an uninterrupted one.
+        """
         self.batches.shuffle(epoch)
+        for variable in self.model.variables:
+            if variable.path.endswith("seed_generator_state"):
+                seed = int(keras.ops.convert_to_numpy(variable)[0])
+                variable.assign([seed, epoch * MOST_DRAWS])
+        self.epoch_started = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Stops on a loss that is not finite."""
@@ -222,7 +231,8 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Saves."""
         row = {key: float(value) for key, value in (logs or {}).items()}
-        self.history = [*self.history, {"epoch": epoch + 1} | row]
+        seconds = round(time.perf_counter() - self.epoch_started, 3)
+        self.history = [*self.history, {"epoch": epoch + 1} | row | {"seconds": seconds}]
         self._save()
 
     def restore(self, model: keras.Model) -> None:

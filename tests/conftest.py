@@ -1,0 +1,94 @@
+"""What the tests share: a copy of the project to run its command lines in, and small data."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "samples"))  # for handwriting.py, which draws the tests' digits
+
+from common.datasets import Dataset, DownloadError, load_bundled_digits, load_mnist  # noqa: E402
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project without models and plots, so that tests touch nobody's own."""
+    copy = tmp_path_factory.mktemp("project")
+    for script in ("train_model.py", "evaluate_model.py", "predict_image.py"):
+        shutil.copy(ROOT / script, copy)
+    for folder in ("common", "samples"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+@pytest.fixture(scope="session")
+def command(project: Path) -> Command:
+    """Runs a script of the copied project: command("train_model.py", "--data", "digits")."""
+
+    def run(script: str, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+        settings: dict[str, object] = {"text": True, "timeout": 120, "env": no_network()}
+        return subprocess.run(
+            [sys.executable, str(project / script), *map(str, arguments)],
+            cwd=project,
+            capture_output=True,
+            **settings | options,  # type: ignore[call-overload]
+        )
+
+    return run
+
+
+def no_network() -> dict[str, str]:
+    """An environment in which no MNIST is cached and every download fails at once."""
+    return os.environ | {
+        "KERAS_HOME": "/nonexistent",
+        "http_proxy": "http://127.0.0.1:9",
+        "https_proxy": "http://127.0.0.1:9",
+        "MPLBACKEND": "agg",
+    }
+
+
+@pytest.fixture(scope="session")
+def trained(command: Command, project: Path) -> subprocess.CompletedProcess[str]:
+    """One short training on the bundled digits through the real command line."""
+    done = command("train_model.py", "--preset", "fast")
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(scope="session")
+def model(trained: subprocess.CompletedProcess[str], project: Path) -> Path:
+    """The `.tflite` of `trained`; `.keras` and `.json` stand beside it."""
+    return project / "models" / "bundled_digits.tflite"
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    return load_bundled_digits()
+
+
+@pytest.fixture
+def tiny() -> Dataset:
+    """Forty random pictures, four of each digit, in each part."""
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (40, 28, 28), np.uint8)
+    labels = np.arange(40) % 10
+    return Dataset("tiny", images, labels, images, labels)
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Dataset:
+    """The real MNIST where it is on this machine; tests that need it are skipped otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("common.datasets.MNIST_URL", "http://127.0.0.1:9/mnist.npz")
+        try:
+            return load_mnist()
+        except DownloadError:
+            pytest.skip("MNIST is neither in data/ nor in Keras's cache")

@@ -1,0 +1,36 @@
+import argparse
+from pathlib import Path
+
+import pytest
+
+from common import UserError, console
+
+
+def status_of(error: BaseException | None) -> int:
+    def main() -> int:
+        if error:
+            raise error
+        return 1
+
+    with pytest.raises(SystemExit) as stopped:
+        console.run(main)
+    return int(stopped.value.code or 0)
+
+
+def test_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(None) == 1
+    assert status_of(KeyboardInterrupt()) == 130
+    assert status_of(UserError("The cat sat on it.")) == 2
+    assert capsys.readouterr().err.endswith("error: The cat sat on it.\n")
+
+
+def test_without_any_model_the_command_to_type_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "default_model", lambda: None)
+    with pytest.raises(UserError, match=r"python train_model\.py"):
+        console.chosen_model(argparse.Namespace(model=None))
+
+
+def test_paths_are_shown_short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert console.shown(tmp_path / "a" / "b.png") == str(Path("a") / "b.png")
+    assert console.shown(Path("/elsewhere/b.png")) == "/elsewhere/b.png"

@@ -1,0 +1,147 @@
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common import model_files
+from common.backend import keras, layers
+from common.model_files import ModelCard, ModelError, default_model, load_predictor, save_model
+from common.networks import build_network
+
+CARD = ModelCard(
+    network="simple_cnn",
+    preset="classic",
+    command="python train_model.py",
+    data="mnist",
+    data_sha256="0",
+    seed=0,
+    epochs=1,
+    train_images=1,
+    seconds=1.0,
+    validation_accuracy=0.5,
+    test_accuracy=0.5,
+    test_loss=1.0,
+    temperature=1.0,
+    versions={},
+    date="2026-01-01T00:00:00+00:00",
+)
+IMAGES = np.random.default_rng(0).random((70, 28, 28, 1), np.float32)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stem of a network of every file kind, with random weights."""
+    keras.utils.set_random_seed(0)
+    network = build_network("simple_cnn")
+    stem = tmp_path_factory.mktemp("models") / "net"
+    save_model(network, stem, CARD)
+    network.save(stem.with_suffix(".h5"))
+    return stem
+
+
+def foreign(path: Path, entry: tuple[int, ...], outputs: int = 10, **dense: object) -> Path:
+    flat = [] if len(entry) == 1 else [layers.Flatten()]
+    network = keras.Sequential([keras.Input(entry), *flat, layers.Dense(outputs, **dense)])
+    network.save(path)
+    return path
+
+
+def test_every_file_kind_gives_the_same_probabilities(saved: Path) -> None:
+    kinds = (".keras", ".h5", ".tflite")
+    one, two, three = (load_predictor(saved.with_suffix(kind)).predict(IMAGES) for kind in kinds)
+    assert one.shape == (70, 10)
+    assert one.sum(axis=1) == pytest.approx(np.ones(70), abs=1e-5)
+    assert np.abs(one - two).max() < 1e-4
+    assert np.abs(one - three).max() < 1e-4
+    assert np.ptp(one, axis=0).max() > 0.01  # the images are told apart
+
+
+def test_the_card_names_the_hashes_and_its_temperature_is_used(tmp_path: Path) -> None:
+    network = build_network("mlp")
+    save_model(network, tmp_path / "warm", replace(CARD, temperature=3.0))
+    card = json.loads((tmp_path / "warm.json").read_text())
+    assert set(card["sha256"]) == {"keras", "tflite"}
+    warm = load_predictor(tmp_path / "warm.tflite").predict(IMAGES)
+    (tmp_path / "warm.json").unlink()
+    plain = load_predictor(tmp_path / "warm.tflite").predict(IMAGES)
+    assert warm == pytest.approx(model_files.apply_temperature(plain, 3.0), abs=1e-6)
+    assert warm.max() < plain.max()
+
+
+def test_no_images_give_no_probabilities(saved: Path) -> None:
+    assert load_predictor(saved.with_suffix(".tflite")).predict(IMAGES[:0]).shape == (0, 10)
+
+
+@pytest.mark.parametrize("entry", [(28, 28), (28, 28, 1), (784,)])
+@pytest.mark.parametrize("activation", ["softmax", None])
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_models_of_others(
+    tmp_path: Path, entry: tuple[int, ...], activation: str | None, suffix: str
+) -> None:
+    path = foreign(tmp_path / f"other{suffix}", entry, activation=activation)
+    shares = load_predictor(path).predict(IMAGES)
+    assert shares.sum(axis=1) == pytest.approx(np.ones(70), abs=1e-4)
+    network = keras.saving.load_model(path)
+    outputs = np.asarray(network(IMAGES.reshape(-1, *entry)))
+    assert np.array_equal(shares.argmax(axis=1), outputs.argmax(axis=1))
+
+
+def test_models_of_the_wrong_shape_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"takes \(None, 32, 32, 1\)"):
+        load_predictor(foreign(tmp_path / "wide.keras", (32, 32, 1)))
+    with pytest.raises(ModelError, match=r"gives \(None, 26\)"):
+        load_predictor(foreign(tmp_path / "letters.keras", (28, 28, 1), outputs=26))
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5", ".tflite"])
+def test_damaged_models_are_called_damaged(saved: Path, tmp_path: Path, suffix: str) -> None:
+    whole = saved.with_suffix(suffix).read_bytes()
+    for content in (b"", b"text", whole[: len(whole) // 2]):
+        path = tmp_path / f"broken{suffix}"
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match=r"broken.* damaged"):
+            load_predictor(path)
+
+
+def test_missing_models_and_other_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model at"):
+        load_predictor(tmp_path / "missing.keras")
+    (tmp_path / "model.pkl").touch()
+    with pytest.raises(ModelError, match=r"expected \.keras, \.h5 or \.tflite"):
+        load_predictor(tmp_path / "model.pkl")
+
+
+def test_code_inside_a_model_is_refused(tmp_path: Path) -> None:
+    network = keras.Sequential(
+        [keras.Input((784,)), layers.Lambda(lambda x: x + 1), layers.Dense(10)]
+    )
+    network.save(tmp_path / "code.keras")
+    with pytest.raises(ModelError, match=r"code\.keras"):
+        load_predictor(tmp_path / "code.keras")
+
+
+def test_a_card_of_another_model_is_noticed(tmp_path: Path) -> None:
+    save_model(build_network("mlp"), tmp_path / "one", CARD)
+    save_model(build_network("mlp"), tmp_path / "two", CARD)
+    (tmp_path / "two.json").replace(tmp_path / "one.json")
+    with pytest.raises(ModelError, match="hashes differ"):
+        load_predictor(tmp_path / "one.tflite")
+    (tmp_path / "one.json").write_text("{")
+    with pytest.raises(ModelError, match=r"card .* is damaged"):
+        load_predictor(tmp_path / "one.tflite")
+
+
+def test_the_default_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(model_files, "MODELS", tmp_path)
+    monkeypatch.setattr(model_files, "PRETRAINED", tmp_path / "pretrained.tflite")
+    assert default_model() is None
+    for age, name in enumerate(("bundled_digits", "pretrained", "older", "newer")):
+        path = tmp_path / f"{name}.tflite"
+        path.touch()
+        os.utime(path, (age, age))
+        assert default_model() == path
+    (tmp_path / "bundled_digits.tflite").touch()
+    assert default_model() == tmp_path / "newer.tflite"

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+from handwriting import draw_digit, write_page
+
+from common.page import Box, find_digits
+
+
+def bars(*boxes: tuple[int, int, int, int], shape: tuple[int, int] = (200, 300)) -> np.ndarray:
+    ink = np.zeros(shape, np.float32)
+    for x, y, width, height in boxes:
+        ink[y : y + height, x : x + width] = 1
+    return ink
+
+
+def test_boxes_join() -> None:
+    assert Box(10, 20, 5, 5).joined(Box(12, 30, 10, 4)) == Box(10, 20, 12, 14)
+
+
+def test_reading_order_and_boxes() -> None:
+    ink = bars((120, 20, 20, 60), (30, 25, 20, 60), (40, 120, 20, 60))
+    glyphs = find_digits(ink)
+    assert [(g.box, g.line) for g in glyphs] == [
+        (Box(30, 25, 20, 60), 0),
+        (Box(120, 20, 20, 60), 0),
+        (Box(40, 120, 20, 60), 1),
+    ]
+
+
+def test_the_bar_of_a_five_belongs_to_it_and_a_speck_to_nothing() -> None:
+    ink = bars((50, 20, 40, 8), (50, 36, 40, 60), (150, 30, 3, 3))
+    assert [glyph.box for glyph in find_digits(ink)] == [Box(50, 20, 40, 76)]
+
+
+def test_digits_in_a_column_stay_apart() -> None:
+    glyphs = find_digits(bars((50, 10, 20, 50), (50, 75, 20, 50)))
+    assert [glyph.line for glyph in glyphs] == [0, 1]
+
+
+def test_neighbours_are_not_in_the_cut_out_ink() -> None:
+    ink = bars((50, 20, 10, 60), (61, 20, 10, 2))
+    ink[60:80, 61:90] = 1
+    left = next(glyph for glyph in find_digits(bars((50, 20, 10, 60), (62, 20, 10, 60))))
+    assert left.ink.sum() == 600
+
+
+def test_empty_pages() -> None:
+    assert find_digits(np.zeros((50, 60), np.float32)) == []
+
+
+@pytest.mark.parametrize("tilt", [-6, -3, 0, 3, 6])
+def test_written_pages_are_found_in_order(tilt: float) -> None:
+    lines = ["2859", "160 3", "74"]
+    for seed in range(5):
+        page = write_page(lines, 80, np.random.default_rng(seed), 0.09, tilt)
+        glyphs = find_digits(page)
+        counts = np.bincount([glyph.line for glyph in glyphs]).tolist()
+        assert counts == [4, 4, 2]
+        for line in range(3):
+            lefts = [glyph.box.x for glyph in glyphs if glyph.line == line]
+            assert lefts == sorted(lefts)
+
+
+def test_each_digit_is_one_glyph() -> None:
+    generator = np.random.default_rng(1)
+    for digit in range(10):
+        for _ in range(10):
+            ink = np.pad(draw_digit(digit, 90, generator, 0.08), 10)
+            assert len(find_digits(ink)) == 1

@@ -1,0 +1,21 @@
+from dataclasses import asdict, replace
+
+from common.presets import PRESETS, Recipe, Run, run_command, with_enough_epochs
+
+
+def test_small_sets_are_gone_through_more_often() -> None:
+    recipe = Recipe("mlp", epochs=2, batch_size=100, learning_rate=0.1)
+    assert with_enough_epochs(recipe, 54_000) == recipe
+    assert with_enough_epochs(recipe, 950).epochs == 50
+
+
+def test_a_run_survives_json() -> None:
+    run = Run("fast", PRESETS["fast"], "digits", "0" * 64, seed=3)
+    assert Run.from_dict(asdict(run)) == run
+
+
+def test_the_command_of_a_run_names_what_differs_from_the_preset() -> None:
+    run = Run("fast", replace(PRESETS["fast"], epochs=7), "my digits", "0", seed=3)
+    assert run_command(run) == (
+        "python train_model.py --preset fast --seed 3 --epochs 7 --data 'my digits'"
+    )

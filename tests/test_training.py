@@ -1,0 +1,89 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common import training
+from common.datasets import Dataset
+from common.presets import PRESETS, Recipe, Run
+from common.training import Checkpoint, ShuffledBatches, TrainingError, checkpoint_folder, train
+
+QUICK = Recipe("deep_cnn", epochs=3, batch_size=16, learning_rate=0.002, augment=True)
+
+
+def run_of(dataset: Dataset, recipe: Recipe = QUICK) -> Run:
+    return Run("standard", recipe, dataset.name, dataset.sha256, seed=5)
+
+
+def test_batches_hold_every_image_once_in_an_order_of_their_own() -> None:
+    images = np.arange(10, dtype=np.uint8)[:, None, None] * np.ones((1, 28, 28), np.uint8)
+    batches = ShuffledBatches(images, np.arange(10), size=4, seed=1)
+    orders = []
+    for epoch in (0, 1, 0):
+        batches.shuffle(epoch)
+        assert [len(batches[i][0]) for i in range(len(batches))] == [4, 4, 2]
+        order = np.concatenate([batches[i][1].argmax(axis=1) for i in range(len(batches))])
+        seen = np.concatenate([batches[i][0][:, 0, 0, 0] * 255 for i in range(len(batches))])
+        assert np.array_equal(np.rint(seen), order)
+        assert sorted(order) == list(range(10))
+        orders.append(order.tolist())
+    assert orders[0] == orders[2] != orders[1]
+
+
+def test_one_step_lowers_the_loss_on_its_own_batch(tiny: Dataset) -> None:
+    recipe = replace(QUICK, network="simple_cnn", augment=False)
+    model = training._compiled(training.build_network("simple_cnn"), run_of(tiny, recipe), 3)
+    pictures, targets = ShuffledBatches(tiny.train_images, tiny.train_labels, 40, 0)[0]
+    before = model.evaluate(pictures, targets, verbose=0)[0]
+    for _ in range(5):
+        model.train_on_batch(pictures, targets)
+    assert model.evaluate(pictures, targets, verbose=0)[0] < before
+
+
+def test_a_resumed_training_ends_as_an_uninterrupted_one(
+    tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of(tiny)
+    whole = train(run, tiny, tmp_path / "whole", verbose=0)
+    save = Checkpoint.on_epoch_end
+
+    def interrupted(self: Checkpoint, epoch: int, logs: dict[str, float] | None = None) -> None:
+        save(self, epoch, logs)
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "on_epoch_end", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(run, tiny, tmp_path / "stopped", verbose=0)
+    resumed = train(run, tiny, tmp_path / "stopped", resume=True, verbose=0)
+    assert [row["epoch"] for row in resumed.history] == [1, 2, 3]
+    for row, expected in zip(resumed.history, whole.history, strict=True):
+        assert row == pytest.approx(expected | {"seconds": row["seconds"]}, rel=1e-4)
+    pairs = zip(resumed.network.get_weights(), whole.network.get_weights(), strict=True)
+    assert max(np.abs(one - other).max() for one, other in pairs) < 1e-4
+
+
+def test_a_loss_that_is_not_finite_stops_training(tiny: Dataset, tmp_path: Path) -> None:
+    recipe = replace(PRESETS["classic"], learning_rate=1e10, epochs=3, batch_size=4)
+    with pytest.raises(TrainingError, match="lower --learning-rate"):
+        train(run_of(tiny, recipe), tiny, tmp_path, verbose=0)
+    history = training.read_state(tmp_path)["history"]
+    assert all(np.isfinite(row["loss"]) for row in history)
+
+
+def test_nothing_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no interrupted training"):
+        training.read_state(tmp_path / "digit_cnn.checkpoint")
+    (tmp_path / "state.json").write_text('{"run": {}}')
+    with pytest.raises(TrainingError, match="damaged"):
+        training.read_state(tmp_path)
+    assert checkpoint_folder(Path("models/a.b")) == Path("models/a.b.checkpoint")
+
+
+def test_tensorboard_logs(tiny: Dataset, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    recipe = replace(QUICK, network="mlp", epochs=1, augment=False)
+    train(run_of(tiny, recipe), tiny, tmp_path / "c", tensorboard=tmp_path / "logs", verbose=0)
+    assert list((tmp_path / "logs").rglob("events.out.tfevents.*"))
