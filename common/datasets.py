@@ -318,13 +318,11 @@ def _check_classes(labels: np.ndarray, where: str) -> None:
 
 def _download(url: str, sha256: str, path: Path) -> None:
     """Fetches a file, shows a progress bar on a terminal and keeps it if its hash is right."""
-    digest = hashlib.sha256()
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        for block in _blocks(url):
-            file.write(block)
-            digest.update(block)
-        if digest.hexdigest() != sha256:
-            raise DownloadError(f"MNIST arrived damaged from {url} (wrong checksum).")
+    content = b"".join(_blocks(url))
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise DownloadError(f"MNIST arrived damaged from {url} (wrong checksum).")
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def _blocks(url: str) -> Iterator[bytes]:

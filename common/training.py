@@ -98,6 +98,7 @@ def train(
     validation_labels = dataset.train_labels[validation_part]
     model.fit(
         batches,
+        shuffle=False,  # `batches` does it, in an order that a resumed training repeats
         initial_epoch=len(keeper.history),
         epochs=run.recipe.epochs,
         validation_data=(validation_images, _one_hot(validation_labels)),

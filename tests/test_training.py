@@ -6,10 +6,11 @@ import pytest
 
 from common import training
 from common.datasets import Dataset
+from common.networks import build_network
 from common.presets import PRESETS, Recipe, Run
 from common.training import Checkpoint, ShuffledBatches, TrainingError, checkpoint_folder, train
 
-QUICK = Recipe("deep_cnn", epochs=3, batch_size=16, learning_rate=0.002, augment=True)
+QUICK = Recipe("deep_cnn", epochs=3, batch_size=4, learning_rate=0.002, augment=True)
 
 
 def run_of(dataset: Dataset, recipe: Recipe = QUICK) -> Run:
@@ -33,7 +34,7 @@ def test_batches_hold_every_image_once_in_an_order_of_their_own() -> None:
 
 def test_one_step_lowers_the_loss_on_its_own_batch(tiny: Dataset) -> None:
     recipe = replace(QUICK, network="simple_cnn", augment=False)
-    model = training._compiled(training.build_network("simple_cnn"), run_of(tiny, recipe), 3)
+    model = training._compiled(build_network("simple_cnn"), run_of(tiny, recipe), 3)
     pictures, targets = ShuffledBatches(tiny.train_images, tiny.train_labels, 40, 0)[0]
     before = model.evaluate(pictures, targets, verbose=0)[0]
     for _ in range(5):

@@ -1,0 +1,87 @@
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from common import plots
+from common.evaluation import evaluate
+from common.page import Box
+from common.recognizer import DigitReading, Reading
+
+HISTORY = [
+    {"epoch": e, "loss": 1 / e, "accuracy": 1 - 0.5 / e, "val_loss": 1.1 / e, "val_accuracy": v}
+    for e, v in ((1, 0.4), (2, 0.9), (3, 0.8))
+]
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        image.load()
+        assert np.asarray(image.convert("L")).std() > 5  # something is drawn on it
+        return image.size
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_history_plots(tmp_path: Path, epochs: int) -> None:
+    plots.plot_accuracy(HISTORY[:epochs], 0.9, "net on data", tmp_path / "accuracy.png")
+    plots.plot_loss(HISTORY[:epochs], 0.3, "net on data", tmp_path / "loss.png")
+    assert size_of(tmp_path / "accuracy.png") == size_of(tmp_path / "loss.png") == (960, 600)
+
+
+def test_the_best_epoch_is_marked() -> None:
+    accuracy = plots._history_axes(HISTORY, "accuracy", higher_is_better=True)
+    assert accuracy.get_legend_handles_labels()[1][-1] == "best epoch: 2"
+    loss = plots._history_axes(HISTORY, "loss", higher_is_better=False)
+    assert loss.get_legend_handles_labels()[1][-1] == "best epoch: 3"
+
+
+def test_history_as_csv(tmp_path: Path) -> None:
+    rows = [row | {"seconds": 1.5} for row in HISTORY]
+    plots.save_history(rows, tmp_path / "history.csv")
+    with (tmp_path / "history.csv").open() as file:
+        read = list(csv.DictReader(file))
+    assert [{name: float(value) for name, value in row.items()} for row in read] == rows
+
+
+def test_confusion_matrix_and_galleries(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (60, 28, 28), np.uint8)
+    labels = np.arange(60) % 10
+    shares = generator.dirichlet(np.ones(10), 60)
+    plots.plot_confusion_matrix(evaluate(shares, labels), "net", tmp_path / "matrix.png")
+    assert size_of(tmp_path / "matrix.png")
+    for count in (0, 3, 60):
+        path = tmp_path / f"{count}.png"
+        plots.plot_gallery(images[:count], labels[:count], shares[:count], "some", path)
+        assert path.stat().st_size > 1000
+
+
+def test_the_worst_mistake_comes_first() -> None:
+    shares = np.zeros((4, 10))
+    shares[0, 0] = 1  # right
+    shares[1, [1, 2]] = 0.4, 0.6
+    shares[2, [2, 3]] = 0.1, 0.9
+    shares[3, [3, 4]] = 0.3, 0.7
+    assert plots.worst_first(np.arange(4), shares).tolist() == [2, 3, 1]
+
+
+def test_annotated_images(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.png"
+    Image.new("RGBA", (28, 28)).save(path)
+    digit = DigitReading(3, 0.99, 0, Box(5, 6, 10, 12), (0.1,) * 10)
+    drawn = plots.annotated(path, Reading("tiny.png", (digit,)))
+    assert drawn.mode == "RGB"
+    assert drawn.width == 28 * 14
+    green = (np.asarray(drawn) == (0x00, 0x9E, 0x73)).all(axis=2)
+    columns = np.flatnonzero(green.any(axis=0))
+    assert columns.min() == pytest.approx(5 * 14, abs=4)
+    assert columns.max() == pytest.approx(15 * 14, abs=4)
+
+
+def test_show_says_where_there_is_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib import pyplot
+
+    monkeypatch.setattr(pyplot, "get_backend", lambda: "agg")
+    assert plots.show(Image.new("RGB", (9, 9)), "x") is False

@@ -1,0 +1,143 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from handwriting import draw_digit, write_page
+from PIL import Image
+
+from common.datasets import Dataset
+from common.model_files import PRETRAINED, load_predictor
+from common.page import Box
+from common.preprocessing import ImageError, network_input
+from common.recognizer import DigitReading, DigitRecognizer, Reading
+
+
+def reading_of(*lines: str) -> Reading:
+    shares = np.full((10, 10), 0.01) + 0.9 * np.eye(10)
+    shares[:, 5] += 0.001
+    return Reading(
+        "a.png",
+        tuple(
+            DigitReading(
+                int(d), shares[int(d)].max(), number, Box(1, 2, 3, 4), tuple(shares[int(d)])
+            )
+            for number, line in enumerate(lines)
+            for d in line
+        ),
+    )
+
+
+def test_lines_and_text() -> None:
+    reading = reading_of("12", "9")
+    assert reading.lines == ["12", "9"]
+    assert reading.text == "12\n9"
+    assert reading.confidence == pytest.approx(0.91)
+    assert Reading("a.png").text == ""
+    assert Reading("a.png").confidence is None
+    assert Reading("a.png", error="broken").text is None
+
+
+def test_alternatives_are_the_next_likely_digits() -> None:
+    digit = reading_of("7").digits[0]
+    assert digit.alternatives(0) == []
+    ((other, share),) = digit.alternatives(1)
+    assert (other, round(share, 4)) == (5, 0.011)
+    assert len(digit.alternatives(9)) == 9
+    assert 7 not in [other for other, _ in digit.alternatives(9)]
+
+
+def test_as_dict_is_plain_json() -> None:
+    content = json.loads(json.dumps(reading_of("3").as_dict(top=2)))
+    assert content["digits"][0]["box"] == [1, 2, 3, 4]
+    assert len(content["digits"][0]["alternatives"]) == 2
+    assert Reading("a.png", error="broken").as_dict()["text"] is None
+
+
+@pytest.fixture(scope="module")
+def recognizer(model: Path) -> DigitRecognizer:
+    return DigitRecognizer(model)
+
+
+def page_image(lines: list[str], seed: int = 0) -> np.ndarray:
+    page = write_page(lines, 60, np.random.default_rng(seed), 0.12)
+    return np.rint(255 - 255 * page).astype(np.uint8)
+
+
+def test_paths_bytes_images_and_arrays_are_read_alike(
+    recognizer: DigitRecognizer, tmp_path: Path
+) -> None:
+    pixels = page_image(["60", "25"])
+    path = tmp_path / "page.png"
+    Image.fromarray(pixels).save(path)
+    readings = [
+        recognizer.read(source)
+        for source in (path, str(path), path.read_bytes(), Image.fromarray(pixels), pixels)
+    ]
+    assert {reading.text for reading in readings} == {readings[0].text}
+    assert [len(line) for line in readings[0].lines] == [2, 2]
+    assert readings[0].image == str(path)
+
+
+def test_arrays_that_are_no_grey_image_are_refused(recognizer: DigitRecognizer) -> None:
+    for wrong in (np.zeros((9, 9)), np.zeros((9, 9, 3), np.uint8), np.zeros((0, 9), np.uint8)):
+        with pytest.raises(ImageError, match="no grey image"):
+            recognizer.read(wrong)
+
+
+def test_records_stay_with_their_names_among_broken_images(
+    recognizer: DigitRecognizer, tmp_path: Path
+) -> None:
+    sources: list[tuple[str, str | Path | bytes]] = []
+    expected: dict[str, int | None] = {}
+    for number in range(80):
+        path = tmp_path / f"{number}.png"
+        if number % 7 == 3:
+            path.write_bytes(b"broken")
+            expected[path.name] = None
+        else:
+            lines = ["1" * (1 + number % 5)]
+            Image.fromarray(page_image(lines, number)).save(path)
+            expected[path.name] = len(lines[0])
+        sources.append((path.name, path))
+    readings = list(recognizer.read_many(sources))
+    assert [reading.image for reading in readings] == [name for name, _ in sources]
+    counts = {r.image: None if r.error else len(r.digits) for r in readings}
+    assert counts == expected
+
+
+def test_boxes_are_in_pixels_of_the_image_also_when_it_is_large(
+    recognizer: DigitRecognizer,
+) -> None:
+    page = np.full((3000, 4000), 255, np.uint8)
+    ink = draw_digit(4, 400, np.random.default_rng(0), 0.1)
+    page[1000 : 1000 + ink.shape[0], 2000 : 2000 + ink.shape[1]] -= np.rint(255 * ink).astype(
+        np.uint8
+    )
+    rows, columns = np.nonzero(page < 128)
+    box = recognizer.read(page).digits[0].box
+    assert (box.x, box.y) == pytest.approx((columns.min(), rows.min()), abs=4)
+    assert (box.right, box.bottom) == pytest.approx((columns.max() + 1, rows.max() + 1), abs=4)
+
+
+def test_bare_paper_has_no_digit(recognizer: DigitRecognizer) -> None:
+    assert recognizer.read(np.full((100, 100), 240, np.uint8)).text == ""
+    assert recognizer.read(np.full((1, 1), 0, np.uint8)).text == ""
+
+
+def test_mnist_on_a_page_is_read_as_well_as_raw(mnist: Dataset) -> None:
+    if not PRETRAINED.is_file():
+        pytest.skip("the pretrained model is not there")
+    images, labels = mnist.test_images[:1000], mnist.test_labels[:1000]
+    recognizer = DigitRecognizer(PRETRAINED)
+    raw = load_predictor(PRETRAINED).predict(network_input(images)).argmax(axis=1)
+    generator = np.random.default_rng(0)
+    right = 0
+    for image, label in zip(images, labels, strict=True):
+        page = np.full((420, 420), generator.choice([255, 190]), np.uint8)
+        large = np.kron(image, np.ones((10, 10), np.uint8))
+        top, left = generator.integers(0, 140, 2)
+        part = page[top : top + 280, left : left + 280]
+        part[:] = np.rint(part * (1 - large / 255.0)).astype(np.uint8)
+        right += recognizer.read(page).text == str(label)
+    assert right / 1000 >= (raw == labels).mean() - 0.003

@@ -1,0 +1,284 @@
+"""The three scripts through their real command lines, from data to digits."""
+
+import csv
+import io
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from conftest import Command, no_network
+from handwriting import draw_digit
+from PIL import Image
+
+SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+DIGIT = {"type": "integer", "minimum": 0, "maximum": 9}
+READING = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["image", "text", "lines", "digits", "error"],
+    "properties": {
+        "image": {"type": "string"},
+        "text": {"type": ["string", "null"], "pattern": r"^(\d+(\n\d+)*)?$"},
+        "lines": {"type": "array", "items": {"type": "string", "pattern": r"^\d+$"}},
+        "error": {"type": ["string", "null"]},
+        "digits": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["digit", "confidence", "line", "box", "alternatives"],
+                "properties": {
+                    "digit": DIGIT,
+                    "confidence": SHARE,
+                    "line": {"type": "integer", "minimum": 0},
+                    "box": {
+                        "type": "array",
+                        "items": {"type": "integer", "minimum": 0},
+                        "minItems": 4,
+                        "maxItems": 4,
+                    },
+                    "alternatives": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "additionalProperties": False,
+                            "required": ["digit", "confidence"],
+                            "properties": {"digit": DIGIT, "confidence": SHARE},
+                        },
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ten drawings of each digit, 0_0.png to 9_9.png."""
+    folder = tmp_path_factory.mktemp("drawings")
+    generator = np.random.default_rng(0)
+    for digit in range(10):
+        for number in range(10):
+            ink = np.pad(draw_digit(digit, 60, generator, 0.13), 10)
+            pixels = np.rint(255 - 255 * ink).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{digit}_{number}.png")
+    return folder
+
+
+def records(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    for line in lines:
+        jsonschema.validate(line, READING)
+    return lines
+
+
+def test_training_reaches_its_floor_and_says_where_everything_is(
+    trained: subprocess.CompletedProcess[str], project: Path
+) -> None:
+    assert trained.stderr.count("\n") == 1
+    assert "MNIST could not be downloaded" in trained.stderr
+    card = json.loads((project / "models" / "bundled_digits.json").read_text())
+    assert card["data"] == "digits"
+    assert card["test_accuracy"] >= 0.97
+    assert f"test accuracy {card['test_accuracy']:.2%}" in trained.stdout
+    assert "python evaluate_model.py --model models/bundled_digits.keras" in trained.stdout
+    for name in ("accuracy.png", "loss.png", "history.csv"):
+        assert (project / "plots" / name).stat().st_size > 1000
+    assert not list((project / "models").glob("*.checkpoint"))
+    assert (project / "models" / "bundled_digits.keras").stat().st_size > 100_000
+
+
+def test_evaluation_agrees_with_training_for_every_file_kind(
+    command: Command, model: Path, project: Path, tmp_path: Path
+) -> None:
+    card = json.loads(model.with_suffix(".json").read_text())
+    for kind in (".tflite", ".keras"):
+        report_file = tmp_path / "reports" / f"report{kind}.json"
+        done = command(
+            "evaluate_model.py", "--model", model.with_suffix(kind), "--json", report_file
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        report = json.loads(report_file.read_text())
+        assert report["accuracy"] == pytest.approx(card["test_accuracy"])
+        assert report["loss"] == pytest.approx(card["test_loss"], abs=1e-4)
+        assert report["images"] == np.sum(report["confusion_matrix"])
+        assert report["images"] == sum(score["support"] for score in report["per_digit"])
+        assert set(report) == {
+            "model", "data", "images", "accuracy", "loss", "ece", "per_digit", "confusion_matrix"
+        }  # fmt: skip
+    for name in ("confusion_matrix.png", "misclassified.png", "predictions.png"):
+        assert (project / "plots" / name).stat().st_size > 5000
+
+
+def test_drawings_are_read(command: Command, model: Path, drawings: Path) -> None:
+    done = command("predict_image.py", "--model", model, "--json", drawings)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = records(done)
+    names = [Path(str(record["image"])).name for record in found]
+    assert names == [f"{digit}_{number}.png" for digit in range(10) for number in range(10)]
+    right = [record["text"] == name[0] for record, name in zip(found, names, strict=True)]
+    assert np.mean(right) >= 0.8  # 1,294 training images of 8x8 pixels teach no more
+
+
+def test_the_samples_are_read_without_arguments(command: Command, model: Path) -> None:
+    done = command("predict_image.py")
+    assert done.returncode == 0
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["samples/3.png", "3"] in [row[:2] for row in rows]
+    assert len(rows) == 10  # eight images, two of them with two lines
+    alternatives = command("predict_image.py", "--top", 2, "samples/3.png").stdout.splitlines()
+    assert len(alternatives) == 2
+    assert alternatives[1].count("%") == 3
+
+
+def test_a_bad_image_is_one_record_and_the_rest_goes_on(
+    command: Command, model: Path, drawings: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"x")
+    images = [drawings / "1_0.png", broken, tmp_path / "missing.png", drawings / "0_0.png"]
+    done = command("predict_image.py", "--json", *images)
+    assert (done.returncode, done.stderr) == (1, "")
+    found = records(done)
+    assert [record["image"] for record in found] == [str(path) for path in images]
+    assert [record["error"] is None for record in found] == [True, False, False, True]
+    for_people = command("predict_image.py", *images)
+    assert len(for_people.stdout.splitlines()) == 2
+    assert len(for_people.stderr.splitlines()) == 2
+
+
+def test_stdin_patterns_and_csv(command: Command, model: Path, drawings: Path) -> None:
+    content = (drawings / "7_1.png").read_bytes()
+    piped = command("predict_image.py", "--json", "-", input=content, text=False)
+    assert json.loads(piped.stdout)["image"] == "-"
+    done = command("predict_image.py", "--csv", drawings / "8_*.png")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [Path(row["image"]).name for row in rows] == [f"8_{n}.png" for n in range(10)]
+    assert all(0 < float(row["confidence"]) <= 1 and row["text"] for row in rows)
+
+
+def test_annotated_images_are_saved(command: Command, model: Path, tmp_path: Path) -> None:
+    done = command("predict_image.py", "--save", tmp_path / "new", "samples")
+    assert done.returncode == 0
+    assert len(list((tmp_path / "new").glob("*_read.png"))) == 8
+
+
+def test_wrong_calls_end_with_two_and_one_line(
+    command: Command, model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad.tflite").write_bytes(b"TFL3")
+    for script, *arguments in (
+        ("predict_image.py", "--model", tmp_path / "none.keras"),
+        ("predict_image.py", "--model", tmp_path / "bad.tflite"),
+        ("predict_image.py", tmp_path / "empty"),
+        ("predict_image.py", tmp_path / "*.png"),
+        ("predict_image.py", "--show", "samples/3.png"),
+        ("evaluate_model.py", "--data", tmp_path / "none"),
+        ("evaluate_model.py", "--data", "mnist"),
+        ("train_model.py", "--data", tmp_path / "empty"),
+        ("train_model.py", "--data", "digits", "--resume"),
+        ("train_model.py", "--data", "digits", "--output", "/dev/null/x"),
+    ):
+        done = command(script, *arguments)
+        assert done.returncode == 2, (script, arguments, done.stderr)
+        assert done.stderr.startswith("error: "), done.stderr
+        assert done.stderr.count("\n") == 1, done.stderr
+    for arguments in (["--epochs", 0], ["--validation-split", 0.9], ["--network", "x"]):
+        assert command("train_model.py", *arguments).returncode == 2
+
+
+def test_a_dry_run_writes_nothing(command: Command, project: Path) -> None:
+    before = sorted(project.rglob("*"))
+    done = command("train_model.py", "--data", "digits", "--dry-run", "--output", "dry")
+    assert done.returncode == 0
+    assert "nothing was trained" in done.stdout
+    assert [path for path in sorted(project.rglob("*")) if "__pycache__" not in str(path)] == [
+        path for path in before if "__pycache__" not in str(path)
+    ]
+
+
+def test_prediction_from_tflite_imports_no_tensorflow(model: Path, project: Path) -> None:
+    program = (
+        "import sys; sys.argv[1:] = ['--json', 'samples']\n"
+        "import runpy\n"
+        "try: runpy.run_path('predict_image.py', run_name='__main__')\n"
+        "except SystemExit as done: assert done.code == 0\n"
+        "heavy = {'tensorflow', 'keras', 'sklearn', 'scipy', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=project, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    assert len(done.stdout.splitlines()) == 8
+
+
+def test_an_interrupted_training_is_resumed_from_its_last_epoch(
+    command: Command, project: Path
+) -> None:
+    arguments = [
+        "--data", "digits", "--network", "deep_cnn", "--epochs", "4", "--batch-size", "64"
+    ]  # fmt: skip
+    whole = command("train_model.py", *arguments, "--output", "whole")
+    assert whole.returncode == 0, whole.stderr
+    expected = history_of(project)
+    interrupted = subprocess.Popen(
+        [sys.executable, "train_model.py", *arguments, "--output", "stopped"],
+        cwd=project,
+        env=no_network(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    state = project / "models" / "stopped.checkpoint" / "state.json"
+    for _ in range(600):
+        if state.exists() and len(json.loads(state.read_text())["history"]) >= 2:
+            break
+        time.sleep(0.1)
+    interrupted.send_signal(signal.SIGINT)
+    said, _ = interrupted.communicate(timeout=60)
+    assert interrupted.returncode == 130
+    assert "python train_model.py --resume --output models/stopped" in said
+    assert not (project / "models" / "stopped.keras").exists()
+    other = command("train_model.py", "--resume", "--output", "stopped", "--epochs", 9)
+    assert other.returncode == 2
+    assert "has --epochs 4, not 9" in other.stderr
+    resumed = command("train_model.py", "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert not state.exists()
+    assert history_of(project) == [pytest.approx(row, rel=1e-3) for row in expected]
+
+
+def history_of(project: Path) -> list[dict[str, float]]:
+    with (project / "plots" / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return [{name: float(row[name]) for name in row if name != "seconds"} for row in rows]
+
+
+def test_without_a_model_a_terminal_is_offered_a_training(project: Path, tmp_path: Path) -> None:
+    for name in ("predict_image.py", "common", "samples"):
+        (tmp_path / name).symlink_to(project / name)
+    script = "import common; from pathlib import Path; common.PROJECT = Path.cwd()\n" + (
+        "import runpy; runpy.run_path('predict_image.py', run_name='__main__')"
+    )
+    plain = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert plain.returncode == 2
+    assert "python train_model.py" in plain.stderr
+    terminal, end = pty.openpty()
+    asked = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=tmp_path, stdin=end, stdout=end, stderr=end
+    )
+    os.close(end)
+    os.write(terminal, b"n\n")
+    assert asked.wait(timeout=60) == 2
+    assert b"Train one now" in os.read(terminal, 1000)
+    os.close(terminal)
