@@ -139,7 +139,7 @@ def plot_gallery(
     """
     shown = min(len(images), GALLERY_COLUMNS * GALLERY_ROWS)
     rows = max(1, -(-shown // GALLERY_COLUMNS))
-    figure = Figure(figsize=(1.45 * GALLERY_COLUMNS, 1.75 * rows + 0.6), layout="constrained")
+    figure = Figure(figsize=(1.45 * GALLERY_COLUMNS, 1.75 * rows + 0.8), layout="constrained")
     grid = figure.subplots(rows, GALLERY_COLUMNS, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()
@@ -154,14 +154,14 @@ def plot_gallery(
         )
     if not shown:
         grid[0].text(0, 0.5, "none", fontsize=12)
-    figure.suptitle(title)
+    figure.suptitle(f"{title}\n", fontsize=12)
     _save(grid[0], path)
 
 
 def worst_first(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Indices of the images read wrongly, those first whose true digit seemed least likely."""
+    """Indices of the images read wrongly, those first that were read with most confidence."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
-    return np.asarray(wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")])
+    return np.asarray(wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")])
 
 
 def annotated(source: Path | bytes, reading: Reading) -> Image.Image:
