@@ -114,10 +114,22 @@ def save_model(network: "keras.Model", stem: Path, card: ModelCard) -> None:
         replacing(keras_path) as keras_file,
     ):
         network.save(keras_file)
-        network.export(tflite_file, format="litert", verbose=False)
+        tflite_file.write_bytes(_converted(network))
         hashes = {"keras": _sha256(keras_file), "tflite": _sha256(tflite_file)}
         content = asdict(card) | {"sha256": hashes}
         card_file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _converted(network: "keras.Model") -> bytes:
+    """The network as a LiteRT model.
+
+    Keras's own `export(format="litert")` calls the same converter, but not before Keras 3.13,
+    which Python 3.10 does not have.
+    """
+    import tensorflow as tf
+
+    with notes_kept_back():
+        return bytes(tf.lite.TFLiteConverter.from_keras_model(network).convert())
 
 
 def model_paths(stem: Path) -> tuple[Path, Path, Path]:
