@@ -16,6 +16,7 @@ import csv
 import glob
 import io
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -148,11 +149,20 @@ def text_rows(reading: Reading, width: int, top: int) -> str:
     for line in reading.digits_by_line():
         digits = "".join(str(digit.digit) for digit in line)
         name = reading.image if not rows else ""
-        rows.append(f"{name:{width}}  {digits:10}  {min(d.confidence for d in line):6.1%}")
+        rows.append(f"{name:{width}}  {digits:10}  {percent(min(d.confidence for d in line))}")
         for digit in line if top else []:
-            others = "  ".join(f"{other}: {share:.1%}" for other, share in digit.alternatives(top))
-            rows.append(f"{'':{width}}    {digit.digit}: {digit.confidence:.1%}  else {others}")
+            others = "  ".join(
+                f"{other}: {percent(share)}" for other, share in digit.alternatives(top)
+            )
+            rows.append(
+                f"{'':{width}}    {digit.digit}: {percent(digit.confidence)}  else {others}"
+            )
     return "\n".join(rows) if rows else f"{reading.image:{width}}  no digit found"
+
+
+def percent(share: float) -> str:
+    """A share as per cent, rounded down, so that nothing but certainty is called 100 %."""
+    return f"{math.floor(share * 1000) / 10:.1f}%"
 
 
 def csv_row(reading: Reading) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from common.evaluation import Report
@@ -61,7 +61,9 @@ def plot_loss(history: Sequence[Row], test_loss: float, title: str, path: Path) 
     """Cross-entropy over epochs; arguments as of `plot_accuracy`, with "loss" and "val_loss"."""
     axes = _history_axes(history, "loss", higher_is_better=False)
     axes.set_title(f"{title}: loss {test_loss:.4f} on the test images", fontsize=11)
-    axes.set_ylabel("loss (cross-entropy)")
+    axes.set_ylabel("loss (cross-entropy, logarithmic)")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.legend(loc="upper right")
     _save(axes, path)
 
@@ -178,10 +180,13 @@ def annotated(source: Path | bytes, reading: Reading) -> Image.Image:
     factor = max(1, round(ANNOTATED_SIDE / max(drawn.size)))
     drawn = drawn.resize((drawn.width * factor, drawn.height * factor), Image.Resampling.NEAREST)
     size = max(20, round(max(drawn.size) / 20))
-    drawn = ImageOps.expand(drawn, (0, round(1.3 * size), 0, 0), "white")
+    above = round(1.5 * size)  # what a label needs above its box
+    margin = max((above - digit.box.y * factor for digit in reading.digits), default=0)
+    margin = max(margin, 0)
+    drawn = ImageOps.expand(drawn, (0, margin, 0, 0), "white")
     pen, font = ImageDraw.Draw(drawn), ImageFont.load_default(size)
     for digit in reading.digits:
-        left, top = digit.box.x * factor, digit.box.y * factor + round(1.3 * size)
+        left, top = digit.box.x * factor, digit.box.y * factor + margin
         right, bottom = left + digit.box.width * factor, top + digit.box.height * factor
         colour = GREEN if digit.confidence >= SURE else ORANGE
         width = max(2, size // 8)
