@@ -21,15 +21,14 @@ from platform import python_version
 from typing import TYPE_CHECKING, Any
 
 from common import PROJECT, UserError, console
-from common.datasets import MNIST_SHA256, Dataset, load_dataset
+from common.datasets import MNIST_SHA256, Dataset, load_dataset, split_indices
 from common.model_files import BUNDLED_NAME, MODELS, ModelCard, model_paths, save_model
-from common.presets import PRESETS, USUAL_PRESET, Recipe, Run, run_command, with_enough_epochs
+from common.presets import PRESETS, RECIPE_OPTIONS, USUAL_PRESET, Run, adapted, run_command
 
 if TYPE_CHECKING:
     from common.training import Result
 
 PLOTS = PROJECT / "plots"
-RECIPE_OPTIONS = ("network", "epochs", "batch_size", "learning_rate")
 RUN_OPTIONS = ("preset", "seed", "validation_split")
 
 
@@ -126,7 +125,7 @@ def presets_table() -> str:
             f"--batch-size {recipe.batch_size} --learning-rate {recipe.learning_rate:g}"
             + (", with augmentation" if recipe.augment else "")
         )
-    lines.append("\nA small data set is gone through more often, unless --epochs says how often.")
+    lines.append("\nA small data set is gone through more often and always with augmentation.")
     return "\n".join(lines)
 
 
@@ -169,13 +168,18 @@ def new_run(arguments: argparse.Namespace, dataset: Dataset) -> Run:
     """The run that the command line describes."""
     usual = USUAL_PRESET[arguments.network] if arguments.network else "standard"
     preset = arguments.preset or usual
-    recipe = replace(PRESETS[preset], **given(arguments, RECIPE_OPTIONS))
-    run = Run(preset, recipe, dataset.name, dataset.sha256)
+    run = Run(preset, PRESETS[preset], dataset.name, dataset.sha256)
     run = replace(run, **given(arguments, ("seed", "validation_split")))
-    if not arguments.epochs:
-        held_out = round(run.validation_split * len(dataset.train_labels))
-        run = replace(run, recipe=with_enough_epochs(recipe, len(dataset.train_labels) - held_out))
-    return run
+    changes = given(arguments, RECIPE_OPTIONS)
+    epochs = changes.pop("epochs", None)
+    recipe = adapted(replace(run.recipe, **changes), part_sizes(run, dataset)[0])
+    return replace(run, recipe=replace(recipe, epochs=epochs) if epochs else recipe)
+
+
+def part_sizes(run: Run, dataset: Dataset) -> tuple[int, int]:
+    """How many images the run trains on and how many it validates on."""
+    parts = split_indices(dataset.train_labels, run.validation_split, run.seed)
+    return len(parts[0]), len(parts[1])
 
 
 def given(arguments: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
@@ -230,13 +234,14 @@ def default_name(dataset: Dataset) -> str:
 
 def describe(run: Run, dataset: Dataset, stem: Path) -> str:
     """What is about to be done, for people."""
-    recipe: Recipe = run.recipe
-    held_out = round(run.validation_split * len(dataset.train_labels))
+    recipe = run.recipe
+    training, validation = part_sizes(run, dataset)
     return (
         f"Training {recipe.network} (preset {run.preset}) for {recipe.epochs} epochs on "
-        f"{len(dataset.train_labels) - held_out:,} images of {dataset.name}, "
-        f"{held_out:,} more for validation; batches of {recipe.batch_size}, learning rate up to "
-        f"{recipe.learning_rate:g}, seed {run.seed}.\n"
+        f"{training:,} images of {dataset.name}, "
+        f"{validation:,} more for validation; batches of {recipe.batch_size}, learning rate up to "
+        f"{recipe.learning_rate:g}, {'with' if recipe.augment else 'no'} augmentation, "
+        f"seed {run.seed}.\n"
         f"The model goes to {console.shown(stem)}.keras."
     )
 

@@ -7,6 +7,7 @@ TensorFlow, `NAME.json`, the card that says how they came about.
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -123,13 +124,14 @@ def save_model(network: "keras.Model", stem: Path, card: ModelCard) -> None:
 def _converted(network: "keras.Model") -> bytes:
     """The network as a LiteRT model.
 
-    Keras's own `export(format="litert")` calls the same converter, but not before Keras 3.13,
-    which Python 3.10 does not have.
+    Keras's own `export(format="litert")` does the same, but not before Keras 3.13, which Python
+    3.10 does not have.
     """
     import tensorflow as tf
 
-    with notes_kept_back():
-        return bytes(tf.lite.TFLiteConverter.from_keras_model(network).convert())
+    with tempfile.TemporaryDirectory() as folder, notes_kept_back():
+        network.export(folder, verbose=False)
+        return bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
 
 
 def model_paths(stem: Path) -> tuple[Path, Path, Path]:

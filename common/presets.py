@@ -4,10 +4,12 @@ Apart from `training` so that `train_model.py --help` need not wait for TensorFl
 """
 
 import shlex
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-LEAST_STEPS = 500  # a small data set is gone through more often, until the network took so many
+LEAST_STEPS = 500  # steps that a network needs, however small the data set; see `adapted`
+RECIPE_OPTIONS = ("network", "epochs", "batch_size", "learning_rate")
+"""The attributes of a recipe that the command line can change."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class Recipe:
 
     Attributes:
         network: name in `networks.NETWORKS`.
-        epochs: passes through MNIST's training images; see `LEAST_STEPS` for smaller sets.
+        epochs: passes through MNIST's training images; see `adapted` for small sets.
         batch_size: pictures a step.
         learning_rate: its highest value; it rises linearly and falls along a cosine (one cycle:
             Smith and Topin, "Super-Convergence", 2018).
@@ -81,20 +83,26 @@ class Run:
         return Run(**content | {"recipe": Recipe(**content["recipe"])})
 
 
-def with_enough_epochs(recipe: Recipe, images: int) -> Recipe:
-    """The recipe with as many epochs as give `LEAST_STEPS` steps on `images` training images."""
+def adapted(recipe: Recipe, images: int) -> Recipe:
+    """The recipe for a data set of `images` training images.
+
+    One too small for `LEAST_STEPS` is gone through more often and always with augmentation, which
+    takes the place of the images that it lacks.
+    """
     steps = -(-images // recipe.batch_size)
-    return replace(recipe, epochs=max(recipe.epochs, -(-LEAST_STEPS // steps)))
+    if steps * recipe.epochs >= LEAST_STEPS:
+        return recipe
+    return replace(recipe, epochs=-(-LEAST_STEPS // steps), augment=True)
 
 
 def run_command(run: Run) -> str:
     """What to type to repeat a run."""
     words = ["python", "train_model.py", "--preset", run.preset, "--seed", str(run.seed)]
     preset = PRESETS[run.preset]
-    for field in fields(Recipe):
-        value = getattr(run.recipe, field.name)
-        if value != getattr(preset, field.name):
-            words += [f"--{field.name.replace('_', '-')}", str(value)]
+    for name in RECIPE_OPTIONS:
+        value = getattr(run.recipe, name)
+        if value != getattr(preset, name):
+            words += [f"--{name.replace('_', '-')}", str(value)]
     if run.validation_split != Run.validation_split:
         words += ["--validation-split", str(run.validation_split)]
     if run.data != "mnist":

@@ -1,12 +1,12 @@
 from dataclasses import asdict, replace
 
-from common.presets import PRESETS, Recipe, Run, run_command, with_enough_epochs
+from common.presets import PRESETS, Recipe, Run, adapted, run_command
 
 
-def test_small_sets_are_gone_through_more_often() -> None:
+def test_small_sets_are_gone_through_more_often_and_varied() -> None:
     recipe = Recipe("mlp", epochs=2, batch_size=100, learning_rate=0.1)
-    assert with_enough_epochs(recipe, 54_000) == recipe
-    assert with_enough_epochs(recipe, 950).epochs == 50
+    assert adapted(recipe, 54_000) == recipe
+    assert adapted(recipe, 950) == replace(recipe, epochs=50, augment=True)
 
 
 def test_a_run_survives_json() -> None:
