@@ -46,15 +46,17 @@ def main() -> int:
     readings = recognizer.read_many(sources)
     status = console.OK
     with tqdm(total=len(sources), unit=" images", disable=None, leave=False) as progress:
+        # On a terminal the bar must make way for each line that is printed.
+        say = progress.write if sys.stdout.isatty() else print
         if arguments.csv:
-            progress.write(csv_line(CSV_HEADER))
+            say(csv_line(CSV_HEADER))
         for (_, source), reading in zip(sources, readings, strict=True):
             if reading.error:
                 status = console.SOME_UNREADABLE
             if reading.error and not (arguments.json or arguments.csv):
-                progress.write(f"error: {reading.error}", file=sys.stderr)
+                say(f"error: {reading.error}", file=sys.stderr)
             else:
-                progress.write(text(reading))
+                say(text(reading))
             if not reading.error:
                 picture(source, reading, arguments)
             progress.update()
