@@ -66,9 +66,10 @@ def deep_cnn() -> list[layers.Layer]:
 
 def _convolution(filters: int, size: int, strides: int = 1) -> list[layers.Layer]:
     padding = "same" if strides > 1 else "valid"
+    # Keras's momentum of 0.99 needs hundreds of steps before its averages can be used.
     return [
         layers.Conv2D(filters, size, strides=strides, padding=padding, use_bias=False),
-        layers.BatchNormalization(),
+        layers.BatchNormalization(momentum=0.95),
         layers.ReLU(),
     ]
 
