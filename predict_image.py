@@ -174,10 +174,10 @@ def csv_row(reading: Reading) -> str:
 
 
 def csv_line(values: tuple[str, ...]) -> str:
-    """Values as one line of CSV, without its line break."""
+    """Values as one row of CSV, without the line break at its end."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(values)
-    return line.getvalue()
+    csv.writer(line, lineterminator="\n").writerow(values)
+    return line.getvalue()[:-1]
 
 
 def picture(source: Path | bytes, reading: Reading, arguments: argparse.Namespace) -> None:

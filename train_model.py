@@ -50,6 +50,8 @@ def main() -> int:
     from common import training
 
     checkpoint = training.checkpoint_folder(stem)
+    if not arguments.resume:
+        refuse_to_lose(checkpoint, training.epochs_done(checkpoint))
     try:
         result = training.train(
             run,
@@ -60,7 +62,7 @@ def main() -> int:
             verbose=1 if sys.stdout.isatty() else 2,
         )
     except KeyboardInterrupt:
-        epochs = len(training.read_state(checkpoint)["history"])
+        epochs = training.epochs_done(checkpoint)
         print(f"\nInterrupted; {epochs} of {run.recipe.epochs} epochs are saved. Go on with:")
         print(f"    python train_model.py --resume --output {console.shown(stem)}")
         return console.INTERRUPTED
@@ -215,6 +217,20 @@ def resumed_run(arguments: argparse.Namespace, stem: Path | None) -> tuple[Run, 
     if dataset.sha256 != run.data_sha256:
         raise UserError(f"{dataset.name} is not the data that the interrupted training began with.")
     return run, dataset, stem
+
+
+def refuse_to_lose(checkpoint: Path, epochs: int) -> None:
+    """Keeps a new training from taking the place of an interrupted one.
+
+    Raises:
+        UserError: `checkpoint` holds finished epochs.
+    """
+    if epochs:
+        folder = console.shown(checkpoint)
+        raise UserError(
+            f"{folder} holds an interrupted training ({epochs} epochs). Go on with it: --resume. "
+            f"Or delete that folder, or give another --output."
+        )
 
 
 def output_stem(output: str) -> Path:

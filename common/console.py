@@ -41,7 +41,7 @@ def add_model_argument(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="a .keras, .h5 or .tflite file (default: the one you trained last, else the "
-        "pretrained one that comes with the project)",
+        "pretrained one that comes with the project; bundled_digits does not count)",
     )
 
 

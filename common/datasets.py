@@ -337,4 +337,6 @@ def _blocks(url: str) -> Iterator[bytes]:
                     yield block
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise DownloadError(f"MNIST could not be downloaded ({reason}).") from error
+        raise DownloadError(
+            f"MNIST could not be downloaded ({reason}); mnist.npz in data/ would be used."
+        ) from error

@@ -53,7 +53,7 @@ def plot_accuracy(history: Sequence[Row], test_accuracy: float, title: str, path
     axes.set_title(f"{title}: {test_accuracy:.2%} of the test images read right", fontsize=11)
     axes.set_ylabel("accuracy")
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
-    axes.legend(loc="lower right")
+    axes.legend()
     _save(axes, path)
 
 
@@ -64,7 +64,7 @@ def plot_loss(history: Sequence[Row], test_loss: float, title: str, path: Path) 
     axes.set_ylabel("loss (cross-entropy, logarithmic)")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.legend(loc="upper right")
+    axes.legend()
     _save(axes, path)
 
 
@@ -179,7 +179,7 @@ def annotated(source: Path | bytes, reading: Reading) -> Image.Image:
     drawn = Image.alpha_composite(paper, image).convert("RGB")
     factor = max(1, round(ANNOTATED_SIDE / max(drawn.size)))
     drawn = drawn.resize((drawn.width * factor, drawn.height * factor), Image.Resampling.NEAREST)
-    size = max(20, round(max(drawn.size) / 20))
+    size = max(24, round(max(drawn.size) / 18))
     above = round(1.5 * size)  # what a label needs above its box
     margin = max((above - digit.box.y * factor for digit in reading.digits), default=0)
     margin = max(margin, 0)
@@ -195,8 +195,9 @@ def annotated(source: Path | bytes, reading: Reading) -> Image.Image:
         )
         label = f"{digit.digit}" if digit.confidence >= SURE else f"{digit.digit}?"
         corner = (left - width, top - width)
-        pen.rectangle(pen.textbbox(corner, label, font, anchor="lb"), fill=colour)
-        pen.text(corner, label, "white", font, anchor="lb")
+        wide, high = round(pen.textlength(label, font)) + 6, round(0.95 * size)
+        pen.rectangle((corner[0], corner[1] - high, corner[0] + wide, corner[1]), colour)
+        pen.text((corner[0] + 3, corner[1] - size // 8), label, "white", font, anchor="ls")
     return drawn
 
 

@@ -286,6 +286,15 @@ def read_state(folder: Path) -> dict[str, Any]:
     return dict(state)
 
 
+def epochs_done(folder: Path) -> int:
+    """How many epochs a checkpoint holds; 0 where there is none.
+
+    Raises:
+        TrainingError: it is damaged.
+    """
+    return len(read_state(folder)["history"]) if (folder / "state.json").exists() else 0
+
+
 def discard_checkpoint(folder: Path) -> None:
     """Removes a checkpoint whose training has come to its end and is saved."""
     shutil.rmtree(folder)

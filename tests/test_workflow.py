@@ -160,9 +160,11 @@ def test_stdin_patterns_and_csv(command: Command, model: Path, drawings: Path) -
     content = (drawings / "7_1.png").read_bytes()
     piped = command("predict_image.py", "--json", "-", input=content, text=False)
     assert json.loads(piped.stdout)["image"] == "-"
-    done = command("predict_image.py", "--csv", drawings / "8_*.png")
-    rows = list(csv.DictReader(io.StringIO(done.stdout)))
-    assert [Path(row["image"]).name for row in rows] == [f"8_{n}.png" for n in range(10)]
+    done = command("predict_image.py", "--csv", drawings / "8_*.png", "samples/two_lines.png")
+    rows = list(csv.DictReader(io.StringIO(done.stdout, newline="")))
+    names = [Path(row["image"]).name for row in rows]
+    assert names == [*(f"8_{n}.png" for n in range(10)), "two_lines.png"]
+    assert rows[-1]["text"].count("\n") == 1
     assert all(0 < float(row["confidence"]) <= 1 and row["text"] for row in rows)
 
 
@@ -247,6 +249,9 @@ def test_an_interrupted_training_is_resumed_from_its_last_epoch(
     assert interrupted.returncode == 130
     assert "python train_model.py --resume --output models/stopped" in said
     assert not (project / "models" / "stopped.keras").exists()
+    again = command("train_model.py", *arguments, "--output", "stopped")
+    assert again.returncode == 2
+    assert "holds an interrupted training" in again.stderr
     other = command("train_model.py", "--resume", "--output", "stopped", "--epochs", 9)
     assert other.returncode == 2
     assert "has --epochs 4, not 9" in other.stderr
