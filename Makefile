@@ -9,7 +9,7 @@ BIN := .venv/bin
 .DELETE_ON_ERROR:
 
 run: .venv/installed
-	$(BIN)/python train_model.py --preset fast
+	$(BIN)/python train_model.py $(if $(wildcard models/*.checkpoint),--resume,--preset fast)
 	$(BIN)/python evaluate_model.py --model $$(ls -t models/*.keras | head -1)
 	$(BIN)/python predict_image.py --model $$(ls -t models/*.tflite | head -1) samples
 

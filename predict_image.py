@@ -17,8 +17,10 @@ import glob
 import io
 import json
 import math
+import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,7 +43,10 @@ def main() -> int:
     if arguments.model is None and default_model() is None:
         offer_training()
     recognizer = DigitRecognizer(console.chosen_model(arguments))
+    if arguments.show and not has_screen():
+        raise UserError("--show needs a screen, and there is none; --save FOLDER writes files.")
     sources = image_sources(arguments.images or [console.shown(SAMPLES)])
+    pictures = picture_names([name for name, _ in sources])
     text = formatter(arguments, [name for name, _ in sources])
     readings = recognizer.read_many(sources)
     status = console.OK
@@ -50,15 +55,15 @@ def main() -> int:
         say = progress.write if sys.stdout.isatty() else print
         if arguments.csv:
             say(csv_line(CSV_HEADER))
-        for (_, source), reading in zip(sources, readings, strict=True):
+        for (_, source), picture, reading in zip(sources, pictures, readings, strict=True):
             if reading.error:
                 status = console.SOME_UNREADABLE
             if reading.error and not (arguments.json or arguments.csv):
                 say(f"error: {reading.error}", file=sys.stderr)
             else:
                 say(text(reading))
-            if not reading.error:
-                picture(source, reading, arguments)
+            if not reading.error and (arguments.save or arguments.show):
+                draw(source, reading, arguments.save and arguments.save / picture, arguments.show)
             progress.update()
     return status
 
@@ -103,9 +108,10 @@ def offer_training() -> None:
     print(
         "There is no model yet. Train one now, in about a minute? [Y/n] ", end="", file=sys.stderr
     )
-    if input().strip().lower() in ("", "y", "yes"):
-        script = PROJECT / "train_model.py"
-        subprocess.run([sys.executable, str(script), "--preset", "fast"], check=False)
+    # At the end of input, as after Ctrl-D, readline gives "" without a line break: that is a no.
+    if sys.stdin.readline().lower() in ("\n", "y\n", "yes\n"):
+        command = [sys.executable, str(PROJECT / "train_model.py"), "--preset", "fast"]
+        subprocess.run(command, stdout=sys.stderr, check=False)
 
 
 def image_sources(arguments: list[str]) -> list[Source]:
@@ -119,12 +125,12 @@ def image_sources(arguments: list[str]) -> list[Source]:
         path = Path(argument)
         if argument == "-":
             sources.append(("-", sys.stdin.buffer.read()))
-        elif path.is_dir():
+        elif os.path.isdir(argument):
             found = list_images(path)
             if not found:
                 raise UserError(f"The folder {path} holds no image.")
             sources += [(str(image), image) for image in found]
-        elif glob.has_magic(argument) and not path.exists():
+        elif glob.has_magic(argument) and not os.path.exists(argument):
             names = sorted(glob.glob(argument), key=natural_key)
             if not names:
                 raise UserError(f"No file fits the pattern {argument}")
@@ -180,21 +186,37 @@ def csv_line(values: tuple[str, ...]) -> str:
     return line.getvalue()[:-1]
 
 
-def picture(source: Path | bytes, reading: Reading, arguments: argparse.Namespace) -> None:
-    """Draws the reading on its image and saves or shows it, where that was asked for."""
-    if not (arguments.save or arguments.show):
-        return
+def has_screen() -> bool:
+    """Whether windows can be opened here."""
+    from common import plots
+
+    return plots.has_screen()
+
+
+def picture_names(names: list[str]) -> list[str]:
+    """A name of its own for the annotated picture of each image: 7_read.png, 7_read_2.png."""
+    seen: Counter[str] = Counter()
+    pictures = []
+    for name in names:
+        stem = "stdin" if name == "-" else Path(name).stem
+        seen[stem] += 1
+        number = f"_{seen[stem]}" if seen[stem] > 1 else ""
+        pictures.append(f"{stem}_read{number}.png")
+    return pictures
+
+
+def draw(source: Path | bytes, reading: Reading, path: Path | None, show: bool) -> None:
+    """Draws the reading on its image, saves it at `path` and shows it, where that was asked for."""
     # Imported here: Matplotlib takes as long as all the rest of the command.
     from common import plots
     from common.files import replacing
 
     drawn = plots.annotated(source, reading)
-    if arguments.save:
-        stem = Path(reading.image).stem if reading.image != "-" else "stdin"
-        with replacing(arguments.save / f"{stem}_read.png") as temporary:
+    if path:
+        with replacing(path) as temporary:
             drawn.save(temporary)
-    if arguments.show and not plots.show(drawn, reading.image):
-        raise UserError("--show needs a screen, and there is none; --save FOLDER writes files.")
+    if show:
+        plots.show(drawn, reading.image)
 
 
 if __name__ == "__main__":

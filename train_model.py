@@ -12,8 +12,8 @@ Earlier files of the same name are replaced when the training is finished, and n
 """
 
 import argparse
+import shlex
 import sys
-from dataclasses import replace
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -21,9 +21,17 @@ from platform import python_version
 from typing import TYPE_CHECKING, Any
 
 from common import PROJECT, UserError, console
-from common.datasets import MNIST_SHA256, Dataset, load_dataset, split_indices
+from common.datasets import MNIST_SHA256, Dataset, load_dataset
 from common.model_files import BUNDLED_NAME, MODELS, ModelCard, model_paths, save_model
-from common.presets import PRESETS, RECIPE_OPTIONS, USUAL_PRESET, Run, adapted, run_command
+from common.presets import (
+    PRESETS,
+    RECIPE_OPTIONS,
+    USUAL_PRESET,
+    Run,
+    new_run,
+    part_sizes,
+    run_command,
+)
 
 if TYPE_CHECKING:
     from common.training import Result
@@ -40,7 +48,7 @@ def main() -> int:
         run, dataset, stem = resumed_run(arguments, stem)
     else:
         dataset = load_dataset(arguments.data)
-        run = new_run(arguments, dataset)
+        run = new_run(dataset, **given(arguments, RECIPE_OPTIONS + RUN_OPTIONS))
         stem = stem or MODELS / default_name(dataset)
     print(describe(run, dataset, stem), flush=True)
     if arguments.dry_run:
@@ -63,8 +71,10 @@ def main() -> int:
         )
     except KeyboardInterrupt:
         epochs = training.epochs_done(checkpoint)
-        print(f"\nInterrupted; {epochs} of {run.recipe.epochs} epochs are saved. Go on with:")
-        print(f"    python train_model.py --resume --output {console.shown(stem)}")
+        print(f"\nInterrupted; {epochs} of {run.recipe.epochs} epochs are saved.")
+        if epochs:
+            output = stem.name if stem.parent == MODELS else str(stem.resolve())
+            print(f"Go on with: python train_model.py --resume --output {shlex.quote(output)}")
         return console.INTERRUPTED
     write_results(run, result, stem)
     training.discard_checkpoint(checkpoint)
@@ -81,10 +91,14 @@ def parse_arguments() -> argparse.Namespace:
     )
     console.add_data_argument(parser, "mnist, or digits where it cannot be downloaded")
     parser.add_argument(
-        "--preset", choices=PRESETS, help="how to train (default: the network's usual one)"
+        "--preset",
+        choices=PRESETS,
+        help="how to train (default: standard; with --network, its usual one)",
     )
     parser.add_argument(
-        "--network", choices=USUAL_PRESET, help="what to train (default: the preset's)"
+        "--network",
+        choices=USUAL_PRESET,
+        help="what to train (default: deep_cnn; with --preset, the preset's)",
     )
     parser.add_argument("--epochs", type=positive_int, help="default: the preset's")
     parser.add_argument("--batch-size", type=positive_int, help="default: the preset's")
@@ -101,7 +115,7 @@ def parse_arguments() -> argparse.Namespace:
         "--output",
         metavar="NAME",
         help="name of the model in models/, or a path (default: digit_cnn; "
-        f"{BUNDLED_NAME} for the bundled digits; else the data's own name)",
+        f"{BUNDLED_NAME} for the bundled digits; NAME_cnn for other data)",
     )
     parser.add_argument(
         "--resume",
@@ -127,7 +141,9 @@ def presets_table() -> str:
             f"--batch-size {recipe.batch_size} --learning-rate {recipe.learning_rate:g}"
             + (", with augmentation" if recipe.augment else "")
         )
-    lines.append("\nA small data set is gone through more often and always with augmentation.")
+    usual = ", ".join(f"{network}: {preset}" for network, preset in USUAL_PRESET.items())
+    lines.append(f"\nusual presets of the networks: {usual}")
+    lines.append("A small data set is gone through more often and always with augmentation.")
     return "\n".join(lines)
 
 
@@ -164,24 +180,6 @@ def has_module(name: str) -> bool:
     from importlib.util import find_spec
 
     return find_spec(name) is not None
-
-
-def new_run(arguments: argparse.Namespace, dataset: Dataset) -> Run:
-    """The run that the command line describes."""
-    usual = USUAL_PRESET[arguments.network] if arguments.network else "standard"
-    preset = arguments.preset or usual
-    run = Run(preset, PRESETS[preset], dataset.name, dataset.sha256)
-    run = replace(run, **given(arguments, ("seed", "validation_split")))
-    changes = given(arguments, RECIPE_OPTIONS)
-    epochs = changes.pop("epochs", None)
-    recipe = adapted(replace(run.recipe, **changes), part_sizes(run, dataset)[0])
-    return replace(run, recipe=replace(recipe, epochs=epochs) if epochs else recipe)
-
-
-def part_sizes(run: Run, dataset: Dataset) -> tuple[int, int]:
-    """How many images the run trains on and how many it validates on."""
-    parts = split_indices(dataset.train_labels, run.validation_split, run.seed)
-    return len(parts[0]), len(parts[1])
 
 
 def given(arguments: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
@@ -234,8 +232,14 @@ def refuse_to_lose(checkpoint: Path, epochs: int) -> None:
 
 
 def output_stem(output: str) -> Path:
-    """`--output` without the suffix of a model file; a bare name stands for one in models/."""
+    """`--output` without the suffix of a model file; a bare name stands for one in models/.
+
+    Raises:
+        UserError: it names no file.
+    """
     path = Path(output)
+    if not path.name:
+        raise UserError(f"--output {output} names no file.")
     if path.suffix in (".keras", ".h5", ".tflite", ".json"):
         path = path.with_suffix("")
     return MODELS / path if path.parent == Path() and "/" not in output else path
@@ -245,7 +249,7 @@ def default_name(dataset: Dataset) -> str:
     """The name of the model where `--output` gives none."""
     if dataset.sha256 == MNIST_SHA256:
         return "digit_cnn"
-    return BUNDLED_NAME if dataset.name == "digits" else Path(dataset.name).resolve().stem
+    return BUNDLED_NAME if dataset.name == "digits" else f"{Path(dataset.name).stem}_cnn"
 
 
 def describe(run: Run, dataset: Dataset, stem: Path) -> str:
@@ -276,7 +280,7 @@ def write_results(run: Run, result: "Result", stem: Path) -> None:
         epochs=run.recipe.epochs,
         train_images=result.train_images,
         seconds=round(result.seconds, 1),
-        validation_accuracy=result.validation_accuracy,
+        validation_accuracy=result.history[-1]["val_accuracy"],
         test_accuracy=result.test.accuracy,
         test_loss=result.test.loss,
         temperature=result.temperature,

@@ -3,9 +3,11 @@
 Imports only go downwards:
 
     scripts -> recognizer, training, evaluation, plots, console
-            -> page, augmentation, networks, model_files
-            -> preprocessing, datasets
-            -> backend, files, presets, quiet, this module
+            -> presets, augmentation, networks, model_files
+            -> datasets
+            -> page
+            -> preprocessing
+            -> backend, files, quiet, this module
 """
 
 from pathlib import Path

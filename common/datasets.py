@@ -10,6 +10,7 @@ import http.client
 import os
 import struct
 import sys
+import tokenize
 import urllib.request
 import zipfile
 import zlib
@@ -22,18 +23,26 @@ from tqdm import tqdm
 
 from common import PROJECT, UserError
 from common.files import replacing
-from common.preprocessing import (
-    ImageError,
-    digit_picture,
-    ink_map,
-    list_images,
-    read_image,
-)
+from common.page import digits_on
+from common.preprocessing import ImageError, digit_picture, list_images, read_image
 
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 MNIST_FILE_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 MNIST_SHA256 = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
 """`Dataset.sha256` of the real MNIST, whatever file format it was read from."""
+
+ZIP_DAMAGE = (
+    OSError,
+    EOFError,
+    KeyError,
+    TypeError,
+    RuntimeError,  # NotImplementedError is one: unknown version, flags, encryption
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy's and Python's zip readers raise on damaged files."""
 
 DOWNLOAD_TIMEOUT = 20.0  # seconds without an answer
 IDX_NAMES = ("train-images", "train-labels", "t10k-images", "t10k-labels")
@@ -179,7 +188,7 @@ def _with_test_part(name: str, images: np.ndarray, labels: np.ndarray) -> Datase
 
 
 def _load_path(path: Path, name: str | None = None) -> Dataset:
-    name = name or str(path)
+    name = name or str(path.resolve())
     if path.is_file():
         return _load_npz(path, name)
     if not path.is_dir():
@@ -211,7 +220,7 @@ def _load_npz(path: Path, name: str) -> Dataset:
                     f"{path} has the arrays {sorted(file.files)}; expected {keys} as Keras saves."
                 )
             arrays = [file[key] for key in keys]
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except ZIP_DAMAGE as error:
         raise DataError(f"{path} is damaged or not an .npz file ({error}).") from error
     except ValueError as error:
         raise DataError(
@@ -268,7 +277,11 @@ def _load_image_folders(folder: Path, name: str) -> Dataset:
         zip(paths, labels, strict=True), "reading", len(paths), leave=False, disable=None
     ):
         try:
-            pictures.append(digit_picture(ink_map(read_image(path))))
+            glyphs = digits_on(read_image(path))
+            if not glyphs:
+                raise ImageError(f"{path} holds no digit.")
+            largest = max(glyphs, key=lambda glyph: glyph.box.width * glyph.box.height)
+            pictures.append(digit_picture(largest.ink))
             kept.append(label)
         except ImageError as error:
             refused.append(str(error))
@@ -321,8 +334,11 @@ def _download(url: str, sha256: str, path: Path) -> None:
     content = b"".join(_blocks(url))
     if hashlib.sha256(content).hexdigest() != sha256:
         raise DownloadError(f"MNIST arrived damaged from {url} (wrong checksum).")
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+    try:
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
+    except UserError as error:
+        raise DownloadError(f"MNIST could not be kept: {error}") from error
 
 
 def _blocks(url: str) -> Iterator[bytes]:

@@ -119,7 +119,7 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     def loss(log_temperature: float) -> float:
         softened = apply_temperature(probabilities, np.exp(log_temperature))
-        return float(-(targets * np.log(np.maximum(softened, 1e-30))).sum(axis=1).mean())
+        return float(-(targets * np.log(softened)).sum(axis=1).mean())
 
     found = minimize_scalar(loss, bounds=(np.log(0.25), np.log(4)), method="bounded")
     return float(np.exp(found.x))

@@ -7,6 +7,7 @@ TensorFlow, `NAME.json`, the card that says how they came about.
 import hashlib
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -41,14 +42,14 @@ class ModelCard:
 
     Attributes:
         network: name in `networks.NETWORKS`.
-        preset: name in `training.PRESETS`.
+        preset: name in `presets.PRESETS`.
         command: what to type to train it again.
         data: the data set's name, `data_sha256` its hash.
         seed, epochs, train_images: of the training run.
         seconds: time trained.
         validation_accuracy, test_accuracy: shares, 0 to 1, after the last epoch.
         test_loss: mean cross-entropy in nats.
-        temperature: for `evaluation.apply_temperature`, fitted on the validation images.
+        temperature: for `apply_temperature`, fitted on the validation images.
         versions: of Python and the libraries.
         date: ISO 8601, UTC.
     """
@@ -92,11 +93,16 @@ class Predictor:
 
         Returns:
             float32 (N, 10), rows that sum to 1.
+
+        Raises:
+            ModelError: the model gives numbers that are not finite.
         """
         batches = [self.run(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
         if not batches:
             return np.zeros((0, 10), np.float32)
         outputs = np.concatenate(batches)
+        if not np.isfinite(outputs).all():
+            raise ModelError(f"{self.path} gives numbers that are not finite: it cannot be used.")
         is_probability = outputs.min() >= 0 and np.allclose(outputs.sum(axis=1), 1, atol=1e-3)
         probabilities = outputs if is_probability else softmax(outputs)
         return apply_temperature(probabilities, self.temperature)
@@ -160,14 +166,18 @@ def default_model() -> Path | None:
 def load_card(model: Path) -> dict[str, Any] | None:
     """The card beside a model file, or None where there is none.
 
+    A card that describes another file than this is said so on stderr and not used.
+
     Raises:
-        ModelError: the card is damaged or belongs to another model file.
+        ModelError: the card is damaged.
     """
     path = model.with_suffix(".json")
     if not path.is_file():
         return None
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(card, dict) or "sha256" not in card:
+            return None  # some other program's file of that name
         expected = card["sha256"].get(model.suffix[1:])
         temperature = float(card["temperature"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -175,10 +185,12 @@ def load_card(model: Path) -> dict[str, Any] | None:
     if not 0 < temperature < 100:
         raise ModelError(f"The card {path} gives the temperature {temperature}; expected 0 to 100.")
     if expected is not None and expected != _sha256(model):
-        raise ModelError(
-            f"{model} is not the file that its card {path} describes (the hashes differ). "
-            "Train it again, or delete the card to use the model without it."
+        print(
+            f"{model} is not the file that its card {path.name} describes (the hashes differ): "
+            "going on without the card.",
+            file=sys.stderr,
         )
+        return None
     return dict(card)
 
 
@@ -258,21 +270,28 @@ def _tflite_runner(path: Path) -> Callable[[np.ndarray], np.ndarray]:
         reason = str(error).splitlines()[0]
         raise ModelError(f"{path} is damaged or not a .tflite model ({reason}).") from error
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    if len(inputs) != 1 or len(outputs) != 1 or inputs[0]["dtype"] != np.float32:
-        raise ModelError(f"{path} must take one float32 input and give one output.")
+    if [detail["dtype"] for detail in inputs + outputs] != [np.float32, np.float32]:
+        raise ModelError(f"{path} must take one float32 input and give one float32 output.")
     entry, exit_ = inputs[0]["index"], outputs[0]["index"]
     shape = _input_shape(path, tuple(inputs[0]["shape"]), tuple(outputs[0]["shape"]))
     size = int(inputs[0]["shape"][0])
+    any_size = inputs[0]["shape_signature"][0] == -1
 
     def run(images: np.ndarray) -> np.ndarray:
         nonlocal size
-        if len(images) != size:
+        if any_size and len(images) != size:
             size = len(images)
             interpreter.resize_tensor_input(entry, (size, *shape))
             interpreter.allocate_tensors()
-        interpreter.set_tensor(entry, np.ascontiguousarray(images.reshape(-1, *shape)))
-        interpreter.invoke()
-        return np.asarray(interpreter.get_tensor(exit_))
+        given = images.reshape(-1, *shape)
+        answers = []
+        for start in range(0, len(given), size):
+            part = given[start : start + size]
+            missing = [(0, size - len(part)), *[(0, 0)] * len(shape)]
+            interpreter.set_tensor(entry, np.pad(part, missing))
+            interpreter.invoke()
+            answers.append(interpreter.get_tensor(exit_)[: len(part)])
+        return np.concatenate(answers)
 
     return run
 

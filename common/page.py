@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from common.preprocessing import INK_THRESHOLD
+from common.preprocessing import INK_THRESHOLD, ink_map
 
+LARGEST_SIDE = 2000  # pixels; larger pages are reduced before digits are looked for
+MOST_MARKS = 1000  # only the largest are looked at: a page full of specks is no page of digits
 SPECK = 0.2  # a mark is a speck if both its sides are shorter than this share of the digits' height
 NEAR = 0.35  # parts of one digit lie no further apart than this share of the digits' height
 OVERLAP = 0.5  # share of the narrower mark that must lie below or above the other to be its part
@@ -31,6 +33,10 @@ class Box:
     def bottom(self) -> int:
         """First row below the box."""
         return self.y + self.height
+
+    def enlarged(self, factor: float) -> "Box":
+        """The same place on an image `factor` times as large."""
+        return Box(*(round(side * factor) for side in (self.x, self.y, self.width, self.height)))
 
     def joined(self, other: "Box") -> "Box":
         """The smallest box around both."""
@@ -63,6 +69,26 @@ class _Mark:
     parts: tuple[int, ...]
 
 
+def digits_on(image: np.ndarray) -> list[Glyph]:
+    """Finds the digits on an image.
+
+    Args:
+        image: uint8 (height, width), upright; dark ink on light paper or the other way round.
+
+    Returns:
+        The digits in reading order, with their boxes in pixels of `image`.
+    """
+    factor = max(1.0, max(image.shape) / LARGEST_SIDE)
+    if factor == 1:
+        return find_digits(ink_map(image))
+    size = round(image.shape[1] / factor), round(image.shape[0] / factor)
+    reduced = cv2.resize(image, (max(size[0], 1), max(size[1], 1)), interpolation=cv2.INTER_AREA)
+    return [
+        Glyph(glyph.box.enlarged(factor), glyph.line, glyph.ink)
+        for glyph in find_digits(ink_map(reduced))
+    ]
+
+
 def find_digits(ink: np.ndarray) -> list[Glyph]:
     """Finds the digits on a page and puts them into reading order.
 
@@ -82,6 +108,7 @@ def find_digits(ink: np.ndarray) -> list[Glyph]:
         return []
     height = _digit_height(marks)
     marks = [m for m in marks if max(m.box.width, m.box.height) >= SPECK * height]
+    marks = sorted(marks, key=lambda m: -m.box.width * m.box.height)[:MOST_MARKS]
     lines = _lines(_join_parts(marks, height))
     return [
         Glyph(mark.box, number, _cut_out(ink, labels, mark))
@@ -148,6 +175,8 @@ def _cut_out(ink: np.ndarray, labels: np.ndarray, mark: _Mark) -> np.ndarray:
     box = mark.box
     rows = slice(max(box.y - SOFT_EDGE, 0), box.bottom + SOFT_EDGE)
     columns = slice(max(box.x - SOFT_EDGE, 0), box.right + SOFT_EDGE)
-    own = np.isin(labels[rows, columns], mark.parts).astype(np.uint8)
+    nearby = labels[rows, columns]
+    own = np.isin(nearby, mark.parts)
     kernel = np.ones((2 * SOFT_EDGE + 1, 2 * SOFT_EDGE + 1), np.uint8)
-    return np.asarray(ink[rows, columns] * cv2.dilate(own, kernel))
+    edge = (nearby == 0) & (cv2.dilate(own.astype(np.uint8), kernel) > 0)
+    return np.where(own | edge, ink[rows, columns], np.float32(0))

@@ -16,11 +16,14 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from common.evaluation import Report
 from common.files import replacing
-from common.preprocessing import open_upright
+from common.preprocessing import grey, open_upright
 from common.recognizer import Reading
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+WINDOWLESS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
+"""Matplotlib's backends that only write files."""
+
 GALLERY_COLUMNS = 8
 GALLERY_ROWS = 5
 ANNOTATED_SIDE = 400  # pixels; smaller images are enlarged before they are drawn on
@@ -174,7 +177,10 @@ def annotated(source: Path | bytes, reading: Reading) -> Image.Image:
     Raises:
         ImageError: the image cannot be read.
     """
-    image = open_upright(source).convert("RGBA")
+    image = open_upright(source)
+    if image.mode.startswith(("I", "F")):  # Pillow clips these, `grey` scales them
+        image = Image.fromarray(grey(image))
+    image = image.convert("RGBA")
     paper = Image.new("RGBA", image.size, "white")
     drawn = Image.alpha_composite(paper, image).convert("RGB")
     factor = max(1, round(ANNOTATED_SIDE / max(drawn.size)))
@@ -201,19 +207,22 @@ def annotated(source: Path | bytes, reading: Reading) -> Image.Image:
     return drawn
 
 
-def show(image: Image.Image, title: str) -> bool:
-    """Opens an image in a window and waits until it is closed; False where there is no screen."""
+def has_screen() -> bool:
+    """Whether Matplotlib can open windows here."""
     from matplotlib import pyplot
 
-    figure = pyplot.figure(title)
-    if pyplot.get_backend().lower() == "agg":  # what Matplotlib falls back to without a screen
-        pyplot.close(figure)
-        return False
-    axes = figure.add_axes((0, 0, 1, 1))
+    pyplot.close(pyplot.figure())  # settles which backend is used
+    return pyplot.get_backend().lower() not in WINDOWLESS
+
+
+def show(image: Image.Image, title: str) -> None:
+    """Opens an image in a window and waits until it is closed."""
+    from matplotlib import pyplot
+
+    axes = pyplot.figure(title).add_axes((0, 0, 1, 1))
     axes.imshow(np.asarray(image))
     axes.set_axis_off()
     pyplot.show()
-    return True
 
 
 def _save(axes: Axes, path: Path) -> None:

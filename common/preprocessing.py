@@ -63,7 +63,13 @@ def read_image(source: str | Path | bytes) -> np.ndarray:
     Raises:
         ImageError: missing, not an image of `FORMATS`, damaged or too large.
     """
-    return grey(open_upright(source))
+    image = open_upright(source)
+    try:
+        return grey(image)
+    except ValueError as error:
+        raise ImageError(
+            f"{_name(source)} has pixels of a kind not read here ({error})."
+        ) from error
 
 
 def open_upright(source: str | Path | bytes) -> Image.Image:
@@ -72,7 +78,7 @@ def open_upright(source: str | Path | bytes) -> Image.Image:
     Raises:
         ImageError: missing, not an image of `FORMATS`, damaged or too large.
     """
-    name = "The image" if isinstance(source, bytes) else str(source)
+    name = _name(source)
     try:
         file = BytesIO(source) if isinstance(source, bytes) else source
         with Image.open(file, formats=FORMATS) as image:
@@ -89,12 +95,17 @@ def open_upright(source: str | Path | bytes) -> Image.Image:
         raise ImageError(f"{name} is damaged or unreadable ({error}).") from error
 
 
+def _name(source: str | Path | bytes) -> str:
+    return "The image" if isinstance(source, bytes) else str(source)
+
+
 def grey(image: Image.Image) -> np.ndarray:
     """An image of any mode as uint8 (height, width).
 
     16-bit and floating-point pixels are stretched from their own darkest and lightest to 0 and
-    255. Transparent parts take the colour of the opaque ones where these cover most of the image;
-    where only strokes are opaque, they are laid on white, or on black if the strokes are light.
+    255 (less where these lie close together). Transparent parts take the colour of the opaque ones
+    where these cover most of the image; where only strokes are opaque, they are laid on white, or
+    on black if the strokes are light.
     """
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _stretch(np.asarray(image, dtype=np.float64))
@@ -106,7 +117,9 @@ def grey(image: Image.Image) -> np.ndarray:
 def _stretch(values: np.ndarray) -> np.ndarray:
     finite = np.nan_to_num(values, posinf=0.0, neginf=0.0)
     low, high = finite.min(), finite.max()
-    return np.rint((finite - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)
+    # Bare paper has a narrow range: stretched, its grain would look like ink.
+    span = max(high - low, 0.1 * max(abs(low), abs(high)), 1e-12)
+    return np.rint(255 - (high - finite) * (255 / span)).astype(np.uint8)
 
 
 def _lay_on_paper(pixels: np.ndarray) -> np.ndarray:

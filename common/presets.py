@@ -7,6 +7,8 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import Any
 
+from common.datasets import Dataset, split_indices
+
 LEAST_STEPS = 500  # steps that a network needs, however small the data set; see `adapted`
 RECIPE_OPTIONS = ("network", "epochs", "batch_size", "learning_rate")
 """The attributes of a recipe that the command line can change."""
@@ -81,6 +83,44 @@ class Run:
     def from_dict(content: dict[str, Any]) -> "Run":
         """The run that `dataclasses.asdict` made `content` from."""
         return Run(**content | {"recipe": Recipe(**content["recipe"])})
+
+
+def new_run(
+    dataset: Dataset,
+    preset: str | None = None,
+    network: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    **settings: Any,
+) -> Run:
+    """The run that trains on `dataset` as the command line's options say.
+
+    Args:
+        dataset: what to train on.
+        preset: name in `PRESETS`; by default the network's usual one, without both "standard".
+        network: takes the place of the preset's, as do the next three.
+        epochs: passes through the training images.
+        batch_size: pictures a step.
+        learning_rate: its highest value.
+        settings: `seed` and `validation_split` of the run.
+    """
+    name = preset or (USUAL_PRESET[network] if network else "standard")
+    run = Run(name, PRESETS[name], dataset.name, dataset.sha256, **settings)
+    changes: dict[str, Any] = {
+        "network": network,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+    }
+    recipe = replace(run.recipe, **{k: v for k, v in changes.items() if v is not None})
+    recipe = adapted(recipe, part_sizes(run, dataset)[0])
+    return replace(run, recipe=replace(recipe, epochs=epochs) if epochs else recipe)
+
+
+def part_sizes(run: Run, dataset: Dataset) -> tuple[int, int]:
+    """How many images the run trains on and how many it validates on."""
+    parts = split_indices(dataset.train_labels, run.validation_split, run.seed)
+    return len(parts[0]), len(parts[1])
 
 
 def adapted(recipe: Recipe, images: int) -> Recipe:

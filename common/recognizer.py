@@ -6,23 +6,20 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from common.model_files import ModelError, default_model, load_predictor
-from common.page import Box, Glyph, find_digits
+from common.page import Box, Glyph, digits_on
 from common.preprocessing import (
     ImageError,
     digit_picture,
     grey,
-    ink_map,
     network_input,
     read_image,
 )
 
 IMAGES_AT_ONCE = 32  # decoded and read together; more are no faster and take more memory
-LARGEST_SIDE = 2000  # pixels; larger pages are reduced before digits are looked for
 
 ImageSource = str | Path | bytes | Image.Image | np.ndarray
 
@@ -137,7 +134,7 @@ class DigitRecognizer:
             ImageError: the image cannot be read.
         """
         name = str(image) if isinstance(image, str | Path) else "image"
-        return self._read_glyphs([(name, _find(image))])[0]
+        return self._read_glyphs([(name, digits_on(_grey_image(image)))])[0]
 
     def read_many(self, sources: Iterable[tuple[str, str | Path | bytes]]) -> Iterator[Reading]:
         """Reads any number of images in batches; one that cannot be read does not stop the rest.
@@ -153,7 +150,7 @@ class DigitRecognizer:
             found: list[tuple[str, list[Glyph] | str]] = []
             for name, source in batch:
                 try:
-                    found.append((name, _find(source)))
+                    found.append((name, digits_on(_grey_image(source))))
                 except ImageError as error:
                     found.append((name, str(error)))
             yield from self._read_glyphs(found)
@@ -172,23 +169,9 @@ class DigitRecognizer:
         ]
 
 
-def _find(source: ImageSource) -> list[Glyph]:
-    """The digits on an image, with their boxes in pixels of the upright image."""
-    image = _grey_image(source)
-    factor = max(1.0, max(image.shape) / LARGEST_SIDE)
-    if factor == 1:
-        return find_digits(ink_map(image))
-    size = round(image.shape[1] / factor), round(image.shape[0] / factor)
-    reduced = cv2.resize(image, (max(size[0], 1), max(size[1], 1)), interpolation=cv2.INTER_AREA)
-    return [
-        Glyph(_enlarged(glyph.box, factor), glyph.line, glyph.ink)
-        for glyph in find_digits(ink_map(reduced))
-    ]
-
-
 def _grey_image(source: ImageSource) -> np.ndarray:
     if isinstance(source, Image.Image):
-        return grey(source)
+        return grey(ImageOps.exif_transpose(source))
     if not isinstance(source, np.ndarray):
         return read_image(source)
     if source.dtype != np.uint8 or source.ndim != 2 or source.size == 0:
@@ -197,10 +180,6 @@ def _grey_image(source: ImageSource) -> np.ndarray:
             "expected uint8 of shape (height, width)."
         )
     return source
-
-
-def _enlarged(box: Box, factor: float) -> Box:
-    return Box(*(round(side * factor) for side in (box.x, box.y, box.width, box.height)))
 
 
 def _digit_reading(glyph: Glyph, shares: np.ndarray) -> DigitReading:

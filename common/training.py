@@ -1,4 +1,4 @@
-"""One training run: presets, schedule, checkpoint, resume."""
+"""One training run: schedule, checkpoint, resume."""
 
 import json
 import shutil
@@ -40,18 +40,19 @@ class Result:
         history: one row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, seconds.
         train_images: how many images the network was trained on.
         temperature: for calibrated probabilities, fitted on the validation images.
-        validation_accuracy: share read right after the last epoch.
         test: the report on the test images, used this once.
-        seconds: time spent in its epochs, those before an interruption included.
     """
 
     network: keras.Model
     history: list[Row]
     train_images: int
     temperature: float
-    validation_accuracy: float
     test: Report
-    seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in its epochs, those before an interruption included."""
+        return sum(row["seconds"] for row in self.history)
 
 
 def train(
@@ -77,14 +78,10 @@ def train(
         KeyboardInterrupt: interrupted; the checkpoint holds the last whole epoch.
     """
     keras.utils.set_random_seed(run.seed)
-    train_part, validation_part = split_indices(
-        dataset.train_labels, run.validation_split, run.seed
-    )
+    labels = dataset.train_labels
+    train_part, validation_part = split_indices(labels, run.validation_split, run.seed)
     batches = ShuffledBatches(
-        dataset.train_images[train_part],
-        dataset.train_labels[train_part],
-        run.recipe.batch_size,
-        run.seed,
+        dataset.train_images[train_part], labels[train_part], run.recipe.batch_size, run.seed
     )
     network = build_network(run.recipe.network)
     model = _compiled(network, run, len(batches))
@@ -95,7 +92,7 @@ def train(
     if tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(str(tensorboard)))
     validation_images = network_input(dataset.train_images[validation_part])
-    validation_labels = dataset.train_labels[validation_part]
+    validation_labels = labels[validation_part]
     model.fit(
         batches,
         shuffle=False,  # `batches` does it, in an order that a resumed training repeats
@@ -109,15 +106,8 @@ def train(
     held_out = network.predict(validation_images, batch_size=500, verbose=0)
     temperature = fit_temperature(held_out, validation_labels)
     test = network.predict(network_input(dataset.test_images), batch_size=500, verbose=0)
-    return Result(
-        network=network,
-        history=keeper.history,
-        train_images=len(train_part),
-        temperature=temperature,
-        validation_accuracy=float((held_out.argmax(axis=1) == validation_labels).mean()),
-        test=evaluate(apply_temperature(test, temperature), dataset.test_labels),
-        seconds=sum(row["seconds"] for row in keeper.history),
-    )
+    report = evaluate(apply_temperature(test, temperature), dataset.test_labels)
+    return Result(network, keeper.history, len(train_part), temperature, report)
 
 
 def _compiled(network: keras.Model, run: Run, steps: int) -> keras.Model:
@@ -222,15 +212,17 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Stops on a loss that is not finite."""
-        if logs and not np.isfinite(logs["loss"]):
-            raise TrainingError(
-                f"The loss is no longer finite ({logs['loss']}) in epoch {len(self.history) + 1}: "
-                f"training stopped. Try a lower --learning-rate than "
-                f"{self.run.recipe.learning_rate:g}. No model file was changed."
-            )
+        for name, value in (logs or {}).items():
+            if not np.isfinite(value):
+                raise TrainingError(
+                    f"The {name} is no longer finite in epoch {len(self.history) + 1}: training "
+                    f"stopped, no model file was changed. Delete {self.folder} and train with a "
+                    f"lower --learning-rate than {self.run.recipe.learning_rate:g}."
+                )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Saves."""
+        """Saves, unless validation shows that the last step made the loss not finite."""
+        self.on_train_batch_end(-1, logs)
         row = {key: float(value) for key, value in (logs or {}).items()}
         seconds = round(time.perf_counter() - self.epoch_started, 3)
         self.history = [*self.history, {"epoch": epoch + 1} | row | {"seconds": seconds}]

@@ -81,16 +81,26 @@ def test_folders_of_images(tmp_path: Path) -> None:
     assert dataset.train_images.max() == 255
 
 
+def test_a_folder_called_digits_is_not_the_bundled_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_folders(tmp_path / "digits")
+    monkeypatch.chdir(tmp_path)
+    assert load_dataset("./digits").name == str(tmp_path / "digits")
+
+
 def test_unreadable_images_are_named_counted_and_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = save_folders(tmp_path / "mine")
     (folder / "4" / "broken.png").write_bytes(b"no image")
+    Image.new("L", (50, 50), 255).save(folder / "5" / "bare.png")
     dataset = load_dataset(str(folder))
     assert len(dataset.train_labels) + len(dataset.test_labels) == 30
     said = capsys.readouterr().err
     assert "broken.png" in said
-    assert "1 of 31 images" in said
+    assert "bare.png holds no digit" in said
+    assert "2 of 32 images" in said
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,12 +124,39 @@ def test_code_inside_a_model_is_refused(tmp_path: Path) -> None:
         load_predictor(tmp_path / "code.keras")
 
 
-def test_a_card_of_another_model_is_noticed(tmp_path: Path) -> None:
+def test_a_tflite_that_takes_one_image_at_a_time(tmp_path: Path) -> None:
+    network = keras.Sequential([keras.Input((784,), batch_size=1), layers.Dense(10)])
+    path = tmp_path / "one.tflite"
+    path.write_bytes(model_files._converted(network))
+    shares = load_predictor(path).predict(IMAGES)
+    assert shares.shape == (70, 10)
+    expected = model_files.softmax(np.asarray(IMAGES.reshape(70, 784) @ network.get_weights()[0]))
+    assert shares == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_model_that_gives_no_numbers_is_refused(tmp_path: Path) -> None:
+    path = foreign(tmp_path / "nan.keras", (784,))
+    network = keras.saving.load_model(path)
+    network.set_weights([np.full_like(weights, np.nan) for weights in network.get_weights()])
+    network.save(path)
+    with pytest.raises(ModelError, match="not finite"):
+        load_predictor(path).predict(IMAGES)
+
+
+def test_a_json_of_another_program_is_no_card(saved: Path, tmp_path: Path) -> None:
+    shutil.copy(saved.with_suffix(".h5"), tmp_path / "model.h5")
+    (tmp_path / "model.json").write_text('{"class_name": "Sequential"}')
+    assert load_predictor(tmp_path / "model.h5").temperature == 1
+
+
+def test_a_card_of_another_model_is_noticed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     save_model(build_network("mlp"), tmp_path / "one", CARD)
     save_model(build_network("mlp"), tmp_path / "two", CARD)
     (tmp_path / "two.json").replace(tmp_path / "one.json")
-    with pytest.raises(ModelError, match="hashes differ"):
-        load_predictor(tmp_path / "one.tflite")
+    assert load_predictor(tmp_path / "one.tflite").temperature == 1
+    assert "hashes differ" in capsys.readouterr().err
     (tmp_path / "one.json").write_text("{")
     with pytest.raises(ModelError, match=r"card .* is damaged"):
         load_predictor(tmp_path / "one.tflite")

@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 from handwriting import draw_digit, write_page
@@ -37,10 +39,16 @@ def test_digits_in_a_column_stay_apart() -> None:
 
 
 def test_neighbours_are_not_in_the_cut_out_ink() -> None:
-    ink = bars((50, 20, 10, 60), (61, 20, 10, 2))
-    ink[60:80, 61:90] = 1
-    left = next(glyph for glyph in find_digits(bars((50, 20, 10, 60), (62, 20, 10, 60))))
-    assert left.ink.sum() == 600
+    left, right = find_digits(bars((50, 20, 10, 60), (61, 20, 10, 60)))
+    assert left.ink.sum() == right.ink.sum() == 600
+
+
+def test_a_page_full_of_specks_is_done_with_soon() -> None:
+    ink = np.zeros((600, 600), np.float32)
+    ink[::3, ::3] = 1
+    started = time.perf_counter()
+    assert len(find_digits(ink)) <= 1000
+    assert time.perf_counter() - started < 20
 
 
 def test_empty_pages() -> None:

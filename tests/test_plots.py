@@ -80,8 +80,18 @@ def test_annotated_images(tmp_path: Path) -> None:
     assert columns.max() == pytest.approx(15 * 14, abs=4)
 
 
-def test_show_says_where_there_is_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_is_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     from matplotlib import pyplot
 
-    monkeypatch.setattr(pyplot, "get_backend", lambda: "agg")
-    assert plots.show(Image.new("RGB", (9, 9)), "x") is False
+    for backend, windows in (("agg", False), ("svg", False), ("TkAgg", True)):
+        monkeypatch.setattr(pyplot, "get_backend", lambda name=backend: name)
+        assert plots.has_screen() is windows
+
+
+def test_sixteen_bit_images_are_annotated_with_their_contrast(tmp_path: Path) -> None:
+    values = np.full((500, 500), 40_000, np.uint16)
+    values[100:200, 100:200] = 5_000
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    drawn = np.asarray(plots.annotated(tmp_path / "deep.png", Reading("deep.png")))
+    assert drawn[150, 150].max() < 20
+    assert drawn[400, 400].min() > 200

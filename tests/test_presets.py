@@ -1,12 +1,21 @@
 from dataclasses import asdict, replace
 
-from common.presets import PRESETS, Recipe, Run, adapted, run_command
+from common.datasets import Dataset
+from common.presets import PRESETS, Recipe, Run, adapted, new_run, run_command
 
 
 def test_small_sets_are_gone_through_more_often_and_varied() -> None:
     recipe = Recipe("mlp", epochs=2, batch_size=100, learning_rate=0.1)
     assert adapted(recipe, 54_000) == recipe
     assert adapted(recipe, 950) == replace(recipe, epochs=50, augment=True)
+
+
+def test_options_take_the_place_of_the_preset(digits: Dataset) -> None:
+    run = new_run(digits, network="mlp", epochs=3, learning_rate=0.5, seed=4)
+    assert (run.preset, run.recipe.network, run.seed) == ("classic", "mlp", 4)
+    assert (run.recipe.epochs, run.recipe.learning_rate) == (3, 0.5)
+    assert new_run(digits).recipe.network == "deep_cnn"
+    assert new_run(digits, preset="fast").recipe.augment
 
 
 def test_a_run_survives_json() -> None:

@@ -7,10 +7,12 @@ from handwriting import draw_digit, write_page
 from PIL import Image
 
 from common.datasets import Dataset
-from common.model_files import PRETRAINED, load_predictor
+from common.model_files import PRETRAINED, load_card, load_predictor
 from common.page import Box
-from common.preprocessing import ImageError, network_input
+from common.preprocessing import ImageError, list_images, network_input
 from common.recognizer import DigitReading, DigitRecognizer, Reading
+
+SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 
 
 def reading_of(*lines: str) -> Reading:
@@ -79,6 +81,41 @@ def test_paths_bytes_images_and_arrays_are_read_alike(
     assert readings[0].image == str(path)
 
 
+def test_a_pillow_image_is_turned_upright_as_its_file_is(
+    recognizer: DigitRecognizer, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "turned.png"
+    turned = np.ascontiguousarray(np.rot90(page_image(["251"])))
+    Image.fromarray(turned).save(path, exif=exif)
+    with Image.open(path) as image:
+        assert len(recognizer.read(image).lines) == 1
+        assert recognizer.read(image).text == recognizer.read(path).text
+
+
+def test_the_model_that_comes_along_reads_every_sample() -> None:
+    recognizer = DigitRecognizer(PRETRAINED)
+    texts = {path.name: recognizer.read(path).text for path in list_images(SAMPLES)}
+    assert texts == {
+        "2_transparent.png": "2",
+        "3.png": "3",
+        "5_chalk.png": "5",
+        "7.jpeg": "7",
+        "8_tiny.png": "8",
+        "number.png": "60417",
+        "photo.jpg": "4951\n70238",
+        "two_lines.png": "2859\n1603",
+    }
+
+
+def test_the_card_that_comes_along_fits_its_files() -> None:
+    for kind in (".keras", ".tflite"):
+        card = load_card(PRETRAINED.with_suffix(kind))
+        assert card is not None
+        assert card["test_accuracy"] > 0.995
+
+
 def test_arrays_that_are_no_grey_image_are_refused(recognizer: DigitRecognizer) -> None:
     for wrong in (np.zeros((9, 9)), np.zeros((9, 9, 3), np.uint8), np.zeros((0, 9), np.uint8)):
         with pytest.raises(ImageError, match="no grey image"):
@@ -126,8 +163,6 @@ def test_bare_paper_has_no_digit(recognizer: DigitRecognizer) -> None:
 
 
 def test_mnist_on_a_page_is_read_as_well_as_raw(mnist: Dataset) -> None:
-    if not PRETRAINED.is_file():
-        pytest.skip("the pretrained model is not there")
     images, labels = mnist.test_images[:1000], mnist.test_labels[:1000]
     recognizer = DigitRecognizer(PRETRAINED)
     raw = load_predictor(PRETRAINED).predict(network_input(images)).argmax(axis=1)

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,10 +15,11 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-from conftest import Command, no_network
+from conftest import ROOT, Command, no_network
 from handwriting import draw_digit
 from PIL import Image
 
+SAMPLES = ROOT / "samples"
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 DIGIT = {"type": "integer", "minimum": 0, "maximum": 9}
 READING = {
@@ -172,6 +174,13 @@ def test_annotated_images_are_saved(command: Command, model: Path, tmp_path: Pat
     done = command("predict_image.py", "--save", tmp_path / "new", "samples")
     assert done.returncode == 0
     assert len(list((tmp_path / "new").glob("*_read.png"))) == 8
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(SAMPLES / "3.png", tmp_path / folder)
+    images = [tmp_path / "a" / "3.png", tmp_path / "b" / "3.png"]
+    assert command("predict_image.py", "--save", tmp_path / "two", *images).returncode == 0
+    names = sorted(path.name for path in (tmp_path / "two").iterdir())
+    assert names == ["3_read.png", "3_read_2.png"]
 
 
 def test_wrong_calls_end_with_two_and_one_line(
@@ -244,10 +253,12 @@ def test_an_interrupted_training_is_resumed_from_its_last_epoch(
         if state.exists() and len(json.loads(state.read_text())["history"]) >= 2:
             break
         time.sleep(0.1)
+    else:
+        pytest.fail("two epochs took more than a minute")
     interrupted.send_signal(signal.SIGINT)
     said, _ = interrupted.communicate(timeout=60)
     assert interrupted.returncode == 130
-    assert "python train_model.py --resume --output models/stopped" in said
+    assert "python train_model.py --resume --output stopped" in said
     assert not (project / "models" / "stopped.keras").exists()
     again = command("train_model.py", *arguments, "--output", "stopped")
     assert again.returncode == 2
