@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from common.preprocessing import INK_THRESHOLD, ink_map
+from common.preprocessing import INK_THRESHOLD, ink_map, stroke_width
 
 LARGEST_SIDE = 2000  # pixels; larger pages are reduced before digits are looked for
 MOST_MARKS = 1000  # only the largest are looked at: a page full of specks is no page of digits
@@ -109,7 +109,7 @@ def find_digits(ink: np.ndarray) -> list[Glyph]:
     height = _digit_height(marks)
     marks = [m for m in marks if max(m.box.width, m.box.height) >= SPECK * height]
     marks = sorted(marks, key=lambda m: -m.box.width * m.box.height)[:MOST_MARKS]
-    lines = _lines(_join_parts(marks, height))
+    lines = _lines(_join_parts(marks, height, stroke_width(ink)))
     return [
         Glyph(mark.box, number, _cut_out(ink, labels, mark))
         for number, line in enumerate(lines)
@@ -123,13 +123,15 @@ def _digit_height(marks: list[_Mark]) -> float:
     return float(np.median(heights[heights >= heights.max() / 2]))
 
 
-def _join_parts(marks: list[_Mark], height: float) -> list[_Mark]:
-    """Joins marks that are parts of one digit, the smallest first."""
+def _join_parts(marks: list[_Mark], height: float, stroke: float) -> list[_Mark]:
+    """Joins marks that are parts of one digit, the smallest first; sizes in pixels."""
     waiting = sorted(marks, key=lambda mark: mark.box.width * mark.box.height)
     joined = []
     while waiting:
         mark = waiting.pop(0)
-        other = next((o for o in waiting if _belong_together(mark.box, o.box, height)), None)
+        other = next(
+            (o for o in waiting if _belong_together(mark.box, o.box, height, stroke)), None
+        )
         if other is None:
             joined.append(mark)
         else:
@@ -138,14 +140,13 @@ def _join_parts(marks: list[_Mark], height: float) -> list[_Mark]:
     return joined
 
 
-def _belong_together(small: Box, large: Box, height: float) -> bool:
+def _belong_together(small: Box, large: Box, height: float, stroke: float) -> bool:
     shared = min(small.right, large.right) - max(small.x, large.x)
     gap = max(small.y, large.y) - min(small.bottom, large.bottom)
-    return (
-        shared >= OVERLAP * min(small.width, large.width)
-        and gap <= NEAR * height
-        and small.joined(large).height <= 1.5 * height
-    )
+    if shared < OVERLAP * min(small.width, large.width):
+        return False
+    # A gap no wider than the pen is a break in a stroke, however high the parts are.
+    return gap <= stroke or (gap <= NEAR * height and small.joined(large).height <= 1.5 * height)
 
 
 def _lines(marks: list[_Mark]) -> list[list[_Mark]]:

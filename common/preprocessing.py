@@ -21,6 +21,11 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 PICTURE_SIZE = 28  # pixels, the side of MNIST's pictures
 DIGIT_SIZE = 20  # pixels, the longer side of a digit inside them
 LEAST_CONTRAST = 0.08  # of the paper's brightness; fainter marks are taken for the paper's own
+FLAT_LEAST_CONTRAST = 6.0  # of 255, on paper that is the same all over
+FLAT_REACH = 3  # grey levels either way that count as the same
+FLAT_SHARE = 0.4  # of the image that flat paper covers
+FRAME_SHARE = 0.1  # of an edge of the image: no stroke covers more
+PAPER_WINDOW = 0.11  # side of the window that paper is looked for in, as a share of the image's
 INK_THRESHOLD = 0.3  # ink above it belongs to a stroke; below, to its soft edge
 EDGE_THRESHOLD = 0.02  # ink above it lies inside the digit's box
 LEAST_STROKE = 0.10  # stroke width as a share of the longer side; in MNIST, 98 % lie in 0.08-0.25
@@ -137,49 +142,78 @@ def _lay_on_paper(pixels: np.ndarray) -> np.ndarray:
 def ink_map(image: np.ndarray) -> np.ndarray:
     """How much ink there is at each pixel, whatever the paper, the pen and the light.
 
+    Where most of the image has one brightness, that is the paper; otherwise the paper's brightness
+    is followed over the page. Ink is what is darker than the paper, or lighter, if that stands out
+    more.
+
     Args:
         image: uint8 (height, width), dark ink on light paper or the other way round.
 
     Returns:
         float32 (height, width) from 0 (paper) to 1 (full ink); all 0 where nothing stands out.
     """
-    if _is_light_on_dark(image):
-        image = 255 - image
-    paper = _paper_brightness(image)
-    darkness = np.clip(1 - image.astype(np.float32) / np.maximum(paper, 1), 0, 1)
-    if darkness.max() < LEAST_CONTRAST:
-        return np.zeros(image.shape, np.float32)
-    levels = np.rint(darkness * 255).astype(np.uint8)
-    threshold, mask = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    full = float(np.percentile(darkness[mask > 0], 75))
-    if full < LEAST_CONTRAST:
-        return np.zeros(image.shape, np.float32)
-    floor = threshold / 255 / 3  # paper grain and compression noise lie below a third of Otsu's
-    return np.clip((darkness - floor) / (full - floor), 0, 1).astype(np.float32)
+    values = image.astype(np.float32)
+    paper = _flat_paper(image)
+    if paper is not None:
+        contrast = values - paper
+        if -contrast.min() > contrast.max():
+            contrast = -contrast
+        noise = float(contrast[np.abs(contrast) <= FLAT_REACH].std())
+        least = max(FLAT_LEAST_CONTRAST, 6 * noise)
+        return _scaled(np.maximum(contrast, 0), least, 3 * noise)
+    local = _local_paper(image)
+    shade = cv2.GaussianBlur(values, (0, 0), max(image.shape) / 2000) - local
+    dark, light = (np.maximum(side, 0) / np.maximum(local, 20) for side in (-shade, shade))
+    noise = 1.4826 * float(np.median(np.abs(shade / np.maximum(local, 20))))
+    least = max(LEAST_CONTRAST, 4 * noise)
+    dark, light = _without_frame(dark, least), _without_frame(light, least)
+    darker = np.percentile(dark, 99.5) >= np.percentile(light, 99.5)
+    return _scaled(dark if darker else light, least, 3 * noise)
 
 
-def _is_light_on_dark(image: np.ndarray) -> bool:
-    """Whether the ink is the lighter side: the paper covers more of the image and of its border."""
-    threshold, _ = cv2.threshold(image, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    dark = image <= threshold
-    border = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]])
-    return bool(dark.mean() + border.mean() > 1)
+def _without_frame(contrast: np.ndarray, least: float) -> np.ndarray:
+    """Contrast without what runs along the image's edge: a table, a shadow, the next page."""
+    mask = (contrast > least).astype(np.uint8)
+    count, labels, _, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    frame = np.zeros(count, bool)
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        frame |= np.bincount(edge, minlength=count) > FRAME_SHARE * len(edge)
+    frame[0] = False
+    return np.where(frame[labels], np.float32(0), contrast)
 
 
-def _paper_brightness(image: np.ndarray) -> np.ndarray:
-    """Brightness of the bare paper at each pixel: float32 (height, width).
+def _flat_paper(image: np.ndarray) -> float | None:
+    """The brightness of paper that is the same all over, as in a drawing; None in a photo."""
+    counts = np.bincount(image.ravel(), minlength=256)
+    near = np.convolve(counts, np.ones(2 * FLAT_REACH + 1), "same")
+    level = int(near.argmax())
+    return float(level) if near[level] > FLAT_SHARE * image.size else None
 
-    Found by a grey closing wider than any stroke on a reduced copy, then smoothed.
+
+def _scaled(contrast: np.ndarray, least: float, floor: float) -> np.ndarray:
+    """Contrast as ink: 1 where it is that of most strokes, 0 up to `floor`, all 0 below `least`."""
+    high = contrast[contrast > max(least, 0.3 * float(np.percentile(contrast, 99.9)))]
+    if high.size == 0:
+        return np.zeros(contrast.shape, np.float32)
+    full = float(np.percentile(high, 60))
+    floor = min(max(floor, 0.1 * full), 0.5 * full)
+    return np.clip((contrast - floor) / (full - floor), 0, 1).astype(np.float32)
+
+
+def _local_paper(image: np.ndarray) -> np.ndarray:
+    """Brightness of the paper around each pixel: float32 (height, width).
+
+    A median over a window that strokes cannot fill, on a reduced copy.
     """
     height, width = image.shape
-    scale = min(1.0, 256 / max(height, width))
+    scale = min(1.0, 400 / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    reach = max(3, round(min(small.shape) / 3)) | 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
-    closed = cv2.morphologyEx(cv2.medianBlur(small, 3), cv2.MORPH_CLOSE, kernel)
-    smooth = cv2.GaussianBlur(closed.astype(np.float32), (0, 0), reach / 4)
-    return cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+    reach = max(3, round(PAPER_WINDOW * max(size))) | 1
+    padded = np.pad(small, reach, mode="symmetric")
+    inner = cv2.medianBlur(padded, reach)[reach:-reach, reach:-reach].astype(np.float32)
+    smooth = cv2.GaussianBlur(inner, (0, 0), reach / 6)
+    return np.asarray(cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def digit_picture(ink: np.ndarray) -> np.ndarray:

@@ -33,6 +33,11 @@ def test_the_bar_of_a_five_belongs_to_it_and_a_speck_to_nothing() -> None:
     assert [glyph.box for glyph in find_digits(ink)] == [Box(50, 20, 40, 76)]
 
 
+def test_a_break_as_narrow_as_the_pen_is_mended() -> None:
+    halves = bars((50, 20, 8, 40), (50, 64, 8, 40))
+    assert [glyph.box for glyph in find_digits(halves)] == [Box(50, 20, 8, 84)]
+
+
 def test_digits_in_a_column_stay_apart() -> None:
     glyphs = find_digits(bars((50, 10, 20, 50), (50, 75, 20, 50)))
     assert [glyph.line for glyph in glyphs] == [0, 1]

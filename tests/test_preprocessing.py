@@ -216,3 +216,38 @@ def test_natural_order(tmp_path: Path) -> None:
     names = [path.name for path in list_images(tmp_path)]
     assert names == ["digit1.jpeg", "Digit2.PNG", "digit10.png"]
     assert natural_key("a10") > natural_key("a9")
+
+
+def vignette(shape: tuple[int, int]) -> np.ndarray:
+    """Light that falls from 220 in the middle to 90 in the corners, as in photos by lamp light."""
+    rows, columns = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
+    return np.asarray(220 - 65 * (rows**2 + columns**2), dtype=np.float64)
+
+
+def test_ink_in_the_dark_corner_of_a_photo_counts_as_much_as_in_its_middle() -> None:
+    drawn = np.zeros((900, 1200), np.float32)
+    digit = draw_digit(3, 120, np.random.default_rng(0), 0.08)
+    for top, left in ((20, 20), (380, 540), (700, 1000)):
+        drawn[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
+    grain = np.random.default_rng(1).normal(0, 3, drawn.shape)
+    photo = np.clip(vignette(drawn.shape) * (1 - 0.5 * drawn) + grain, 0, 255).astype(np.uint8)
+    ink = ink_map(photo)
+    assert ((ink > 0.5) == (drawn > 0.5)).mean() > 0.995
+    assert (ink[drawn > 0.9] > 0.5).mean() > 0.95
+
+
+def test_a_table_beside_the_paper_is_no_ink() -> None:
+    drawn = np.zeros((900, 1200), np.float32)
+    digit = draw_digit(7, 150, np.random.default_rng(0), 0.08)
+    drawn[300 : 300 + digit.shape[0], 500 : 500 + digit.shape[1]] = digit
+    photo = vignette(drawn.shape) * (1 - 0.4 * drawn)
+    photo[:, :30] = 15
+    ink = ink_map(photo.astype(np.uint8))
+    assert not ink[:, :20].any()
+    assert (ink[drawn > 0.9] > 0.5).mean() > 0.95
+
+
+def test_the_faintest_drawing_on_flat_paper_is_seen() -> None:
+    drawn = np.pad(draw_digit(9, 100, np.random.default_rng(0)), 30)
+    ink = ink_map(np.rint(255 - 12 * drawn).astype(np.uint8))
+    assert ((ink > 0.5) == (drawn > 0.5)).mean() > 0.98
