@@ -143,10 +143,16 @@ def _join_parts(marks: list[_Mark], height: float, stroke: float) -> list[_Mark]
 def _belong_together(small: Box, large: Box, height: float, stroke: float) -> bool:
     shared = min(small.right, large.right) - max(small.x, large.x)
     gap = max(small.y, large.y) - min(small.bottom, large.bottom)
+    whole = small.joined(large)
+    if shared > 0 and gap <= -OVERLAP * small.height:
+        # One stands in the other's corner, as the strokes of an open 4. Leaning neighbours do so
+        # too, but those have the same height.
+        lower, higher = sorted((small.height, large.height))
+        return lower <= 0.8 * higher and whole.width <= 0.9 * whole.height
     if shared < OVERLAP * min(small.width, large.width):
         return False
     # A gap no wider than the pen is a break in a stroke, however high the parts are.
-    return gap <= stroke or (gap <= NEAR * height and small.joined(large).height <= 1.5 * height)
+    return gap <= stroke or (gap <= NEAR * height and whole.height <= 1.5 * height)
 
 
 def _lines(marks: list[_Mark]) -> list[list[_Mark]]:

@@ -1,5 +1,6 @@
 import time
 
+import cv2
 import numpy as np
 import pytest
 from handwriting import draw_digit, write_page
@@ -36,6 +37,15 @@ def test_the_bar_of_a_five_belongs_to_it_and_a_speck_to_nothing() -> None:
 def test_a_break_as_narrow_as_the_pen_is_mended() -> None:
     halves = bars((50, 20, 8, 40), (50, 64, 8, 40))
     assert [glyph.box for glyph in find_digits(halves)] == [Box(50, 20, 8, 84)]
+
+
+def test_the_strokes_of_an_open_four_belong_together_and_leaning_ones_do_not() -> None:
+    four = bars((50, 20, 8, 50), (50, 62, 40, 8), (85, 45, 8, 80))
+    assert [glyph.box for glyph in find_digits(four)] == [Box(50, 20, 43, 105)]
+    ones = np.zeros((200, 300), np.float32)
+    for left in (50, 75):
+        cv2.line(ones, (left + 40, 30), (left, 130), 1, 8)
+    assert len(find_digits(ones)) == 2
 
 
 def test_digits_in_a_column_stay_apart() -> None:
