@@ -19,7 +19,7 @@ from common import PROJECT, console, plots
 from common.datasets import Dataset, load_dataset
 from common.evaluation import Report, evaluate
 from common.files import replacing
-from common.model_files import load_card, load_predictor
+from common.model_files import Predictor, chosen_model, load_predictor
 from common.preprocessing import network_input
 
 PLOTS = PROJECT / "plots"
@@ -28,9 +28,9 @@ PLOTS = PROJECT / "plots"
 def main() -> int:
     """Evaluates, draws and prints; gives the exit status."""
     arguments = parse_arguments()
-    path = console.chosen_model(arguments)
+    path = chosen_model(arguments.model)
     predictor = load_predictor(path)
-    dataset = load_dataset(arguments.data or data_of(path))
+    dataset = load_dataset(arguments.data or data_of(predictor))
     probabilities = predictor.predict(network_input(dataset.test_images))
     report = evaluate(probabilities, dataset.test_labels)
     print(table(report, path, dataset))
@@ -54,12 +54,12 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def data_of(model: Path) -> str | None:
+def data_of(predictor: Predictor) -> str | None:
     """The data set that the model's card names.
 
     None for MNIST and where there is no card: MNIST then, or what takes its place offline.
     """
-    card = load_card(model)
+    card = predictor.card
     return None if card is None or card["data"] == "mnist" else str(card["data"])
 
 

@@ -42,7 +42,7 @@ def main() -> int:
     arguments = parse_arguments()
     if arguments.model is None and default_model() is None:
         offer_training()
-    recognizer = DigitRecognizer(console.chosen_model(arguments))
+    recognizer = DigitRecognizer(arguments.model)
     if arguments.show and not has_screen():
         raise UserError("--show needs a screen, and there is none; --save FOLDER writes files.")
     sources = image_sources(arguments.images or [console.shown(SAMPLES)])

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from common import UserError
-from common.model_files import MODELS, default_model
 
 OK, SOME_UNREADABLE, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 
@@ -54,20 +53,6 @@ def add_data_argument(parser: argparse.ArgumentParser, default: str) -> None:
         "with the four IDX files; or a folder with sub-folders 0 to 9 of images "
         f"(default: {default})",
     )
-
-
-def chosen_model(arguments: argparse.Namespace) -> Path:
-    """The model of `--model`, or the default one.
-
-    Raises:
-        UserError: none was named and there is none.
-    """
-    model = arguments.model or default_model()
-    if model is None:
-        raise UserError(
-            f"There is no model in {MODELS} yet. Train one: python train_model.py --preset fast"
-        )
-    return model
 
 
 def shown(path: Path) -> str:

@@ -77,13 +77,18 @@ class Predictor:
 
     Attributes:
         path: the model file.
-        temperature: from its card; 1 where it has none.
+        card: what its card says; None where it has none.
         run: float32 (N, 28, 28, 1), 0 to 1 -> float32 (N, 10), logits or probabilities.
     """
 
     path: Path
-    temperature: float
+    card: dict[str, Any] | None
     run: Callable[[np.ndarray], np.ndarray]
+
+    @property
+    def temperature(self) -> float:
+        """For `apply_temperature`; 1 where there is no card."""
+        return float(self.card["temperature"]) if self.card else 1.0
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Calibrated probabilities.
@@ -163,6 +168,20 @@ def default_model() -> Path | None:
     return found[-1] if found else None
 
 
+def chosen_model(model: str | Path | None) -> Path:
+    """The model that was named, else the default one.
+
+    Raises:
+        ModelError: none was named and there is none.
+    """
+    path = Path(model) if model else default_model()
+    if path is None:
+        raise ModelError(
+            f"There is no model in {MODELS} yet. Train one: python train_model.py --preset fast"
+        )
+    return path
+
+
 def load_card(model: Path) -> dict[str, Any] | None:
     """The card beside a model file, or None where there is none.
 
@@ -208,9 +227,8 @@ def load_predictor(path: Path) -> Predictor:
     if path.suffix not in (".keras", ".h5", ".tflite"):
         raise ModelError(f"{path} is no model file; expected .keras, .h5 or .tflite.")
     card = load_card(path)
-    temperature = float(card["temperature"]) if card else 1.0
     run = _tflite_runner(path) if path.suffix == ".tflite" else _keras_runner(path)
-    return Predictor(path, temperature, run)
+    return Predictor(path, card, run)
 
 
 def load_network(path: Path) -> "keras.Model":

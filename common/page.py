@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from common.preprocessing import INK_THRESHOLD, ink_map, stroke_width
+from common.preprocessing import INK_THRESHOLD, ink_map, resized, stroke_width
 
 LARGEST_SIDE = 2000  # pixels; larger pages are reduced before digits are looked for
 MOST_MARKS = 1000  # only the largest are looked at: a page full of specks is no page of digits
@@ -81,11 +81,9 @@ def digits_on(image: np.ndarray) -> list[Glyph]:
     factor = max(1.0, max(image.shape) / LARGEST_SIDE)
     if factor == 1:
         return find_digits(ink_map(image))
-    size = round(image.shape[1] / factor), round(image.shape[0] / factor)
-    reduced = cv2.resize(image, (max(size[0], 1), max(size[1], 1)), interpolation=cv2.INTER_AREA)
     return [
         Glyph(glyph.box.enlarged(factor), glyph.line, glyph.ink)
-        for glyph in find_digits(ink_map(reduced))
+        for glyph in find_digits(ink_map(resized(image, 1 / factor)))
     ]
 
 

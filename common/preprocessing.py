@@ -206,10 +206,8 @@ def _local_paper(image: np.ndarray) -> np.ndarray:
     A median over a window that strokes cannot fill, on a reduced copy.
     """
     height, width = image.shape
-    scale = min(1.0, 400 / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    reach = max(3, round(PAPER_WINDOW * max(size))) | 1
+    small = resized(image, min(1.0, 400 / max(height, width)))
+    reach = max(3, round(PAPER_WINDOW * max(small.shape))) | 1
     padded = np.pad(small, reach, mode="symmetric")
     inner = cv2.medianBlur(padded, reach)[reach:-reach, reach:-reach].astype(np.float32)
     smooth = cv2.GaussianBlur(inner, (0, 0), reach / 6)
@@ -233,7 +231,7 @@ def digit_picture(ink: np.ndarray) -> np.ndarray:
     if len(ys) == 0:
         return np.zeros((PICTURE_SIZE, PICTURE_SIZE), np.uint8)
     ink = _widen_strokes(ink[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1])
-    small = _resize(ink, DIGIT_SIZE / max(ink.shape))
+    small = resized(ink, DIGIT_SIZE / max(ink.shape))
     height, width = small.shape
     mass = max(float(small.sum()), 1e-6)
     # MNIST's digits have their centre of mass at index 14.0, that is, at 14.5 from the edge.
@@ -247,11 +245,11 @@ def digit_picture(ink: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
 
-def _resize(ink: np.ndarray, scale: float) -> np.ndarray:
-    """Resizes with anti-aliasing; never to less than one pixel."""
-    size = max(1, round(ink.shape[1] * scale)), max(1, round(ink.shape[0] * scale))
+def resized(image: np.ndarray, scale: float) -> np.ndarray:
+    """An image or ink of `scale` times the size, anti-aliased; never less than one pixel."""
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return cast(np.ndarray, cv2.resize(ink, size, interpolation=method))
+    return cast(np.ndarray, cv2.resize(image, size, interpolation=method))
 
 
 def stroke_width(ink: np.ndarray) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from common.model_files import ModelError, default_model, load_predictor
+from common.model_files import chosen_model, load_predictor
 from common.page import Box, Glyph, digits_on
 from common.preprocessing import (
     ImageError,
@@ -118,10 +118,7 @@ class DigitRecognizer:
     """
 
     def __init__(self, model: str | Path | None = None) -> None:
-        path = Path(model) if model else default_model()
-        if path is None:
-            raise ModelError("There is no model yet. Train one: python train_model.py")
-        self.predictor = load_predictor(path)
+        self.predictor = load_predictor(chosen_model(model))
 
     def read(self, image: ImageSource) -> Reading:
         """Reads one image.

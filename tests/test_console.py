@@ -1,4 +1,3 @@
-import argparse
 from pathlib import Path
 
 import pytest
@@ -22,12 +21,6 @@ def test_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of(KeyboardInterrupt()) == 130
     assert status_of(UserError("The cat sat on it.")) == 2
     assert capsys.readouterr().err.endswith("error: The cat sat on it.\n")
-
-
-def test_without_any_model_the_command_to_type_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console, "default_model", lambda: None)
-    with pytest.raises(UserError, match=r"python train_model\.py"):
-        console.chosen_model(argparse.Namespace(model=None))
 
 
 def test_paths_are_shown_short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

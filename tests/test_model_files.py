@@ -162,6 +162,12 @@ def test_a_card_of_another_model_is_noticed(
         load_predictor(tmp_path / "one.tflite")
 
 
+def test_without_any_model_the_command_to_type_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_files, "default_model", lambda: None)
+    with pytest.raises(ModelError, match=r"python train_model\.py"):
+        model_files.chosen_model(None)
+
+
 def test_the_default_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(model_files, "MODELS", tmp_path)
     monkeypatch.setattr(model_files, "PRETRAINED", tmp_path / "pretrained.tflite")
