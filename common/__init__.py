@@ -4,10 +4,12 @@ Imports only go downwards:
 
     scripts -> recognizer, training, evaluation, plots, console
             -> presets, augmentation, networks, model_files
-            -> datasets
+            -> datasets, synthetic
             -> page
+            -> segmentation
+            -> marks
             -> preprocessing
-            -> backend, files, quiet, this module
+            -> handwriting, backend, files, quiet, this module
 """
 
 from pathlib import Path

@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Make the sample images again: python samples/make_samples.py.
+"""Make the sample images again: python -m samples.make_samples.
 
-The digits are drawn by `handwriting.py`; each image stands for a kind that people really have.
+`common/handwriting.py` draws the digits; each image stands for a kind that people really have.
 """
 
 from pathlib import Path
 
 import cv2
 import numpy as np
-from handwriting import draw_digit, write_page
 from PIL import Image
+
+from common.handwriting import draw_digit, write_page
 
 FOLDER = Path(__file__).resolve().parent
 

@@ -10,11 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.datasets import Dataset, DownloadError, load_bundled_digits, load_mnist
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "samples"))  # for handwriting.py, which draws the tests' digits
-
-from common.datasets import Dataset, DownloadError, load_bundled_digits, load_mnist  # noqa: E402
-
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 

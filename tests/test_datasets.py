@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from handwriting import draw_digit
 from PIL import Image
 
 from common import datasets
 from common.datasets import DataError, Dataset, load_dataset, split_indices
+from common.handwriting import draw_digit
 
 
 def save_npz(path: Path, dataset: Dataset, **changes: object) -> Path:

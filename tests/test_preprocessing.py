@@ -4,10 +4,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from handwriting import draw_digit
 from PIL import Image
 
 from common.datasets import Dataset
+from common.handwriting import draw_digit
 from common.preprocessing import (
     ImageError,
     digit_picture,

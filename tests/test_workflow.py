@@ -16,8 +16,9 @@ import jsonschema
 import numpy as np
 import pytest
 from conftest import ROOT, Command, no_network
-from handwriting import draw_digit
 from PIL import Image
+
+from common.handwriting import draw_digit
 
 SAMPLES = ROOT / "samples"
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
