@@ -27,6 +27,7 @@ class Recipe:
         weight_decay: of AdamW (Loshchilov and Hutter, 2019); 0 makes it Adam.
         beta_1, beta_2: Adam's decay rates.
         augment: whether training pictures are varied, see `augmentation`.
+        synthetic: whether rare ways to write and what is no digit are shown too, see `synthetic`.
     """
 
     network: str
@@ -37,6 +38,7 @@ class Recipe:
     beta_1: float = 0.9
     beta_2: float = 0.999
     augment: bool = False
+    synthetic: bool = False
 
 
 PRESETS = {
@@ -45,10 +47,22 @@ PRESETS = {
         "fast_cnn", epochs=2, batch_size=128, learning_rate=0.006, beta_1=0.7, beta_2=0.9
     ),
     "standard": Recipe(
-        "deep_cnn", epochs=6, batch_size=128, learning_rate=0.004, weight_decay=0.01, augment=True
+        "deep_cnn",
+        epochs=6,
+        batch_size=128,
+        learning_rate=0.004,
+        weight_decay=0.01,
+        augment=True,
+        synthetic=True,
     ),
     "best": Recipe(
-        "deep_cnn", epochs=30, batch_size=256, learning_rate=0.003, weight_decay=0.01, augment=True
+        "deep_cnn",
+        epochs=30,
+        batch_size=256,
+        learning_rate=0.003,
+        weight_decay=0.01,
+        augment=True,
+        synthetic=True,
     ),
 }
 USUAL_PRESET = {

@@ -19,8 +19,11 @@ from common.model_files import apply_temperature
 from common.networks import build_network
 from common.preprocessing import network_input
 from common.presets import Run
+from common.synthetic import non_digits, written_digits
 
 WARM_UP = 0.25  # share of the steps in which the learning rate rises to its highest
+WRITTEN_SHARE = 0.08  # of the training images: digits in rare ways added to them
+NON_DIGIT_SHARE = 0.15  # of the training images: what is no digit added to them
 MOST_DRAWS = 100_000  # random draws of one layer in one epoch
 STEPS_PER_CALL = 50  # steps that Keras runs between two returns to Python
 
@@ -80,9 +83,10 @@ def train(
     keras.utils.set_random_seed(run.seed)
     labels = dataset.train_labels
     train_part, validation_part = split_indices(labels, run.validation_split, run.seed)
-    batches = ShuffledBatches(
-        dataset.train_images[train_part], labels[train_part], run.recipe.batch_size, run.seed
-    )
+    images, targets = dataset.train_images[train_part], _one_hot(labels[train_part])
+    if run.recipe.synthetic:
+        images, targets = _with_synthetic(images, targets, run.seed)
+    batches = ShuffledBatches(images, targets, run.recipe.batch_size, run.seed)
     network = build_network(run.recipe.network)
     model = _compiled(network, run, len(batches))
     keeper = Checkpoint(checkpoint, run, batches)
@@ -131,8 +135,8 @@ def _compiled(network: keras.Model, run: Run, steps: int) -> keras.Model:
             beta_1=recipe.beta_1,
             beta_2=recipe.beta_2,
         ),
-        loss="categorical_crossentropy",
-        metrics=["accuracy"],
+        loss="kl_divergence",  # cross-entropy, less what is left where no digit is the right one
+        metrics=[DigitAccuracy(name="accuracy")],
         steps_per_execution=min(STEPS_PER_CALL, steps),
         jit_compile=False,
     )
@@ -143,6 +147,33 @@ def _one_hot(labels: np.ndarray) -> np.ndarray:
     return np.eye(10, dtype=np.float32)[labels]
 
 
+def _with_synthetic(
+    images: np.ndarray, targets: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Adds digits in rare ways, and what is no digit with every digit as likely as the others.
+
+    The latter teaches the network to be unsure of what it does not know (Hendrycks et al., "Deep
+    Anomaly Detection with Outlier Exposure", 2019).
+    """
+    count = len(images)
+    written, labels = written_digits(round(WRITTEN_SHARE * count), seed)
+    others = non_digits(round(NON_DIGIT_SHARE * count), seed + 1, images)
+    unsure = np.full((len(others), 10), 0.1, np.float32)
+    return (
+        np.concatenate([images, written, others]),
+        np.concatenate([targets, _one_hot(labels), unsure]),
+    )
+
+
+class DigitAccuracy(keras.metrics.CategoricalAccuracy):
+    """Accuracy on the pictures that are digits; the others have no right answer."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Counts one batch."""
+        is_digit = keras.ops.cast(keras.ops.max(y_true, axis=-1) > 0.5, "float32")
+        return super().update_state(y_true, y_pred, is_digit)
+
+
 class ShuffledBatches(keras.utils.PyDataset):
     """Batches in an order that depends on nothing but the seed and the epoch.
 
@@ -151,14 +182,14 @@ class ShuffledBatches(keras.utils.PyDataset):
 
     Args:
         images: uint8 (N, 28, 28).
-        labels: int (N,), 0 to 9.
+        targets: float32 (N, 10), the probability that each digit should get.
         size: pictures a batch; the last one holds what is left over.
         seed: of the order.
     """
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray, size: int, seed: int) -> None:
+    def __init__(self, images: np.ndarray, targets: np.ndarray, size: int, seed: int) -> None:
         super().__init__()
-        self.images, self.targets = images, _one_hot(labels)
+        self.images, self.targets = images, targets
         self.size, self.seed = size, seed
         self.shuffle(0)
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from handwriting import draw_digit
 
-from common.augmentation import RandomAffine, RandomStroke, augmentation
+from common.augmentation import RandomClutter, RandomStroke, RandomWarp, augmentation
+from common.handwriting import draw_digit
 from common.preprocessing import digit_picture, network_input
 
 
@@ -18,27 +18,30 @@ def test_pictures_change_in_training_only(pictures: np.ndarray) -> None:
         varied = np.asarray(layer(pictures, training=True))
         assert varied.shape == pictures.shape
         assert 0 <= varied.min() <= varied.max() <= 1.0001
-        assert (np.abs(varied - pictures).max(axis=(1, 2, 3)) > 0.01).all()
+        if not isinstance(layer, RandomClutter):
+            assert (np.abs(varied - pictures).max(axis=(1, 2, 3)) > 0.01).all()
 
 
 def test_the_same_seed_gives_the_same_pictures(pictures: np.ndarray) -> None:
-    for kind in (RandomAffine, RandomStroke):
+    for kind in (RandomWarp, RandomStroke, RandomClutter):
         one, same, other = (np.asarray(kind(seed=s)(pictures, training=True)) for s in (1, 1, 2))
         assert np.array_equal(one, same)
         assert not np.array_equal(one, other)
 
 
 def test_without_room_to_vary_pictures_stay(pictures: np.ndarray) -> None:
-    still = RandomAffine(rotation=0, scale=0, shear=0, shift=0)
+    still = RandomWarp(rotation=0, scale=0, shear=0, shift=0, bend=0)
     assert np.asarray(still(pictures, training=True)) == pytest.approx(pictures, abs=1e-5)
     unmoved = RandomStroke(change=0, gamma=1)
     assert np.asarray(unmoved(pictures, training=True)) == pytest.approx(pictures, abs=1e-5)
+    alone = RandomClutter(share=0)
+    assert np.array_equal(alone(pictures, training=True), pictures)
 
 
 def test_a_shift_moves_by_no_more_than_its_limit() -> None:
     dot = np.zeros((200, 28, 28, 1), np.float32)
     dot[:, 14, 14] = 1
-    moved = np.asarray(RandomAffine(0, 0, 0, shift=2.5, seed=0)(dot, training=True))[..., 0]
+    moved = np.asarray(RandomWarp(0, 0, 0, shift=2.5, bend=0, seed=0)(dot, training=True))[..., 0]
     rows = (moved.sum(axis=2) @ np.arange(28)) / moved.sum(axis=(1, 2)) - 14
     assert np.abs(rows).max() <= 2.5
     assert rows.std() == pytest.approx(5 / np.sqrt(12), rel=0.15)
@@ -50,3 +53,19 @@ def test_strokes_get_both_thinner_and_fatter(pictures: np.ndarray) -> None:
     ink = varied.sum(axis=(1, 2, 3)) / pictures[0].sum()
     assert ink.min() < 0.85
     assert ink.max() > 1.3
+
+
+def test_bending_moves_parts_by_different_amounts(pictures: np.ndarray) -> None:
+    bars = np.zeros((100, 28, 28, 1), np.float32)
+    bars[:, 4:24, 13:15] = 1
+    bent = np.asarray(RandomWarp(0, 0, 0, 0, bend=1.0, seed=0)(bars, training=True))[..., 0]
+    columns = (bent @ np.arange(28)) / bent.sum(axis=2).clip(1e-6)
+    assert (np.ptp(columns[:, 6:22], axis=1) > 0.5).mean() > 0.8
+
+
+def test_clutter_crops_adds_specks_and_neighbours(pictures: np.ndarray) -> None:
+    many = np.repeat(pictures, 20, axis=0)
+    changed = np.asarray(RandomClutter(share=1.0, seed=0)(many, training=True)) - many
+    assert (changed < -0.5).any(axis=(1, 2, 3)).mean() > 0.2  # cut off
+    assert (changed[:, :, :18] > 0.5).any(axis=(1, 2, 3)).mean() > 0.5  # specks
+    assert (changed[:, :, 18:] > 0.5).sum() > 3 * (changed[:, :, :10] > 0.5).sum()  # neighbours
