@@ -29,7 +29,7 @@ from tqdm import tqdm
 from common import PROJECT, UserError, console
 from common.model_files import default_model
 from common.preprocessing import list_images, natural_key
-from common.recognizer import DigitRecognizer, Reading
+from common.recognizer import MIN_CONFIDENCE, DigitRecognizer, Reading
 
 SAMPLES = PROJECT / "samples"
 CSV_HEADER = ("image", "text", "confidence", "error")
@@ -42,7 +42,7 @@ def main() -> int:
     arguments = parse_arguments()
     if arguments.model is None and default_model() is None:
         offer_training()
-    recognizer = DigitRecognizer(arguments.model)
+    recognizer = DigitRecognizer(arguments.model, arguments.min_confidence)
     if arguments.show and not has_screen():
         raise UserError("--show needs a screen, and there is none; --save FOLDER writes files.")
     sources = image_sources(arguments.images or [console.shown(SAMPLES)])
@@ -88,6 +88,14 @@ def parse_arguments() -> argparse.Namespace:
         metavar="N",
         help="also give the N next likely digits for each digit (default: 0, with --json 1)",
     )
+    parser.add_argument(
+        "--min-confidence",
+        type=share,
+        default=MIN_CONFIDENCE,
+        metavar="SHARE",
+        help="leave out what is a digit with less confidence than this, from 0 (nothing) to 1 "
+        "(default: %(default)s)",
+    )
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print JSON Lines, one object an image")
     output.add_argument("--csv", action="store_true", help="print a table: " + ",".join(CSV_HEADER))
@@ -99,6 +107,13 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--show", action="store_true", help="open the same in a window")
     return parser.parse_args()
+
+
+def share(text: str) -> float:
+    """Argument type: a float from 0 to 1."""
+    if not 0 <= (value := float(text)) <= 1:
+        raise argparse.ArgumentTypeError(f"{value} is not between 0 and 1")
+    return value
 
 
 def offer_training() -> None:
@@ -165,7 +180,12 @@ def text_rows(reading: Reading, width: int, top: int) -> str:
             rows.append(
                 f"{'':{width}}    {digit.digit}: {percent(digit.confidence)}  else {others}"
             )
-    return "\n".join(rows) if rows else f"{reading.image:{width}}  no digit found"
+    if not rows:
+        rows = [f"{reading.image:{width}}  no digit found"]
+    if reading.left_out:
+        count = len(reading.left_out)
+        rows[-1] += f"  ({count} mark{'s' if count > 1 else ''} left out: no digit, or unsure)"
+    return "\n".join(rows)
 
 
 def percent(share: float) -> str:

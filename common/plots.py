@@ -191,6 +191,10 @@ def annotated(source: Path | bytes, reading: Reading) -> Image.Image:
     margin = max(margin, 0)
     drawn = ImageOps.expand(drawn, (0, margin, 0, 0), "white")
     pen, font = ImageDraw.Draw(drawn), ImageFont.load_default(size)
+    for mark in reading.left_out:
+        box = mark.box.enlarged(factor)
+        corners = (box.x - 1, box.y + margin - 1, box.right, box.bottom + margin)
+        pen.rectangle(corners, None, GREY, max(1, size // 16))
     for digit in reading.digits:
         left, top = digit.box.x * factor, digit.box.y * factor + margin
         right, bottom = left + digit.box.width * factor, top + digit.box.height * factor

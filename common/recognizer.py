@@ -1,7 +1,7 @@
 """The digit recogniser: from an image to what is written on it."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from common.marks import Box
 from common.model_files import chosen_model, load_predictor
-from common.page import Box, Glyph, digits_on
+from common.page import Glyph, digits_on
 from common.preprocessing import (
     ImageError,
     digit_picture,
@@ -19,6 +20,9 @@ from common.preprocessing import (
     read_image,
 )
 
+MIN_CONFIDENCE = 0.5  # what is a digit with less confidence is left out
+PAGE_OF_WRITING = 4  # marks from which on an image is taken for a page of writing
+DIGITS_ONLY = 0.67  # least share of digits in a page's marks, by height, for them to be read
 IMAGES_AT_ONCE = 32  # decoded and read together; more are no faster and take more memory
 
 ImageSource = str | Path | bytes | Image.Image | np.ndarray
@@ -56,11 +60,13 @@ class Reading:
     Attributes:
         image: its name.
         digits: in reading order; empty where there is no digit.
+        left_out: marks that are no digit, or not surely one; see `DigitRecognizer`.
         error: why the image could not be read, or None.
     """
 
     image: str
     digits: tuple[DigitReading, ...] = ()
+    left_out: tuple[DigitReading, ...] = ()
     error: str | None = None
 
     @property
@@ -112,13 +118,19 @@ class DigitRecognizer:
     Args:
         model: a `.keras`, `.h5` or `.tflite` file; by default the model trained last, else the
             pretrained one.
+        min_confidence: what is a digit with less confidence is left out. So is every mark on a
+            page of writing a third of which is no digits: what looks like a digit there is more
+            likely a letter.
 
     Raises:
         ModelError: there is no such model, or it does not fit.
     """
 
-    def __init__(self, model: str | Path | None = None) -> None:
+    def __init__(
+        self, model: str | Path | None = None, min_confidence: float = MIN_CONFIDENCE
+    ) -> None:
         self.predictor = load_predictor(chosen_model(model))
+        self.min_confidence = min_confidence
 
     def read(self, image: ImageSource) -> Reading:
         """Reads one image.
@@ -131,7 +143,7 @@ class DigitRecognizer:
             ImageError: the image cannot be read.
         """
         name = str(image) if isinstance(image, str | Path) else "image"
-        return self._read_glyphs([(name, digits_on(_grey_image(image)))])[0]
+        return self._read_glyphs([(name, digits_on(_grey_image(image), self._judge))])[0]
 
     def read_many(self, sources: Iterable[tuple[str, str | Path | bytes]]) -> Iterator[Reading]:
         """Reads any number of images in batches; one that cannot be read does not stop the rest.
@@ -147,23 +159,45 @@ class DigitRecognizer:
             found: list[tuple[str, list[Glyph] | str]] = []
             for name, source in batch:
                 try:
-                    found.append((name, digits_on(_grey_image(source))))
+                    found.append((name, digits_on(_grey_image(source), self._judge)))
                 except ImageError as error:
                     found.append((name, str(error)))
             yield from self._read_glyphs(found)
 
+    def _judge(self, inks: Sequence[np.ndarray]) -> np.ndarray:
+        """How sure the network is that each ink is one digit: float (N,), 0 to 1."""
+        return self._probabilities(inks).max(axis=1)
+
+    def _probabilities(self, inks: Sequence[np.ndarray]) -> np.ndarray:
+        """Float (N, 10) for the ink of N digits."""
+        pictures = [digit_picture(ink) for ink in inks]
+        stacked = np.stack(pictures) if pictures else np.zeros((0, 28, 28), np.uint8)
+        return self.predictor.predict(network_input(stacked))
+
     def _read_glyphs(self, found: list[tuple[str, list[Glyph] | str]]) -> list[Reading]:
         """Reads the digits of several images in one go; a str stands for an error."""
         glyphs = [glyph for _, page in found if not isinstance(page, str) for glyph in page]
-        pictures = [digit_picture(glyph.ink) for glyph in glyphs]
-        stacked = np.stack(pictures) if pictures else np.zeros((0, 28, 28), np.uint8)
-        shares = iter(self.predictor.predict(network_input(stacked)))
+        shares = iter(self._probabilities([glyph.ink for glyph in glyphs]))
         return [
             Reading(name, error=page)
             if isinstance(page, str)
-            else Reading(name, tuple(_digit_reading(glyph, next(shares)) for glyph in page))
+            else self._reading(name, [_digit_reading(glyph, next(shares)) for glyph in page])
             for name, page in found
         ]
+
+    def _reading(self, name: str, marks: list[DigitReading]) -> Reading:
+        """The reading of an image, its marks sorted into digits and what is left out."""
+        digits = [mark for mark in marks if mark.confidence >= self.min_confidence]
+        if len(marks) >= PAGE_OF_WRITING:
+            written, all_written = (sum(m.box.height for m in part) for part in (digits, marks))
+            if written < DIGITS_ONLY * all_written:
+                digits = []
+        lines = sorted({digit.line for digit in digits})
+        return Reading(
+            name,
+            tuple(replace(digit, line=lines.index(digit.line)) for digit in digits),
+            tuple(mark for mark in marks if mark not in digits),
+        )
 
 
 def _grey_image(source: ImageSource) -> np.ndarray:

@@ -3,9 +3,10 @@ import time
 import cv2
 import numpy as np
 import pytest
-from handwriting import draw_digit, write_page
 
-from common.page import Box, find_digits
+from common.handwriting import draw_digit, write_page
+from common.marks import Box
+from common.page import find_digits
 
 
 def bars(*boxes: tuple[int, int, int, int], shape: tuple[int, int] = (200, 300)) -> np.ndarray:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from common import plots
 from common.evaluation import evaluate
-from common.page import Box
+from common.marks import Box
 from common.recognizer import DigitReading, Reading
 
 HISTORY = [

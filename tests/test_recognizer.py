@@ -3,12 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from handwriting import draw_digit, write_page
 from PIL import Image
 
 from common.datasets import Dataset
+from common.handwriting import draw_digit, write_page
+from common.marks import Box
 from common.model_files import PRETRAINED, load_card, load_predictor
-from common.page import Box
 from common.preprocessing import ImageError, list_images, network_input
 from common.recognizer import DigitReading, DigitRecognizer, Reading
 

@@ -1,0 +1,151 @@
+"""Ink on a page in pieces: what is connected, and what its place alone says belongs together."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+FAINT, STRONG = 0.2, 0.5  # a mark is connected ink above the first, and in part above the second
+NEAR = 0.35  # parts of one digit lie no further apart than this share of the digits' height
+OVERLAP = 0.5  # share of the narrower mark that must lie below or above the other to be its part
+SOFT_EDGE = 2  # pixels around a stroke that belong to it
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels: left, top, width and height."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        """First column to the right of the box."""
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        """First row below the box."""
+        return self.y + self.height
+
+    def enlarged(self, factor: float) -> "Box":
+        """The same place on an image `factor` times as large."""
+        return Box(*(round(side * factor) for side in (self.x, self.y, self.width, self.height)))
+
+    def joined(self, other: "Box") -> "Box":
+        """The smallest box around both."""
+        x, y = min(self.x, other.x), min(self.y, other.y)
+        right, bottom = max(self.right, other.right), max(self.bottom, other.bottom)
+        return Box(x, y, right - x, bottom - y)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Connected ink, or several pieces of it that belong together."""
+
+    box: Box
+    parts: tuple[int, ...]
+
+    def joined(self, other: "Mark") -> "Mark":
+        """Both as one."""
+        return Mark(self.box.joined(other.box), self.parts + other.parts)
+
+
+class InkOnPage:
+    """The ink of a page and the pieces that it is in.
+
+    Args:
+        ink: float32 (height, width), 0 is paper, 1 is full ink.
+
+    Attributes:
+        marks: its connected pieces.
+    """
+
+    def __init__(self, ink: np.ndarray) -> None:
+        mask = (ink > FAINT).astype(np.uint8)
+        count, self.labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        self.ink = ink
+        # Two thresholds, as of edges by Canny (1986): a stroke may be faint in part, not all over.
+        strong = np.unique(self.labels[ink > STRONG])
+        self.marks = [Mark(Box(*map(int, stats[i, :4])), (int(i),)) for i in strong if i]
+        self._next = count
+
+    def cut_out(self, mark: Mark) -> np.ndarray:
+        """The ink of one mark alone, with its soft edges: float32, `SOFT_EDGE` around its box."""
+        rows, columns = self._around(mark)
+        nearby = self.labels[rows, columns]
+        own = np.isin(nearby, mark.parts)
+        kernel = np.ones((2 * SOFT_EDGE + 1, 2 * SOFT_EDGE + 1), np.uint8)
+        edge = (nearby == 0) & (cv2.dilate(own.astype(np.uint8), kernel) > 0)
+        return np.where(own | edge, self.ink[rows, columns], np.float32(0))
+
+    def split(self, mark: Mark, piece: np.ndarray) -> list[Mark]:
+        """Cuts a mark into pieces, which are marks of their own from then on.
+
+        Args:
+            mark: what to cut.
+            piece: int, of the shape of `cut_out(mark)`; the number of the piece, from 0, that
+                each pixel falls to.
+        """
+        rows, columns = self._around(mark)
+        nearby = self.labels[rows, columns]
+        own = np.isin(nearby, mark.parts)
+        pieces = []
+        for number in np.unique(piece[own]):
+            ys, xs = np.nonzero(own & (piece == number))
+            nearby[ys, xs] = self._next
+            box = Box(
+                columns.start + int(xs.min()),
+                rows.start + int(ys.min()),
+                int(np.ptp(xs)) + 1,
+                int(np.ptp(ys)) + 1,
+            )
+            pieces.append(Mark(box, (self._next,)))
+            self._next += 1
+        return pieces
+
+    def _around(self, mark: Mark) -> tuple[slice, slice]:
+        box = mark.box
+        return (
+            slice(max(box.y - SOFT_EDGE, 0), box.bottom + SOFT_EDGE),
+            slice(max(box.x - SOFT_EDGE, 0), box.right + SOFT_EDGE),
+        )
+
+
+def digit_height(marks: list[Mark]) -> float:
+    """Height in pixels of the digits: the median of the marks not lower than half the highest."""
+    heights = np.array([mark.box.height for mark in marks])
+    return float(np.median(heights[heights >= heights.max() / 2]))
+
+
+def join_parts(marks: list[Mark], height: float, stroke: float) -> list[Mark]:
+    """Joins marks that are parts of one digit, the smallest first; sizes in pixels."""
+    waiting = sorted(marks, key=lambda mark: mark.box.width * mark.box.height)
+    joined = []
+    while waiting:
+        mark = waiting.pop(0)
+        other = next(
+            (o for o in waiting if _belong_together(mark.box, o.box, height, stroke)), None
+        )
+        if other is None:
+            joined.append(mark)
+        else:
+            waiting[waiting.index(other)] = mark.joined(other)
+    return joined
+
+
+def _belong_together(small: Box, large: Box, height: float, stroke: float) -> bool:
+    shared = min(small.right, large.right) - max(small.x, large.x)
+    gap = max(small.y, large.y) - min(small.bottom, large.bottom)
+    whole = small.joined(large)
+    if shared > 0 and gap <= -OVERLAP * small.height:
+        # One stands in the other's corner, as the strokes of an open 4. Leaning neighbours do so
+        # too, but those have the same height.
+        lower, higher = sorted((small.height, large.height))
+        return lower <= 0.8 * higher and whole.width <= 0.9 * whole.height
+    if shared < OVERLAP * min(small.width, large.width):
+        return False
+    # A gap no wider than the pen is a break in a stroke, however high the parts are.
+    return gap <= stroke or (gap <= NEAR * height and whole.height <= 1.5 * height)

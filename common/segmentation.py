@@ -1,0 +1,188 @@
+"""Which marks are one digit where their places leave a doubt: a network has the last word.
+
+Several ways to group or cut the same ink are shown to the network, and the one in which it is the
+surest of digits is taken: recognition-based segmentation (Casey and Lecolinet, "A Survey of Methods
+and Strategies in Character Segmentation", 1996). It takes a network that is unsure of what is no
+digit, or two; see `synthetic`.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import combinations, pairwise
+
+import numpy as np
+
+from common.marks import NEAR, InkOnPage, Mark
+from common.preprocessing import INK_THRESHOLD, resized
+
+BESIDE = 0.15  # parts of a broken digit lie no further apart sideways, as a share of the height
+WIDE = 0.8  # of its height; a mark as wide as that may be several digits that touch
+WIDE_ALONE = 1.8  # the same where other writing is about, or nothing: letters are wide, too
+LIKELY = 0.5  # least confidence in a digit that is made of several marks
+SURE = 0.9  # ... or cut from one; a mark that is a digit with this confidence is not cut
+DIGITS_ONLY = 0.67  # share of the marks that are digits where there is no other writing
+CUT_HEIGHT = 48  # pixels, height at which the places of cuts are looked for
+CUT_SLANTS = (-0.4, -0.2, 0.0, 0.2, 0.4)  # of the cuts; columns a row
+CUT_SPACING = 0.15  # least distance between cuts, as a share of the mark's height
+MOST_CUTS = 8
+
+Judge = Callable[[Sequence[np.ndarray]], np.ndarray]
+"""How sure a network is that each of the inks, as of `ink_map`, is one digit: (N,), 0 to 1."""
+
+Cut = tuple[float, float]
+"""A line from the top to the bottom of a mark: its column half-way down, columns a row."""
+
+
+def regrouped(page: InkOnPage, digits: list[Mark], height: float, judge: Judge) -> list[Mark]:
+    """Parts, joins and cuts marks as the network reads them best.
+
+    Args:
+        page: where they are.
+        digits: marks as their places alone group them.
+        height: of the page's digits, in pixels.
+        judge: the network's word.
+    """
+    jury = _Jury(page, judge)
+    return _cut(_joined(_parted(digits, jury), height, jury), jury)
+
+
+class _Jury:
+    """Asks the network about marks, about each of them once."""
+
+    def __init__(self, page: InkOnPage, judge: Judge) -> None:
+        self.page, self.judge = page, judge
+        self.known: dict[Mark, float] = {}
+
+    def ask(self, marks: Sequence[Mark]) -> list[float]:
+        """How sure it is that each mark is one digit."""
+        new = [mark for mark in dict.fromkeys(marks) if mark not in self.known]
+        if new:
+            answers = self.judge([self.page.cut_out(mark) for mark in new])
+            self.known.update(zip(new, answers, strict=True))
+        return [self.known[mark] for mark in marks]
+
+
+def _parted(digits: list[Mark], jury: _Jury) -> list[Mark]:
+    """Takes marks apart whose parts are digits of their own."""
+    single = {mark.parts[0]: mark for mark in jury.page.marks}
+    parts = {mark: [single[part] for part in mark.parts] for mark in digits}
+    jury.ask([part for mark in digits for part in (mark, *parts[mark])])
+    return [
+        part
+        for whole in digits
+        for part in (
+            parts[whole]
+            if min(jury.ask(parts[whole])) > max(LIKELY, *jury.ask([whole]))
+            else [whole]
+        )
+    ]
+
+
+def _joined(digits: list[Mark], height: float, jury: _Jury) -> list[Mark]:
+    """Joins marks side by side that make a digit only together."""
+    pairs = [(digits[one], digits[other]) for one, other in _near(digits, height)]
+    wholes = [one.joined(other) for one, other in pairs]
+    jury.ask([*digits, *wholes])
+    taken: set[Mark] = set()
+    made = []
+    for whole, pair in sorted(
+        zip(wholes, pairs, strict=True), key=lambda item: -jury.known[item[0]]
+    ):
+        better = jury.known[whole] > max(LIKELY, *jury.ask(pair))
+        if better and taken.isdisjoint(pair):
+            taken.update(pair)
+            made.append(whole)
+    return [mark for mark in digits if mark not in taken] + made
+
+
+def _near(marks: list[Mark], height: float) -> list[tuple[int, int]]:
+    """The pairs of marks so near to one another that they could be one digit."""
+    boxes = [mark.box for mark in marks]
+    left, top, right, bottom = (
+        np.array([getattr(box, side) for box in boxes]) for side in ("x", "y", "right", "bottom")
+    )
+    pairs = []
+    for one in range(len(marks) - 1):
+        others = slice(one + 1, None)
+        gap_x = np.maximum(left[one], left[others]) - np.minimum(right[one], right[others])
+        gap_y = np.maximum(top[one], top[others]) - np.minimum(bottom[one], bottom[others])
+        wide = np.maximum(right[one], right[others]) - np.minimum(left[one], left[others])
+        high = np.maximum(bottom[one], bottom[others]) - np.minimum(top[one], top[others])
+        near = (gap_x <= BESIDE * height) & (gap_y <= NEAR * height)
+        near &= (high <= 1.5 * height) & (wide <= 1.2 * high)
+        pairs += [(one, one + 1 + int(other)) for other in np.flatnonzero(near)]
+    return pairs
+
+
+def _cut(digits: list[Mark], jury: _Jury) -> list[Mark]:
+    """Cuts marks that are several digits which touch."""
+    narrow = [mark for mark in digits if mark.box.width < WIDE * mark.box.height]
+    among_digits = sum(sure > LIKELY for sure in jury.ask(narrow)) >= DIGITS_ONLY * len(narrow)
+    least = WIDE if len(digits) > 1 and among_digits else WIDE_ALONE
+    return [
+        piece
+        for mark, sure in zip(digits, jury.ask(digits), strict=True)
+        for piece in (
+            _pieces(mark, jury)
+            if sure < SURE and mark.box.width >= least * mark.box.height
+            else [mark]
+        )
+    ]
+
+
+def _pieces(mark: Mark, jury: _Jury) -> list[Mark]:
+    """The mark cut where all pieces are digits, or whole."""
+    ink = jury.page.cut_out(mark)
+    scale = min(1.0, CUT_HEIGHT / ink.shape[0])
+    small = resized(ink, scale)
+    cuts = _cuts(small > INK_THRESHOLD)
+    if not cuts:
+        return [mark]
+    # Of each pixel: how many cuts lie to its left. A piece lies between any two cuts or edges.
+    position = _position(small.shape, cuts)
+    last = len(cuts) + 1
+    spans = [span for span in combinations(range(last + 1), 2) if span != (0, last)]
+    inks = [np.where((position >= i) & (position < j), small, np.float32(0)) for i, j in spans]
+    confidence = dict(zip(spans, jury.judge(inks), strict=True))
+    path = _best_path(confidence, last)
+    if min(confidence[span] for span in pairwise(path)) <= SURE:
+        return [mark]
+    chosen = [(cuts[edge - 1][0] / scale, cuts[edge - 1][1]) for edge in path[1:-1]]
+    return jury.page.split(mark, _position(ink.shape, chosen))
+
+
+def _cuts(mask: np.ndarray) -> list[Cut]:
+    """Where little ink would be cut through: from left to right, `MOST_CUTS` at most."""
+    height, width = mask.shape
+    ys, xs = np.nonzero(mask)
+    crossed = np.full((len(CUT_SLANTS), width), height)
+    for row, slant in enumerate(CUT_SLANTS):
+        columns = np.rint(xs - slant * (ys - height / 2)).astype(int)
+        inside = columns[(columns >= 0) & (columns < width)]
+        crossed[row] = np.bincount(inside, minlength=width)
+    least = crossed.min(axis=0)
+    spacing = CUT_SPACING * height
+    cuts: list[Cut] = []
+    for column in np.argsort(least, kind="stable"):
+        apart = all(abs(column - other) >= spacing for other, _ in cuts)
+        if apart and spacing <= column <= width - spacing and len(cuts) < MOST_CUTS:
+            cuts.append((float(column), CUT_SLANTS[int(crossed[:, column].argmin())]))
+    return sorted(cuts)
+
+
+def _position(shape: tuple[int, ...], cuts: list[Cut]) -> np.ndarray:
+    """Int (height, width): how many of the cuts lie to the left of each pixel."""
+    ys, xs = np.indices(shape)
+    left = [xs > column + slant * (ys - shape[0] / 2) for column, slant in cuts]
+    return np.sum(left, axis=0, dtype=int)
+
+
+def _best_path(confidence: dict[tuple[int, int], float], last: int) -> list[int]:
+    """The edges, from 0 to `last`, between which the product of the confidences is highest."""
+    best: dict[int, tuple[float, list[int]]] = {0: (0.0, [0])}
+    for end in range(1, last + 1):
+        best[end] = max(
+            (best[start][0] + float(np.log(confidence[start, end] + 1e-9)), [*best[start][1], end])
+            for start in range(end)
+            if (start, end) in confidence
+        )
+    return best[last][1]
