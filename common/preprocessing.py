@@ -22,10 +22,14 @@ PICTURE_SIZE = 28  # pixels, the side of MNIST's pictures
 DIGIT_SIZE = 20  # pixels, the longer side of a digit inside them
 LEAST_CONTRAST = 0.08  # of the paper's brightness; fainter marks are taken for the paper's own
 FLAT_LEAST_CONTRAST = 6.0  # of 255, on paper that is the same all over
-FLAT_REACH = 3  # grey levels either way that count as the same
-FLAT_SHARE = 0.4  # of the image that flat paper covers
+FLAT_SHARE = 0.3  # of a drawing's pixels have just the paper's grey; in photos, less than 0.2
+SHADOW_SIDE = 100  # pixels; on smaller drawings soft edges cover as much as a shadow
+SHADOW = 8  # grey levels by which a shadow differs from the paper at least
+SHADOW_SHARE = 0.1  # of the image that a shadow covers at least
+FLAT_REACH = 3  # grey levels either way that a drawing's paper may differ
 FRAME_SHARE = 0.1  # of an edge of the image: no stroke covers more
 PAPER_WINDOW = 0.11  # side of the window that paper is looked for in, as a share of the image's
+LEAST_PAPER_WINDOW = 60  # pixels; a photo of few pixels shows few digits, and their strokes fill it
 INK_THRESHOLD = 0.3  # ink above it belongs to a stroke; below, to its soft edge
 EDGE_THRESHOLD = 0.02  # ink above it lies inside the digit's box
 LEAST_STROKE = 0.10  # stroke width as a share of the longer side; in MNIST, 98 % lie in 0.08-0.25
@@ -185,9 +189,19 @@ def _without_frame(contrast: np.ndarray, least: float) -> np.ndarray:
 def _flat_paper(image: np.ndarray) -> float | None:
     """The brightness of paper that is the same all over, as in a drawing; None in a photo."""
     counts = np.bincount(image.ravel(), minlength=256)
-    near = np.convolve(counts, np.ones(2 * FLAT_REACH + 1), "same")
-    level = int(near.argmax())
-    return float(level) if near[level] > FLAT_SHARE * image.size else None
+    level = int(counts.argmax())
+    if counts[level] <= FLAT_SHARE * image.size or _has_shadow(image, level):
+        return None
+    return float(level)
+
+
+def _has_shadow(image: np.ndarray, level: int) -> bool:
+    """Whether a part of the paper is darker or lighter than `level`, but not as ink is."""
+    if min(image.shape) < SHADOW_SIDE:
+        return False
+    difference = np.abs(image.astype(np.int16) - level)
+    between = (difference > SHADOW) & (difference < 0.6 * difference.max())
+    return bool(between.mean() > SHADOW_SHARE)
 
 
 def _scaled(contrast: np.ndarray, least: float, floor: float) -> np.ndarray:
@@ -206,8 +220,9 @@ def _local_paper(image: np.ndarray) -> np.ndarray:
     A median over a window that strokes cannot fill, on a reduced copy.
     """
     height, width = image.shape
-    small = resized(image, min(1.0, 400 / max(height, width)))
-    reach = max(3, round(PAPER_WINDOW * max(small.shape))) | 1
+    scale = min(1.0, 400 / max(height, width))
+    small = resized(image, scale)
+    reach = round(max(PAPER_WINDOW * max(small.shape), LEAST_PAPER_WINDOW * scale)) | 1
     padded = np.pad(small, reach, mode="symmetric")
     inner = cv2.medianBlur(padded, reach)[reach:-reach, reach:-reach].astype(np.float32)
     smooth = cv2.GaussianBlur(inner, (0, 0), reach / 6)
