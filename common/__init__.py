@@ -9,7 +9,7 @@ Imports only go downwards:
             -> segmentation
             -> marks
             -> preprocessing
-            -> handwriting, backend, files, quiet, this module
+            -> ruling, handwriting, backend, files, quiet, this module
 """
 
 from pathlib import Path

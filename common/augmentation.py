@@ -28,7 +28,7 @@ class RandomWarp(layers.Layer):
         scale: float = 0.15,
         shear: float = 0.15,
         shift: float = 2.5,
-        bend: float = 0.6,
+        bend: float = 0.4,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -86,20 +86,27 @@ def _sampled(pictures: Any, x: Any, y: Any) -> Any:
 class RandomStroke(layers.Layer):
     """Varies the strokes of each picture.
 
-    They get thinner or fatter (grey erosion, dilation), and their grey edges harder or softer
-    (gamma). Active in training only.
+    They get thinner or fatter (grey erosion, dilation), fainter or stronger (gamma), and their
+    edges harder, up to black and white, or softer, as of an image of few pixels. Active in
+    training only.
 
     Args:
         change: the largest weight with which an eroded or dilated picture is mixed in, 0 to 1.
         gamma: the largest factor, either way, of the exponent.
+        edge: how hard edges may get, and how soft, 0 to 1.
         seed: of the random numbers.
     """
 
     def __init__(
-        self, change: float = 0.8, gamma: float = 1.5, seed: int | None = None, **kwargs: Any
+        self,
+        change: float = 0.8,
+        gamma: float = 1.5,
+        edge: float = 0.7,
+        seed: int | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.change, self.gamma = change, gamma
+        self.change, self.gamma, self.edge = change, gamma, edge
         self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, pictures: Any, training: bool = False) -> Any:
@@ -116,17 +123,21 @@ class RandomStroke(layers.Layer):
         mixed = pictures + weight * (other - pictures)
         limit = math.log(self.gamma)
         exponent = ops.exp(keras.random.uniform(shape, -limit, limit, seed=self.generator))
-        return ops.power(ops.clip(mixed, 1e-6, 1.0), exponent)
+        grey = ops.power(ops.clip(mixed, 1e-6, 1.0), exponent)
+        edge = keras.random.uniform(shape, -self.edge, self.edge, seed=self.generator)
+        soft = grey + 0.6 * ops.maximum(-edge, 0) * (ops.average_pool(grey, 3, 1, "same") - grey)
+        steepness = 1 + 4 * ops.square(ops.maximum(edge, 0))
+        return ops.clip((soft - 0.5) * steepness + 0.5, 0.0, 1.0)
 
 
 class RandomClutter(layers.Layer):
     """Does to some pictures what happens to digits on crowded pages.
 
-    One is cut off at an edge, another gets specks, another a piece of its neighbour. Active in
-    training only.
+    One is cut off at an edge, another broken, another gets specks, another a piece of its
+    neighbour. Active in training only.
 
     Args:
-        share: of the pictures, for each of the three.
+        share: of the pictures, for each of the four.
         seed: of the random numbers.
     """
 
@@ -153,6 +164,8 @@ class RandomClutter(layers.Layer):
         away = ops.where(side % 2 == 0, along, width - 1 - along)
         cut = keras.random.uniform((batch, 1, 1, 1), 3, 6, seed=self.generator)
         pictures = pictures * (1 - chosen() * ops.cast(away < cut, "float32"))
+        gap = keras.random.uniform((batch, 1, 1, 1), 8, 20, seed=self.generator)
+        pictures = pictures * (1 - chosen() * ops.cast(ops.abs(away - gap) < 1, "float32"))
         dots = keras.random.uniform(ops.shape(pictures), seed=self.generator) > 0.998
         specks = ops.max_pool(ops.cast(dots, "float32"), 2, 1, "same")
         # The next picture is the neighbour; 18 columns on, only its edge is seen.

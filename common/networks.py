@@ -5,6 +5,8 @@ Each takes float32 (N, 28, 28, 1), 0 is paper and 1 is ink, and gives ten probab
 
 from collections.abc import Callable
 
+import numpy as np
+
 from common.backend import keras, layers
 
 
@@ -47,21 +49,37 @@ def fast_cnn() -> list[layers.Layer]:
 
 
 def deep_cnn() -> list[layers.Layer]:
-    """Seven convolutions with batch normalisation; strided ones take the place of pooling."""
+    """Seven convolutions with batch normalisation; strided ones take the place of pooling.
+
+    327,065 parameters. It can be taught what is no digit, see `synthetic`.
+    """
     return [
         *_convolution(32, 3),
         *_convolution(32, 3),
         *_convolution(32, 5, strides=2),
-        layers.Dropout(0.3),
+        layers.Dropout(0.15),
         *_convolution(64, 3),
         *_convolution(64, 3),
         *_convolution(64, 5, strides=2),
-        layers.Dropout(0.3),
+        layers.Dropout(0.15),
         *_convolution(128, 4),
         layers.Flatten(),
-        layers.Dropout(0.3),
-        layers.Dense(10, activation="softmax"),
+        layers.Dropout(0.15),
+        layers.Dense(11, activation="softmax"),
+        _eleventh_spread(),
     ]
+
+
+def _eleventh_spread() -> layers.Layer:
+    """Spreads the probability of an eleventh class over the ten digits: float (N, 11) -> (N, 10).
+
+    So a network can say "no digit", and what it gives are still ten probabilities: where it sees
+    none, each digit is as likely as the others.
+    """
+    layer = layers.Dense(10, use_bias=False, trainable=False, name="eleventh_spread")
+    layer.build((None, 11))
+    layer.set_weights([np.vstack([np.eye(10), np.full((1, 10), 0.1)])])
+    return layer
 
 
 def _convolution(filters: int, size: int, strides: int = 1) -> list[layers.Layer]:

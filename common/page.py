@@ -6,7 +6,6 @@ import numpy as np
 
 from common.marks import Box, InkOnPage, Mark, digit_height, join_parts
 from common.preprocessing import ink_map, resized, stroke_width
-from common.ruling import without_ruling
 from common.segmentation import Judge, regrouped
 
 LARGEST_SIDE = 2000  # pixels; larger pages are reduced before digits are looked for
@@ -44,7 +43,7 @@ def digits_on(image: np.ndarray, judge: Judge | None = None) -> list[Glyph]:
     """
     factor = max(1.0, max(image.shape) / LARGEST_SIDE)
     small = image if factor == 1 else resized(image, 1 / factor)
-    glyphs = find_digits(without_ruling(ink_map(small)), judge)
+    glyphs = find_digits(ink_map(small), judge)
     if factor == 1:
         return glyphs
     return [Glyph(glyph.box.enlarged(factor), glyph.line, glyph.ink) for glyph in glyphs]

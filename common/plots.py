@@ -185,7 +185,7 @@ def annotated(source: Path | bytes, reading: Reading) -> Image.Image:
     drawn = Image.alpha_composite(paper, image).convert("RGB")
     factor = max(1, round(ANNOTATED_SIDE / max(drawn.size)))
     drawn = drawn.resize((drawn.width * factor, drawn.height * factor), Image.Resampling.NEAREST)
-    size = max(24, round(max(drawn.size) / 18))
+    size = _label_size(reading, factor, max(drawn.size))
     above = round(1.5 * size)  # what a label needs above its box
     margin = max((above - digit.box.y * factor for digit in reading.digits), default=0)
     margin = max(margin, 0)
@@ -209,6 +209,16 @@ def annotated(source: Path | bytes, reading: Reading) -> Image.Image:
         pen.rectangle((corner[0], corner[1] - high, corner[0] + wide, corner[1]), colour)
         pen.text((corner[0] + 3, corner[1] - size // 8), label, "white", font, anchor="ls")
     return drawn
+
+
+def _label_size(reading: Reading, factor: int, side: int) -> int:
+    """Height in pixels of the labels on an image with sides of up to `side` pixels.
+
+    Labels are as high as half a digit, so that they cover no neighbours, but can be read.
+    """
+    heights = [digit.box.height * factor for digit in reading.digits]
+    usual = float(np.median(heights)) / 2 if heights else 0.0
+    return max(20, round(min(max(usual, side / 60), side / 18)))
 
 
 def has_screen() -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from common import UserError
+from common.ruling import without_ruling
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
@@ -26,7 +27,7 @@ FLAT_SHARE = 0.3  # of a drawing's pixels have just the paper's grey; in photos,
 SHADOW_SIDE = 100  # pixels; on smaller drawings soft edges cover as much as a shadow
 SHADOW = 8  # grey levels by which a shadow differs from the paper at least
 SHADOW_SHARE = 0.1  # of the image that a shadow covers at least
-FLAT_REACH = 3  # grey levels either way that a drawing's paper may differ
+FLAT_REACH = 5  # grey levels either way that a drawing's paper may differ
 FRAME_SHARE = 0.1  # of an edge of the image: no stroke covers more
 PAPER_WINDOW = 0.11  # side of the window that paper is looked for in, as a share of the image's
 LEAST_PAPER_WINDOW = 60  # pixels; a photo of few pixels shows few digits, and their strokes fill it
@@ -162,15 +163,16 @@ def ink_map(image: np.ndarray) -> np.ndarray:
         contrast = values - paper
         if -contrast.min() > contrast.max():
             contrast = -contrast
-        noise = float(contrast[np.abs(contrast) <= FLAT_REACH].std())
+        noise = float(np.sqrt(np.mean(contrast[np.abs(contrast) <= FLAT_REACH] ** 2)))
         least = max(FLAT_LEAST_CONTRAST, 6 * noise)
-        return _scaled(np.maximum(contrast, 0), least, 3 * noise)
+        written = without_ruling(np.maximum(contrast, 0), least)
+        return _scaled(written, least, 3 * noise)
     local = _local_paper(image)
     shade = cv2.GaussianBlur(values, (0, 0), max(image.shape) / 2000) - local
     dark, light = (np.maximum(side, 0) / np.maximum(local, 20) for side in (-shade, shade))
     noise = 1.4826 * float(np.median(np.abs(shade / np.maximum(local, 20))))
     least = max(LEAST_CONTRAST, 4 * noise)
-    dark, light = _without_frame(dark, least), _without_frame(light, least)
+    dark, light = (_without_frame(without_ruling(side, least), least) for side in (dark, light))
     darker = np.percentile(dark, 99.5) >= np.percentile(light, 99.5)
     return _scaled(dark if darker else light, least, 3 * noise)
 

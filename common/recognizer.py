@@ -143,7 +143,7 @@ class DigitRecognizer:
             ImageError: the image cannot be read.
         """
         name = str(image) if isinstance(image, str | Path) else "image"
-        return self._read_glyphs([(name, digits_on(_grey_image(image), self._judge))])[0]
+        return self.read_glyphs([(name, digits_on(_grey_image(image), self.judge))])[0]
 
     def read_many(self, sources: Iterable[tuple[str, str | Path | bytes]]) -> Iterator[Reading]:
         """Reads any number of images in batches; one that cannot be read does not stop the rest.
@@ -159,12 +159,12 @@ class DigitRecognizer:
             found: list[tuple[str, list[Glyph] | str]] = []
             for name, source in batch:
                 try:
-                    found.append((name, digits_on(_grey_image(source), self._judge)))
+                    found.append((name, digits_on(_grey_image(source), self.judge)))
                 except ImageError as error:
                     found.append((name, str(error)))
-            yield from self._read_glyphs(found)
+            yield from self.read_glyphs(found)
 
-    def _judge(self, inks: Sequence[np.ndarray]) -> np.ndarray:
+    def judge(self, inks: Sequence[np.ndarray]) -> np.ndarray:
         """How sure the network is that each ink is one digit: float (N,), 0 to 1."""
         return self._probabilities(inks).max(axis=1)
 
@@ -174,8 +174,12 @@ class DigitRecognizer:
         stacked = np.stack(pictures) if pictures else np.zeros((0, 28, 28), np.uint8)
         return self.predictor.predict(network_input(stacked))
 
-    def _read_glyphs(self, found: list[tuple[str, list[Glyph] | str]]) -> list[Reading]:
-        """Reads the digits of several images in one go; a str stands for an error."""
+    def read_glyphs(self, found: list[tuple[str, list[Glyph] | str]]) -> list[Reading]:
+        """Reads the digits found on several images in one go.
+
+        Args:
+            found: for each image its name, and its digits or why it could not be read.
+        """
         glyphs = [glyph for _, page in found if not isinstance(page, str) for glyph in page]
         shares = iter(self._probabilities([glyph.ink for glyph in glyphs]))
         return [

@@ -11,7 +11,6 @@ import numpy as np
 
 DETECTION_SIDE = 1000  # pixels; larger pages are reduced before lines are looked for
 LEAST_SIDE = 200  # pixels; on smaller images a line may be a stroke
-LEAST_INK = 0.15  # ink above it may be a line's: these are fainter than what is written
 THICKEST = 0.01  # of the page's longer side
 STEEPEST = 0.2  # rows a column, either way
 SLOPES = 201  # tried from one to the other
@@ -23,29 +22,30 @@ LEAST_COUNT = 3  # if there are so many
 SHORTEST = 0.05  # of the page's width: further lines are no shorter, where the page ends
 
 
-def without_ruling(ink: np.ndarray) -> np.ndarray:
-    """The ink of a page without the lines that were on it before anybody wrote.
+def without_ruling(contrast: np.ndarray, least: float) -> np.ndarray:
+    """What stands out from the paper, without the lines that were there before anybody wrote.
 
     Args:
-        ink: float32 (height, width), 0 is paper, 1 is full ink.
+        contrast: float32 (height, width), 0 is paper.
+        least: what stands out less is paper, too.
 
     Returns:
         The same with the ruled lines, if there are any, set to 0.
     """
-    if min(ink.shape) < LEAST_SIDE:
-        return ink
-    scale = min(1.0, DETECTION_SIDE / max(ink.shape))
-    size = round(ink.shape[1] * scale), round(ink.shape[0] * scale)
-    mask = cv2.resize(ink, size, interpolation=cv2.INTER_AREA) > LEAST_INK
+    if min(contrast.shape) < LEAST_SIDE:
+        return contrast
+    scale = min(1.0, DETECTION_SIDE / max(contrast.shape))
+    size = round(contrast.shape[1] * scale), round(contrast.shape[0] * scale)
+    mask = cv2.resize(contrast, size, interpolation=cv2.INTER_AREA) > least
     ruling = _level_lines(mask, PART_OF_THE_WAY)
     # Upright lines are level ones of the page turned on its side. Without level ones to cross,
     # several of them may be 1s, unless they run right across the page.
     ruling |= _level_lines(mask.T, PART_OF_THE_WAY if ruling.any() else RIGHT_ACROSS).T
     if not ruling.any():
-        return ink
+        return contrast
     near = cv2.dilate(ruling.astype(np.uint8), np.ones((3, 3), np.uint8))
-    whole = cv2.resize(near, ink.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    return np.where(whole > 0, np.float32(0), ink)
+    whole = cv2.resize(near, contrast.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return np.where(whole > 0, np.float32(0), contrast)
 
 
 def _level_lines(mask: np.ndarray, least: float) -> np.ndarray:

@@ -17,13 +17,15 @@ from common.preprocessing import INK_THRESHOLD, resized
 BESIDE = 0.15  # parts of a broken digit lie no further apart sideways, as a share of the height
 WIDE = 0.8  # of its height; a mark as wide as that may be several digits that touch
 WIDE_ALONE = 1.8  # the same where other writing is about, or nothing: letters are wide, too
+LOW = 0.7  # of the digits' height; what is lower is doubted, the more the lower it is
 LIKELY = 0.5  # least confidence in a digit that is made of several marks
-SURE = 0.9  # ... or cut from one; a mark that is a digit with this confidence is not cut
+SURE = 0.8  # ... or cut from one
 DIGITS_ONLY = 0.67  # share of the marks that are digits where there is no other writing
 CUT_HEIGHT = 48  # pixels, height at which the places of cuts are looked for
-CUT_SLANTS = (-0.4, -0.2, 0.0, 0.2, 0.4)  # of the cuts; columns a row
-CUT_SPACING = 0.15  # least distance between cuts, as a share of the mark's height
-MOST_CUTS = 8
+CUT_SLANTS = (0.0, -0.2, 0.2, -0.4, 0.4)  # of the cuts; columns a row; the first is preferred
+CUT_SPACING = 0.08  # least distance between cuts, as a share of the mark's height
+WIDEST = 1.3  # of its height: no digit is wider
+MOST_CUTS = 20
 
 Judge = Callable[[Sequence[np.ndarray]], np.ndarray]
 """How sure a network is that each of the inks, as of `ink_map`, is one digit: (N,), 0 to 1."""
@@ -41,15 +43,15 @@ def regrouped(page: InkOnPage, digits: list[Mark], height: float, judge: Judge) 
         height: of the page's digits, in pixels.
         judge: the network's word.
     """
-    jury = _Jury(page, judge)
-    return _cut(_joined(_parted(digits, jury), height, jury), jury)
+    jury = _Jury(page, height, judge)
+    return _cut(_joined(_parted(digits, jury), jury), jury)
 
 
 class _Jury:
     """Asks the network about marks, about each of them once."""
 
-    def __init__(self, page: InkOnPage, judge: Judge) -> None:
-        self.page, self.judge = page, judge
+    def __init__(self, page: InkOnPage, height: float, judge: Judge) -> None:
+        self.page, self.height, self.judge = page, height, judge
         self.known: dict[Mark, float] = {}
 
     def ask(self, marks: Sequence[Mark]) -> list[float]:
@@ -60,36 +62,42 @@ class _Jury:
             self.known.update(zip(new, answers, strict=True))
         return [self.known[mark] for mark in marks]
 
+    def ask_by_size(self, marks: Sequence[Mark]) -> list[float]:
+        """The same, less for marks much lower than the digits: halves of a broken 1 are like 1s."""
+        return [
+            sure * min(1.0, mark.box.height / (LOW * self.height))
+            for mark, sure in zip(marks, self.ask(marks), strict=True)
+        ]
+
 
 def _parted(digits: list[Mark], jury: _Jury) -> list[Mark]:
     """Takes marks apart whose parts are digits of their own."""
     single = {mark.parts[0]: mark for mark in jury.page.marks}
     parts = {mark: [single[part] for part in mark.parts] for mark in digits}
-    jury.ask([part for mark in digits for part in (mark, *parts[mark])])
-    return [
-        part
-        for whole in digits
-        for part in (
-            parts[whole]
-            if min(jury.ask(parts[whole])) > max(LIKELY, *jury.ask([whole]))
-            else [whole]
-        )
-    ]
+    jury.ask([each for mark in digits if len(parts[mark]) > 1 for each in (mark, *parts[mark])])
+    return [part for mark in digits for part in _better(mark, parts[mark], jury)]
 
 
-def _joined(digits: list[Mark], height: float, jury: _Jury) -> list[Mark]:
+def _better(whole: Mark, parts: list[Mark], jury: _Jury) -> list[Mark]:
+    if len(parts) == 1:
+        return parts
+    sure = jury.ask_by_size([whole, *parts])
+    return parts if min(sure[1:]) > max(LIKELY, sure[0]) else [whole]
+
+
+def _joined(digits: list[Mark], jury: _Jury) -> list[Mark]:
     """Joins marks side by side that make a digit only together."""
-    pairs = [(digits[one], digits[other]) for one, other in _near(digits, height)]
-    wholes = [one.joined(other) for one, other in pairs]
-    jury.ask([*digits, *wholes])
+    pairs = {
+        digits[one].joined(digits[other]): (digits[one], digits[other])
+        for one, other in _near(digits, jury.height)
+    }
+    jury.ask([each for whole, pair in pairs.items() for each in (whole, *pair)])
     taken: set[Mark] = set()
     made = []
-    for whole, pair in sorted(
-        zip(wholes, pairs, strict=True), key=lambda item: -jury.known[item[0]]
-    ):
-        better = jury.known[whole] > max(LIKELY, *jury.ask(pair))
-        if better and taken.isdisjoint(pair):
-            taken.update(pair)
+    for whole in sorted(pairs, key=lambda whole: -jury.known[whole]):
+        better = jury.known[whole] > max(LIKELY, min(jury.ask_by_size(pairs[whole])))
+        if better and taken.isdisjoint(pairs[whole]):
+            taken.update(pairs[whole])
             made.append(whole)
     return [mark for mark in digits if mark not in taken] + made
 
@@ -115,17 +123,18 @@ def _near(marks: list[Mark], height: float) -> list[tuple[int, int]]:
 
 def _cut(digits: list[Mark], jury: _Jury) -> list[Mark]:
     """Cuts marks that are several digits which touch."""
-    narrow = [mark for mark in digits if mark.box.width < WIDE * mark.box.height]
-    among_digits = sum(sure > LIKELY for sure in jury.ask(narrow)) >= DIGITS_ONLY * len(narrow)
+    wide = [mark for mark in digits if mark.box.width >= WIDE * mark.box.height]
+    if not wide:
+        return digits
+    narrow = [mark for mark in digits if mark not in wide]
+    sure = dict(zip(digits, jury.ask(digits), strict=True))
+    among_digits = sum(sure[mark] > LIKELY for mark in narrow) >= DIGITS_ONLY * len(narrow)
     least = WIDE if len(digits) > 1 and among_digits else WIDE_ALONE
+    doubtful = {
+        mark for mark in wide if sure[mark] < LIKELY and mark.box.width >= least * mark.box.height
+    }
     return [
-        piece
-        for mark, sure in zip(digits, jury.ask(digits), strict=True)
-        for piece in (
-            _pieces(mark, jury)
-            if sure < SURE and mark.box.width >= least * mark.box.height
-            else [mark]
-        )
+        piece for mark in digits for piece in (_pieces(mark, jury) if mark in doubtful else [mark])
     ]
 
 
@@ -140,11 +149,16 @@ def _pieces(mark: Mark, jury: _Jury) -> list[Mark]:
     # Of each pixel: how many cuts lie to its left. A piece lies between any two cuts or edges.
     position = _position(small.shape, cuts)
     last = len(cuts) + 1
-    spans = [span for span in combinations(range(last + 1), 2) if span != (0, last)]
+    edges = [0.0, *(column for column, _ in cuts), float(small.shape[1])]
+    spans = [
+        (start, end)
+        for start, end in combinations(range(last + 1), 2)
+        if edges[end] - edges[start] <= WIDEST * small.shape[0] and (start, end) != (0, last)
+    ]
     inks = [np.where((position >= i) & (position < j), small, np.float32(0)) for i, j in spans]
     confidence = dict(zip(spans, jury.judge(inks), strict=True))
     path = _best_path(confidence, last)
-    if min(confidence[span] for span in pairwise(path)) <= SURE:
+    if min((confidence[span] for span in pairwise(path)), default=0.0) <= SURE:
         return [mark]
     chosen = [(cuts[edge - 1][0] / scale, cuts[edge - 1][1]) for edge in path[1:-1]]
     return jury.page.split(mark, _position(ink.shape, chosen))
@@ -180,9 +194,11 @@ def _best_path(confidence: dict[tuple[int, int], float], last: int) -> list[int]
     """The edges, from 0 to `last`, between which the product of the confidences is highest."""
     best: dict[int, tuple[float, list[int]]] = {0: (0.0, [0])}
     for end in range(1, last + 1):
-        best[end] = max(
+        paths = [
             (best[start][0] + float(np.log(confidence[start, end] + 1e-9)), [*best[start][1], end])
             for start in range(end)
-            if (start, end) in confidence
-        )
-    return best[last][1]
+            if start in best and (start, end) in confidence
+        ]
+        if paths:
+            best[end] = max(paths)
+    return best[last][1] if last in best else []

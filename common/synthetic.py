@@ -95,7 +95,7 @@ def _on_paper(ink: np.ndarray) -> Page:
 def _drawn(
     strokes: str, generator: np.random.Generator, pens: tuple[float, float] = PENS
 ) -> np.ndarray:
-    pen, wobble = generator.uniform(*pens), generator.uniform(0.01, 0.045)
+    pen, wobble = generator.uniform(*pens), generator.uniform(0.01, 0.035)
     return draw_strokes(strokes, 60, generator, pen, wobble)
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from common.handwriting import draw_digit, write_page
+from common.handwriting import LETTERS, draw_digit, draw_strokes, write_page
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -30,6 +30,12 @@ def main() -> None:
     save("number.png", 255 - 225 * write_page(["60417"], 90, generator, 0.08))
     save("two_lines.png", 255 - 200 * write_page(["2859", "1603"], 80, generator, 0.09, 3))
     save("photo.jpg", photo(write_page(["4951", "70238"], 110, generator, 0.07, -2), generator))
+    notebook = np.maximum(write_page(["3064", "1829", "57"], 110, generator, 0.07, 4), 0)
+    save("notebook.jpg", photo(np.maximum(notebook, 0.6 * squares(notebook.shape, 4)), generator))
+    pencil = write_page(["8062", "93175"], 110, generator, 0.045, -5)
+    save("pencil.jpg", hand_shadow(photo(0.3 * pencil, generator)))
+    letters = np.hstack([_drawn_letter(letter, generator) for letter in "Kanye"])
+    save("letters.png", 255 - 255 * letters)
 
 
 def _fit(digit: np.ndarray, side: int) -> np.ndarray:
@@ -46,6 +52,29 @@ def photo(ink: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     light = 205 - 70 * columns - 45 * rows
     image = cv2.GaussianBlur(light * (1 - 0.65 * ink), (0, 0), 1.2)
     return np.asarray(image + generator.normal(0, 3, ink.shape))
+
+
+def squares(shape: tuple[int, ...], tilt: float) -> np.ndarray:
+    """The lines of squared paper, turned by `tilt` degrees."""
+    height, width = shape
+    lines = np.zeros((2 * height, 2 * width), np.float32)
+    for line in range(2):
+        lines[line::50] = lines[:, line::50] = 1
+    turn = cv2.getRotationMatrix2D((width, height), tilt, 1)
+    turned = cv2.warpAffine(lines, turn, lines.shape[::-1])
+    top, left = height // 2, width // 2
+    return np.asarray(turned[top : top + height, left : left + width])
+
+
+def hand_shadow(image: np.ndarray) -> np.ndarray:
+    """The image with the shadow of a hand over a corner."""
+    rows, columns = np.mgrid[0 : image.shape[0], 0 : image.shape[1]] / max(image.shape)
+    distance = np.hypot(rows - 0.6, columns - 0.9)
+    return np.asarray(image * (1 - 0.4 / (1 + np.exp((distance - 0.5) * 40))))
+
+
+def _drawn_letter(letter: str, generator: np.random.Generator) -> np.ndarray:
+    return _fit(draw_strokes(LETTERS[letter][0], 110, generator, 0.08), 170)
 
 
 def save(name: str, image: np.ndarray) -> None:

@@ -32,7 +32,7 @@ def test_the_same_seed_gives_the_same_pictures(pictures: np.ndarray) -> None:
 def test_without_room_to_vary_pictures_stay(pictures: np.ndarray) -> None:
     still = RandomWarp(rotation=0, scale=0, shear=0, shift=0, bend=0)
     assert np.asarray(still(pictures, training=True)) == pytest.approx(pictures, abs=1e-5)
-    unmoved = RandomStroke(change=0, gamma=1)
+    unmoved = RandomStroke(change=0, gamma=1, edge=0)
     assert np.asarray(unmoved(pictures, training=True)) == pytest.approx(pictures, abs=1e-5)
     alone = RandomClutter(share=0)
     assert np.array_equal(alone(pictures, training=True), pictures)
@@ -49,10 +49,21 @@ def test_a_shift_moves_by_no_more_than_its_limit() -> None:
 
 def test_strokes_get_both_thinner_and_fatter(pictures: np.ndarray) -> None:
     many = np.repeat(pictures[:1], 200, axis=0)
-    varied = np.asarray(RandomStroke(gamma=1, seed=0)(many, training=True))
+    varied = np.asarray(RandomStroke(gamma=1, edge=0, seed=0)(many, training=True))
     ink = varied.sum(axis=(1, 2, 3)) / pictures[0].sum()
     assert ink.min() < 0.85
     assert ink.max() > 1.3
+
+
+def test_edges_get_both_harder_and_softer(pictures: np.ndarray) -> None:
+    def grey(picture: np.ndarray) -> float:
+        return float(((picture > 0.1) & (picture < 0.9)).sum())
+
+    many = np.repeat(pictures[:1], 200, axis=0)
+    varied = np.asarray(RandomStroke(change=0, gamma=1, seed=0)(many, training=True))
+    shares = [grey(picture) / grey(pictures[0]) for picture in varied]
+    assert min(shares) < 0.5
+    assert max(shares) > 1.3
 
 
 def test_bending_moves_parts_by_different_amounts(pictures: np.ndarray) -> None:
@@ -63,9 +74,10 @@ def test_bending_moves_parts_by_different_amounts(pictures: np.ndarray) -> None:
     assert (np.ptp(columns[:, 6:22], axis=1) > 0.5).mean() > 0.8
 
 
-def test_clutter_crops_adds_specks_and_neighbours(pictures: np.ndarray) -> None:
+def test_clutter_crops_breaks_and_adds_specks_and_neighbours(pictures: np.ndarray) -> None:
     many = np.repeat(pictures, 20, axis=0)
     changed = np.asarray(RandomClutter(share=1.0, seed=0)(many, training=True)) - many
-    assert (changed < -0.5).any(axis=(1, 2, 3)).mean() > 0.2  # cut off
+    assert (changed[:, :6] < -0.5).any(axis=(1, 2, 3)).mean() > 0.1  # cut off
+    assert (changed[:, 9:19, 9:19] < -0.5).any(axis=(1, 2, 3)).mean() > 0.5  # broken
     assert (changed[:, :, :18] > 0.5).any(axis=(1, 2, 3)).mean() > 0.5  # specks
-    assert (changed[:, :, 18:] > 0.5).sum() > 3 * (changed[:, :, :10] > 0.5).sum()  # neighbours
+    assert (changed[:, :, 18:] > 0.5).sum() > 2 * (changed[:, :, :10] > 0.5).sum()  # neighbours

@@ -41,8 +41,12 @@ def test_a_break_as_narrow_as_the_pen_is_mended() -> None:
 
 
 def test_the_strokes_of_an_open_four_belong_together_and_leaning_ones_do_not() -> None:
-    four = bars((50, 20, 8, 50), (50, 62, 40, 8), (85, 45, 8, 80))
-    assert [glyph.box for glyph in find_digits(four)] == [Box(50, 20, 43, 105)]
+    four = bars((50, 20, 8, 50), (50, 62, 36, 8))
+    cv2.line(four, (100, 40), (80, 130), 1, 8)
+    assert cv2.connectedComponents(four.astype(np.uint8))[0] == 3
+    (glyph,) = find_digits(four)
+    assert (glyph.box.x, glyph.box.y) == (50, 20)
+    assert glyph.box.bottom > 130
     ones = np.zeros((200, 300), np.float32)
     for left in (50, 75):
         cv2.line(ones, (left + 40, 30), (left, 130), 1, 8)

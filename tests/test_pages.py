@@ -218,7 +218,7 @@ def test_sixteen_bits(check: Check) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_digits_that_touch(check: Check, seed: int) -> None:
-    page = written(80, 0.1, seed, pitch=0.75)
+    page = written(80, 0.1, seed, pitch=0.68)
     ink = page.ink.copy()
     for line in range(len(LINES)):
         row = int(80 * (0.8 + 1.6 * line + 0.5)) + 8

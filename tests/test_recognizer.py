@@ -103,7 +103,10 @@ def test_the_model_that_comes_along_reads_every_sample() -> None:
         "5_chalk.png": "5",
         "7.jpeg": "7",
         "8_tiny.png": "8",
+        "letters.png": "",
+        "notebook.jpg": "3064\n1829\n57",
         "number.png": "60417",
+        "pencil.jpg": "8062\n93175",
         "photo.jpg": "4951\n70238",
         "two_lines.png": "2859\n1603",
     }
@@ -114,6 +117,42 @@ def test_the_card_that_comes_along_fits_its_files() -> None:
         card = load_card(PRETRAINED.with_suffix(kind))
         assert card is not None
         assert card["test_accuracy"] > 0.995
+
+
+def test_what_is_read_without_confidence_is_left_out() -> None:
+    letters, number = SAMPLES / "letters.png", SAMPLES / "number.png"
+    reading = DigitRecognizer(PRETRAINED).read(letters)
+    assert (reading.text, reading.confidence, len(reading.left_out)) == ("", None, 5)
+    everything = DigitRecognizer(PRETRAINED, min_confidence=0).read(letters)
+    assert (len(everything.digits), everything.left_out) == (5, ())
+    nothing = DigitRecognizer(PRETRAINED, min_confidence=1).read(number)
+    assert (nothing.text, len(nothing.left_out)) == ("", 5)
+
+
+def test_a_line_of_which_nothing_is_left_does_not_count() -> None:
+    recognizer = DigitRecognizer(PRETRAINED)
+    marks = [
+        DigitReading(digit, confidence, line, Box(30 * number, 50 * line, 20, 30), (0.1,) * 10)
+        for number, (digit, confidence, line) in enumerate(
+            [(3, 0.9, 0), (4, 0.9, 0), (5, 0.2, 1), (6, 0.9, 2), (7, 0.9, 2)]
+        )
+    ]
+    reading = recognizer._reading("page", marks)
+    assert reading.lines == ["34", "67"]
+    assert [mark.digit for mark in reading.left_out] == [5]
+
+
+def test_what_looks_like_a_digit_among_letters_is_taken_for_one() -> None:
+    def reading_of(*confidences: float) -> Reading:
+        marks = [
+            DigitReading(1, confidence, 0, Box(30 * i, 0, 20, 30), (0.1,) * 10)
+            for i, confidence in enumerate(confidences)
+        ]
+        return DigitRecognizer(PRETRAINED)._reading("page", marks)
+
+    assert reading_of(0.9, 0.9, 0.2, 0.2).text == ""
+    assert reading_of(0.9, 0.9, 0.9, 0.2).text == "111"
+    assert reading_of(0.9, 0.2, 0.2).text == "1"  # too little to be a page of writing
 
 
 def test_arrays_that_are_no_grey_image_are_refused(recognizer: DigitRecognizer) -> None:

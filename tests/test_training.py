@@ -10,7 +10,9 @@ from common.networks import build_network
 from common.presets import PRESETS, Recipe, Run
 from common.training import Checkpoint, ShuffledBatches, TrainingError, checkpoint_folder, train
 
-QUICK = Recipe("deep_cnn", epochs=3, batch_size=4, learning_rate=0.002, augment=True)
+QUICK = Recipe(
+    "deep_cnn", epochs=3, batch_size=4, learning_rate=0.002, augment=True, synthetic=True
+)
 
 
 def run_of(dataset: Dataset, recipe: Recipe = QUICK) -> Run:
@@ -19,7 +21,7 @@ def run_of(dataset: Dataset, recipe: Recipe = QUICK) -> Run:
 
 def test_batches_hold_every_image_once_in_an_order_of_their_own() -> None:
     images = np.arange(10, dtype=np.uint8)[:, None, None] * np.ones((1, 28, 28), np.uint8)
-    batches = ShuffledBatches(images, np.arange(10), size=4, seed=1)
+    batches = ShuffledBatches(images, np.eye(10), size=4, seed=1)
     orders = []
     for epoch in (0, 1, 0):
         batches.shuffle(epoch)
@@ -32,10 +34,30 @@ def test_batches_hold_every_image_once_in_an_order_of_their_own() -> None:
     assert orders[0] == orders[2] != orders[1]
 
 
+def test_digits_in_rare_ways_and_what_is_no_digit_are_added() -> None:
+    images = np.full((100, 28, 28), 200, np.uint8)
+    targets = np.eye(10, dtype=np.float32)[np.arange(100) % 10]
+    more, their_targets = training._with_synthetic(images, targets, seed=0)
+    assert np.array_equal(more[:100], images)
+    assert np.array_equal(their_targets[:100], targets)
+    unsure = (their_targets == np.float32(0.1)).all(axis=1)
+    assert (len(more), unsure.sum()) == (123, 15)
+    assert np.allclose(their_targets.sum(axis=1), 1)
+
+
+def test_accuracy_is_counted_on_digits_only() -> None:
+    accuracy = training.DigitAccuracy()
+    outputs = np.eye(10, dtype=np.float32)[[3, 4, 5, 0]]
+    targets = np.eye(10, dtype=np.float32)[[3, 4, 6, 0]]
+    targets[3] = 0.1
+    accuracy.update_state(targets, outputs)
+    assert float(accuracy.result()) == pytest.approx(2 / 3)
+
+
 def test_one_step_lowers_the_loss_on_its_own_batch(tiny: Dataset) -> None:
     recipe = replace(QUICK, network="simple_cnn", augment=False)
     model = training._compiled(build_network("simple_cnn"), run_of(tiny, recipe), 3)
-    pictures, targets = ShuffledBatches(tiny.train_images, tiny.train_labels, 40, 0)[0]
+    pictures, targets = ShuffledBatches(tiny.train_images, np.eye(10)[tiny.train_labels], 40, 0)[0]
     before = model.evaluate(pictures, targets, verbose=0)[0]
     for _ in range(5):
         model.train_on_batch(pictures, targets)

@@ -192,6 +192,7 @@ def test_wrong_calls_end_with_two_and_one_line(
     for script, *arguments in (
         ("predict_image.py", "--model", tmp_path / "none.keras"),
         ("predict_image.py", "--model", tmp_path / "bad.tflite"),
+        ("predict_image.py", "--min-confidence", "1.2", "samples/3.png"),
         ("predict_image.py", tmp_path / "empty"),
         ("predict_image.py", tmp_path / "*.png"),
         ("predict_image.py", "--show", "samples/3.png"),
