@@ -1,11 +1,12 @@
 # make run    set everything up, train a network, evaluate it and read the sample images
 # make test   run the tests
 # make lint   check style and types
+# make bench  measure speed against the usual ways, about 15 minutes
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint format
+.PHONY: run test lint format bench
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -15,6 +16,9 @@ run: .venv/installed
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest
+
+bench: .venv/installed
+	$(BIN)/python -m benchmarks
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -8,6 +8,8 @@ import numpy as np
 FAINT, STRONG = 0.2, 0.5  # a mark is connected ink above the first, and in part above the second
 NEAR = 0.35  # parts of one digit lie no further apart than this share of the digits' height
 OVERLAP = 0.5  # share of the narrower mark that must lie below or above the other to be its part
+FRAME_EDGE = 0.08  # of a box's sides: ink so near to them lies along its edges
+FRAME_SHARE = 0.9  # of a frame's ink does; of an oval's, three quarters
 SOFT_EDGE = 2  # pixels around a stroke that belong to it
 
 
@@ -80,6 +82,26 @@ class InkOnPage:
         kernel = np.ones((2 * SOFT_EDGE + 1, 2 * SOFT_EDGE + 1), np.uint8)
         edge = (nearby == 0) & (cv2.dilate(own.astype(np.uint8), kernel) > 0)
         return np.where(own | edge, self.ink[rows, columns], np.float32(0))
+
+    def is_frame(self, mark: Mark) -> bool:
+        """Whether a mark is a box drawn around others: nearly all of its ink lies along its edges.
+
+        Of a 0 around a dot less does.
+        """
+        box = mark.box
+        others = (other.box for other in self.marks if other is not mark)
+        if not any(
+            box.x < other.x
+            and other.right < box.right
+            and box.y < other.y
+            and other.bottom < box.bottom
+            for other in others
+        ):
+            return False
+        ys, xs = np.nonzero(self.labels[box.y : box.bottom, box.x : box.right] == mark.parts[0])
+        x, y = (xs + 0.5) / box.width, (ys + 0.5) / box.height
+        along = np.minimum(np.minimum(x, 1 - x), np.minimum(y, 1 - y)) < FRAME_EDGE
+        return bool(along.mean() > FRAME_SHARE)
 
     def split(self, mark: Mark, piece: np.ndarray) -> list[Mark]:
         """Cuts a mark into pieces, which are marks of their own from then on.

@@ -10,6 +10,7 @@ from common.segmentation import Judge, regrouped
 
 LARGEST_SIDE = 2000  # pixels; larger pages are reduced before digits are looked for
 MOST_MARKS = 1000  # only the largest are looked at: a page full of specks is no page of digits
+MOST_FRAMES = 20  # only so many of the largest marks are looked at for frames
 SPECK = 0.2  # a mark is a speck if both its sides are shorter than this share of the digits' height
 SPECK_STROKES = 5  # ... and than so many stroke widths
 SAME_LINE = 0.2  # least share of rows in common with the mark before on the same line
@@ -65,12 +66,13 @@ def find_digits(ink: np.ndarray, judge: Judge | None = None) -> list[Glyph]:
         The digits line by line, from left to right; empty where there is no ink.
     """
     page = InkOnPage(ink)
-    if not page.marks:
+    marks = sorted(page.marks, key=lambda m: -m.box.width * m.box.height)
+    marks = [m for m in marks[:MOST_FRAMES] if not page.is_frame(m)] + marks[MOST_FRAMES:]
+    if not marks:
         return []
-    height, stroke = digit_height(page.marks), stroke_width(ink)
+    height, stroke = digit_height(marks), stroke_width(ink)
     least = SPECK * height if judge is None else min(SPECK * height, SPECK_STROKES * stroke)
-    marks = [m for m in page.marks if max(m.box.width, m.box.height) >= least]
-    marks = sorted(marks, key=lambda m: -m.box.width * m.box.height)[:MOST_MARKS]
+    marks = [m for m in marks if max(m.box.width, m.box.height) >= least][:MOST_MARKS]
     digits = join_parts(marks, height, stroke)
     if judge is not None:
         digits = regrouped(page, digits, height, judge)

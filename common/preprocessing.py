@@ -28,9 +28,11 @@ SHADOW_SIDE = 100  # pixels; on smaller drawings soft edges cover as much as a s
 SHADOW = 8  # grey levels by which a shadow differs from the paper at least
 SHADOW_SHARE = 0.1  # of the image that a shadow covers at least
 FLAT_REACH = 5  # grey levels either way that a drawing's paper may differ
-FRAME_SHARE = 0.1  # of an edge of the image: no stroke covers more
+FRAME_SHARE = 0.1  # of an edge of the image: no stroke covers more ...
+FRAME_LEAST = 40  # ... or more than so many pixels
 PAPER_WINDOW = 0.11  # side of the window that paper is looked for in, as a share of the image's
 LEAST_PAPER_WINDOW = 60  # pixels; a photo of few pixels shows few digits, and their strokes fill it
+BOTH_WAYS = 0.3  # of what stands out one way stands out the other way, too: no paper
 INK_THRESHOLD = 0.3  # ink above it belongs to a stroke; below, to its soft edge
 EDGE_THRESHOLD = 0.02  # ink above it lies inside the digit's box
 LEAST_STROKE = 0.10  # stroke width as a share of the longer side; in MNIST, 98 % lie in 0.08-0.25
@@ -149,7 +151,7 @@ def ink_map(image: np.ndarray) -> np.ndarray:
 
     Where most of the image has one brightness, that is the paper; otherwise the paper's brightness
     is followed over the page. Ink is what is darker than the paper, or lighter, if that stands out
-    more.
+    more. Where much is darker and much is lighter, it is no paper, but a photo of something else.
 
     Args:
         image: uint8 (height, width), dark ink on light paper or the other way round.
@@ -173,6 +175,9 @@ def ink_map(image: np.ndarray) -> np.ndarray:
     noise = 1.4826 * float(np.median(np.abs(shade / np.maximum(local, 20))))
     least = max(LEAST_CONTRAST, 4 * noise)
     dark, light = (_without_frame(without_ruling(side, least), least) for side in (dark, light))
+    weights = [float(side[side > least].sum()) for side in (dark, light)]
+    if min(weights) > BOTH_WAYS * max(weights):
+        return np.zeros(image.shape, np.float32)
     darker = np.percentile(dark, 99.5) >= np.percentile(light, 99.5)
     return _scaled(dark if darker else light, least, 3 * noise)
 
@@ -183,7 +188,7 @@ def _without_frame(contrast: np.ndarray, least: float) -> np.ndarray:
     count, labels, _, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     frame = np.zeros(count, bool)
     for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        frame |= np.bincount(edge, minlength=count) > FRAME_SHARE * len(edge)
+        frame |= np.bincount(edge, minlength=count) > max(FRAME_SHARE * len(edge), FRAME_LEAST)
     frame[0] = False
     return np.where(frame[labels], np.float32(0), contrast)
 

@@ -71,6 +71,16 @@ def test_a_page_full_of_specks_is_done_with_soon() -> None:
     assert time.perf_counter() - started < 20
 
 
+def test_a_frame_around_digits_is_none_and_a_zero_around_a_dot_is_one() -> None:
+    ink = bars((100, 60, 20, 60), (150, 60, 20, 60))
+    cv2.rectangle(ink, (10, 10), (280, 180), 1, 3)
+    assert [glyph.box.x for glyph in find_digits(ink)] == [100, 150]
+    zero = np.zeros((200, 300), np.float32)
+    cv2.ellipse(zero, (100, 100), (40, 70), 0, 0, 360, 1, 6)
+    cv2.circle(zero, (100, 100), 5, 1, -1)
+    assert max(glyph.box.height for glyph in find_digits(zero)) > 140
+
+
 def test_empty_pages() -> None:
     assert find_digits(np.zeros((50, 60), np.float32)) == []
 

@@ -1,0 +1,56 @@
+"""make bench: every speed benchmark, one table on stdout and in benchmarks/RESULTS.md."""
+
+import os
+import platform
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+
+from benchmarks.measure import ROUNDS, Row
+from benchmarks.speed import all_rows
+from common.files import replacing
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless", "pillow")
+
+
+def main() -> None:
+    """Measures, prints and writes the table."""
+    table = markdown(all_rows())
+    print(table)
+    with replacing(RESULTS) as temporary:
+        temporary.write_text(table, encoding="utf-8")
+
+
+def markdown(rows: list[Row]) -> str:
+    """The table, under what it was measured on."""
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
+    lines = [
+        "# Speed",
+        "",
+        f"{datetime.now(timezone.utc):%Y-%m-%d}, {processor()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, {versions}. Medians over {ROUNDS} rounds in which "
+        "the contenders take turns; made by `make bench`.",
+        "",
+        "| what | this project | rival | ratio | at most |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        ratio = "" if row.ratio is None else f"{row.ratio:.3f}"
+        lines.append(f"| {row.what} | {row.figure} | {row.rival} | {ratio} | {row.limit} |")
+    return "\n".join(lines) + "\n"
+
+
+def processor() -> str:
+    """The processor's name where Linux tells it."""
+    info = Path("/proc/cpuinfo")
+    names = [
+        line.split(":")[1].strip()
+        for line in (info.read_text().splitlines() if info.exists() else [])
+        if line.startswith("model name")
+    ]
+    return names[0] if names else platform.machine()
+
+
+if __name__ == "__main__":
+    main()

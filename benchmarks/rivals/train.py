@@ -1,0 +1,49 @@
+"""The CNN of 32 and 64 filters trained the usual way, until it passes 99 % on the test images.
+
+Prints the seconds of training; with --save FILE, trains one epoch and saves the model.
+"""
+
+import sys
+import time
+
+import keras
+import numpy as np
+
+from common.datasets import load_mnist
+
+
+def main() -> None:
+    """Trains, an epoch at a time."""
+    data = load_mnist()
+    train, test = (
+        x[..., None].astype("float32") / 255 for x in (data.train_images, data.test_images)
+    )
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            keras.layers.Conv2D(32, 3, activation="relu"),
+            keras.layers.MaxPooling2D(),
+            keras.layers.Conv2D(64, 3, activation="relu"),
+            keras.layers.MaxPooling2D(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(128, activation="relu"),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", ["accuracy"])
+    seconds = 0.0
+    while True:
+        started = time.perf_counter()
+        model.fit(train, data.train_labels, batch_size=128, verbose=0)
+        seconds += time.perf_counter() - started
+        read = model.predict(test, batch_size=1000, verbose=0).argmax(axis=1)
+        if "--save" in sys.argv:
+            model.save(sys.argv[sys.argv.index("--save") + 1])
+            return
+        if np.mean(read == data.test_labels) >= 0.99:
+            print(seconds)
+            return
+
+
+if __name__ == "__main__":
+    main()

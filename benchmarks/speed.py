@@ -1,0 +1,206 @@
+"""What takes how long, against the usual ways of doing it: each function gives a few rows."""
+
+import cProfile
+import os
+import pstats
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.measure import PYTHON, Row, command, in_turn, peak_memory, run, timed
+from common import PROJECT
+from common.datasets import load_mnist
+from common.model_files import PRETRAINED, load_card, load_network, load_predictor
+from common.preprocessing import network_input, read_image
+from common.recognizer import DigitRecognizer
+
+PREDICT = PROJECT / "predict_image.py"
+USUAL = (PYTHON, "-m", "benchmarks.rivals.predict")
+KERAS_MODEL = PRETRAINED.with_suffix(".keras")
+FOLDER_IMAGES = 2000
+LOOP_IMAGES = 200  # that the slowest rival reads in its turn
+
+
+def training(folder: Path) -> list[Row]:
+    """Time to 99.0 % on the test images."""
+    stem = folder / "fast"
+
+    def fast() -> float:
+        run(PYTHON, "train_model.py", "--preset", "fast", "--output", stem)
+        card = load_card(stem.with_suffix(".keras"))
+        if card is None or card["test_accuracy"] < 0.99:
+            raise RuntimeError("The preset fast did not reach 99.0 %.")
+        return float(card["seconds"])
+
+    taken = in_turn(
+        {
+            "--preset fast": fast,
+            "usual CNN": lambda: float(run(PYTHON, "-m", "benchmarks.rivals.train")),
+        }
+    )
+    return [_against("training to 99.0 %", taken, "--preset fast", "usual CNN", "1/4")]
+
+
+def one_image(folder: Path) -> list[Row]:
+    """The whole command for one image."""
+    image = folder / "0.png"
+    taken = in_turn(
+        {
+            "predict_image.py": command(PYTHON, PREDICT, image),
+            "usual script": command(*USUAL, KERAS_MODEL, "each", image),
+            "python -c 'import numpy, PIL.Image'": command(PYTHON, "-c", "import numpy, PIL.Image"),
+        }
+    )
+    ours, usual, bare = taken
+    return [
+        _against("one image, whole command", taken, ours, usual, "1/10"),
+        _against("one image, whole command", taken, ours, bare, "2.5"),
+    ]
+
+
+def folder_of_images(folder: Path) -> list[Row]:
+    """A folder of 28x28 PNG files: whole commands, and where the time goes."""
+    paths = sorted(folder.glob("*.png"))[:FOLDER_IMAGES]
+    some = paths[:LOOP_IMAGES]
+    batch = folder / "batch"
+    batch.mkdir()
+    for path in paths:
+        os.link(path, batch / path.name)
+
+    def decode() -> None:
+        for path in paths:
+            with Image.open(path) as image:
+                np.asarray(image.convert("L"))
+
+    loop = command(*USUAL, KERAS_MODEL, "each", *some)
+    taken = in_turn(
+        {
+            "predict_image.py FOLDER": command(PYTHON, PREDICT, "--csv", batch),
+            "predict on one array": command(*USUAL, KERAS_MODEL, "batch", *paths),
+            "predict image by image": lambda: loop() * len(paths) / len(some),
+            "Pillow alone": timed(decode),
+        }
+    )
+    ours, whole, each, pillow = taken
+    what = f"{len(paths):,} images of 28x28"
+    return [
+        _against(what, taken, ours, each, "1"),
+        _against(what, taken, ours, whole, "1"),
+        _against(what, taken, ours, pillow, "3"),
+        Row("  where the time goes", where_time_goes(paths)),
+    ]
+
+
+def where_time_goes(paths: list[Path]) -> str:
+    """Shares of decoding, finding, normalising and the network, in a process already started."""
+    recognizer = DigitRecognizer(PRETRAINED)
+    profile = cProfile.Profile()
+    profile.runcall(lambda: list(recognizer.read_many((str(path), path) for path in paths)))
+    times = {
+        name: cumulative
+        for (_, _, name), (_, _, _, cumulative, _) in pstats.Stats(profile).stats.items()  # type: ignore[attr-defined]
+    }
+    parts = {
+        "decode": "read_image",
+        "find": "digits_on",
+        "normalise": "digit_picture",
+        "network": "predict",
+    }
+    whole = times["read_many"]
+    return ", ".join(f"{part} {times[name] / whole:.0%}" for part, name in parts.items())
+
+
+def network_alone() -> list[Row]:
+    """10,000 images through the network in all ways, and the machine's limit."""
+    import tensorflow as tf
+
+    images = network_input(load_mnist().test_images)
+    network, predictor = load_network(KERAS_MODEL), load_predictor(PRETRAINED)
+    compiled = tf.function(lambda part: network(part, training=False))
+    parts = [tf.constant(images[start : start + 1000]) for start in range(0, len(images), 1000)]
+    left = np.random.default_rng(0).random((2048, 2048), np.float32)
+    taken = in_turn(
+        {
+            "LiteRT": timed(lambda: predictor.predict(images)),
+            "model.predict": timed(lambda: network.predict(images, batch_size=1000, verbose=0)),
+            "tf.function": timed(lambda: [compiled(part) for part in parts]),
+            "matrix product": timed(lambda: left @ left),
+        }
+    )
+    limit = len(images) * operations(network) / (2 * 2048**3 / taken["matrix product"])
+    what = "network, 10,000 images"
+    return [
+        _against(what, taken, "LiteRT", "model.predict", "1/5"),
+        _against(what, taken, "LiteRT", "tf.function"),
+        _against(what, taken | {"machine's limit": limit}, "LiteRT", "machine's limit"),
+    ]
+
+
+def operations(network: object) -> int:
+    """Additions and multiplications that one image takes in the layers with weights."""
+    total = 0
+    for layer in network.layers:  # type: ignore[attr-defined]
+        if type(layer).__name__ in ("Conv2D", "Dense"):
+            places = int(np.prod(layer.output.shape[1:-1], dtype=int))
+            total += 2 * places * int(np.prod(layer.kernel.shape))
+    return total
+
+
+def large_photo(folder: Path) -> list[Row]:
+    """A photo of twelve megapixels: the whole command, and its memory."""
+    photo = folder / "photo.jpg"
+    sample = Image.fromarray(read_image(PROJECT / "samples" / "photo.jpg"))
+    sample.resize((4000, 3000), Image.Resampling.BICUBIC).save(photo, quality=92)
+    taken = in_turn({"predict_image.py": command(PYTHON, PREDICT, photo)})
+    return [
+        Row("photo of 12 megapixels", f"{taken['predict_image.py']:.2f} s", limit="2 s"),
+        Row("  its peak memory", f"{peak_memory(PYTHON, PREDICT, photo):.0f} MB"),
+    ]
+
+
+def growth(folder: Path) -> list[Row]:
+    """Time and memory of folders of 100, 1,000 and 10,000 images."""
+    paths = sorted(folder.glob("*.png"))
+    rows = []
+    for count in (100, 1_000, 10_000):
+        part = folder / f"of_{count}"
+        part.mkdir()
+        for number in range(count):
+            os.link(paths[number % len(paths)], part / f"{number}.png")
+        words = (PYTHON, PREDICT, "--csv", part)
+        seconds = in_turn({"": command(*words)}, rounds=3)[""]
+        memory = peak_memory(*words)
+        rows.append(
+            Row(f"folder of {count:,} images", f"{seconds:.2f} s, {memory:.0f} MB", limit="400 MB")
+        )
+    return rows
+
+
+def _against(what: str, taken: dict[str, float], ours: str, rival: str, limit: str = "") -> Row:
+    """This project's time beside a rival's."""
+    return Row(
+        what,
+        f"{taken[ours]:.3g} s",
+        f"{rival}: {taken[rival]:.3g} s",
+        taken[ours] / taken[rival],
+        limit,
+    )
+
+
+def all_rows() -> list[Row]:
+    """Every row, in a folder of its own that goes again."""
+    data = load_mnist()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for number, image in enumerate(data.test_images[:FOLDER_IMAGES]):
+            Image.fromarray(255 - image).save(folder / f"{number}.png")
+        return [
+            *one_image(folder),
+            *folder_of_images(folder),
+            *network_alone(),
+            *large_photo(folder),
+            *growth(folder),
+            *training(folder),
+        ]
