@@ -88,14 +88,7 @@ def parse_arguments() -> argparse.Namespace:
         metavar="N",
         help="also give the N next likely digits for each digit (default: 0, with --json 1)",
     )
-    parser.add_argument(
-        "--min-confidence",
-        type=share,
-        default=MIN_CONFIDENCE,
-        metavar="SHARE",
-        help="leave out what is a digit with less confidence than this, from 0 (nothing) to 1 "
-        "(default: %(default)s)",
-    )
+    console.add_min_confidence_argument(parser, MIN_CONFIDENCE)
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print JSON Lines, one object an image")
     output.add_argument("--csv", action="store_true", help="print a table: " + ",".join(CSV_HEADER))
@@ -107,13 +100,6 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--show", action="store_true", help="open the same in a window")
     return parser.parse_args()
-
-
-def share(text: str) -> float:
-    """Argument type: a float from 0 to 1."""
-    if not 0 <= (value := float(text)) <= 1:
-        raise argparse.ArgumentTypeError(f"{value} is not between 0 and 1")
-    return value
 
 
 def offer_training() -> None:
@@ -184,7 +170,8 @@ def text_rows(reading: Reading, width: int, top: int) -> str:
         rows = [f"{reading.image:{width}}  no digit found"]
     if reading.left_out:
         count = len(reading.left_out)
-        rows[-1] += f"  ({count} mark{'s' if count > 1 else ''} left out: no digit, or unsure)"
+        note = f"({count} mark{'s' if count > 1 else ''} left out: no digit, or unsure)"
+        rows[0] += f"  {note}"
     return "\n".join(rows)
 
 

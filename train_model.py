@@ -140,6 +140,7 @@ def presets_table() -> str:
             f"  {name:9} --network {recipe.network} --epochs {recipe.epochs} "
             f"--batch-size {recipe.batch_size} --learning-rate {recipe.learning_rate:g}"
             + (", with augmentation" if recipe.augment else "")
+            + (" and synthetic pictures" if recipe.synthetic else "")
         )
     usual = ", ".join(f"{network}: {preset}" for network, preset in USUAL_PRESET.items())
     lines.append(f"\nusual presets of the networks: {usual}")
@@ -261,6 +262,7 @@ def describe(run: Run, dataset: Dataset, stem: Path) -> str:
         f"{training:,} images of {dataset.name}, "
         f"{validation:,} more for validation; batches of {recipe.batch_size}, learning rate up to "
         f"{recipe.learning_rate:g}, {'with' if recipe.augment else 'no'} augmentation, "
+        f"{'with' if recipe.synthetic else 'no'} synthetic pictures, "
         f"seed {run.seed}.\n"
         f"The model goes to {console.shown(stem)}.keras."
     )

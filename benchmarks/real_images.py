@@ -26,7 +26,7 @@ def main() -> int:
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     console.add_model_argument(parser)
-    parser.add_argument("--min-confidence", type=float, default=MIN_CONFIDENCE, metavar="SHARE")
+    console.add_min_confidence_argument(parser, MIN_CONFIDENCE)
     arguments = parser.parse_args()
     rows = read_labels(arguments.folder / "labels.csv")
     recognizer = DigitRecognizer(arguments.model, arguments.min_confidence)
@@ -34,16 +34,18 @@ def main() -> int:
     scores: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     readings = tqdm(recognizer.read_many(sources), total=len(rows), leave=False, disable=None)
     for row, reading in zip(rows, readings, strict=True):
-        text = (reading.text or "").replace("\n", "/")
-        for medium in (row["medium"], "all"):
-            scores[row["kind"], medium].append((row["label"], text))
+        if reading.text is None:
+            raise UserError(str(reading.error))
+        pair = row["label"], reading.text.replace("\n", "/")
+        scores[row["kind"], row["medium"]].append(pair)
+        scores[row["kind"], ""].append(pair)
     print(f"{'kind':12}{'medium':10}{'images':>8}{'exact':>9}{'digit errors':>14}")
     for (kind, medium), pairs in sorted(scores.items()):
         exact = sum(label == text for label, text in pairs) / len(pairs)
         digits = sum(len(label.replace("/", "")) for label, _ in pairs)
         errors = sum(distance(*(part.replace("/", "") for part in pair)) for pair in pairs)
         wrong = f"{errors / digits:.1%}" if digits else ""
-        print(f"{kind:12}{medium:10}{len(pairs):8}{exact:9.1%}{wrong:>14}")
+        print(f"{kind:12}{medium or 'all':10}{len(pairs):8}{exact:9.1%}{wrong:>14}")
     return console.OK
 
 

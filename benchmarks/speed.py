@@ -16,7 +16,7 @@ from common.model_files import PRETRAINED, load_card, load_network, load_predict
 from common.preprocessing import network_input, read_image
 from common.recognizer import DigitRecognizer
 
-PREDICT = PROJECT / "predict_image.py"
+PREDICT = (PYTHON, PROJECT / "predict_image.py", "--model", PRETRAINED)
 USUAL = (PYTHON, "-m", "benchmarks.rivals.predict")
 KERAS_MODEL = PRETRAINED.with_suffix(".keras")
 FOLDER_IMAGES = 2000
@@ -48,7 +48,7 @@ def one_image(folder: Path) -> list[Row]:
     image = folder / "0.png"
     taken = in_turn(
         {
-            "predict_image.py": command(PYTHON, PREDICT, image),
+            "predict_image.py": command(*PREDICT, image),
             "usual script": command(*USUAL, KERAS_MODEL, "each", image),
             "python -c 'import numpy, PIL.Image'": command(PYTHON, "-c", "import numpy, PIL.Image"),
         }
@@ -77,7 +77,7 @@ def folder_of_images(folder: Path) -> list[Row]:
     loop = command(*USUAL, KERAS_MODEL, "each", *some)
     taken = in_turn(
         {
-            "predict_image.py FOLDER": command(PYTHON, PREDICT, "--csv", batch),
+            "predict_image.py FOLDER": command(*PREDICT, "--csv", batch),
             "predict on one array": command(*USUAL, KERAS_MODEL, "batch", *paths),
             "predict image by image": lambda: loop() * len(paths) / len(some),
             "Pillow alone": timed(decode),
@@ -99,17 +99,18 @@ def where_time_goes(paths: list[Path]) -> str:
     profile = cProfile.Profile()
     profile.runcall(lambda: list(recognizer.read_many((str(path), path) for path in paths)))
     times = {
-        name: cumulative
-        for (_, _, name), (_, _, _, cumulative, _) in pstats.Stats(profile).stats.items()  # type: ignore[attr-defined]
+        Path(file).stem + "." + name: cumulative
+        for (file, _, name), (_, _, _, cumulative, _) in pstats.Stats(profile).stats.items()  # type: ignore[attr-defined]
     }
+    whole = times["recognizer.read_many"]
     parts = {
-        "decode": "read_image",
-        "find": "digits_on",
-        "normalise": "digit_picture",
-        "network": "predict",
+        "decode": times["preprocessing.read_image"],
+        # Where there is a doubt, the network is asked while digits are looked for.
+        "find": times["page.digits_on"] - times.get("recognizer.judge", 0.0),
+        "normalise": times["preprocessing.digit_picture"],
+        "network": times["model_files.predict"],
     }
-    whole = times["read_many"]
-    return ", ".join(f"{part} {times[name] / whole:.0%}" for part, name in parts.items())
+    return ", ".join(f"{part} {seconds / whole:.0%}" for part, seconds in parts.items())
 
 
 def network_alone() -> list[Row]:
@@ -153,10 +154,10 @@ def large_photo(folder: Path) -> list[Row]:
     photo = folder / "photo.jpg"
     sample = Image.fromarray(read_image(PROJECT / "samples" / "photo.jpg"))
     sample.resize((4000, 3000), Image.Resampling.BICUBIC).save(photo, quality=92)
-    taken = in_turn({"predict_image.py": command(PYTHON, PREDICT, photo)})
+    taken = in_turn({"predict_image.py": command(*PREDICT, photo)})
     return [
         Row("photo of 12 megapixels", f"{taken['predict_image.py']:.2f} s", limit="2 s"),
-        Row("  its peak memory", f"{peak_memory(PYTHON, PREDICT, photo):.0f} MB"),
+        Row("  its peak memory", f"{peak_memory(*PREDICT, photo):.0f} MB"),
     ]
 
 
@@ -169,7 +170,7 @@ def growth(folder: Path) -> list[Row]:
         part.mkdir()
         for number in range(count):
             os.link(paths[number % len(paths)], part / f"{number}.png")
-        words = (PYTHON, PREDICT, "--csv", part)
+        words = (*PREDICT, "--csv", part)
         seconds = in_turn({"": command(*words)}, rounds=3)[""]
         memory = peak_memory(*words)
         rows.append(

@@ -44,6 +44,25 @@ def add_model_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_min_confidence_argument(parser: argparse.ArgumentParser, default: float) -> None:
+    """Adds `--min-confidence`; `default` is what it is without."""
+    parser.add_argument(
+        "--min-confidence",
+        type=_share,
+        default=default,
+        metavar="SHARE",
+        help="leave out what is a digit with less confidence than this, from 0 (nothing) to 1 "
+        "(default: %(default)s)",
+    )
+
+
+def _share(text: str) -> float:
+    """Argument type: a float from 0 to 1."""
+    if not 0 <= (value := float(text)) <= 1:
+        raise argparse.ArgumentTypeError(f"{value} is not between 0 and 1")
+    return value
+
+
 def add_data_argument(parser: argparse.ArgumentParser, default: str) -> None:
     """Adds `--data`; `default` says what is taken without it."""
     parser.add_argument(

@@ -9,7 +9,7 @@ FAINT, STRONG = 0.2, 0.5  # a mark is connected ink above the first, and in part
 NEAR = 0.35  # parts of one digit lie no further apart than this share of the digits' height
 OVERLAP = 0.5  # share of the narrower mark that must lie below or above the other to be its part
 FRAME_EDGE = 0.08  # of a box's sides: ink so near to them lies along its edges
-FRAME_SHARE = 0.9  # of a frame's ink does; of an oval's, three quarters
+ENCLOSED = 0.3  # of a frame's height: so high at least are, all together, the marks inside
 SOFT_EDGE = 2  # pixels around a stroke that belong to it
 
 
@@ -71,7 +71,7 @@ class InkOnPage:
         self.ink = ink
         # Two thresholds, as of edges by Canny (1986): a stroke may be faint in part, not all over.
         strong = np.unique(self.labels[ink > STRONG])
-        self.marks = [Mark(Box(*map(int, stats[i, :4])), (int(i),)) for i in strong if i]
+        self.marks = [Mark(Box(*map(int, stats[i, :4])), (int(i),)) for i in strong]
         self._next = count
 
     def cut_out(self, mark: Mark) -> np.ndarray:
@@ -84,24 +84,27 @@ class InkOnPage:
         return np.where(own | edge, self.ink[rows, columns], np.float32(0))
 
     def is_frame(self, mark: Mark) -> bool:
-        """Whether a mark is a box drawn around others: nearly all of its ink lies along its edges.
+        """Whether a mark is a box drawn around others.
 
-        Of a 0 around a dot less does.
+        Its ink lies along all four of its edges and nearly nowhere else, and what it encloses is
+        more than a speck.
         """
         box = mark.box
-        others = (other.box for other in self.marks if other is not mark)
-        if not any(
-            box.x < other.x
-            and other.right < box.right
-            and box.y < other.y
-            and other.bottom < box.bottom
-            for other in others
-        ):
+        enclosed = [
+            other.box.height
+            for other in self.marks
+            if box.x < other.box.x
+            and other.box.right < box.right
+            and box.y < other.box.y
+            and other.box.bottom < box.bottom
+        ]
+        if sum(high for high in enclosed if high >= 0.05 * box.height) < ENCLOSED * box.height:
             return False
-        ys, xs = np.nonzero(self.labels[box.y : box.bottom, box.x : box.right] == mark.parts[0])
-        x, y = (xs + 0.5) / box.width, (ys + 0.5) / box.height
-        along = np.minimum(np.minimum(x, 1 - x), np.minimum(y, 1 - y)) < FRAME_EDGE
-        return bool(along.mean() > FRAME_SHARE)
+        own = self.labels[box.y : box.bottom, box.x : box.right] == mark.parts[0]
+        wide, high = (max(1, round(FRAME_EDGE * side)) for side in (box.width, box.height))
+        edges = own[:, :wide].any(1), own[:, -wide:].any(1), own[:high].any(0), own[-high:].any(0)
+        inner = own[high:-high, wide:-wide].sum()
+        return bool(min(edge.mean() for edge in edges) > 0.6 and inner < 0.1 * own.sum())
 
     def split(self, mark: Mark, piece: np.ndarray) -> list[Mark]:
         """Cuts a mark into pieces, which are marks of their own from then on.
@@ -137,9 +140,13 @@ class InkOnPage:
 
 
 def digit_height(marks: list[Mark]) -> float:
-    """Height in pixels of the digits: the median of the marks not lower than half the highest."""
-    heights = np.array([mark.box.height for mark in marks])
-    return float(np.median(heights[heights >= heights.max() / 2]))
+    """Height in pixels of the digits: the median of the marks, each weighted by its area.
+
+    So neither specks nor a single tall stroke count for much.
+    """
+    marks = sorted(marks, key=lambda mark: mark.box.height)
+    areas = np.cumsum([mark.box.width * mark.box.height for mark in marks])
+    return float(marks[int(np.searchsorted(areas, areas[-1] / 2))].box.height)
 
 
 def join_parts(marks: list[Mark], height: float, stroke: float) -> list[Mark]:

@@ -53,10 +53,9 @@ def digits_on(image: np.ndarray, judge: Judge | None = None) -> list[Glyph]:
 def find_digits(ink: np.ndarray, judge: Judge | None = None) -> list[Glyph]:
     """Finds the digits on a page and puts them into reading order.
 
-    Connected ink is a mark; specks are dropped; marks above one another are joined where they are
-    near (the bar of a 5); marks side by side make a line. Where their places leave a doubt, a
-    network decides which marks to join, to part and to cut (Casey and Lecolinet, "A Survey of
-    Methods and Strategies in Character Segmentation", 1996, call it recognition-based).
+    Connected ink is a mark; specks and frames are dropped; marks above one another are joined
+    where they are near (the bar of a 5); marks side by side make a line. Where their places leave
+    a doubt, a network decides which marks to join, to part and to cut, see `segmentation`.
 
     Args:
         ink: float32 (height, width), 0 is paper, 1 is full ink.

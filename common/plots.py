@@ -61,10 +61,13 @@ def plot_accuracy(history: Sequence[Row], test_accuracy: float, title: str, path
 
 
 def plot_loss(history: Sequence[Row], test_loss: float, title: str, path: Path) -> None:
-    """Cross-entropy over epochs; arguments as of `plot_accuracy`, with "loss" and "val_loss"."""
+    """Loss over epochs; arguments as of `plot_accuracy`, with "loss" and "val_loss".
+
+    Cross-entropy; that of training may be over pictures of what is no digit as well.
+    """
     axes = _history_axes(history, "loss", higher_is_better=False)
     axes.set_title(f"{title}: loss {test_loss:.4f} on the test images", fontsize=11)
-    axes.set_ylabel("loss (cross-entropy, logarithmic)")
+    axes.set_ylabel("loss (logarithmic)")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.legend()

@@ -28,8 +28,8 @@ SHADOW_SIDE = 100  # pixels; on smaller drawings soft edges cover as much as a s
 SHADOW = 8  # grey levels by which a shadow differs from the paper at least
 SHADOW_SHARE = 0.1  # of the image that a shadow covers at least
 FLAT_REACH = 5  # grey levels either way that a drawing's paper may differ
-FRAME_SHARE = 0.1  # of an edge of the image: no stroke covers more ...
-FRAME_LEAST = 40  # ... or more than so many pixels
+ALONG_EDGE = 0.1  # of an edge of the image: no stroke covers more ...
+ALONG_EDGE_LEAST = 40  # ... or more than so many pixels
 PAPER_WINDOW = 0.11  # side of the window that paper is looked for in, as a share of the image's
 LEAST_PAPER_WINDOW = 60  # pixels; a photo of few pixels shows few digits, and their strokes fill it
 BOTH_WAYS = 0.3  # of what stands out one way stands out the other way, too: no paper
@@ -188,7 +188,7 @@ def _without_frame(contrast: np.ndarray, least: float) -> np.ndarray:
     count, labels, _, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     frame = np.zeros(count, bool)
     for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        frame |= np.bincount(edge, minlength=count) > max(FRAME_SHARE * len(edge), FRAME_LEAST)
+        frame |= np.bincount(edge, minlength=count) > max(ALONG_EDGE * len(edge), ALONG_EDGE_LEAST)
     frame[0] = False
     return np.where(frame[labels], np.float32(0), contrast)
 

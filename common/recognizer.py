@@ -118,9 +118,10 @@ class DigitRecognizer:
     Args:
         model: a `.keras`, `.h5` or `.tflite` file; by default the model trained last, else the
             pretrained one.
-        min_confidence: what is a digit with less confidence is left out. So is every mark on a
-            page of writing a third of which is no digits: what looks like a digit there is more
-            likely a letter.
+        min_confidence: what is a digit with less confidence, from 0 to 1, is left out. So is
+            every mark on a page of writing, that is, of four marks or more a third of which are no
+            digits, measured by height: what looks like a digit there is more likely a letter.
+            0 leaves nothing out.
 
     Raises:
         ModelError: there is no such model, or it does not fit.
@@ -191,16 +192,18 @@ class DigitRecognizer:
 
     def _reading(self, name: str, marks: list[DigitReading]) -> Reading:
         """The reading of an image, its marks sorted into digits and what is left out."""
-        digits = [mark for mark in marks if mark.confidence >= self.min_confidence]
-        if len(marks) >= PAGE_OF_WRITING:
-            written, all_written = (sum(m.box.height for m in part) for part in (digits, marks))
-            if written < DIGITS_ONLY * all_written:
-                digits = []
-        lines = sorted({digit.line for digit in digits})
+        sure = self.min_confidence
+        if sure and len(marks) >= PAGE_OF_WRITING:
+            heights = [mark.box.height for mark in marks]
+            digits = [m.box.height for m in marks if m.confidence >= MIN_CONFIDENCE]
+            if sum(digits) < DIGITS_ONLY * sum(heights):
+                return Reading(name, left_out=tuple(marks))
+        kept = [mark for mark in marks if mark.confidence >= sure]
+        lines = sorted({mark.line for mark in kept})
         return Reading(
             name,
-            tuple(replace(digit, line=lines.index(digit.line)) for digit in digits),
-            tuple(mark for mark in marks if mark not in digits),
+            tuple(replace(mark, line=lines.index(mark.line)) for mark in kept),
+            tuple(mark for mark in marks if mark.confidence < sure),
         )
 
 

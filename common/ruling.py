@@ -12,14 +12,16 @@ import numpy as np
 DETECTION_SIDE = 1000  # pixels; larger pages are reduced before lines are looked for
 LEAST_SIDE = 200  # pixels; on smaller images a line may be a stroke
 THICKEST = 0.01  # of the page's longer side
+DENSEST = 60  # runs a column; where there are more it is a texture, not writing
 STEEPEST = 0.2  # rows a column, either way
 SLOPES = 201  # tried from one to the other
 LIKE_THE_FIRST = 0.02  # rows a column by which further lines may differ from the first
-BAND = 3  # pixels: runs that start no further apart lie on one line
-RIGHT_ACROSS = 0.9  # of the page's width: a line as long as that is a ruled one ...
-PART_OF_THE_WAY = 0.4  # ... and so are lines as long as that,
-LEAST_COUNT = 3  # if there are so many
+BAND = 3  # pixels: runs whose starts differ less from a straight line may lie on it
+COVERED = 0.9  # of a line's course has ink
+RIGHT_ACROSS = 0.9  # of the page's width: two lines as long as that are ruled ones ...
+PART_OF_THE_WAY = 0.4  # ... and so are three as long as that
 SHORTEST = 0.05  # of the page's width: further lines are no shorter, where the page ends
+MOST_LINES = 100
 
 
 def without_ruling(contrast: np.ndarray, least: float) -> np.ndarray:
@@ -37,46 +39,68 @@ def without_ruling(contrast: np.ndarray, least: float) -> np.ndarray:
     scale = min(1.0, DETECTION_SIDE / max(contrast.shape))
     size = round(contrast.shape[1] * scale), round(contrast.shape[0] * scale)
     mask = cv2.resize(contrast, size, interpolation=cv2.INTER_AREA) > least
-    ruling = _level_lines(mask, PART_OF_THE_WAY)
-    # Upright lines are level ones of the page turned on its side. Without level ones to cross,
-    # several of them may be 1s, unless they run right across the page.
-    ruling |= _level_lines(mask.T, PART_OF_THE_WAY if ruling.any() else RIGHT_ACROSS).T
+    ruling = _level_lines(mask)
     if not ruling.any():
         return contrast
+    # Upright lines are level ones of the page turned on its side. Without level ones to cross
+    # they may be 1s.
+    ruling |= _level_lines(mask.T).T
     near = cv2.dilate(ruling.astype(np.uint8), np.ones((3, 3), np.uint8))
     whole = cv2.resize(near, contrast.shape[::-1], interpolation=cv2.INTER_NEAREST)
     return np.where(whole > 0, np.float32(0), contrast)
 
 
-def _level_lines(mask: np.ndarray, least: float) -> np.ndarray:
-    """Where runs of ink lie on lines: bool (height, width).
-
-    Args:
-        mask: bool (height, width), where there is ink.
-        least: length of a line, as a share of the width, if there are `LEAST_COUNT` of them.
-    """
+def _level_lines(mask: np.ndarray) -> np.ndarray:
+    """Where runs of ink lie on lines: bool (height, width), as `mask`, which tells the ink."""
     width = mask.shape[1]
+    ruling = np.zeros(mask.shape, bool)
     ys, xs, lengths = _runs(mask)
     thin = lengths <= max(3, THICKEST * max(mask.shape))
     ys, xs, lengths = ys[thin], xs[thin], lengths[thin]
+    if len(ys) > DENSEST * width:
+        return ruling
     slopes = np.linspace(-STEEPEST, STEEPEST, SLOPES)
     left = np.ones(len(ys), bool)
     lines: list[tuple[int, np.ndarray]] = []
-    while left.any():
-        count, on_line, slope, inside = _strongest(ys, xs, left, slopes, mask.shape)
-        # At the corners of a tilted page lines are short.
-        if count < least * (width if len(lines) < LEAST_COUNT else max(inside, SHORTEST * width)):
+    for _ in range(MOST_LINES):
+        if not left.any():
             break
-        lines.append((count, on_line))
+        on_line, slope, course = _strongest(ys, xs, left, slopes, mask.shape)
+        # At the corners of a tilted page lines are short.
+        inside = int(((course >= 0) & (course < len(mask))).sum())
+        whole = max(inside, SHORTEST * width) if len(lines) >= 3 else width
+        if on_line.sum() < PART_OF_THE_WAY * whole:
+            break
         left &= ~on_line
-        slopes = slopes[np.abs(slopes - slope) <= LIKE_THE_FIRST] if len(lines) == 1 else slopes
-    if len(lines) < LEAST_COUNT:
-        lines = [line for line in lines if line[0] >= RIGHT_ACROSS * width]
-    ruling = np.zeros(mask.shape, bool)
+        length = _length(mask, xs[on_line], course)
+        if length >= PART_OF_THE_WAY * whole:
+            if not lines:
+                slopes = slopes[np.abs(slopes - slope) <= LIKE_THE_FIRST]
+            lines.append((length, on_line))
+    right_across = [line for line in lines if line[0] >= RIGHT_ACROSS * width]
+    if len(lines) < 3:
+        lines = right_across if len(right_across) >= 2 else []
     for _, on_line in lines:
-        for y, x, length in zip(ys[on_line], xs[on_line], lengths[on_line], strict=True):
-            ruling[y : y + length, x] = True
+        for y, x, run in zip(ys[on_line], xs[on_line], lengths[on_line], strict=True):
+            ruling[y : y + run, x] = True
     return ruling
+
+
+def _length(mask: np.ndarray, columns: np.ndarray, course: np.ndarray) -> int:
+    """Columns from the start to the end of a line, but for stray ends; 0 if it is ragged.
+
+    Args:
+        mask: bool (height, width), where there is ink.
+        columns: int, those in which a run of ink starts on the line.
+        course: float (width,), the line's row in each column.
+    """
+    columns = np.unique(columns)
+    stray = len(columns) // 50
+    span = np.arange(columns[stray], columns[-1 - stray] + 1)
+    rows = np.rint(course[span]).astype(int)
+    near = np.clip(rows + np.arange(-BAND, BAND + 1)[:, None], 0, len(mask) - 1)
+    # A line goes on below the strokes that cross it; between the bars of 7s there is paper.
+    return len(span) if mask[near, span].any(axis=0).mean() >= COVERED else 0
 
 
 def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -90,21 +114,19 @@ def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _strongest(
     ys: np.ndarray, xs: np.ndarray, left: np.ndarray, slopes: np.ndarray, shape: tuple[int, ...]
-) -> tuple[int, np.ndarray, float, int]:
+) -> tuple[np.ndarray, float, np.ndarray]:
     """The straight line on which the most runs start.
 
     Returns:
-        Their count, which they are, the line's slope, and the columns in which it is on the page.
+        Which they are, the line's slope, and its row in each column.
     """
-    height, width = shape
+    width = shape[1]
     best = (0, 0.0, 0)
     for slope in slopes:
         rows = np.rint(ys[left] - slope * (xs[left] - width / 2)).astype(int)
         counts = np.convolve(np.bincount(rows - rows.min()), np.ones(BAND, int), "same")
         row = int(counts.argmax())
         best = max(best, (int(counts[row]), float(slope), row + int(rows.min())))
-    count, slope, row = best
-    distance = np.abs(ys - slope * (xs - width / 2) - row)
+    _, slope, row = best
     course = row + slope * (np.arange(width) - width / 2)
-    inside = int(((course >= 0) & (course < height)).sum())
-    return count, left & (distance <= BAND), slope, inside
+    return left & (np.abs(ys - course[xs]) <= BAND), slope, course

@@ -14,13 +14,14 @@ import numpy as np
 from common.marks import NEAR, InkOnPage, Mark
 from common.preprocessing import INK_THRESHOLD, resized
 
-BESIDE = 0.15  # parts of a broken digit lie no further apart sideways, as a share of the height
+BESIDE = 0.2  # parts of a broken digit lie no further apart sideways, as a share of its height
 WIDE = 0.8  # of its height; a mark as wide as that may be several digits that touch
 WIDE_ALONE = 1.8  # the same where other writing is about, or nothing: letters are wide, too
-LOW = 0.7  # of the digits' height; what is lower is doubted, the more the lower it is
+LOW = 0.7  # of the whole's height; a part that is lower is doubted,
+DOUBT = 0.8  # and so much is left of the confidence in it
 LIKELY = 0.5  # least confidence in a digit that is made of several marks
 SURE = 0.8  # ... or cut from one
-DIGITS_ONLY = 0.67  # share of the marks that are digits where there is no other writing
+AMONG_DIGITS = 0.67  # share of the other marks that are digits where marks are cut
 CUT_HEIGHT = 48  # pixels, height at which the places of cuts are looked for
 CUT_SLANTS = (0.0, -0.2, 0.2, -0.4, 0.4)  # of the cuts; columns a row; the first is preferred
 CUT_SPACING = 0.08  # least distance between cuts, as a share of the mark's height
@@ -43,15 +44,15 @@ def regrouped(page: InkOnPage, digits: list[Mark], height: float, judge: Judge) 
         height: of the page's digits, in pixels.
         judge: the network's word.
     """
-    jury = _Jury(page, height, judge)
-    return _cut(_joined(_parted(digits, jury), jury), jury)
+    jury = _Jury(page, judge)
+    return _cut(_joined(_parted(digits, jury), height, jury), jury)
 
 
 class _Jury:
     """Asks the network about marks, about each of them once."""
 
-    def __init__(self, page: InkOnPage, height: float, judge: Judge) -> None:
-        self.page, self.height, self.judge = page, height, judge
+    def __init__(self, page: InkOnPage, judge: Judge) -> None:
+        self.page, self.judge = page, judge
         self.known: dict[Mark, float] = {}
 
     def ask(self, marks: Sequence[Mark]) -> list[float]:
@@ -62,12 +63,16 @@ class _Jury:
             self.known.update(zip(new, answers, strict=True))
         return [self.known[mark] for mark in marks]
 
-    def ask_by_size(self, marks: Sequence[Mark]) -> list[float]:
-        """The same, less for marks much lower than the digits: halves of a broken 1 are like 1s."""
-        return [
-            sure * min(1.0, mark.box.height / (LOW * self.height))
-            for mark, sure in zip(marks, self.ask(marks), strict=True)
-        ]
+    def ask_parts(self, whole: Mark, parts: Sequence[Mark]) -> float:
+        """How sure it is that all parts are digits of their own.
+
+        Less if they are much lower than the whole: the halves of a broken 1 look like 1s.
+        """
+        sure = zip(parts, self.ask(parts), strict=True)
+        return min(
+            answer * (DOUBT if part.box.height < LOW * whole.box.height else 1.0)
+            for part, answer in sure
+        )
 
 
 def _parted(digits: list[Mark], jury: _Jury) -> list[Mark]:
@@ -81,21 +86,20 @@ def _parted(digits: list[Mark], jury: _Jury) -> list[Mark]:
 def _better(whole: Mark, parts: list[Mark], jury: _Jury) -> list[Mark]:
     if len(parts) == 1:
         return parts
-    sure = jury.ask_by_size([whole, *parts])
-    return parts if min(sure[1:]) > max(LIKELY, sure[0]) else [whole]
+    return parts if jury.ask_parts(whole, parts) > max(LIKELY, *jury.ask([whole])) else [whole]
 
 
-def _joined(digits: list[Mark], jury: _Jury) -> list[Mark]:
-    """Joins marks side by side that make a digit only together."""
+def _joined(digits: list[Mark], height: float, jury: _Jury) -> list[Mark]:
+    """Joins marks that make a digit only together."""
     pairs = {
         digits[one].joined(digits[other]): (digits[one], digits[other])
-        for one, other in _near(digits, jury.height)
+        for one, other in _near(digits, height)
     }
     jury.ask([each for whole, pair in pairs.items() for each in (whole, *pair)])
     taken: set[Mark] = set()
     made = []
     for whole in sorted(pairs, key=lambda whole: -jury.known[whole]):
-        better = jury.known[whole] > max(LIKELY, min(jury.ask_by_size(pairs[whole])))
+        better = jury.known[whole] > LIKELY > jury.ask_parts(whole, pairs[whole])
         if better and taken.isdisjoint(pairs[whole]):
             taken.update(pairs[whole])
             made.append(whole)
@@ -115,8 +119,9 @@ def _near(marks: list[Mark], height: float) -> list[tuple[int, int]]:
         gap_y = np.maximum(top[one], top[others]) - np.minimum(bottom[one], bottom[others])
         wide = np.maximum(right[one], right[others]) - np.minimum(left[one], left[others])
         high = np.maximum(bottom[one], bottom[others]) - np.minimum(top[one], top[others])
-        near = (gap_x <= BESIDE * height) & (gap_y <= NEAR * height)
-        near &= (high <= 1.5 * height) & (wide <= 1.2 * high)
+        higher = np.maximum(bottom[one] - top[one], bottom[others] - top[others])
+        near = (gap_x <= BESIDE * high) & (gap_y <= NEAR * high)
+        near &= (high <= np.maximum(1.5 * height, 2 * higher)) & (wide <= 1.2 * high)
         pairs += [(one, one + 1 + int(other)) for other in np.flatnonzero(near)]
     return pairs
 
@@ -126,9 +131,9 @@ def _cut(digits: list[Mark], jury: _Jury) -> list[Mark]:
     wide = [mark for mark in digits if mark.box.width >= WIDE * mark.box.height]
     if not wide:
         return digits
-    narrow = [mark for mark in digits if mark not in wide]
+    narrow = [mark for mark in digits if mark.box.width < WIDE * mark.box.height]
     sure = dict(zip(digits, jury.ask(digits), strict=True))
-    among_digits = sum(sure[mark] > LIKELY for mark in narrow) >= DIGITS_ONLY * len(narrow)
+    among_digits = sum(sure[mark] > LIKELY for mark in narrow) >= AMONG_DIGITS * len(narrow)
     least = WIDE if len(digits) > 1 and among_digits else WIDE_ALONE
     doubtful = {
         mark for mark in wide if sure[mark] < LIKELY and mark.box.width >= least * mark.box.height
@@ -160,26 +165,27 @@ def _pieces(mark: Mark, jury: _Jury) -> list[Mark]:
     path = _best_path(confidence, last)
     if min((confidence[span] for span in pairwise(path)), default=0.0) <= SURE:
         return [mark]
-    chosen = [(cuts[edge - 1][0] / scale, cuts[edge - 1][1]) for edge in path[1:-1]]
-    return jury.page.split(mark, _position(ink.shape, chosen))
+    # The cuts may cross: only counted all together do they part the ink as it was judged.
+    position = _position(ink.shape, [(column / scale, slant) for column, slant in cuts])
+    return jury.page.split(mark, np.digitize(position, path[1:-1]))
 
 
 def _cuts(mask: np.ndarray) -> list[Cut]:
     """Where little ink would be cut through: from left to right, `MOST_CUTS` at most."""
     height, width = mask.shape
     ys, xs = np.nonzero(mask)
-    crossed = np.full((len(CUT_SLANTS), width), height)
-    for row, slant in enumerate(CUT_SLANTS):
+    crossed = []
+    for slant in CUT_SLANTS:
         columns = np.rint(xs - slant * (ys - height / 2)).astype(int)
         inside = columns[(columns >= 0) & (columns < width)]
-        crossed[row] = np.bincount(inside, minlength=width)
-    least = crossed.min(axis=0)
+        crossed.append(np.bincount(inside, minlength=width))
+    least, best = np.min(crossed, axis=0), np.argmin(crossed, axis=0)
     spacing = CUT_SPACING * height
     cuts: list[Cut] = []
     for column in np.argsort(least, kind="stable"):
         apart = all(abs(column - other) >= spacing for other, _ in cuts)
         if apart and spacing <= column <= width - spacing and len(cuts) < MOST_CUTS:
-            cuts.append((float(column), CUT_SLANTS[int(crossed[:, column].argmin())]))
+            cuts.append((float(column), CUT_SLANTS[int(best[column])]))
     return sorted(cuts)
 
 

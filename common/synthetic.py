@@ -1,7 +1,7 @@
 """Training pictures that data sets lack: rare ways to write a digit, and what is no digit.
 
-What is no digit is drawn on small pages, and these go the way of a user's page: what is found on
-them is just what the network will be shown when there is no digit to read.
+What is no digit is drawn on small pages, and these go the way of a user's page, so that the network
+is taught what it will be shown.
 """
 
 from collections.abc import Callable
@@ -59,21 +59,21 @@ def non_digits(count: int, seed: int, digits: np.ndarray) -> np.ndarray:
     """
     generator = np.random.default_rng(seed)
     fonts = [font for size in (14, 24, 48) for font in _fonts(size)]
-    pages: dict[Callable[[], Page], float] = {
-        lambda: _written_word(generator): 0.3,
-        lambda: _printed_text(generator, fonts): 0.2,
-        lambda: _on_paper(_scribble(generator)): 0.15,
-        lambda: _shapes(generator): 0.1,
-        lambda: _texture(generator): 0.1,
-    }
-    wanted = {page: round(share * count) for page, share in pages.items()}
+    pages: list[tuple[float, Callable[[], Page]]] = [
+        (0.3, lambda: _written_word(generator)),
+        (0.2, lambda: _printed_text(generator, fonts)),
+        (0.15, lambda: _on_paper(_scribble(generator))),
+        (0.1, lambda: _shapes(generator)),
+        (0.1, lambda: _texture(generator)),
+    ]
     pictures: list[np.ndarray] = []
-    for page, number in wanted.items():
-        end = len(pictures) + number
+    for share, page in pages:
+        end = len(pictures) + round(share * count)
         while len(pictures) < end:
             glyphs = digits_on(page())
             chosen = generator.permutation(len(glyphs))[: min(MOST_OF_A_PAGE, end - len(pictures))]
             pictures += [digit_picture(glyphs[index].ink) for index in chosen]
+    digits = digits[digits.any(axis=(1, 2))]
     pairs = count - len(pictures)
     pictures += [digit_picture(_two_digits(generator, digits)) for _ in range(pairs)]
     return np.stack(pictures)
@@ -206,12 +206,19 @@ def _side_by_side(
         for digit, top in zip((left, right), tops, strict=True)
     )
     overlap = int(generator.integers(-4, 1))
-    while True:
-        width = left.shape[1] + right.shape[1] - overlap
-        both = [np.zeros((height, width), np.float32) for _ in range(2)]
-        both[0][:, : left.shape[1]] = left
-        both[1][:, width - right.shape[1] :] = right
-        touch = np.minimum(cv2.dilate(both[0], np.ones((3, 3))), both[1]).max() > 0.5
-        if touch or overlap < 0 or overlap + 1 == min(left.shape[1], right.shape[1]):
-            return np.maximum(*both)
-        overlap += 1
+    if overlap == 0:
+        overlap = _touching(cv2.dilate(left, np.ones((3, 3))), right)
+    width = left.shape[1] + right.shape[1] - overlap
+    both = np.zeros((2, height, width), np.float32)
+    both[0, :, : left.shape[1]] = left
+    both[1, :, width - right.shape[1] :] = right
+    return np.asarray(both.max(axis=0))
+
+
+def _touching(left: np.ndarray, right: np.ndarray) -> int:
+    """By how many columns the right one must be pushed over the left one until they touch."""
+    most = min(left.shape[1], right.shape[1]) - 1
+    for overlap in range(1, most):
+        if (np.minimum(left[:, -overlap:], right[:, :overlap]) > 0.5).any():
+            return overlap
+    return most

@@ -41,7 +41,7 @@ class Result:
     Attributes:
         network: the trained network, without the augmentation before it.
         history: one row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, seconds.
-        train_images: how many images the network was trained on.
+        train_images: how many of the data set's images the network was trained on.
         temperature: for calibrated probabilities, fitted on the validation images.
         test: the report on the test images, used this once.
     """

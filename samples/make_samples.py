@@ -30,7 +30,7 @@ def main() -> None:
     save("number.png", 255 - 225 * write_page(["60417"], 90, generator, 0.08))
     save("two_lines.png", 255 - 200 * write_page(["2859", "1603"], 80, generator, 0.09, 3))
     save("photo.jpg", photo(write_page(["4951", "70238"], 110, generator, 0.07, -2), generator))
-    notebook = np.maximum(write_page(["3064", "1829", "57"], 110, generator, 0.07, 4), 0)
+    notebook = write_page(["3064", "1829", "57"], 110, generator, 0.07, 4)
     save("notebook.jpg", photo(np.maximum(notebook, 0.6 * squares(notebook.shape, 4)), generator))
     pencil = write_page(["8062", "93175"], 110, generator, 0.045, -5)
     save("pencil.jpg", hand_shadow(photo(0.3 * pencil, generator)))

@@ -81,6 +81,15 @@ def test_a_frame_around_digits_is_none_and_a_zero_around_a_dot_is_one() -> None:
     assert max(glyph.box.height for glyph in find_digits(zero)) > 140
 
 
+def test_a_stroke_in_the_margin_leaves_the_lines_alone() -> None:
+    page = write_page(["2859", "1603", "741"], 60, np.random.default_rng(0), 0.09)
+    assert len(find_digits(page)) == 11
+    page[30:340, 20:24] = 1
+    glyphs = find_digits(page)
+    assert len(glyphs) == 12
+    assert sum(glyph.box.height < 80 for glyph in glyphs) == 11
+
+
 def test_empty_pages() -> None:
     assert find_digits(np.zeros((50, 60), np.float32)) == []
 

@@ -1,3 +1,5 @@
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -37,7 +39,8 @@ def test_a_large_page_is_cleared_at_its_full_size() -> None:
 
 def test_strokes_are_no_ruled_lines() -> None:
     for digit in range(10):
-        ink = draw_digit(digit, 280, np.random.default_rng(digit), 0.01)
+        ink = np.pad(draw_digit(digit, 280, np.random.default_rng(digit), 0.01), 120)
+        assert min(ink.shape) > 200
         assert np.array_equal(without_ruling(ink, 0.15), ink)
     ones = np.zeros((300, 300), np.float32)
     ones[30:270, 50:52] = ones[30:270, 150:152] = ones[30:270, 250:252] = 1
@@ -46,6 +49,31 @@ def test_strokes_are_no_ruled_lines() -> None:
     seven[40:43, 40:260] = 1
     cv2.line(seven, (258, 42), (120, 280), 1, 3)
     assert np.array_equal(without_ruling(seven, 0.15), seven)
+
+
+def test_rows_of_the_same_digit_and_tight_crops_stay() -> None:
+    rows = np.zeros((500, 700), np.float32)
+    for top in range(40, 440, 110):
+        for left in range(30, 660, 95):
+            cv2.polylines(
+                rows,
+                [np.array([[left, top], [left + 60, top], [left + 30, top + 80]], np.int32)],
+                False,
+                1,
+                4,
+            )
+    assert np.array_equal(without_ruling(rows, 0.15), rows)
+    tight = np.zeros((250, 600), np.float32)
+    for x in (10, 200, 400, 590):
+        tight[:, x : x + 3] = 1
+    assert np.array_equal(without_ruling(tight, 0.15), tight)
+
+
+def test_a_dense_texture_is_done_with_soon() -> None:
+    noise = (np.random.default_rng(0).random((1000, 1000)) > 0.5).astype(np.float32)
+    started = time.perf_counter()
+    assert np.array_equal(without_ruling(noise, 0.15), noise)
+    assert time.perf_counter() - started < 5
 
 
 def test_small_images_and_empty_pages_stay() -> None:

@@ -39,6 +39,25 @@ def test_what_touches_is_cut_where_the_network_is_sure_of_the_pieces() -> None:
     assert sum(glyph.ink.sum() for glyph in glyphs) == TOUCHING.sum()
 
 
+def test_the_pieces_are_those_that_the_network_saw() -> None:
+    seen: list[np.ndarray] = []
+
+    def remembering(inks: Sequence[np.ndarray]) -> np.ndarray:
+        seen.extend(inks)
+        sizes = [size(ink) for ink in inks]
+        return np.array([0.99 if 0 < wide <= 0.8 * high else 0.1 for wide, high in sizes])
+
+    leaning = np.zeros((48, 200), np.float32)  # as high as marks are cut at, so nothing is scaled
+    for left in (10, 40, 70):
+        cv2.line(leaning, (left + 12, 2), (left, 40), 1, 5)
+    cv2.line(leaning, (14, 20), (76, 20), 1, 3)
+    leaning[2:41, 150:156] = 1
+    glyphs = find_digits(leaning, remembering)
+    assert len(glyphs) == 4
+    inks = [ink.sum() for ink in seen]
+    assert all(any(abs(glyph.ink.sum() - ink) < 1 for ink in inks) for glyph in glyphs)
+
+
 def test_nothing_is_cut_without_the_networks_word() -> None:
     whole = [Box(50, 20, 80, 90), Box(200, 20, 20, 90)]
     assert [glyph.box for glyph in find_digits(TOUCHING)] == whole

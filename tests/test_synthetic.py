@@ -25,3 +25,9 @@ def test_non_digits_are_as_many_as_asked_for_and_each_has_ink() -> None:
     assert (pictures.max(axis=(1, 2)) > 0).all()
     assert np.array_equal(pictures, non_digits(300, seed=3, digits=digits))
     assert len(np.unique(pictures.reshape(300, -1), axis=0)) > 290
+
+
+def test_blank_pictures_among_the_digits_are_passed_over() -> None:
+    digits, _ = written_digits(20, seed=0)
+    digits[::2] = 0
+    assert len(non_digits(100, seed=0, digits=digits)) == 100

@@ -19,6 +19,7 @@ from conftest import ROOT, Command, no_network
 from PIL import Image
 
 from common.handwriting import draw_digit
+from common.preprocessing import list_images
 
 SAMPLES = ROOT / "samples"
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
@@ -137,10 +138,40 @@ def test_the_samples_are_read_without_arguments(command: Command, model: Path) -
     assert done.returncode == 0
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["samples/3.png", "3"] in [row[:2] for row in rows]
-    assert len(rows) == 10  # eight images, two of them with two lines
+    assert {row[0] for row in rows if row[0].startswith("samples/")} == {
+        str(path.relative_to(ROOT)) for path in list_images(SAMPLES)
+    }
     alternatives = command("predict_image.py", "--top", 2, "samples/3.png").stdout.splitlines()
     assert len(alternatives) == 2
     assert alternatives[1].count("%") == 3
+
+
+def test_what_is_left_out_is_said_and_a_threshold_can_be_given(
+    command: Command, model: Path
+) -> None:
+    words = ("predict_image.py", "--model", ROOT / "models" / "pretrained.tflite")
+    letters = command(*words, "samples/letters.png").stdout
+    assert letters.split() == (
+        [
+            "samples/letters.png",
+            "no",
+            "digit",
+            "found",
+            "(5",
+            "marks",
+            "left",
+            "out:",
+            "no",
+            "digit,",
+            "or",
+            "unsure)",
+        ]
+    )
+    everything = command(*words, "--min-confidence", 0, "samples/letters.png").stdout
+    assert "left out" not in everything
+    wrong = command(*words, "--min-confidence", "1.2", "samples/letters.png")
+    assert wrong.returncode == 2
+    assert "1.2 is not between 0 and 1" in wrong.stderr
 
 
 def test_a_bad_image_is_one_record_and_the_rest_goes_on(
@@ -174,7 +205,7 @@ def test_stdin_patterns_and_csv(command: Command, model: Path, drawings: Path) -
 def test_annotated_images_are_saved(command: Command, model: Path, tmp_path: Path) -> None:
     done = command("predict_image.py", "--save", tmp_path / "new", "samples")
     assert done.returncode == 0
-    assert len(list((tmp_path / "new").glob("*_read.png"))) == 8
+    assert len(list((tmp_path / "new").glob("*_read.png"))) == len(list_images(SAMPLES))
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         shutil.copy(SAMPLES / "3.png", tmp_path / folder)
@@ -192,7 +223,6 @@ def test_wrong_calls_end_with_two_and_one_line(
     for script, *arguments in (
         ("predict_image.py", "--model", tmp_path / "none.keras"),
         ("predict_image.py", "--model", tmp_path / "bad.tflite"),
-        ("predict_image.py", "--min-confidence", "1.2", "samples/3.png"),
         ("predict_image.py", tmp_path / "empty"),
         ("predict_image.py", tmp_path / "*.png"),
         ("predict_image.py", "--show", "samples/3.png"),
@@ -231,7 +261,7 @@ def test_prediction_from_tflite_imports_no_tensorflow(model: Path, project: Path
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=project, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
-    assert len(done.stdout.splitlines()) == 8
+    assert len(done.stdout.splitlines()) == len(list_images(SAMPLES))
 
 
 def test_an_interrupted_training_is_resumed_from_its_last_epoch(
