@@ -78,7 +78,7 @@ class InkOnPage:
         """The ink of one mark alone, with its soft edges: float32, `SOFT_EDGE` around its box."""
         rows, columns = self._around(mark)
         nearby = self.labels[rows, columns]
-        own = np.isin(nearby, mark.parts)
+        own = nearby == mark.parts[0] if len(mark.parts) == 1 else np.isin(nearby, mark.parts)
         kernel = np.ones((2 * SOFT_EDGE + 1, 2 * SOFT_EDGE + 1), np.uint8)
         edge = (nearby == 0) & (cv2.dilate(own.astype(np.uint8), kernel) > 0)
         return np.where(own | edge, self.ink[rows, columns], np.float32(0))

@@ -178,7 +178,7 @@ def ink_map(image: np.ndarray) -> np.ndarray:
     weights = [float(side[side > least].sum()) for side in (dark, light)]
     if min(weights) > BOTH_WAYS * max(weights):
         return np.zeros(image.shape, np.float32)
-    darker = np.percentile(dark, 99.5) >= np.percentile(light, 99.5)
+    darker = _quantile(dark, 0.995) >= _quantile(light, 0.995)
     return _scaled(dark if darker else light, least, 3 * noise)
 
 
@@ -213,12 +213,18 @@ def _has_shadow(image: np.ndarray, level: int) -> bool:
 
 def _scaled(contrast: np.ndarray, least: float, floor: float) -> np.ndarray:
     """Contrast as ink: 1 where it is that of most strokes, 0 up to `floor`, all 0 below `least`."""
-    high = contrast[contrast > max(least, 0.3 * float(np.percentile(contrast, 99.9)))]
+    high = contrast[contrast > max(least, 0.3 * _quantile(contrast, 0.999))]
     if high.size == 0:
         return np.zeros(contrast.shape, np.float32)
-    full = float(np.percentile(high, 60))
+    full = _quantile(high, 0.6)
     floor = min(max(floor, 0.1 * full), 0.5 * full)
     return np.clip((contrast - floor) / (full - floor), 0, 1).astype(np.float32)
+
+
+def _quantile(values: np.ndarray, share: float) -> float:
+    """The value that `share` of the values do not exceed; NumPy's takes ten times as long."""
+    place = round(share * (values.size - 1))
+    return float(np.partition(values, place, axis=None)[place])
 
 
 def _local_paper(image: np.ndarray) -> np.ndarray:

@@ -128,19 +128,23 @@ def _near(marks: list[Mark], height: float) -> list[tuple[int, int]]:
 
 def _cut(digits: list[Mark], jury: _Jury) -> list[Mark]:
     """Cuts marks that are several digits which touch."""
-    wide = [mark for mark in digits if mark.box.width >= WIDE * mark.box.height]
+    wide = _at_least(WIDE if len(digits) > 1 else WIDE_ALONE, digits)
     if not wide:
         return digits
-    narrow = [mark for mark in digits if mark.box.width < WIDE * mark.box.height]
     sure = dict(zip(digits, jury.ask(digits), strict=True))
-    among_digits = sum(sure[mark] > LIKELY for mark in narrow) >= AMONG_DIGITS * len(narrow)
-    least = WIDE if len(digits) > 1 and among_digits else WIDE_ALONE
-    doubtful = {
-        mark for mark in wide if sure[mark] < LIKELY and mark.box.width >= least * mark.box.height
-    }
+    others = [sure[mark] for mark in digits if mark not in wide]
+    if sum(answer > LIKELY for answer in others) < AMONG_DIGITS * len(others):
+        wide = _at_least(WIDE_ALONE, digits)
     return [
-        piece for mark in digits for piece in (_pieces(mark, jury) if mark in doubtful else [mark])
+        piece
+        for mark in digits
+        for piece in (_pieces(mark, jury) if mark in wide and sure[mark] < LIKELY else [mark])
     ]
+
+
+def _at_least(width: float, marks: list[Mark]) -> set[Mark]:
+    """The marks with at least so much width, as a share of their height."""
+    return {mark for mark in marks if mark.box.width >= width * mark.box.height}
 
 
 def _pieces(mark: Mark, jury: _Jury) -> list[Mark]:
