@@ -21,7 +21,7 @@ from common.preprocessing import (
 )
 
 MIN_CONFIDENCE = 0.5  # what is a digit with less confidence is left out
-PAGE_OF_WRITING = 4  # marks from which on an image is taken for a page of writing
+OTHER_WRITING = 3  # marks that are no digits, from which on an image may be a page of writing
 DIGITS_ONLY = 0.67  # least share of digits in a page's marks, by height, for them to be read
 IMAGES_AT_ONCE = 32  # decoded and read together; more are no faster and take more memory
 
@@ -119,8 +119,8 @@ class DigitRecognizer:
         model: a `.keras`, `.h5` or `.tflite` file; by default the model trained last, else the
             pretrained one.
         min_confidence: what is a digit with less confidence, from 0 to 1, is left out. So is
-            every mark on a page of writing, that is, of four marks or more a third of which are no
-            digits, measured by height: what looks like a digit there is more likely a letter.
+            every mark on a page of writing, where three marks or more are no digits and make up a
+            third, measured by height: what looks like a digit there is more likely a letter.
             0 leaves nothing out.
 
     Raises:
@@ -193,11 +193,10 @@ class DigitRecognizer:
     def _reading(self, name: str, marks: list[DigitReading]) -> Reading:
         """The reading of an image, its marks sorted into digits and what is left out."""
         sure = self.min_confidence
-        if sure and len(marks) >= PAGE_OF_WRITING:
-            heights = [mark.box.height for mark in marks]
-            digits = [m.box.height for m in marks if m.confidence >= MIN_CONFIDENCE]
-            if sum(digits) < DIGITS_ONLY * sum(heights):
-                return Reading(name, left_out=tuple(marks))
+        others = [mark.box.height for mark in marks if mark.confidence < MIN_CONFIDENCE]
+        most = (1 - DIGITS_ONLY) * sum(mark.box.height for mark in marks)
+        if sure and len(others) >= OTHER_WRITING and sum(others) > most:
+            return Reading(name, left_out=tuple(marks))
         kept = [mark for mark in marks if mark.confidence >= sure]
         lines = sorted({mark.line for mark in kept})
         return Reading(

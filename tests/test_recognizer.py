@@ -142,7 +142,7 @@ def test_a_line_of_which_nothing_is_left_does_not_count() -> None:
     assert [mark.digit for mark in reading.left_out] == [5]
 
 
-def test_what_looks_like_a_digit_among_letters_is_taken_for_one() -> None:
+def test_what_looks_like_a_digit_among_letters_is_taken_for_a_letter() -> None:
     def reading_of(*confidences: float) -> Reading:
         marks = [
             DigitReading(1, confidence, 0, Box(30 * i, 0, 20, 30), (0.1,) * 10)
@@ -150,8 +150,8 @@ def test_what_looks_like_a_digit_among_letters_is_taken_for_one() -> None:
         ]
         return DigitRecognizer(PRETRAINED)._reading("page", marks)
 
-    assert reading_of(0.9, 0.9, 0.2, 0.2).text == ""
-    assert reading_of(0.9, 0.9, 0.9, 0.2).text == "111"
+    assert reading_of(0.9, 0.9, 0.9, 0.2, 0.2, 0.2).text == ""
+    assert reading_of(*[0.9] * 7, 0.2, 0.2, 0.2).text == "1" * 7
     assert reading_of(0.9, 0.2, 0.2).text == "1"  # too little to be a page of writing
 
 
