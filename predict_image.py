@@ -27,7 +27,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from common import PROJECT, UserError, console
-from common.model_files import default_model
+from common.model_files import BUNDLED_NAME, default_model
 from common.preprocessing import list_images, natural_key
 from common.recognizer import MIN_CONFIDENCE, DigitRecognizer, Reading
 
@@ -43,6 +43,8 @@ def main() -> int:
     if arguments.model is None and default_model() is None:
         offer_training()
     recognizer = DigitRecognizer(arguments.model, arguments.min_confidence)
+    if arguments.model is None and sys.stderr.isatty():
+        print(which_model(), file=sys.stderr)
     if arguments.show and not has_screen():
         raise UserError("--show needs a screen, and there is none; --save FOLDER writes files.")
     sources = image_sources(arguments.images or [console.shown(SAMPLES)])
@@ -113,6 +115,15 @@ def offer_training() -> None:
     if sys.stdin.readline().lower() in ("\n", "y\n", "yes\n"):
         command = [sys.executable, str(PROJECT / "train_model.py"), "--preset", "fast"]
         subprocess.run(command, stdout=sys.stderr, check=False)
+
+
+def which_model() -> str:
+    """Says which model is taken where none is named."""
+    model = default_model()
+    assert model is not None  # else there would be no recogniser
+    if model.stem == BUNDLED_NAME:
+        return f"Reading with {console.shown(model)}, which has seen little; --model names another."
+    return f"Reading with {console.shown(model)}."
 
 
 def image_sources(arguments: list[str]) -> list[Source]:

@@ -22,7 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 from common import PROJECT, UserError, console
 from common.datasets import MNIST_SHA256, Dataset, load_dataset
-from common.model_files import BUNDLED_NAME, MODELS, ModelCard, model_paths, save_model
+from common.model_files import (
+    BUNDLED_NAME,
+    MODELS,
+    ModelCard,
+    default_model,
+    model_paths,
+    save_model,
+)
 from common.presets import (
     PRESETS,
     RECIPE_OPTIONS,
@@ -306,6 +313,8 @@ def print_summary(result: "Result", stem: Path) -> None:
     plots = ", ".join(console.shown(PLOTS / n) for n in ("accuracy.png", "loss.png", "history.csv"))
     print(f"plots         {plots}")
     print(f"next          python evaluate_model.py --model {keras_path}")
+    if default_model() in model_paths(stem):
+        print("              python predict_image.py  (takes this model from now on)")
 
 
 if __name__ == "__main__":

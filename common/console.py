@@ -48,7 +48,7 @@ def add_min_confidence_argument(parser: argparse.ArgumentParser, default: float)
     """Adds `--min-confidence`; `default` is what it is without."""
     parser.add_argument(
         "--min-confidence",
-        type=_share,
+        type=share,
         default=default,
         metavar="SHARE",
         help="leave out what is a digit with less confidence than this, from 0 (nothing) to 1 "
@@ -56,7 +56,7 @@ def add_min_confidence_argument(parser: argparse.ArgumentParser, default: float)
     )
 
 
-def _share(text: str) -> float:
+def share(text: str) -> float:
     """Argument type: a float from 0 to 1."""
     if not 0 <= (value := float(text)) <= 1:
         raise argparse.ArgumentTypeError(f"{value} is not between 0 and 1")

@@ -354,5 +354,5 @@ def _blocks(url: str) -> Iterator[bytes]:
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise DownloadError(
-            f"MNIST could not be downloaded ({reason}); mnist.npz in data/ would be used."
+            f"MNIST could not be downloaded ({reason}). Put mnist.npz into data/ to use it."
         ) from error

@@ -21,6 +21,7 @@ COVERED = 0.9  # of a line's course has ink
 RIGHT_ACROSS = 0.9  # of the page's width: two lines as long as that are ruled ones ...
 PART_OF_THE_WAY = 0.4  # ... and so are three as long as that
 SHORTEST = 0.05  # of the page's width: further lines are no shorter, where the page ends
+CROSSED = 1.5  # times the line's thickness: where the ink is thicker there is a stroke, too
 MOST_LINES = 100
 
 
@@ -81,7 +82,9 @@ def _level_lines(mask: np.ndarray) -> np.ndarray:
     if len(lines) < 3:
         lines = right_across if len(right_across) >= 2 else []
     for _, on_line in lines:
-        for y, x, run in zip(ys[on_line], xs[on_line], lengths[on_line], strict=True):
+        # A level stroke along the line is thicker than it.
+        own = on_line & (lengths <= CROSSED * np.median(lengths[on_line]) + 1)
+        for y, x, run in zip(ys[own], xs[own], lengths[own], strict=True):
             ruling[y : y + run, x] = True
     return ruling
 

@@ -162,6 +162,20 @@ def test_ruled_and_squared_paper(check: Check, degrees: float, squared: bool) ->
     check(page, np.rint(235 - 180 * np.maximum(page.ink, rules)).astype(np.uint8))
 
 
+@pytest.mark.parametrize("spacing", [24, 30, 45, 60, 75])
+@pytest.mark.parametrize("shade", [150, 215])
+def test_thin_grids_under_thick_strokes(check: Check, spacing: int, shade: int) -> None:
+    page = written(70, 0.1)
+    margin = ((100, 100), (300, 300))
+    page = Page(np.pad(page.ink, margin), np.pad(page.ids, margin))
+    image = page.image(255, 20)
+    for row in range(7, image.shape[0], spacing):
+        image[row] = np.minimum(image[row], shade)
+    for column in range(7, image.shape[1], spacing):
+        image[:, column] = np.minimum(image[:, column], shade)
+    check(page, image)
+
+
 def test_specks_are_no_digits(check: Check) -> None:
     page = written(80)
     image = page.image()
