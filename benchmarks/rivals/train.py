@@ -29,7 +29,7 @@ def main() -> None:
             keras.layers.Dense(10, activation="softmax"),
         ]
     )
-    model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile(keras.optimizers.Adam(1e-3), loss="sparse_categorical_crossentropy")
     seconds = 0.0
     while True:
         started = time.perf_counter()
