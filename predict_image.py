@@ -44,7 +44,7 @@ def main() -> int:
         offer_training()
     recognizer = DigitRecognizer(arguments.model, arguments.min_confidence)
     if arguments.model is None and sys.stderr.isatty():
-        print(which_model(), file=sys.stderr)
+        print(introduction(recognizer.predictor.path), file=sys.stderr)
     if arguments.show and not has_screen():
         raise UserError("--show needs a screen, and there is none; --save FOLDER writes files.")
     sources = image_sources(arguments.images or [console.shown(SAMPLES)])
@@ -117,10 +117,8 @@ def offer_training() -> None:
         subprocess.run(command, stdout=sys.stderr, check=False)
 
 
-def which_model() -> str:
-    """Says which model is taken where none is named."""
-    model = default_model()
-    assert model is not None  # else there would be no recogniser
+def introduction(model: Path) -> str:
+    """Says which model reads, where none was named."""
     if model.stem == BUNDLED_NAME:
         return f"Reading with {console.shown(model)}, which has seen little; --model names another."
     return f"Reading with {console.shown(model)}."

@@ -41,29 +41,22 @@ class Recipe:
     synthetic: bool = False
 
 
+_STANDARD = Recipe(
+    "deep_cnn",
+    epochs=6,
+    batch_size=128,
+    learning_rate=0.004,
+    weight_decay=0.01,
+    augment=True,
+    synthetic=True,
+)
 PRESETS = {
     "classic": Recipe("simple_cnn", epochs=10, batch_size=128, learning_rate=0.001),
     "fast": Recipe(
         "fast_cnn", epochs=2, batch_size=128, learning_rate=0.006, beta_1=0.7, beta_2=0.9
     ),
-    "standard": Recipe(
-        "deep_cnn",
-        epochs=6,
-        batch_size=128,
-        learning_rate=0.004,
-        weight_decay=0.01,
-        augment=True,
-        synthetic=True,
-    ),
-    "best": Recipe(
-        "deep_cnn",
-        epochs=30,
-        batch_size=256,
-        learning_rate=0.003,
-        weight_decay=0.01,
-        augment=True,
-        synthetic=True,
-    ),
+    "standard": _STANDARD,
+    "best": replace(_STANDARD, epochs=30, batch_size=256, learning_rate=0.003),
 }
 USUAL_PRESET = {
     "mlp": "classic",
