@@ -1,6 +1,8 @@
 """Ink on a page in pieces: what is connected, and what its place alone says belongs together."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import accumulate
 
 import cv2
 import numpy as np
@@ -11,6 +13,7 @@ OVERLAP = 0.5  # share of the narrower mark that must lie below or above the oth
 FRAME_EDGE = 0.08  # of a box's sides: ink so near to them lies along its edges
 ENCLOSED = 0.3  # of a frame's height: so high at least are, all together, the marks inside
 SOFT_EDGE = 2  # pixels around a stroke that belong to it
+_SOFT = np.ones((2 * SOFT_EDGE + 1, 2 * SOFT_EDGE + 1), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,12 @@ class InkOnPage:
     """
 
     def __init__(self, ink: np.ndarray) -> None:
-        mask = (ink > FAINT).astype(np.uint8)
+        mask = (ink > FAINT).view(np.uint8)
         count, self.labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
         self.ink = ink
         # Two thresholds, as of edges by Canny (1986): a stroke may be faint in part, not all over.
-        strong = np.unique(self.labels[ink > STRONG])
-        self.marks = [Mark(Box(*map(int, stats[i, :4])), (int(i),)) for i in strong]
+        strong = np.bincount(self.labels[ink > STRONG]).nonzero()[0].tolist()
+        self.marks = [Mark(Box(*stats[i, :4].tolist()), (i,)) for i in strong]
         self._next = count
 
     def cut_out(self, mark: Mark) -> np.ndarray:
@@ -79,9 +82,8 @@ class InkOnPage:
         rows, columns = self._around(mark)
         nearby = self.labels[rows, columns]
         own = nearby == mark.parts[0] if len(mark.parts) == 1 else np.isin(nearby, mark.parts)
-        kernel = np.ones((2 * SOFT_EDGE + 1, 2 * SOFT_EDGE + 1), np.uint8)
-        edge = (nearby == 0) & (cv2.dilate(own.astype(np.uint8), kernel) > 0)
-        return np.where(own | edge, self.ink[rows, columns], np.float32(0))
+        near = cv2.dilate(own.view(np.uint8), _SOFT).view(bool)
+        return np.where(near & (own | (nearby == 0)), self.ink[rows, columns], np.float32(0))
 
     def is_frame(self, mark: Mark) -> bool:
         """Whether a mark is a box drawn around others.
@@ -145,8 +147,8 @@ def digit_height(marks: list[Mark]) -> float:
     So neither specks nor a single tall stroke count for much.
     """
     marks = sorted(marks, key=lambda mark: mark.box.height)
-    areas = np.cumsum([mark.box.width * mark.box.height for mark in marks])
-    return float(marks[int(np.searchsorted(areas, areas[-1] / 2))].box.height)
+    areas = list(accumulate(mark.box.width * mark.box.height for mark in marks))
+    return float(marks[bisect_left(areas, areas[-1] / 2)].box.height)
 
 
 def join_parts(marks: list[Mark], height: float, stroke: float) -> list[Mark]:

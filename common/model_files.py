@@ -133,16 +133,21 @@ def save_model(network: "keras.Model", stem: Path, card: ModelCard) -> None:
 
 
 def _converted(network: "keras.Model") -> bytes:
-    """The network as a LiteRT model.
+    """The network as a LiteRT model with weights of 8 bits (dynamic-range quantisation).
 
-    Keras's own `export(format="litert")` does the same, but not before Keras 3.13, which Python
-    3.10 does not have.
+    Layers of few weights stay float32. It takes a quarter of the time and of the bytes; on MNIST's
+    test images it costs no accuracy, see README.
+
+    Keras's own `export(format="litert")` writes such files, too, but not before Keras 3.13, which
+    Python 3.10 does not have.
     """
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as folder, notes_kept_back():
         network.export(folder, verbose=False)
-        return bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        return bytes(converter.convert())
 
 
 def model_paths(stem: Path) -> tuple[Path, Path, Path]:
@@ -305,8 +310,9 @@ def _tflite_runner(path: Path) -> Callable[[np.ndarray], np.ndarray]:
         answers = []
         for start in range(0, len(given), size):
             part = given[start : start + size]
-            missing = [(0, size - len(part)), *[(0, 0)] * len(shape)]
-            interpreter.set_tensor(entry, np.pad(part, missing))
+            if len(part) < size:
+                part = np.pad(part, [(0, size - len(part)), *[(0, 0)] * len(shape)])
+            interpreter.set_tensor(entry, part)
             interpreter.invoke()
             answers.append(interpreter.get_tensor(exit_)[: len(part)])
         return np.concatenate(answers)

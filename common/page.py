@@ -69,10 +69,13 @@ def find_digits(ink: np.ndarray, judge: Judge | None = None) -> list[Glyph]:
     marks = [m for m in marks[:MOST_FRAMES] if not page.is_frame(m)] + marks[MOST_FRAMES:]
     if not marks:
         return []
-    height, stroke = digit_height(marks), stroke_width(ink)
-    least = SPECK * height if judge is None else min(SPECK * height, SPECK_STROKES * stroke)
-    marks = [m for m in marks if max(m.box.width, m.box.height) >= least][:MOST_MARKS]
-    digits = join_parts(marks, height, stroke)
+    height = digit_height(marks)
+    digits = marks
+    if len(marks) > 1:
+        stroke = stroke_width(ink)
+        least = SPECK * height if judge is None else min(SPECK * height, SPECK_STROKES * stroke)
+        marks = [m for m in marks if max(m.box.width, m.box.height) >= least][:MOST_MARKS]
+        digits = join_parts(marks, height, stroke)
     if judge is not None:
         digits = regrouped(page, digits, height, judge)
     return [
@@ -95,7 +98,7 @@ def _lines(marks: list[Mark]) -> list[list[Mark]]:
             best.append(mark)
         else:
             lines.append([mark])
-    return sorted(lines, key=lambda line: np.mean([m.box.y + m.box.height / 2 for m in line]))
+    return sorted(lines, key=lambda line: sum(m.box.y + m.box.bottom for m in line) / len(line))
 
 
 def _shared_rows(one: Box, other: Box) -> float:

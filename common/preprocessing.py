@@ -94,7 +94,8 @@ def open_upright(source: str | Path | bytes) -> Image.Image:
     try:
         file = BytesIO(source) if isinstance(source, bytes) else source
         with Image.open(file, formats=FORMATS) as image:
-            return ImageOps.exif_transpose(image)
+            ImageOps.exif_transpose(image, in_place=True)
+            return image
     except FileNotFoundError as error:
         raise ImageError(f"{name} does not exist.") from error
     except IsADirectoryError as error:
@@ -123,7 +124,7 @@ def grey(image: Image.Image) -> np.ndarray:
         return _stretch(np.asarray(image, dtype=np.float64))
     if image.has_transparency_data:
         return _lay_on_paper(np.asarray(image.convert("LA"), dtype=np.float32))
-    return np.asarray(image.convert("L"))
+    return np.asarray(image if image.mode == "L" else image.convert("L"))
 
 
 def _stretch(values: np.ndarray) -> np.ndarray:
@@ -159,17 +160,11 @@ def ink_map(image: np.ndarray) -> np.ndarray:
     Returns:
         float32 (height, width) from 0 (paper) to 1 (full ink); all 0 where nothing stands out.
     """
-    values = image.astype(np.float32)
-    paper = _flat_paper(image)
+    counts = np.bincount(image.ravel(), minlength=256)
+    paper = _flat_paper(image, counts)
     if paper is not None:
-        contrast = values - paper
-        if -contrast.min() > contrast.max():
-            contrast = -contrast
-        noise = float(np.sqrt(np.mean(contrast[np.abs(contrast) <= FLAT_REACH] ** 2)))
-        least = max(FLAT_LEAST_CONTRAST, 6 * noise)
-        written = without_ruling(np.maximum(contrast, 0), least)
-        return _scaled(written, least, 3 * noise)
-    local = _local_paper(image)
+        return _flat_ink(image, counts, paper)
+    values, local = image.astype(np.float32), _local_paper(image)
     shade = cv2.GaussianBlur(values, (0, 0), max(image.shape) / 2000) - local
     dark, light = (np.maximum(side, 0) / np.maximum(local, 20) for side in (-shade, shade))
     noise = 1.4826 * float(np.median(np.abs(shade / np.maximum(local, 20))))
@@ -180,6 +175,20 @@ def ink_map(image: np.ndarray) -> np.ndarray:
         return np.zeros(image.shape, np.float32)
     darker = _quantile(dark, 0.995) >= _quantile(light, 0.995)
     return _scaled(dark if darker else light, least, 3 * noise)
+
+
+def _flat_ink(image: np.ndarray, counts: np.ndarray, paper: int) -> np.ndarray:
+    """`ink_map` on paper that has the same brightness all over; `counts` are the image's levels."""
+    levels = np.flatnonzero(counts)
+    contrast = np.arange(256, dtype=np.float32) - paper
+    if paper - levels[0] > levels[-1] - paper:
+        contrast = -contrast
+    paper_levels = slice(max(paper - FLAT_REACH, 0), paper + FLAT_REACH + 1)
+    weights = counts[paper_levels]
+    noise = float(np.sqrt(weights @ contrast[paper_levels] ** 2 / weights.sum()))
+    least = max(FLAT_LEAST_CONTRAST, 6 * noise)
+    written = without_ruling(cv2.LUT(image, np.maximum(contrast, 0)), least)
+    return _scaled(written, least, 3 * noise)
 
 
 def _without_frame(contrast: np.ndarray, least: float) -> np.ndarray:
@@ -193,13 +202,17 @@ def _without_frame(contrast: np.ndarray, least: float) -> np.ndarray:
     return np.where(frame[labels], np.float32(0), contrast)
 
 
-def _flat_paper(image: np.ndarray) -> float | None:
-    """The brightness of paper that is the same all over, as in a drawing; None in a photo."""
-    counts = np.bincount(image.ravel(), minlength=256)
+def _flat_paper(image: np.ndarray, counts: np.ndarray) -> int | None:
+    """The brightness of paper that is the same all over, as in a drawing; None in a photo.
+
+    Args:
+        image: uint8 (height, width).
+        counts: int (256,), how many of its pixels have each level.
+    """
     level = int(counts.argmax())
     if counts[level] <= FLAT_SHARE * image.size or _has_shadow(image, level):
         return None
-    return float(level)
+    return level
 
 
 def _has_shadow(image: np.ndarray, level: int) -> bool:
@@ -218,7 +231,7 @@ def _scaled(contrast: np.ndarray, least: float, floor: float) -> np.ndarray:
         return np.zeros(contrast.shape, np.float32)
     full = _quantile(high, 0.6)
     floor = min(max(floor, 0.1 * full), 0.5 * full)
-    return np.clip((contrast - floor) / (full - floor), 0, 1).astype(np.float32)
+    return ((contrast - floor) / (full - floor)).clip(0, 1)
 
 
 def _quantile(values: np.ndarray, share: float) -> float:
@@ -255,22 +268,22 @@ def digit_picture(ink: np.ndarray) -> np.ndarray:
     Returns:
         uint8 (28, 28), 0 is paper, 255 is full ink. All 0 where there is no ink.
     """
-    ys, xs = np.nonzero(ink > EDGE_THRESHOLD)
-    if len(ys) == 0:
-        return np.zeros((PICTURE_SIZE, PICTURE_SIZE), np.uint8)
-    ink = _widen_strokes(ink[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1])
-    small = resized(ink, DIGIT_SIZE / max(ink.shape))
+    left, top, width, height = cv2.boundingRect((ink > EDGE_THRESHOLD).view(np.uint8))
+    picture = np.zeros((PICTURE_SIZE, PICTURE_SIZE), np.uint8)
+    if width == 0:
+        return picture
+    ink = _widen_strokes(ink[top : top + height, left : left + width])
+    small = cv2.convertScaleAbs(resized(ink, DIGIT_SIZE / max(ink.shape)), alpha=255)
     height, width = small.shape
-    mass = max(float(small.sum()), 1e-6)
-    # MNIST's digits have their centre of mass at index 14.0, that is, at 14.5 from the edge.
-    middle = PICTURE_SIZE / 2 + 0.5
-    top = round(middle - float(small.sum(1) @ (np.arange(height) + 0.5)) / mass)
-    left = round(middle - float(small.sum(0) @ (np.arange(width) + 0.5)) / mass)
-    top = min(max(top, 0), PICTURE_SIZE - height)
+    moments = cv2.moments(small)
+    mass = max(moments["m00"], 1.0)
+    # MNIST's digits have their centre of mass at index 14.0 of the picture.
+    left = round(PICTURE_SIZE / 2 - moments["m10"] / mass)
+    top = round(PICTURE_SIZE / 2 - moments["m01"] / mass)
     left = min(max(left, 0), PICTURE_SIZE - width)
-    picture = np.zeros((PICTURE_SIZE, PICTURE_SIZE), np.float32)
+    top = min(max(top, 0), PICTURE_SIZE - height)
     picture[top : top + height, left : left + width] = small
-    return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    return picture
 
 
 def resized(image: np.ndarray, scale: float) -> np.ndarray:
@@ -282,12 +295,12 @@ def resized(image: np.ndarray, scale: float) -> np.ndarray:
 
 def stroke_width(ink: np.ndarray) -> float:
     """Mean width of the strokes in pixels: twice their area over the length of their outlines."""
-    mask = np.pad(ink > INK_THRESHOLD, 1).astype(np.uint8)
+    mask = (ink > INK_THRESHOLD).view(np.uint8)
     outlines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     # An outline runs through the centres of the edge pixels, half a pixel inside the stroke: a
     # stroke of width w and length l has the area w*l and outlines of about 2*l in all.
     length = sum(cv2.arcLength(outline, True) for outline in outlines)
-    return 2 * float(mask.sum()) / length if length else 0.0
+    return 2 * cv2.countNonZero(mask) / length if length else 0.0
 
 
 def _widen_strokes(ink: np.ndarray) -> np.ndarray:

@@ -198,12 +198,11 @@ class DigitRecognizer:
         if sure and len(others) >= OTHER_WRITING and sum(others) > most:
             return Reading(name, left_out=tuple(marks))
         kept = [mark for mark in marks if mark.confidence >= sure]
-        lines = sorted({mark.line for mark in kept})
-        return Reading(
-            name,
-            tuple(replace(mark, line=lines.index(mark.line)) for mark in kept),
-            tuple(mark for mark in marks if mark.confidence < sure),
-        )
+        left_out = tuple(mark for mark in marks if mark.confidence < sure)
+        if left_out:  # perhaps whole lines
+            lines = sorted({mark.line for mark in kept})
+            kept = [replace(mark, line=lines.index(mark.line)) for mark in kept]
+        return Reading(name, tuple(kept), left_out)
 
 
 def _grey_image(source: ImageSource) -> np.ndarray:
@@ -221,5 +220,5 @@ def _grey_image(source: ImageSource) -> np.ndarray:
 
 def _digit_reading(glyph: Glyph, shares: np.ndarray) -> DigitReading:
     digit = int(shares.argmax())
-    probabilities = tuple(float(share) for share in shares)
+    probabilities = tuple(shares.tolist())
     return DigitReading(digit, probabilities[digit], glyph.line, glyph.box, probabilities)

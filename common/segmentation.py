@@ -45,7 +45,9 @@ def regrouped(page: InkOnPage, digits: list[Mark], height: float, judge: Judge) 
         judge: the network's word.
     """
     jury = _Jury(page, judge)
-    return _cut(_joined(_parted(digits, jury), height, jury), jury)
+    if len(page.marks) > 1:
+        digits = _joined(_parted(digits, jury), height, jury)
+    return _cut(digits, jury)
 
 
 class _Jury:

@@ -56,8 +56,14 @@ def test_every_file_kind_gives_the_same_probabilities(saved: Path) -> None:
     assert one.shape == (70, 10)
     assert one.sum(axis=1) == pytest.approx(np.ones(70), abs=1e-5)
     assert np.abs(one - two).max() < 1e-4
-    assert np.abs(one - three).max() < 1e-4
+    assert np.abs(one - three).max() < 0.005  # its weights have 8 bits
     assert np.ptp(one, axis=0).max() > 0.01  # the images are told apart
+
+
+def test_an_image_is_read_alike_whatever_is_read_with_it(saved: Path) -> None:
+    predictor = load_predictor(saved.with_suffix(".tflite"))
+    alone = [predictor.predict(IMAGES[index : index + 1])[0] for index in range(10)]
+    assert np.array_equal(np.stack(alone), predictor.predict(IMAGES)[:10])
 
 
 def test_the_card_names_the_hashes_and_its_temperature_is_used(tmp_path: Path) -> None:
@@ -131,7 +137,7 @@ def test_a_tflite_that_takes_one_image_at_a_time(tmp_path: Path) -> None:
     shares = load_predictor(path).predict(IMAGES)
     assert shares.shape == (70, 10)
     expected = model_files.softmax(np.asarray(IMAGES.reshape(70, 784) @ network.get_weights()[0]))
-    assert shares == pytest.approx(expected, abs=1e-4)
+    assert shares == pytest.approx(expected, abs=0.005)
 
 
 def test_a_model_that_gives_no_numbers_is_refused(tmp_path: Path) -> None:

@@ -105,15 +105,16 @@ def test_evaluation_agrees_with_training_for_every_file_kind(
     command: Command, model: Path, project: Path, tmp_path: Path
 ) -> None:
     card = json.loads(model.with_suffix(".json").read_text())
-    for kind in (".tflite", ".keras"):
+    # The weights of the .tflite have 8 bits: one of the 359 images may be read otherwise.
+    for kind, wrong, loss in ((".tflite", 0.003, 0.005), (".keras", 0.0, 1e-4)):
         report_file = tmp_path / "reports" / f"report{kind}.json"
         done = command(
             "evaluate_model.py", "--model", model.with_suffix(kind), "--json", report_file
         )
         assert (done.returncode, done.stderr) == (0, "")
         report = json.loads(report_file.read_text())
-        assert report["accuracy"] == pytest.approx(card["test_accuracy"])
-        assert report["loss"] == pytest.approx(card["test_loss"], abs=1e-4)
+        assert report["accuracy"] == pytest.approx(card["test_accuracy"], abs=wrong)
+        assert report["loss"] == pytest.approx(card["test_loss"], abs=loss)
         assert report["images"] == np.sum(report["confusion_matrix"])
         assert report["images"] == sum(score["support"] for score in report["per_digit"])
         assert set(report) == {
