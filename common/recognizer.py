@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,8 @@ from common.preprocessing import (
 MIN_CONFIDENCE = 0.5  # what is a digit with less confidence is left out
 OTHER_WRITING = 3  # marks that are no digits, from which on an image may be a page of writing
 DIGITS_ONLY = 0.67  # least share of digits in a page's marks, by height, for them to be read
-IMAGES_AT_ONCE = 32  # decoded and read together; more are no faster and take more memory
+IMAGES_AT_ONCE = 64  # decoded and read together; more are no faster and take more memory
+PIXELS_AT_ONCE = 4_000_000  # ... and less, where they are large
 
 ImageSource = str | Path | bytes | Image.Image | np.ndarray
 
@@ -155,15 +155,13 @@ class DigitRecognizer:
         Yields:
             One reading for each source, in their order; an unreadable one has its `error` set.
         """
-        remaining = iter(sources)
-        while batch := list(islice(remaining, IMAGES_AT_ONCE)):
-            found: list[tuple[str, list[Glyph] | str]] = []
-            for name, source in batch:
-                try:
-                    found.append((name, digits_on(_grey_image(source), self.judge)))
-                except ImageError as error:
-                    found.append((name, str(error)))
-            yield from self.read_glyphs(found)
+        for batch in _decoded(sources):
+            yield from self.read_glyphs(
+                [
+                    (name, image if isinstance(image, str) else digits_on(image, self.judge))
+                    for name, image in batch
+                ]
+            )
 
     def judge(self, inks: Sequence[np.ndarray]) -> np.ndarray:
         """How sure the network is that each ink is one digit: float (N,), 0 to 1."""
@@ -203,6 +201,29 @@ class DigitRecognizer:
             lines = sorted({mark.line for mark in kept})
             kept = [replace(mark, line=lines.index(mark.line)) for mark in kept]
         return Reading(name, tuple(kept), left_out)
+
+
+def _decoded(
+    sources: Iterable[tuple[str, str | Path | bytes]],
+) -> Iterator[list[tuple[str, np.ndarray | str]]]:
+    """Batches of names and grey images; in the place of one that cannot be read, why.
+
+    To decode several images and then to find digits on them is a tenth faster than to take turns.
+    """
+    batch: list[tuple[str, np.ndarray | str]] = []
+    pixels = 0
+    for name, source in sources:
+        try:
+            image = _grey_image(source)
+            batch.append((name, image))
+            pixels += image.size
+        except ImageError as error:
+            batch.append((name, str(error)))
+        if len(batch) == IMAGES_AT_ONCE or pixels >= PIXELS_AT_ONCE:
+            yield batch
+            batch, pixels = [], 0
+    if batch:
+        yield batch
 
 
 def _grey_image(source: ImageSource) -> np.ndarray:
