@@ -4,14 +4,18 @@ import cProfile
 import os
 import pstats
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 from benchmarks.measure import PYTHON, Row, command, in_turn, peak_memory, run, timed
+from benchmarks.rivals.decode import decode
 from common import PROJECT
-from common.datasets import load_mnist
+from common.datasets import Dataset, load_mnist
 from common.model_files import PRETRAINED, load_card, load_network, load_predictor
 from common.preprocessing import network_input, read_image
 from common.recognizer import DigitRecognizer
@@ -69,26 +73,31 @@ def folder_of_images(folder: Path) -> list[Row]:
     for path in paths:
         os.link(path, batch / path.name)
 
-    def decode() -> None:
-        for path in paths:
-            with Image.open(path) as image:
-                np.asarray(image.convert("L"))
+    recognizer = DigitRecognizer(PRETRAINED)
 
-    loop = command(*USUAL, KERAS_MODEL, "each", *some)
+    def image_by_image() -> float:
+        """All images would take minutes: some tell what each takes, beside starting."""
+        first = command(*USUAL, KERAS_MODEL, "each", *some[:1])()
+        others = command(*USUAL, KERAS_MODEL, "each", *some)() - first
+        return first + others * (len(paths) - 1) / (len(some) - 1)
+
     taken = in_turn(
         {
             "predict_image.py FOLDER": command(*PREDICT, "--csv", batch),
             "predict on one array": command(*USUAL, KERAS_MODEL, "batch", *paths),
-            "predict image by image": lambda: loop() * len(paths) / len(some),
-            "Pillow alone": timed(decode),
+            "predict image by image": image_by_image,
+            "Pillow alone": command(PYTHON, "-m", "benchmarks.rivals.decode", batch),
+            "read_many": timed(lambda: list(recognizer.read_many((p.name, p) for p in paths))),
+            "Pillow alone, without starting": timed(lambda: decode(paths)),
         }
     )
-    ours, whole, each, pillow = taken
-    what = f"{len(paths):,} images of 28x28"
+    ours, whole, each, pillow, inside, decoding = taken
+    what = f"{len(paths):,} images of 28x28, {len(paths) / taken[ours]:,.0f} a second"
     return [
         _against(what, taken, ours, each, "1"),
         _against(what, taken, ours, whole, "1"),
         _against(what, taken, ours, pillow, "3"),
+        _against("  without starting", taken, inside, decoding),
         Row("  where the time goes", where_time_goes(paths)),
     ]
 
@@ -115,30 +124,80 @@ def where_time_goes(paths: list[Path]) -> str:
 
 def network_alone() -> list[Row]:
     """10,000 images through the network in all ways, and the same operations in NumPy."""
-    import tensorflow as tf
-
-    images = network_input(load_mnist().test_images)
-    network, predictor = load_network(KERAS_MODEL), load_predictor(PRETRAINED)
-    compiled = tf.function(lambda part: network(part, training=False))
-    parts = [tf.constant(images[start : start + 1000]) for start in range(0, len(images), 1000)]
+    data = load_mnist()
+    images = network_input(data.test_images)
+    predictor = load_predictor(PRETRAINED)
     left = np.random.default_rng(0).random((2048, 2048), np.float32)
+
+    def tensorflow(how: str, size: int) -> Callable[[], float]:
+        # In a process of its own: TensorFlow's threads go on spinning for a while.
+        words = (PYTHON, "-m", "benchmarks.rivals.network", KERAS_MODEL, how, str(size))
+        return lambda: float(run(*words))
+
     taken = in_turn(
         {
             "LiteRT": timed(lambda: predictor.predict(images)),
-            "model.predict": timed(lambda: network.predict(images, batch_size=1000, verbose=0)),
-            "tf.function": timed(lambda: [compiled(part) for part in parts]),
+            "model.predict": tensorflow("predict", 32),
+            "model.predict, 1,000 at a time": tensorflow("predict", 1000),
+            "tf.function, 1,000 at a time": tensorflow("function", 1000),
             "matrix product": timed(lambda: left @ left),
         }
     )
-    limit = len(images) * operations(network) / (2 * 2048**3 / taken["matrix product"])
+    network = load_network(KERAS_MODEL)
+    per_second = 2 * 2048**3 / taken.pop("matrix product")
+    limit = "as many operations in NumPy"
+    taken[limit] = len(images) * operations(network) / per_second
+    exact = network.predict(images, batch_size=1000, verbose=0)
     what = "network, 10,000 images"
     return [
         _against(what, taken, "LiteRT", "model.predict", "1/5"),
-        _against(what, taken, "LiteRT", "tf.function"),
-        _against(
-            what, taken | {"same operations in NumPy": limit}, "LiteRT", "same operations in NumPy"
+        _against(what, taken, "LiteRT", "model.predict, 1,000 at a time"),
+        _against(what, taken, "LiteRT", "tf.function, 1,000 at a time"),
+        _against(what, taken, "LiteRT", limit),
+        Row("  by threads and images a call", by_batch(images)),
+        Row(
+            "  test accuracy",
+            accuracy(predictor.predict(images), data),
+            f".keras: {accuracy(exact, data)}",
+            limit="0.02 points less",
         ),
     ]
+
+
+def by_batch(images: np.ndarray) -> str:
+    """What an image takes with one thread or all and with so many images a call."""
+    images = images[:2048]
+    taken = in_turn(
+        {
+            f"{threads} x {size}": timed(partial(_call, _interpreter(threads, size), images))
+            for threads in (1, os.cpu_count() or 1)
+            for size in (1, 8, 64, 512)
+        }
+    )
+    return ", ".join(
+        f"{name}: {seconds / len(images) * 1e6:.0f} µs" for name, seconds in taken.items()
+    )
+
+
+def _interpreter(threads: int, size: int) -> Interpreter:
+    """The pretrained model, ready for `size` images a call."""
+    made = Interpreter(model_content=PRETRAINED.read_bytes(), num_threads=threads)
+    made.resize_tensor_input(made.get_input_details()[0]["index"], (size, 28, 28, 1))
+    made.allocate_tensors()
+    return made
+
+
+def _call(interpreter: Interpreter, images: np.ndarray) -> None:
+    """Runs all images through an interpreter, as many at once as it is made for."""
+    entry = interpreter.get_input_details()[0]
+    for part in images.reshape(-1, *entry["shape"]):
+        interpreter.set_tensor(entry["index"], part)
+        interpreter.invoke()
+
+
+def accuracy(probabilities: np.ndarray, data: Dataset) -> str:
+    """The share of the test images read rightly."""
+    return f"{np.mean(probabilities.argmax(axis=1) == data.test_labels):.2%}"
 
 
 def operations(network: object) -> int:

@@ -34,16 +34,20 @@ def simple_cnn() -> list[layers.Layer]:
 
 
 def fast_cnn() -> list[layers.Layer]:
-    """Few, wide steps: pooling comes before the activation, so that a quarter of it is computed."""
+    """Few and narrow layers that learn in one pass (109,402 parameters).
+
+    Pooling comes first, so that normalisation and activation see a quarter of the pixels.
+    """
     return [
-        layers.Conv2D(24, 5),
+        layers.Conv2D(16, 5, use_bias=False),
         layers.MaxPooling2D(),
-        layers.ReLU(),
-        layers.Conv2D(32, 3),
+        *_normalised_relu(),
+        layers.Conv2D(32, 3, use_bias=False),
         layers.MaxPooling2D(),
-        layers.ReLU(),
+        *_normalised_relu(),
         layers.Flatten(),
-        layers.Dense(256, activation="relu"),
+        layers.Dense(128, use_bias=False),
+        *_normalised_relu(),
         layers.Dense(10, activation="softmax"),
     ]
 
@@ -84,12 +88,13 @@ def _eleventh_spread() -> layers.Layer:
 
 def _convolution(filters: int, size: int, strides: int = 1) -> list[layers.Layer]:
     padding = "same" if strides > 1 else "valid"
+    convolution = layers.Conv2D(filters, size, strides=strides, padding=padding, use_bias=False)
+    return [convolution, *_normalised_relu()]
+
+
+def _normalised_relu() -> list[layers.Layer]:
     # Keras's momentum of 0.99 needs hundreds of steps before its averages can be used.
-    return [
-        layers.Conv2D(filters, size, strides=strides, padding=padding, use_bias=False),
-        layers.BatchNormalization(momentum=0.95),
-        layers.ReLU(),
-    ]
+    return [layers.BatchNormalization(momentum=0.95), layers.ReLU()]
 
 
 NETWORKS: dict[str, Callable[[], list[layers.Layer]]] = {

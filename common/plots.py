@@ -97,9 +97,11 @@ def _history_axes(history: Sequence[Row], name: str, higher_is_better: bool) -> 
         label=f"best epoch: {int(epochs[best])}",
     )
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3)
     axes.margins(x=0.04, y=0.08)
+    if len(epochs) == 1:  # else the ticks are thousandths of an epoch
+        axes.set_xlim(epochs[0] - 0.5, epochs[0] + 0.5)
     return axes
 
 

@@ -7,7 +7,7 @@ from common.presets import PRESETS, USUAL_PRESET
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
-    [("mlp", 118_282), ("simple_cnn", 121_930), ("fast_cnn", 215_194), ("deep_cnn", 327_065)],
+    [("mlp", 118_282), ("simple_cnn", 121_930), ("fast_cnn", 109_402), ("deep_cnn", 327_065)],
 )
 def test_shapes_and_parameters(name: str, parameters: int) -> None:
     network = build_network(name)

@@ -7,7 +7,7 @@ from common.presets import PRESETS, Recipe, Run, adapted, new_run, run_command
 def test_small_sets_are_gone_through_more_often_and_varied() -> None:
     recipe = Recipe("mlp", epochs=2, batch_size=100, learning_rate=0.1)
     assert adapted(recipe, 54_000) == recipe
-    assert adapted(recipe, 950) == replace(recipe, epochs=50, augment=True)
+    assert adapted(recipe, 950) == replace(recipe, epochs=40, augment=True)
 
 
 def test_options_take_the_place_of_the_preset(digits: Dataset) -> None:

@@ -1,0 +1,19 @@
+"""The least that a reader of images can do: python -m benchmarks.rivals.decode FOLDER."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def decode(paths: Iterable[Path]) -> None:
+    """Decodes images with Pillow and does nothing with them."""
+    for path in paths:
+        with Image.open(path) as image:
+            np.asarray(image.convert("L"))
+
+
+if __name__ == "__main__":
+    decode(Path(sys.argv[1]).iterdir())
