@@ -25,7 +25,7 @@ from pathlib import Path
 
 from common import PROJECT, UserError, console
 from common.model_files import BUNDLED_NAME, default_model
-from common.preprocessing import list_images, natural_key
+from common.preprocessing import list_images, name_of, natural_key
 from common.recognizer import MIN_CONFIDENCE, DigitRecognizer, Reading
 
 SAMPLES = PROJECT / "samples"
@@ -55,7 +55,7 @@ def main() -> int:
         if reading.error:
             status = console.SOME_UNREADABLE
         if reading.error and not (arguments.json or arguments.csv):
-            say(f"error: {reading.error}", file=sys.stderr)
+            say(f"error: {console.printable(reading.error)}", file=sys.stderr)
         else:
             say(text(reading))
         if not reading.error and (arguments.save or arguments.show):
@@ -135,14 +135,14 @@ def image_sources(arguments: list[str]) -> list[Source]:
             found = list_images(path)
             if not found:
                 raise UserError(f"The folder {path} holds no image.")
-            sources += [(str(image), image) for image in found]
+            sources += [(name_of(image), image) for image in found]
         elif glob.has_magic(argument) and not os.path.exists(argument):
             names = sorted(glob.glob(argument), key=natural_key)
             if not names:
                 raise UserError(f"No file fits the pattern {argument}")
-            sources += [(name, Path(name)) for name in names]
+            sources += [(name_of(name), Path(name)) for name in names]
         else:
-            sources.append((argument, path))
+            sources.append((name_of(argument), path))
     return sources
 
 
@@ -167,7 +167,7 @@ def formatter(arguments: argparse.Namespace, names: list[str]) -> Callable[[Read
         return lambda reading: json.dumps(reading.as_dict(top))
     if arguments.csv:
         return csv_row
-    width = min(max(map(len, names)), 60)
+    width = min(max(len(console.printable(name)) for name in names), 60)
     return lambda reading: text_rows(reading, width, arguments.top or 0)
 
 
@@ -176,7 +176,7 @@ def text_rows(reading: Reading, width: int, top: int) -> str:
     rows: list[str] = []
     for line in reading.digits_by_line():
         digits = "".join(str(digit.digit) for digit in line)
-        name = reading.image if not rows else ""
+        name = console.printable(reading.image) if not rows else ""
         rows.append(f"{name:{width}}  {digits:10}  {percent(min(d.confidence for d in line))}")
         for digit in line if top else []:
             others = "  ".join(
@@ -186,7 +186,7 @@ def text_rows(reading: Reading, width: int, top: int) -> str:
                 f"{'':{width}}    {digit.digit}: {percent(digit.confidence)}  else {others}"
             )
     if not rows:
-        rows = [f"{reading.image:{width}}  no digit found"]
+        rows = [f"{console.printable(reading.image):{width}}  no digit found"]
     if reading.left_out:
         count = len(reading.left_out)
         note = f"({count} mark{'s' if count > 1 else ''} left out: no digit, or unsure)"
@@ -202,7 +202,8 @@ def percent(share: float) -> str:
 def csv_row(reading: Reading) -> str:
     """A reading as one row of CSV."""
     sure = "" if reading.confidence is None else f"{reading.confidence:.4f}"
-    return csv_line((reading.image, reading.text or "", sure, reading.error or ""))
+    image, error = (console.printable(text) for text in (reading.image, reading.error or ""))
+    return csv_line((image, reading.text or "", sure, error))
 
 
 def csv_line(values: tuple[str, ...]) -> str:

@@ -1,8 +1,10 @@
 """What the command lines share: arguments, messages, exit statuses."""
 
 import argparse
+import io
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,11 +19,14 @@ def run(main: Callable[[], int]) -> None:
     A `UserError` is printed as one line on stderr and ends with 2, an interruption with 130; a
     reader of our output that has gone away (`| head`) ends it quietly.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: no name ends the program
+    warnings.showwarning = _note
     try:
         status = main()
         sys.stdout.flush()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         status = WRONG_CALL
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
@@ -31,6 +36,21 @@ def run(main: Callable[[], int]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = OK
     sys.exit(status)
+
+
+def _note(message: Warning | str, *_: object, **__: object) -> None:
+    """Shows a warning without the place in the code that it comes from."""
+    print(f"note: {printable(str(message))}", file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """Text with line breaks, control characters and bytes of no encoding as backslash escapes.
+
+    File names may hold them; on a terminal they could move the cursor or do worse.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def add_model_argument(parser: argparse.ArgumentParser) -> None:

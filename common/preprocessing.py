@@ -6,6 +6,8 @@ it was taught.
 
 import os
 import re
+import stat
+import warnings
 from io import BytesIO
 from pathlib import Path
 from typing import cast
@@ -19,6 +21,8 @@ from common.ruling import without_ruling
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+
+MOST_PIXELS = 125_000_000  # of an image; phones make up to 108 million
 
 PICTURE_SIZE = 28  # pixels, the side of MNIST's pictures
 DIGIT_SIZE = 20  # pixels, the longer side of a digit inside them
@@ -37,6 +41,10 @@ BOTH_WAYS = 0.3  # of what stands out one way stands out the other way, too: no 
 INK_THRESHOLD = 0.3  # ink above it belongs to a stroke; below, to its soft edge
 EDGE_THRESHOLD = 0.02  # ink above it lies inside the digit's box
 LEAST_STROKE = 0.10  # stroke width as a share of the longer side; in MNIST, 98 % lie in 0.08-0.25
+
+# Pillow warns above this, which says it twice, and refuses by itself what has twice as many.
+Image.MAX_IMAGE_PIXELS = MOST_PIXELS
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 # To wake OpenCV's threads takes longer than all its work on a small image; on a photo of twelve
 # megapixels they would save 0.03 s.
@@ -91,8 +99,11 @@ def open_upright(source: str | Path | bytes) -> Image.Image:
     """
     name = _name(source)
     try:
-        file = BytesIO(source) if isinstance(source, bytes) else source
-        with Image.open(file, formats=FORMATS) as image:
+        with Image.open(_openable(source), formats=FORMATS) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise Image.DecompressionBombError
+            if getattr(image, "is_animated", False) and image.format != "MPO":
+                warnings.warn(f"{name} has several pictures; the first is read.", stacklevel=2)
             ImageOps.exif_transpose(image, in_place=True)
             return image
     except FileNotFoundError as error:
@@ -102,13 +113,31 @@ def open_upright(source: str | Path | bytes) -> Image.Image:
     except UnidentifiedImageError as error:
         raise ImageError(f"{name} is not an image; read are {', '.join(FORMATS)}.") from error
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{name} has too many pixels to be read.") from error
+        raise ImageError(
+            f"{name} has too many pixels; read are images of up to {MOST_PIXELS // 10**6} million."
+        ) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise ImageError(f"{name} is damaged or unreadable ({error}).") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{name} is damaged or unreadable ({reason}).") from error
+
+
+def _openable(source: str | Path | bytes) -> str | Path | BytesIO:
+    """What Pillow opens; never a pipe, which it would wait for."""
+    if isinstance(source, bytes):
+        return BytesIO(source)
+    mode = os.stat(source).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OSError("it is a pipe or a device, not a file")
+    return source
 
 
 def _name(source: str | Path | bytes) -> str:
-    return "The image" if isinstance(source, bytes) else str(source)
+    return "The image" if isinstance(source, bytes) else name_of(source)
+
+
+def name_of(path: str | Path) -> str:
+    """A path as text; bytes that are no UTF-8 as backslash escapes, since JSON cannot hold them."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def grey(image: Image.Image) -> np.ndarray:
@@ -120,30 +149,32 @@ def grey(image: Image.Image) -> np.ndarray:
     on black if the strokes are light.
     """
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _stretch(np.asarray(image, dtype=np.float64))
+        return _stretch(np.array(image, dtype=np.float32))
     if image.has_transparency_data:
-        return _lay_on_paper(np.asarray(image.convert("LA"), dtype=np.float32))
+        image = _lay_on_paper(image)
     return np.asarray(image if image.mode == "L" else image.convert("L"))
 
 
 def _stretch(values: np.ndarray) -> np.ndarray:
-    finite = np.nan_to_num(values, posinf=0.0, neginf=0.0)
-    low, high = finite.min(), finite.max()
+    """float32 of any range, changed in place -> uint8."""
+    np.nan_to_num(values, copy=False, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
     # Bare paper has a narrow range: stretched, its grain would look like ink.
     span = max(high - low, 0.1 * max(abs(low), abs(high)), 1e-12)
-    return np.rint(255 - (high - finite) * (255 / span)).astype(np.uint8)
+    values -= high
+    values *= 255 / span
+    values += 255
+    return np.rint(values, out=values).astype(np.uint8)
 
 
-def _lay_on_paper(pixels: np.ndarray) -> np.ndarray:
-    luminance, alpha = pixels[..., 0], pixels[..., 1] / 255
-    opaque = luminance[alpha > 0.5]
-    if opaque.size == 0:
-        return np.full(luminance.shape, 255, np.uint8)
-    if opaque.size > luminance.size / 2:
+def _lay_on_paper(image: Image.Image) -> Image.Image:
+    luminance, alpha = image.convert("LA").split()
+    opaque = np.asarray(luminance)[np.asarray(alpha) > 127]
+    if opaque.size > image.width * image.height / 2:
         paper = float(np.median(opaque))
     else:
-        paper = 255.0 if opaque.mean() < 128 else 0.0
-    return np.rint(luminance * alpha + paper * (1 - alpha)).astype(np.uint8)
+        paper = 255.0 if opaque.size == 0 or opaque.mean() < 128 else 0.0
+    return Image.composite(luminance, Image.new("L", image.size, round(paper)), alpha)
 
 
 def ink_map(image: np.ndarray) -> np.ndarray:
