@@ -16,7 +16,8 @@ from benchmarks.measure import PYTHON, Row, command, in_turn, peak_memory, run, 
 from benchmarks.rivals.decode import decode
 from common import PROJECT
 from common.datasets import Dataset, load_mnist
-from common.model_files import PRETRAINED, load_card, load_network, load_predictor
+from common.model_files import PRETRAINED, load_card, load_predictor
+from common.model_loading import load_network
 from common.preprocessing import network_input, read_image
 from common.recognizer import DigitRecognizer
 

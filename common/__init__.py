@@ -9,7 +9,7 @@ Imports only go downwards:
             -> segmentation
             -> marks
             -> preprocessing
-            -> ruling, handwriting, backend, files, quiet, this module
+            -> ruling, handwriting, model_loading, backend, files, quiet, this module
 """
 
 from pathlib import Path

@@ -6,18 +6,17 @@ TensorFlow, `NAME.json`, the card that says how they came about.
 
 import hashlib
 import json
-import os
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from common import PROJECT, UserError
+from common import PROJECT
 from common.files import replacing
+from common.model_loading import ModelError, Run, keras_runner, tflite_runner
 from common.quiet import notes_kept_back
 
 if TYPE_CHECKING:
@@ -30,10 +29,6 @@ BUNDLED_NAME = "bundled_digits"
 
 SMALLEST_PROBABILITY = 1e-7  # keeps one sure mistake from making the loss infinite; as in Keras
 BATCH = 64  # images a call; larger ones are no faster on CPUs and take more memory
-
-
-class ModelError(UserError):
-    """A model file that is missing, damaged or of the wrong shape."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +78,7 @@ class Predictor:
 
     path: Path
     card: dict[str, Any] | None
-    run: Callable[[np.ndarray], np.ndarray]
+    run: Run
 
     @property
     def temperature(self) -> float:
@@ -227,29 +222,16 @@ def load_predictor(path: Path) -> Predictor:
     Raises:
         ModelError: missing, damaged, of another kind or of the wrong shape.
     """
+    if path.is_dir():
+        raise ModelError(f"{path} is a folder; expected a model file.")
     if not path.is_file():
         raise ModelError(f"There is no model at {path}.")
     if path.suffix not in (".keras", ".h5", ".tflite"):
         raise ModelError(f"{path} is no model file; expected .keras, .h5 or .tflite.")
     card = load_card(path)
-    run = _tflite_runner(path) if path.suffix == ".tflite" else _keras_runner(path)
-    return Predictor(path, card, run)
-
-
-def load_network(path: Path) -> "keras.Model":
-    """Loads a `.keras` or `.h5` model as Keras has it; code inside the file is refused.
-
-    Raises:
-        ModelError: damaged, or holds code.
-    """
-    from common.backend import keras
-
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    # Keras passes on whatever its zip, HDF5 and JSON readers and its layers raise.
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise ModelError(f"{path} is damaged or cannot be loaded ({reason[:200]}).") from error
+    if path.suffix == ".tflite":
+        return Predictor(path, card, tflite_runner(path, vouched_for=card is not None))
+    return Predictor(path, card, keras_runner(path))
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
@@ -267,66 +249,6 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     """Turns logits, float (N, 10), into probabilities: rows that sum to 1."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-
-
-def _keras_runner(path: Path) -> Callable[[np.ndarray], np.ndarray]:
-    network = load_network(path)
-    shape = _input_shape(path, network.input_shape, network.output_shape)
-
-    def run(images: np.ndarray) -> np.ndarray:
-        return np.asarray(network.predict_on_batch(images.reshape(-1, *shape)))
-
-    return run
-
-
-def _tflite_runner(path: Path) -> Callable[[np.ndarray], np.ndarray]:
-    from ai_edge_litert.interpreter import Interpreter
-
-    threads = min(4, os.cpu_count() or 1)
-    try:
-        # Read here and not by LiteRT, which takes any problem with the file for a missing one.
-        content = path.read_bytes()
-        with notes_kept_back():
-            interpreter = Interpreter(model_content=content, num_threads=threads)
-            interpreter.allocate_tensors()
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"{path} is damaged or not a .tflite model ({reason}).") from error
-    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    if [detail["dtype"] for detail in inputs + outputs] != [np.float32, np.float32]:
-        raise ModelError(f"{path} must take one float32 input and give one float32 output.")
-    entry, exit_ = inputs[0]["index"], outputs[0]["index"]
-    shape = _input_shape(path, tuple(inputs[0]["shape"]), tuple(outputs[0]["shape"]))
-    size = int(inputs[0]["shape"][0])
-    any_size = inputs[0]["shape_signature"][0] == -1
-
-    def run(images: np.ndarray) -> np.ndarray:
-        nonlocal size
-        if any_size and len(images) != size:
-            size = len(images)
-            interpreter.resize_tensor_input(entry, (size, *shape))
-            interpreter.allocate_tensors()
-        given = images.reshape(-1, *shape)
-        answers = []
-        for start in range(0, len(given), size):
-            part = given[start : start + size]
-            if len(part) < size:
-                part = np.pad(part, [(0, size - len(part)), *[(0, 0)] * len(shape)])
-            interpreter.set_tensor(entry, part)
-            interpreter.invoke()
-            answers.append(interpreter.get_tensor(exit_)[: len(part)])
-        return np.concatenate(answers)
-
-    return run
-
-
-def _input_shape(path: Path, entry: Any, exit_: Any) -> tuple[int, ...]:
-    """The shape of one input image, where the model's shapes fit."""
-    if not isinstance(entry, tuple) or entry[1:] not in ((28, 28), (28, 28, 1), (784,)):
-        raise ModelError(f"{path} takes {entry}; expected (N, 28, 28), (N, 28, 28, 1) or (N, 784).")
-    if not isinstance(exit_, tuple) or exit_[1:] != (10,):
-        raise ModelError(f"{path} gives {exit_}; expected (N, 10), one value for each digit.")
-    return tuple(int(side) for side in entry[1:])
 
 
 def _sha256(path: Path) -> str:

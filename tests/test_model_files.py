@@ -9,7 +9,8 @@ import pytest
 
 from common import model_files
 from common.backend import keras, layers
-from common.model_files import ModelCard, ModelError, default_model, load_predictor, save_model
+from common.model_files import ModelCard, default_model, load_predictor, save_model
+from common.model_loading import ModelError
 from common.networks import build_network
 
 CARD = ModelCard(

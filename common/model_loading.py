@@ -1,0 +1,181 @@
+"""Opens model files, whoever made them, and runs nothing in them that is no network."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from common import PROJECT, UserError
+from common.quiet import notes_kept_back
+
+if TYPE_CHECKING:
+    import keras
+
+CODE_LAYERS = ("Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
+"""Class names under which Keras keeps code in model files."""
+
+TRIAL_SECONDS = 10  # that a model without a card may take to load
+
+Run = Callable[[np.ndarray], np.ndarray]
+"""float32 (N, 28, 28, 1), 0 to 1 -> float32 (N, 10), logits or probabilities."""
+
+
+class ModelError(UserError):
+    """A model file that is missing, damaged or of the wrong shape."""
+
+
+def load_network(path: Path) -> "keras.Model":
+    """Loads a `.keras` or `.h5` model as Keras has it; code inside the file is refused.
+
+    Raises:
+        ModelError: damaged, or holds code.
+    """
+    from common.backend import keras
+
+    try:
+        _refuse_code(path, json.loads(_network_config(path)))
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except ModelError:
+        raise
+    # Keras passes on whatever its zip, HDF5 and JSON readers and its layers raise.
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise ModelError(f"{path} is damaged or cannot be loaded ({reason[:200]}).") from error
+
+
+def _network_config(path: Path) -> str | bytes:
+    """The JSON in a `.keras` or `.h5` file that says what its layers are."""
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            return archive.read("config.json")
+    # Imported here: reading images with a .tflite does without.
+    import h5py
+
+    with h5py.File(path) as file:
+        if "model_config" not in file.attrs:
+            raise ModelError(f"{path} holds weights without a network; save the whole model.")
+        return file.attrs["model_config"]
+
+
+def _refuse_code(path: Path, config: Any) -> None:
+    """Raises a `ModelError` where a network's config asks for more than Keras's own layers.
+
+    Keras refuses code, too, but has not always done so, least of all in `.h5` files.
+    """
+    if isinstance(config, dict):
+        name, module = config.get("class_name"), config.get("module")
+        foreign = module is not None and str(module).split(".")[0] not in ("keras", "builtins")
+        if name in CODE_LAYERS or foreign:
+            raise ModelError(f"{path} holds code ({module or 'keras'}: {name}); it is never run.")
+        for value in config.values():
+            _refuse_code(path, value)
+    elif isinstance(config, list):
+        for value in config:
+            _refuse_code(path, value)
+
+
+def keras_runner(path: Path) -> Run:
+    """A `.keras` or `.h5` model, ready to run.
+
+    Raises:
+        ModelError: damaged, holds code, or of the wrong shape.
+    """
+    network = load_network(path)
+    shape = _input_shape(path, network.input_shape, network.output_shape)
+
+    def run(images: np.ndarray) -> np.ndarray:
+        return np.asarray(network.predict_on_batch(images.reshape(-1, *shape)))
+
+    return run
+
+
+def _try_apart(path: Path) -> None:
+    """Raises a `ModelError` where loading a `.tflite` crashes or does not end."""
+    code = (
+        "import sys, pathlib; from common.model_loading import tflite_runner; "
+        "tflite_runner(pathlib.Path(sys.argv[1]))"
+    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(path.resolve())],
+            cwd=PROJECT,
+            capture_output=True,
+            timeout=TRIAL_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(f"{path} is damaged: loading it does not end.") from error
+    if done.returncode < 0:
+        raise ModelError(f"{path} is damaged: loading it ends with signal {-done.returncode}.")
+
+
+def tflite_runner(path: Path, vouched_for: bool = True) -> Run:
+    """A `.tflite` model, ready to run; without TensorFlow.
+
+    Args:
+        path: the model file.
+        vouched_for: whether its hash is known to be right. Any other is first tried in a process
+            of its own: LiteRT checks a file's form, but some damage makes it wait for ever.
+
+    Raises:
+        ModelError: damaged, or of the wrong shape.
+    """
+    if not vouched_for:
+        _try_apart(path)
+    from ai_edge_litert.interpreter import Interpreter
+
+    threads = min(4, os.cpu_count() or 1)
+    try:
+        # Read here and not by LiteRT, which takes any problem with the file for a missing one.
+        content = path.read_bytes()
+        with notes_kept_back():
+            interpreter = Interpreter(model_content=content, num_threads=threads)
+            interpreter.allocate_tensors()
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"{path} is damaged or not a .tflite model ({reason}).") from error
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    if [detail["dtype"] for detail in inputs + outputs] != [np.float32, np.float32]:
+        raise ModelError(f"{path} must take one float32 input and give one float32 output.")
+    entry, exit_ = inputs[0]["index"], outputs[0]["index"]
+    shape = _input_shape(path, tuple(inputs[0]["shape"]), tuple(outputs[0]["shape"]))
+    size = int(inputs[0]["shape"][0])
+    any_size = inputs[0]["shape_signature"][0] == -1
+
+    def run(images: np.ndarray) -> np.ndarray:
+        nonlocal size
+        if any_size and len(images) != size:
+            size = len(images)
+            interpreter.resize_tensor_input(entry, (size, *shape))
+            interpreter.allocate_tensors()
+        given = images.reshape(-1, *shape)
+        answers = []
+        for start in range(0, len(given), size):
+            part = given[start : start + size]
+            if len(part) < size:
+                part = np.pad(part, [(0, size - len(part)), *[(0, 0)] * len(shape)])
+            interpreter.set_tensor(entry, part)
+            interpreter.invoke()
+            answers.append(interpreter.get_tensor(exit_)[: len(part)])
+        return np.concatenate(answers)
+
+    try:
+        run(np.zeros((1, 28, 28, 1), np.float32))
+    except (ValueError, RuntimeError) as error:
+        raise ModelError(f"{path} is damaged: it cannot be run ({str(error)[:200]}).") from error
+    return run
+
+
+def _input_shape(path: Path, entry: Any, exit_: Any) -> tuple[int, ...]:
+    """The shape of one input image, where the model's shapes fit."""
+    if not isinstance(entry, tuple) or entry[1:] not in ((28, 28), (28, 28, 1), (784,)):
+        raise ModelError(f"{path} takes {entry}; expected (N, 28, 28), (N, 28, 28, 1) or (N, 784).")
+    if not isinstance(exit_, tuple) or exit_[1:] != (10,):
+        raise ModelError(f"{path} gives {exit_}; expected (N, 10), one value for each digit.")
+    return tuple(int(side) for side in entry[1:])
