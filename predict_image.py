@@ -18,9 +18,11 @@ import io
 import json
 import math
 import os
+import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from common import PROJECT, UserError, console
@@ -47,20 +49,22 @@ def main() -> int:
     sources = image_sources(arguments.images or [console.shown(SAMPLES)])
     drawn: Counter[str] = Counter()
     text = formatter(arguments, [name for name, _ in sources])
-    readings, say = with_progress(recognizer.read_many(sources), len(sources))
+    readings = recognizer.read_many(sources)
     status = console.OK
-    if arguments.csv:
-        say(csv_line(CSV_HEADER))
-    for (_, source), reading in zip(sources, readings, strict=True):
-        if reading.error:
-            status = console.SOME_UNREADABLE
-        if reading.error and not (arguments.json or arguments.csv):
-            say(f"error: {console.printable(reading.error)}", file=sys.stderr)
-        else:
-            say(text(reading))
-        if not reading.error and (arguments.save or arguments.show):
-            path = arguments.save and arguments.save / picture_name(reading.image, drawn)
-            draw(source, reading, path, arguments.show)
+    with progress_bar(len(sources)) as (advance, say):
+        if arguments.csv:
+            say(csv_line(CSV_HEADER))
+        for (_, source), reading in zip(sources, readings, strict=True):
+            if reading.error:
+                status = console.SOME_UNREADABLE
+            if reading.error and not (arguments.json or arguments.csv):
+                say(f"error: {console.printable(reading.error)}", file=sys.stderr)
+            else:
+                say(text(reading))
+            if not reading.error and (arguments.save or arguments.show):
+                path = arguments.save and arguments.save / picture_name(reading.image, drawn)
+                draw(source, reading, path, arguments.show)
+            advance()
     return status
 
 
@@ -107,8 +111,6 @@ def offer_training() -> None:
     )
     # At the end of input, as after Ctrl-D, readline gives "" without a line break: that is a no.
     if sys.stdin.readline().lower() in ("\n", "y\n", "yes\n"):
-        import subprocess
-
         command = [sys.executable, str(PROJECT / "train_model.py"), "--preset", "fast"]
         subprocess.run(command, stdout=sys.stderr, check=False)
 
@@ -146,18 +148,18 @@ def image_sources(arguments: list[str]) -> list[Source]:
     return sources
 
 
-def with_progress(
-    readings: Iterable[Reading], count: int
-) -> tuple[Iterable[Reading], Callable[..., None]]:
-    """The readings behind a progress bar, if there is a terminal, and how to print meanwhile."""
+@contextmanager
+def progress_bar(count: int) -> Iterator[tuple[Callable[[], object], Callable[..., None]]]:
+    """On a terminal, a progress bar; gives how to move it on by one, and how to print meanwhile."""
     if not sys.stderr.isatty():
-        return readings, print
-    # Imported here: it takes a tenth of the time that it takes to read an image.
+        yield lambda: None, print
+        return
+    # Imported here: it would take a tenth of the time that the command needs for one image.
     from tqdm import tqdm
 
-    # The bar must make way for each line that is printed.
-    say = tqdm.write if sys.stdout.isatty() else print
-    return tqdm(readings, total=count, unit=" images", leave=False), say
+    with tqdm(total=count, unit=" images", leave=False) as bar:
+        # The bar must make way for each line that is printed.
+        yield bar.update, tqdm.write if sys.stdout.isatty() else print
 
 
 def formatter(arguments: argparse.Namespace, names: list[str]) -> Callable[[Reading], str]:

@@ -78,7 +78,7 @@ def main() -> int:
         )
     except KeyboardInterrupt:
         epochs = training.epochs_done(checkpoint)
-        print(f"\nInterrupted; {epochs} of {run.recipe.epochs} epochs are saved.")
+        print(f"\nInterrupted; {epochs} of {counted(run.recipe.epochs)} saved.")
         if epochs:
             output = stem.name if stem.parent == MODELS else str(stem.resolve())
             print(f"Go on with: python train_model.py --resume --output {shlex.quote(output)}")
@@ -265,7 +265,7 @@ def describe(run: Run, dataset: Dataset, stem: Path) -> str:
     recipe = run.recipe
     training, validation = part_sizes(run, dataset)
     return (
-        f"Training {recipe.network} (preset {run.preset}) for {recipe.epochs} epochs on "
+        f"Training {recipe.network} (preset {run.preset}) for {counted(recipe.epochs)} on "
         f"{training:,} images of {dataset.name}, "
         f"{validation:,} more for validation; batches of {recipe.batch_size}, learning rate up to "
         f"{recipe.learning_rate:g}, {'with' if recipe.augment else 'no'} augmentation, "
@@ -273,6 +273,11 @@ def describe(run: Run, dataset: Dataset, stem: Path) -> str:
         f"seed {run.seed}.\n"
         f"The model goes to {console.shown(stem)}.keras."
     )
+
+
+def counted(epochs: int) -> str:
+    """A number of epochs in words."""
+    return f"{epochs} epoch{'s' if epochs != 1 else ''}"
 
 
 def write_results(run: Run, result: "Result", stem: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
@@ -31,12 +32,13 @@ LOOP_IMAGES = 200  # that the slowest rival reads in its turn
 def training(folder: Path) -> list[Row]:
     """Time to 99.0 % on the test images."""
     stem = folder / "fast"
+    accuracies: list[float] = []
 
     def fast() -> float:
-        run(PYTHON, "train_model.py", "--preset", "fast", "--output", stem)
-        card = load_card(stem.with_suffix(".keras"))
-        if card is None or card["test_accuracy"] < 0.99:
-            raise RuntimeError("The preset fast did not reach 99.0 %.")
+        seed = str(len(accuracies))
+        run(PYTHON, "train_model.py", "--preset", "fast", "--seed", seed, "--output", stem)
+        card = load_card(stem.with_suffix(".keras")) or {}
+        accuracies.append(card["test_accuracy"])
         return float(card["seconds"])
 
     taken = in_turn(
@@ -45,7 +47,11 @@ def training(folder: Path) -> list[Row]:
             "usual CNN": lambda: float(run(PYTHON, "-m", "benchmarks.rivals.train")),
         }
     )
-    return [_against("training to 99.0 %", taken, "--preset fast", "usual CNN", "1/4")]
+    spread = f"{np.mean(accuracies):.2%} ± {np.std(accuracies, ddof=1):.2%}"
+    return [
+        _against("training to 99.0 %", taken, "--preset fast", "usual CNN", "1/4"),
+        Row("  test accuracy over the seeds, mean and standard deviation", spread),
+    ]
 
 
 def one_image(folder: Path) -> list[Row]:
@@ -75,6 +81,7 @@ def folder_of_images(folder: Path) -> list[Row]:
         os.link(path, batch / path.name)
 
     recognizer = DigitRecognizer(PRETRAINED)
+    cv2.setNumThreads(1)  # as in the command
 
     def image_by_image() -> float:
         """All images would take minutes: some tell what each takes, beside starting."""
@@ -93,12 +100,13 @@ def folder_of_images(folder: Path) -> list[Row]:
         }
     )
     ours, whole, each, pillow, inside, decoding = taken
-    what = f"{len(paths):,} images of 28x28, {len(paths) / taken[ours]:,.0f} a second"
+    what = f"{len(paths):,} images of 28x28"
     return [
         _against(what, taken, ours, each, "1"),
         _against(what, taken, ours, whole, "1"),
         _against(what, taken, ours, pillow, "3"),
-        _against("  without starting", taken, inside, decoding),
+        _against("  without starting", taken, inside, decoding, "3"),
+        Row("  images a second", f"{len(paths) / taken[ours]:,.0f}"),
         Row("  where the time goes", where_time_goes(paths)),
     ]
 
@@ -135,27 +143,27 @@ def network_alone() -> list[Row]:
         words = (PYTHON, "-m", "benchmarks.rivals.network", KERAS_MODEL, how, str(size))
         return lambda: float(run(*words))
 
+    litert, product = "LiteRT, 8-bit weights", "as many float32 operations in NumPy"
     taken = in_turn(
         {
-            "LiteRT": timed(lambda: predictor.predict(images)),
+            litert: timed(lambda: predictor.predict(images)),
             "model.predict": tensorflow("predict", 32),
             "model.predict, 1,000 at a time": tensorflow("predict", 1000),
             "tf.function, 1,000 at a time": tensorflow("function", 1000),
-            "matrix product": timed(lambda: left @ left),
+            product: timed(lambda: left @ left),
         }
     )
+    batches = by_batch(images)
     network = load_network(KERAS_MODEL)
-    per_second = 2 * 2048**3 / taken.pop("matrix product")
-    limit = "as many operations in NumPy"
-    taken[limit] = len(images) * operations(network) / per_second
+    taken[product] *= len(images) * operations(network) / (2 * 2048**3)
     exact = network.predict(images, batch_size=1000, verbose=0)
     what = "network, 10,000 images"
     return [
-        _against(what, taken, "LiteRT", "model.predict", "1/5"),
-        _against(what, taken, "LiteRT", "model.predict, 1,000 at a time"),
-        _against(what, taken, "LiteRT", "tf.function, 1,000 at a time"),
-        _against(what, taken, "LiteRT", limit),
-        Row("  by threads and images a call", by_batch(images)),
+        _against(what, taken, litert, "model.predict", "1/5"),
+        _against(what, taken, litert, "model.predict, 1,000 at a time", "1/5"),
+        _against(what, taken, litert, "tf.function, 1,000 at a time"),
+        _against(what, taken, litert, product),
+        Row("  by threads and images a call", batches),
         Row(
             "  test accuracy",
             accuracy(predictor.predict(images), data),
@@ -262,8 +270,8 @@ def all_rows() -> list[Row]:
         return [
             *one_image(folder),
             *folder_of_images(folder),
-            *network_alone(),
             *large_photo(folder),
             *growth(folder),
             *training(folder),
+            *network_alone(),
         ]

@@ -13,7 +13,7 @@ OVERLAP = 0.5  # share of the narrower mark that must lie below or above the oth
 FRAME_EDGE = 0.08  # of a box's sides: ink so near to them lies along its edges
 ENCLOSED = 0.3  # of a frame's height: so high at least are, all together, the marks inside
 SOFT_EDGE = 2  # pixels around a stroke that belong to it
-_SOFT = np.ones((2 * SOFT_EDGE + 1, 2 * SOFT_EDGE + 1), np.uint8)
+_SOFT_KERNEL = np.ones((2 * SOFT_EDGE + 1, 2 * SOFT_EDGE + 1), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class InkOnPage:
         rows, columns = self._around(mark)
         nearby = self.labels[rows, columns]
         own = nearby == mark.parts[0] if len(mark.parts) == 1 else np.isin(nearby, mark.parts)
-        near = cv2.dilate(own.view(np.uint8), _SOFT).view(bool)
+        near = cv2.dilate(own.view(np.uint8), _SOFT_KERNEL).view(bool)
         return np.where(near & (own | (nearby == 0)), self.ink[rows, columns], np.float32(0))
 
     def is_frame(self, mark: Mark) -> bool:

@@ -158,11 +158,12 @@ def tflite_runner(path: Path, vouched_for: bool = True) -> Run:
         answers = []
         for start in range(0, len(given), size):
             part = given[start : start + size]
-            if len(part) < size:
-                part = np.pad(part, [(0, size - len(part)), *[(0, 0)] * len(shape)])
+            missing = size - len(part)
+            if missing:
+                part = np.pad(part, [(0, missing), *[(0, 0)] * len(shape)])
             interpreter.set_tensor(entry, part)
             interpreter.invoke()
-            answers.append(interpreter.get_tensor(exit_)[: len(part)])
+            answers.append(interpreter.get_tensor(exit_)[: size - missing])
         return np.concatenate(answers)
 
     try:

@@ -34,9 +34,9 @@ def simple_cnn() -> list[layers.Layer]:
 
 
 def fast_cnn() -> list[layers.Layer]:
-    """Few and narrow layers that learn in one pass (109,402 parameters).
+    """Few and narrow layers that learn in one epoch (109,402 parameters).
 
-    Pooling comes first, so that normalisation and activation see a quarter of the pixels.
+    Pooling comes before normalisation and activation, which so see a quarter of the pixels.
     """
     return [
         layers.Conv2D(16, 5, use_bias=False),

@@ -33,7 +33,7 @@ Row = dict[str, float]
 
 
 def save_history(history: Sequence[Row], path: Path) -> None:
-    """Writes the history of a training run as CSV, one row an epoch."""
+    """Writes the history of a training run as CSV, one row an epoch or part of one."""
     with (
         replacing(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
@@ -47,7 +47,7 @@ def plot_accuracy(history: Sequence[Row], test_accuracy: float, title: str, path
     """Accuracy over epochs; shares between 0 and 1 are shown as per cent.
 
     Args:
-        history: rows with "epoch", "accuracy" and "val_accuracy".
+        history: rows with "epoch", "accuracy" and, after whole epochs, "val_accuracy".
         test_accuracy: for the title.
         title: what was trained on what.
         path: a .png file.
@@ -76,32 +76,30 @@ def plot_loss(history: Sequence[Row], test_loss: float, title: str, path: Path) 
 
 def _history_axes(history: Sequence[Row], name: str, higher_is_better: bool) -> Axes:
     axes: Axes = Figure(figsize=(8, 5), layout="constrained").subplots()
-    epochs = [row["epoch"] for row in history]
-    validation = [row[f"val_{name}"] for row in history]
-    marker = "o" if len(epochs) < 40 else ""
-    for values, colour, label in (
-        ([row[name] for row in history], BLUE, "training"),
-        (validation, ORANGE, "validation"),
-    ):
+    marker = "o" if len(history) < 40 else ""
+    for key, colour, label in ((name, BLUE, "training"), (f"val_{name}", ORANGE, "validation")):
+        rows = [row for row in history if key in row]
+        epochs, values = [row["epoch"] for row in rows], [row[key] for row in rows]
         axes.plot(epochs, values, color=colour, label=label, marker=marker, markersize=4)
-    best = int(np.argmax(validation) if higher_is_better else np.argmin(validation))
-    axes.plot(
-        epochs[best],
-        validation[best],
-        marker="o",
-        markersize=13,
-        fillstyle="none",
-        linestyle="none",
-        color=GREEN,
-        markeredgewidth=2,
-        label=f"best epoch: {int(epochs[best])}",
-    )
+    if len(values) > 1:
+        best = int(np.argmax(values) if higher_is_better else np.argmin(values))
+        axes.plot(
+            epochs[best],
+            values[best],
+            marker="o",
+            markersize=13,
+            fillstyle="none",
+            linestyle="none",
+            color=GREEN,
+            markeredgewidth=2,
+            label=f"best epoch: {int(epochs[best])}",
+        )
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    else:
+        axes.set_xlim(0, 1.05 * epochs[0])
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3)
     axes.margins(x=0.04, y=0.08)
-    if len(epochs) == 1:  # else the ticks are thousandths of an epoch
-        axes.set_xlim(epochs[0] - 0.5, epochs[0] + 0.5)
     return axes
 
 

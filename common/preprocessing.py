@@ -42,14 +42,6 @@ INK_THRESHOLD = 0.3  # ink above it belongs to a stroke; below, to its soft edge
 EDGE_THRESHOLD = 0.02  # ink above it lies inside the digit's box
 LEAST_STROKE = 0.10  # stroke width as a share of the longer side; in MNIST, 98 % lie in 0.08-0.25
 
-# Pillow warns above this, which says it twice, and refuses by itself what has twice as many.
-Image.MAX_IMAGE_PIXELS = MOST_PIXELS
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-
-# To wake OpenCV's threads takes longer than all its work on a small image; on a photo of twelve
-# megapixels they would save 0.03 s.
-cv2.setNumThreads(1)
-
 
 class ImageError(UserError):
     """An image that cannot be read."""
@@ -57,8 +49,9 @@ class ImageError(UserError):
 
 def list_images(folder: Path) -> list[Path]:
     """The image files of a folder in natural order: digit2 before digit10."""
-    names = (name for name in os.listdir(folder) if name.lower().endswith(SUFFIXES))
-    return [folder / name for name in sorted(names, key=natural_key) if not name.startswith(".")]
+    names = (name for name in os.listdir(folder) if not name.startswith("."))
+    images = (name for name in names if name.lower().endswith(SUFFIXES))
+    return [folder / name for name in sorted(images, key=natural_key)]
 
 
 def natural_key(name: str) -> list[tuple[int, int | str]]:
@@ -83,6 +76,8 @@ def read_image(source: str | Path | bytes) -> np.ndarray:
         ImageError: missing, not an image of `FORMATS`, damaged or too large.
     """
     image = open_upright(source)
+    if image.format in ("GIF", "TIFF", "WEBP") and _has_several_pictures(source):
+        warnings.warn(f"{_name(source)} has several pictures; the first is read.", stacklevel=2)
     try:
         return grey(image)
     except ValueError as error:
@@ -102,8 +97,6 @@ def open_upright(source: str | Path | bytes) -> Image.Image:
         with Image.open(_openable(source), formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise Image.DecompressionBombError
-            if getattr(image, "is_animated", False) and image.format != "MPO":
-                warnings.warn(f"{name} has several pictures; the first is read.", stacklevel=2)
             ImageOps.exif_transpose(image, in_place=True)
             return image
     except FileNotFoundError as error:
@@ -116,9 +109,21 @@ def open_upright(source: str | Path | bytes) -> Image.Image:
         raise ImageError(
             f"{name} has too many pixels; read are images of up to {MOST_PIXELS // 10**6} million."
         ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except MemoryError as error:
+        raise ImageError(f"{name} needs more memory than there is.") from error
+    # Pillow's readers raise whatever a damaged file leads them to.
+    except Exception as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{name} is damaged or unreadable ({reason}).") from error
+
+
+def _has_several_pictures(source: str | Path | bytes) -> bool:
+    try:
+        with Image.open(_openable(source), formats=FORMATS) as image:
+            return bool(getattr(image, "is_animated", False))
+    # Pillow's readers raise whatever a damaged second picture leads them to; the first was read.
+    except Exception:
+        return False
 
 
 def _openable(source: str | Path | bytes) -> str | Path | BytesIO:
@@ -137,7 +142,7 @@ def _name(source: str | Path | bytes) -> str:
 
 def name_of(path: str | Path) -> str:
     """A path as text; bytes that are no UTF-8 as backslash escapes, since JSON cannot hold them."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def grey(image: Image.Image) -> np.ndarray:
@@ -145,8 +150,8 @@ def grey(image: Image.Image) -> np.ndarray:
 
     16-bit and floating-point pixels are stretched from their own darkest and lightest to 0 and
     255 (less where these lie close together). Transparent parts take the colour of the opaque ones
-    where these cover most of the image; where only strokes are opaque, they are laid on white, or
-    on black if the strokes are light.
+    where these cover most of the image; where only strokes are opaque, or nothing is, they are laid
+    on white, or on black if the strokes are light.
     """
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _stretch(np.array(image, dtype=np.float32))
@@ -161,8 +166,9 @@ def _stretch(values: np.ndarray) -> np.ndarray:
     low, high = float(values.min()), float(values.max())
     # Bare paper has a narrow range: stretched, its grain would look like ink.
     span = max(high - low, 0.1 * max(abs(low), abs(high)), 1e-12)
-    values -= high
-    values *= 255 / span
+    values /= span
+    values -= high / span
+    values *= 255
     values += 255
     return np.rint(values, out=values).astype(np.uint8)
 
@@ -303,16 +309,16 @@ def digit_picture(ink: np.ndarray) -> np.ndarray:
     if width == 0:
         return picture
     ink = _widen_strokes(ink[top : top + height, left : left + width])
-    small = cv2.convertScaleAbs(resized(ink, DIGIT_SIZE / max(ink.shape)), alpha=255)
+    small = resized(ink, DIGIT_SIZE / max(ink.shape))
     height, width = small.shape
     moments = cv2.moments(small)
-    mass = max(moments["m00"], 1.0)
+    mass = max(moments["m00"], 1e-6)
     # MNIST's digits have their centre of mass at index 14.0 of the picture.
     left = round(PICTURE_SIZE / 2 - moments["m10"] / mass)
     top = round(PICTURE_SIZE / 2 - moments["m01"] / mass)
     left = min(max(left, 0), PICTURE_SIZE - width)
     top = min(max(top, 0), PICTURE_SIZE - height)
-    picture[top : top + height, left : left + width] = small
+    picture[top : top + height, left : left + width] = cv2.convertScaleAbs(small, alpha=255)
     return picture
 
 
@@ -335,8 +341,6 @@ def stroke_width(ink: np.ndarray) -> float:
 
 def _widen_strokes(ink: np.ndarray) -> np.ndarray:
     """Thickens strokes that would vanish when the digit is reduced to 20 pixels."""
-    if max(ink.shape) <= DIGIT_SIZE:
-        return ink
     missing = LEAST_STROKE * max(ink.shape) - stroke_width(ink)
     if missing < 1:
         return ink

@@ -9,7 +9,8 @@ from typing import Any
 
 from common.datasets import Dataset, split_indices
 
-LEAST_STEPS = 400  # steps that a network needs, however small the data set; see `adapted`
+FEW_STEPS = 200  # a network learns little in fewer; see `adapted`
+ENOUGH_STEPS = 400
 RECIPE_OPTIONS = ("network", "epochs", "batch_size", "learning_rate")
 """The attributes of a recipe that the command line can change."""
 
@@ -139,13 +140,13 @@ def part_sizes(run: Run, dataset: Dataset) -> tuple[int, int]:
 def adapted(recipe: Recipe, images: int) -> Recipe:
     """The recipe for a data set of `images` training images.
 
-    One too small for `LEAST_STEPS` is gone through more often and always with augmentation, which
+    One too small for `FEW_STEPS` is gone through more often and always with augmentation, which
     takes the place of the images that it lacks.
     """
     steps = -(-images // recipe.batch_size)
-    if steps * recipe.epochs >= LEAST_STEPS:
+    if steps * recipe.epochs >= FEW_STEPS:
         return recipe
-    return replace(recipe, epochs=-(-LEAST_STEPS // steps), augment=True)
+    return replace(recipe, epochs=-(-ENOUGH_STEPS // steps), augment=True)
 
 
 def run_command(run: Run) -> str:

@@ -156,12 +156,12 @@ class DigitRecognizer:
             One reading for each source, in their order; an unreadable one has its `error` set.
         """
         for batch in _decoded(sources):
-            yield from self.read_glyphs(
-                [
-                    (name, image if isinstance(image, str) else digits_on(image, self.judge))
-                    for name, image in batch
-                ]
-            )
+            found = [
+                (name, image if isinstance(image, str) else digits_on(image, self.judge))
+                for name, image in batch
+            ]
+            del batch  # its images need not be kept while the next ones are decoded
+            yield from self.read_glyphs(found)
 
     def judge(self, inks: Sequence[np.ndarray]) -> np.ndarray:
         """How sure the network is that each ink is one digit: float (N,), 0 to 1."""

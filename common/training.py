@@ -40,7 +40,8 @@ class Result:
 
     Attributes:
         network: the trained network, without the augmentation before it.
-        history: one row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, seconds.
+        history: one row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, seconds. Where
+            there is one epoch only, rows with parts of an epoch, loss and accuracy come before it.
         train_images: how many of the data set's images the network was trained on.
         temperature: for calibrated probabilities, fitted on the validation images.
         test: the report on the test images, used this once.
@@ -55,7 +56,7 @@ class Result:
     @property
     def seconds(self) -> float:
         """Time spent in its epochs, those before an interruption included."""
-        return sum(row["seconds"] for row in self.history)
+        return sum(row.get("seconds", 0.0) for row in self.history)
 
 
 def train(
@@ -100,7 +101,7 @@ def train(
     model.fit(
         batches,
         shuffle=False,  # `batches` does it, in an order that a resumed training repeats
-        initial_epoch=len(keeper.history),
+        initial_epoch=_whole_epochs(keeper.history),
         epochs=run.recipe.epochs,
         validation_data=(validation_images, _one_hot(validation_labels)),
         validation_batch_size=500,
@@ -242,22 +243,29 @@ class Checkpoint(keras.callbacks.Callback):
         self.epoch_started = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Stops on a loss that is not finite."""
-        for name, value in (logs or {}).items():
-            if not np.isfinite(value):
-                raise TrainingError(
-                    f"The {name} is no longer finite in epoch {len(self.history) + 1}: training "
-                    f"stopped, no model file was changed. Delete {self.folder} and train with a "
-                    f"lower --learning-rate than {self.run.recipe.learning_rate:g}."
-                )
+        """Stops on a loss that is not finite; notes the course of a training of one epoch."""
+        row = self._finite(logs)
+        part = (batch + 1) / self.params["steps"]
+        if self.run.recipe.epochs == 1 and part < 1:
+            self.history.append({"epoch": part} | row)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Saves, unless validation shows that the last step made the loss not finite."""
-        self.on_train_batch_end(-1, logs)
-        row = {key: float(value) for key, value in (logs or {}).items()}
+        row = self._finite(logs)
         seconds = round(time.perf_counter() - self.epoch_started, 3)
-        self.history = [*self.history, {"epoch": epoch + 1} | row | {"seconds": seconds}]
+        self.history.append({"epoch": epoch + 1} | row | {"seconds": seconds})
         self._save()
+
+    def _finite(self, logs: dict[str, float] | None) -> Row:
+        row = {name: float(value) for name, value in (logs or {}).items()}
+        for name, value in row.items():
+            if not np.isfinite(value):
+                raise TrainingError(
+                    f"The {name} is no longer finite in epoch {_whole_epochs(self.history) + 1}: "
+                    f"training stopped, no model file was changed. Delete {self.folder} and train "
+                    f"with a lower --learning-rate than {self.run.recipe.learning_rate:g}."
+                )
+        return row
 
     def restore(self, model: keras.Model) -> None:
         """Loads the saved state into `model`, which is built and compiled as at the start.
@@ -274,7 +282,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.history = state["history"]
 
     def _save(self) -> None:
-        weights = self.folder / f"epoch-{len(self.history):04d}.weights.h5"
+        weights = self.folder / f"epoch-{_whole_epochs(self.history):04d}.weights.h5"
         with replacing(weights) as temporary:
             self.model.save_weights(temporary)
         state = {"run": asdict(self.run), "history": self.history, "weights": weights.name}
@@ -283,6 +291,10 @@ class Checkpoint(keras.callbacks.Callback):
         for earlier in self.folder.glob("*.weights.h5"):
             if earlier.name != weights.name:
                 earlier.unlink(missing_ok=True)
+
+
+def _whole_epochs(history: list[Row]) -> int:
+    return int(history[-1]["epoch"]) if history else 0
 
 
 def checkpoint_folder(stem: Path) -> Path:
@@ -315,7 +327,7 @@ def epochs_done(folder: Path) -> int:
     Raises:
         TrainingError: it is damaged.
     """
-    return len(read_state(folder)["history"]) if (folder / "state.json").exists() else 0
+    return _whole_epochs(read_state(folder)["history"]) if (folder / "state.json").exists() else 0
 
 
 def discard_checkpoint(folder: Path) -> None:

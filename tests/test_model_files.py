@@ -131,8 +131,9 @@ def test_code_inside_a_model_is_refused(tmp_path: Path) -> None:
         load_predictor(tmp_path / "code.keras")
 
 
-def test_a_tflite_that_takes_one_image_at_a_time(tmp_path: Path) -> None:
-    network = keras.Sequential([keras.Input((784,), batch_size=1), layers.Dense(10)])
+@pytest.mark.parametrize("size", [1, 10])
+def test_a_tflite_that_takes_so_many_images_at_a_time(tmp_path: Path, size: int) -> None:
+    network = keras.Sequential([keras.Input((784,), batch_size=size), layers.Dense(10)])
     path = tmp_path / "one.tflite"
     path.write_bytes(model_files._converted(network))
     shares = load_predictor(path).predict(IMAGES)

@@ -12,7 +12,7 @@ def decode(paths: Iterable[Path]) -> None:
     """Decodes images with Pillow and does nothing with them."""
     for path in paths:
         with Image.open(path) as image:
-            np.asarray(image.convert("L"))
+            np.asarray(image if image.mode == "L" else image.convert("L"))
 
 
 if __name__ == "__main__":
