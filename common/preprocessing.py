@@ -163,6 +163,7 @@ def grey(image: Image.Image) -> np.ndarray:
 def _stretch(values: np.ndarray) -> np.ndarray:
     """float32 of any range, changed in place -> uint8."""
     np.nan_to_num(values, copy=False, posinf=0.0, neginf=0.0)
+    values *= 0.25  # so that the range from the lowest to the highest fits into float32, too
     low, high = float(values.min()), float(values.max())
     # Bare paper has a narrow range: stretched, its grain would look like ink.
     span = max(high - low, 0.1 * max(abs(low), abs(high)), 1e-12)

@@ -120,6 +120,10 @@ def test_transparent_paper_takes_the_right_colour() -> None:
     rounded[0, 0, 3] = 0
     assert grey(Image.fromarray(rounded))[0, 0] == 250
     assert (grey(Image.new("RGBA", (4, 4))) == 255).all()
+    faint = np.zeros((10, 10, 4), np.uint8)
+    faint[4, 4:6, 3] = 100
+    read = grey(Image.fromarray(faint))
+    assert (read[0, 0], read[4, 4]) == (255, 155)
 
 
 def test_palette_with_transparency() -> None:

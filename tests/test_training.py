@@ -88,6 +88,21 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(
     assert max(np.abs(one - other).max() for one, other in pairs) < 1e-4
 
 
+def test_the_course_of_a_single_epoch_is_kept(
+    tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "STEPS_PER_CALL", 2)
+    recipe = replace(QUICK, network="mlp", epochs=1, batch_size=4, augment=False)
+    history = train(run_of(tiny, recipe), tiny, tmp_path, verbose=0).history
+    parts = [row["epoch"] for row in history[:-1]]
+    assert parts == sorted(parts)
+    assert len(parts) >= 2
+    assert parts[-1] < 1
+    assert history[-1]["epoch"] == 1
+    assert ["val_loss" in row for row in history] == [False] * len(parts) + [True]
+    assert training.epochs_done(tmp_path) == 1
+
+
 def test_a_loss_that_is_not_finite_stops_training(tiny: Dataset, tmp_path: Path) -> None:
     recipe = replace(PRESETS["classic"], learning_rate=1e10, epochs=3, batch_size=4)
     with pytest.raises(TrainingError, match="lower --learning-rate"):

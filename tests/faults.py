@@ -1,0 +1,88 @@
+"""Makes files that are damaged, hostile or merely odd, which the commands promise to survive."""
+
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from common import PROJECT
+
+READABLE, UNREADABLE = "3", None
+"""What is read from a file: the digit that all of them show, or nothing but an error."""
+
+
+def flipped(content: bytes, seed: int, flips: int = 20, start: int = 8) -> bytes:
+    """The content with some bits flipped, none of them before `start`."""
+    generator = np.random.default_rng(seed)
+    damaged = bytearray(content)
+    for place in generator.integers(start, len(damaged), flips):
+        damaged[place] ^= 1 << int(generator.integers(8))
+    return bytes(damaged)
+
+
+def saved(image: Image.Image, form: str, **options: object) -> bytes:
+    """The bytes of an image file."""
+    file = io.BytesIO()
+    image.save(file, form, **options)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    """A PNG file that promises so many pixels and holds none."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        checksum = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in chunks)
+
+
+def odd_images() -> dict[str, tuple[bytes, str | None]]:
+    """Image files of every kind that users have, whole and damaged, by name; and what they say."""
+    picture = Image.open(PROJECT / "samples" / "3.png").convert("L")
+    grey = np.asarray(picture)
+    png, jpeg = saved(picture, "PNG"), saved(picture, "JPEG")
+    turned = Image.Exif()
+    turned[0x0112] = 99
+    lies = b"\xff\xe1\x00\x10Exif\0\0" + b"\xff" * 8
+    frames = {"save_all": True, "append_images": [Image.new("L", picture.size)]}
+    return {
+        "whole.png": (png, READABLE),
+        "empty.png": (b"", UNREADABLE),
+        "text.png": (b"no image\n" * 50, UNREADABLE),
+        "truncated.png": (png[: len(png) // 2], UNREADABLE),
+        "truncated.jpg": (jpeg[: len(jpeg) // 2], UNREADABLE),
+        **{f"flipped{seed}.png": (flipped(png, seed), UNREADABLE) for seed in range(5)},
+        "bomb.png": (png_of_size(100_000, 100_000), UNREADABLE),
+        "large.png": (png_of_size(12_000, 11_000), UNREADABLE),
+        "no_size.gif": (b"GIF89a" + bytes(7) + b"," + bytes(9) + b"\2\0;", UNREADABLE),
+        "postscript.png": (saved(picture, "EPS"), UNREADABLE),
+        "photoshop.png": (b"8BPS\0\1" + bytes(100), UNREADABLE),
+        "drawing.png": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", UNREADABLE),
+        "png_named.jpg": (png, READABLE),
+        "cmyk.jpg": (saved(picture.convert("CMYK"), "JPEG"), READABLE),
+        "palette.png": (saved(picture.convert("P"), "PNG", transparency=0), READABLE),
+        "grey_alpha.png": (saved(picture.convert("LA"), "PNG"), READABLE),
+        "sixteen_bits.png": (saved(Image.fromarray(grey.astype(np.uint16) * 257), "PNG"), READABLE),
+        "float.tiff": (saved(Image.fromarray(grey.astype(np.float32) / 255), "TIFF"), READABLE),
+        "int32.tiff": (saved(Image.fromarray(grey.astype(np.int32) * 9999), "TIFF"), READABLE),
+        "two.gif": (saved(picture, "GIF", **frames), READABLE),
+        "two.tiff": (saved(picture, "TIFF", **frames), READABLE),
+        "turned.jpg": (saved(picture, "JPEG", exif=turned), READABLE),
+        "exif_lies.jpg": (jpeg[:2] + lies + jpeg[2:], READABLE),
+        "new\nline.png": (png, READABLE),
+        "escape\x1b[31m.png": (png, READABLE),
+        os.fsdecode(b"no_utf8_\xff.png"): (png, READABLE),
+    }
+
+
+def write_all(files: dict[str, tuple[bytes, str | None]], folder: Path) -> None:
+    """Writes the files into a folder."""
+    for name, (content, _) in files.items():
+        (folder / name).write_bytes(content)

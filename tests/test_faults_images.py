@@ -1,0 +1,138 @@
+"""Whatever image they meet, the commands say in one line what is wrong and go on with the rest."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, Command
+from faults import odd_images, png_of_size, write_all
+from PIL import Image
+
+MODEL = ("--model", ROOT / "models" / "pretrained.tflite")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All odd images, what is no file at all, and for each a whole image beside it."""
+    path = tmp_path_factory.mktemp("odd")
+    write_all(odd_images(), path)
+    (path / "folder.png").mkdir()
+    os.mkfifo(path / "pipe.png")
+    (path / "loop.png").symlink_to("loop.png")
+    (path / "nowhere.png").symlink_to("missing.png")
+    return path
+
+
+def test_every_image_has_its_own_record(command: Command, folder: Path) -> None:
+    done = command("predict_image.py", *MODEL, "--json", folder, timeout=60)
+    assert done.returncode == 1
+    records = {Path(r["image"]).name: r for r in map(json.loads, done.stdout.splitlines())}
+    expected = {name: text for name, (_, text) in odd_images().items()}
+    expected |= {"folder.png": None, "pipe.png": None, "loop.png": None, "nowhere.png": None}
+    expected["no_utf8_\\udcff.png"] = expected.pop(os.fsdecode(b"no_utf8_\xff.png"))
+    assert {name: record["text"] for name, record in records.items()} == expected
+    for name, record in records.items():
+        assert (record["error"] is None) == (expected[name] is not None)
+        assert record["error"] is None or name in record["error"]
+    assert sorted(done.stderr.splitlines()) == [
+        f"note: {folder}/{name} has several pictures; the first is read."
+        for name in ("two.gif", "two.tiff")
+    ]
+
+
+def test_on_a_terminal_names_do_no_harm(command: Command, folder: Path) -> None:
+    done = command("predict_image.py", *MODEL, folder, timeout=60)
+    lines = (done.stdout + done.stderr).splitlines()
+    assert all(line.isprintable() for line in lines)
+    assert any("new\\nline.png  " in line for line in lines)
+    assert any("escape\\x1b[31m.png" in line for line in lines)
+    files = len(list(folder.iterdir()))
+    assert len(lines) == files + 2  # one for each, and the two notes
+    assert sum(line.startswith("error: ") for line in lines) == done.stderr.count("error: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("empty.png", "not an image"),
+        ("truncated.png", "damaged"),
+        ("bomb.png", "too many pixels"),
+        ("large.png", "too many pixels"),
+        ("pipe.png", "pipe"),
+        ("loop.png", "symbolic links"),
+        ("missing.png", "does not exist"),
+        ("postscript.png", "read are PNG"),
+    ],
+)
+def test_one_line_says_what_is_wrong(command: Command, folder: Path, name: str, word: str) -> None:
+    done = command("predict_image.py", *MODEL, folder / name, timeout=20)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert word in done.stderr
+    assert name in done.stderr
+
+
+def test_tiny_thin_and_huge_images_are_read(command: Command, tmp_path: Path) -> None:
+    Image.new("L", (1, 1)).save(tmp_path / "1.png")
+    Image.new("L", (1, 5000), 255).save(tmp_path / "2.png")
+    huge = Image.new("L", (11_000, 11_000), 255)
+    huge.paste(Image.open(ROOT / "samples" / "3.png").convert("L").resize((4000, 4000)), (3000, 99))
+    huge.save(tmp_path / "3.png", compress_level=1)
+    done = command("predict_image.py", *MODEL, "--json", tmp_path, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == ["", "", "3"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+def test_an_image_without_permission(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "secret.png"
+    path.write_bytes(png_of_size(9, 9))
+    path.chmod(0)
+    done = command("predict_image.py", *MODEL, path)
+    assert done.returncode == 1
+    assert "Permission denied" in done.stderr
+
+
+def test_bytes_on_stdin_may_be_anything(command: Command) -> None:
+    for content in (b"", b"no image", png_of_size(100_000, 100_000)):
+        done = command("predict_image.py", *MODEL, "-", input=content, text=False)
+        assert done.returncode == 1
+        assert done.stderr.startswith(b"error: The image ")
+        assert done.stderr.count(b"\n") == 1
+
+
+def test_an_image_deleted_meanwhile_is_one_error(project: Path, tmp_path: Path) -> None:
+    picture = Image.open(ROOT / "samples" / "3.png").convert("L").resize((1200, 1200))
+    for number in range(60):
+        picture.save(tmp_path / f"{number}.png")
+    words = (sys.executable, project / "predict_image.py", *MODEL, "--json", tmp_path)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=project) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        (tmp_path / "59.png").unlink()
+        records = [json.loads(line) for line in [first, *process.stdout]]
+    assert process.returncode == 1
+    assert [Path(record["image"]).name for record in records] == [f"{n}.png" for n in range(60)]
+    assert [record["text"] for record in records] == ["3"] * 59 + [None]
+    assert "does not exist" in records[-1]["error"]
+
+
+def test_nothing_listens_any_more(project: Path) -> None:
+    words = f"{sys.executable} predict_image.py --model {MODEL[1]} --json samples samples"
+    done = subprocess.run(
+        f"{words} | head -1", shell=True, capture_output=True, text=True, cwd=project
+    )
+    assert (done.stdout.count("\n"), done.stderr) == (1, "")
+
+
+def test_float_pixels_beyond_all_range(command: Command, tmp_path: Path) -> None:
+    values = np.full((50, 50), 3.3e38, np.float32)
+    values[10:40, 20:25] = [-3.3e38, np.nan, np.inf, -np.inf, 0]
+    Image.fromarray(values).save(tmp_path / "wild.tiff")
+    done = command("predict_image.py", *MODEL, tmp_path / "wild.tiff")
+    assert (done.returncode, done.stderr) == (0, "")
