@@ -27,7 +27,7 @@ def flipped(content: bytes, seed: int, flips: int = 20, start: int = 8) -> bytes
 def saved(image: Image.Image, form: str, **options: object) -> bytes:
     """The bytes of an image file."""
     file = io.BytesIO()
-    image.save(file, form, **options)  # type: ignore[arg-type]
+    image.save(file, form, **options)
     return file.getvalue()
 
 
