@@ -199,7 +199,7 @@ def load_card(model: Path) -> dict[str, Any] | None:
             return None  # some other program's file of that name
         expected = card["sha256"].get(model.suffix[1:])
         temperature = float(card["temperature"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"The model's card {path} is damaged ({error!r}).") from error
     if not 0 < temperature < 100:
         raise ModelError(f"The card {path} gives the temperature {temperature}; expected 0 to 100.")

@@ -22,6 +22,8 @@ CODE_LAYERS = ("Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLa
 
 TRIAL_SECONDS = 10  # that a model without a card may take to load
 
+MOST_BYTES = 2 * 10**9  # that a model file may unpack to
+
 Run = Callable[[np.ndarray], np.ndarray]
 """float32 (N, 28, 28, 1), 0 to 1 -> float32 (N, 10), logits or probabilities."""
 
@@ -36,10 +38,11 @@ def load_network(path: Path) -> "keras.Model":
     Raises:
         ModelError: damaged, or holds code.
     """
-    from common.backend import keras
-
     try:
         _refuse_code(path, json.loads(_network_config(path)))
+        # Imported here: a file that is refused should not take the five seconds of TensorFlow.
+        from common.backend import keras
+
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except ModelError:
         raise
@@ -53,6 +56,10 @@ def _network_config(path: Path) -> str | bytes:
     """The JSON in a `.keras` or `.h5` file that says what its layers are."""
     if path.suffix == ".keras":
         with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
+                raise ModelError(f"{path} would unpack to more than {MOST_BYTES // 10**9} GB.")
+            if damaged := archive.testzip():
+                raise ModelError(f"{path} is damaged ({damaged} does not fit its checksum).")
             return archive.read("config.json")
     # Imported here: reading images with a .tflite does without.
     import h5py
