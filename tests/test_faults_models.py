@@ -124,6 +124,7 @@ def test_a_missing_or_wrong_card_is_no_obstacle(command: Command, tmp_path: Path
     assert done.returncode == 0
     assert "hashes differ" in done.stderr
     assert done.stderr.count("\n") == 1
-    for damaged in ("", "{", "[" * 100_000, '{"sha256": 3}', '{"sha256": {}, "temperature": "hot"}'):
+    hot = '{"sha256": {}, "temperature": "hot"}'
+    for damaged in ("", "{", "[" * 100_000, '{"sha256": 3}', hot):
         path.with_suffix(".json").write_text(damaged)
         assert "card" in refusal(command, path)
