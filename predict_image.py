@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from common import PROJECT, UserError, console
+from common import PROJECT, UserError, console, printable
 from common.model_files import BUNDLED_NAME, default_model
 from common.preprocessing import list_images, name_of, natural_key
 from common.recognizer import MIN_CONFIDENCE, DigitRecognizer, Reading
@@ -58,7 +58,7 @@ def main() -> int:
             if reading.error:
                 status = console.SOME_UNREADABLE
             if reading.error and not (arguments.json or arguments.csv):
-                say(f"error: {console.printable(reading.error)}", file=sys.stderr)
+                say(f"error: {printable(reading.error)}", file=sys.stderr)
             else:
                 say(text(reading))
             if not reading.error and (arguments.save or arguments.show):
@@ -169,7 +169,7 @@ def formatter(arguments: argparse.Namespace, names: list[str]) -> Callable[[Read
         return lambda reading: json.dumps(reading.as_dict(top))
     if arguments.csv:
         return csv_row
-    width = min(max(len(console.printable(name)) for name in names), 60)
+    width = min(max(len(printable(name)) for name in names), 60)
     return lambda reading: text_rows(reading, width, arguments.top or 0)
 
 
@@ -178,7 +178,7 @@ def text_rows(reading: Reading, width: int, top: int) -> str:
     rows: list[str] = []
     for line in reading.digits_by_line():
         digits = "".join(str(digit.digit) for digit in line)
-        name = console.printable(reading.image) if not rows else ""
+        name = printable(reading.image) if not rows else ""
         rows.append(f"{name:{width}}  {digits:10}  {percent(min(d.confidence for d in line))}")
         for digit in line if top else []:
             others = "  ".join(
@@ -188,7 +188,7 @@ def text_rows(reading: Reading, width: int, top: int) -> str:
                 f"{'':{width}}    {digit.digit}: {percent(digit.confidence)}  else {others}"
             )
     if not rows:
-        rows = [f"{console.printable(reading.image):{width}}  no digit found"]
+        rows = [f"{printable(reading.image):{width}}  no digit found"]
     if reading.left_out:
         count = len(reading.left_out)
         note = f"({count} mark{'s' if count > 1 else ''} left out: no digit, or unsure)"
@@ -204,7 +204,7 @@ def percent(share: float) -> str:
 def csv_row(reading: Reading) -> str:
     """A reading as one row of CSV."""
     sure = "" if reading.confidence is None else f"{reading.confidence:.4f}"
-    image, error = (console.printable(text) for text in (reading.image, reading.error or ""))
+    image, error = (printable(text) for text in (reading.image, reading.error or ""))
     return csv_line((image, reading.text or "", sure, error))
 
 

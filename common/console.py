@@ -4,7 +4,6 @@ import argparse
 import io
 import os
 import sys
-import unicodedata
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +11,7 @@ from pathlib import Path
 import cv2
 from PIL import Image
 
-from common import UserError
-
-UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Unicode categories: controls, formats (such as right-to-left marks), halves, line breaks."""
+from common import UserError, printable
 
 OK, SOME_UNREADABLE, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 
@@ -52,19 +48,6 @@ def run(main: Callable[[], int]) -> None:
 def _note(message: Warning | str, *_: object, **__: object) -> None:
     """Shows a warning without the place in the code that it comes from."""
     print(f"note: {printable(str(message))}", file=sys.stderr)
-
-
-def printable(text: str) -> str:
-    """Text with line breaks and control characters as backslash escapes.
-
-    File names may hold them; on a terminal they could move the cursor or do worse.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        c.encode("unicode_escape").decode() if unicodedata.category(c) in UNSEEN else c
-        for c in text
-    )
 
 
 def add_model_argument(parser: argparse.ArgumentParser) -> None:

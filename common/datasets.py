@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from common import PROJECT, UserError
+from common import PROJECT, UserError, printable
 from common.files import replacing
 from common.page import digits_on
 from common.preprocessing import ImageError, digit_picture, list_images, read_image
@@ -44,6 +44,9 @@ ZIP_DAMAGE = (
 )
 """What NumPy's and Python's zip readers raise on damaged files."""
 
+MOST_BYTES = 4 * 10**9  # of a data set's file, unpacked
+MOST_PACKED = 1032  # bytes that one byte of a .gz file can stand for (Deutsch, RFC 1951, 1996)
+MOST_DOWNLOADED = 20 * 10**6  # bytes; MNIST has 11.5 million
 DOWNLOAD_TIMEOUT = 20.0  # seconds without an answer
 IDX_NAMES = ("train-images", "train-labels", "t10k-images", "t10k-labels")
 TEST_SHARE = 0.2  # of a data set that comes without a test set of its own
@@ -110,7 +113,7 @@ def load_dataset(data: str | None = None) -> Dataset:
         return load_mnist()
     except DownloadError as error:
         print(
-            f"{error} Using the 1,797 real digits bundled with scikit-learn instead.",
+            printable(f"{error} Using the 1,797 real digits bundled with scikit-learn instead."),
             file=sys.stderr,
         )
         return load_bundled_digits()
@@ -215,12 +218,15 @@ def _load_npz(path: Path, name: str) -> Dataset:
         if not isinstance(file, np.lib.npyio.NpzFile):
             raise DataError(f"{path} is a single array; expected an .npz with {keys}.")
         with file:
+            members = file.zip.infolist() if file.zip else []
+            if sum(member.file_size for member in members) > MOST_BYTES:
+                raise DataError(f"{path} holds more than {MOST_BYTES // 10**9} GB.")
             if not set(keys) <= set(file.files):
                 raise DataError(
                     f"{path} has the arrays {sorted(file.files)}; expected {keys} as Keras saves."
                 )
             arrays = [file[key] for key in keys]
-    except ZIP_DAMAGE as error:
+    except (*ZIP_DAMAGE, MemoryError) as error:
         raise DataError(f"{path} is damaged or not an .npz file ({error}).") from error
     except ValueError as error:
         raise DataError(
@@ -247,22 +253,27 @@ def _idx_files(folder: Path) -> list[Path]:
 
 def _read_idx(path: Path, images: bool) -> np.ndarray:
     """Reads one file of the IDX form (http://yann.lecun.com/exdb/mnist/): big-endian header."""
+    packed = path.suffix == ".gz"
+    fields, expected = (4, 2051) if images else (2, 2049)
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            content = file.read()
+        with gzip.open(path) if packed else path.open("rb") as file:
+            magic, *shape = struct.unpack(f">{fields}i", file.read(4 * fields))
+            if magic != expected:
+                raise DataError(
+                    f"{path} starts with the magic number {magic}; expected {expected}."
+                )
+            promised = int(np.prod(shape, dtype=object))
+            most = path.stat().st_size * (MOST_PACKED if packed else 1)
+            if min(shape) < 0 or promised > most:
+                raise DataError(f"{path} promises {shape} values: it is damaged.")
+            content = file.read(promised + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} is damaged ({error}).") from error
-    fields = 4 if images else 2
-    if len(content) < 4 * fields:
-        raise DataError(f"{path} is too short for an IDX file: {len(content)} bytes.")
-    magic, *shape = struct.unpack_from(f">{fields}i", content)
-    expected = 2051 if images else 2049
-    if magic != expected:
-        raise DataError(f"{path} starts with the magic number {magic}; expected {expected}.")
-    values = np.frombuffer(content, np.uint8, offset=4 * fields)
-    if min(shape) < 0 or int(np.prod(shape, dtype=object)) != len(values):
-        raise DataError(f"{path} promises {shape} values and holds {len(values)}: it is damaged.")
-    return values.reshape(shape)
+    except struct.error as error:
+        raise DataError(f"{path} is too short for an IDX file.") from error
+    if len(content) != promised:
+        raise DataError(f"{path} promises {shape} values and holds others: it is damaged.")
+    return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def _load_image_folders(folder: Path, name: str) -> Dataset:
@@ -286,7 +297,7 @@ def _load_image_folders(folder: Path, name: str) -> Dataset:
         except ImageError as error:
             refused.append(str(error))
     for message in refused[:10]:
-        print(f"left out: {message}", file=sys.stderr)
+        print(f"left out: {printable(message)}", file=sys.stderr)
     if refused:
         print(f"{len(refused)} of {len(paths)} images were left out.", file=sys.stderr)
     _check_classes(np.array(kept, dtype=np.int64), f"The folder {folder}")
@@ -331,7 +342,11 @@ def _check_classes(labels: np.ndarray, where: str) -> None:
 
 def _download(url: str, sha256: str, path: Path) -> None:
     """Fetches a file, shows a progress bar on a terminal and keeps it if its hash is right."""
-    content = b"".join(_blocks(url))
+    content = bytearray()
+    for block in _blocks(url):
+        content += block
+        if len(content) > MOST_DOWNLOADED:
+            break
     if hashlib.sha256(content).hexdigest() != sha256:
         raise DownloadError(f"MNIST arrived damaged from {url} (wrong checksum).")
     try:
@@ -352,7 +367,7 @@ def _blocks(url: str) -> Iterator[bytes]:
                     progress.update(len(block))
                     yield block
     except (OSError, ValueError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
+        reason = str(getattr(error, "reason", None) or error).strip()
         raise DownloadError(
             f"MNIST could not be downloaded ({reason}). Put mnist.npz into data/ to use it."
         ) from error

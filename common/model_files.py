@@ -205,8 +205,8 @@ def load_card(model: Path) -> dict[str, Any] | None:
         raise ModelError(f"The card {path} gives the temperature {temperature}; expected 0 to 100.")
     if expected is not None and expected != _sha256(model):
         print(
-            f"{model} is not the file that its card {path.name} describes (the hashes differ): "
-            "going on without the card.",
+            f"{printable(str(model))} is not the file that its card describes (the hashes "
+            "differ): going on without the card.",
             file=sys.stderr,
         )
         return None

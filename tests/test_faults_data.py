@@ -1,0 +1,178 @@
+"""Whatever data or network they meet, the commands say in one line what is wrong with it."""
+
+import contextlib
+import gzip
+import io
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Command
+from faults import flipped, odd_images, write_all
+
+from common import datasets
+from common.datasets import Dataset, DownloadError, load_dataset, load_mnist
+
+DRY = ("train_model.py", "--dry-run", "--data")
+
+
+def refusal(command: Command, data: Path, timeout: int = 20) -> str:
+    """What training says of a data set, which is one line."""
+    done = command(*DRY, data, timeout=timeout)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert done.stderr.startswith("error: "), done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+def npz(tiny: Dataset, **changes: np.ndarray) -> bytes:
+    """The bytes of an .npz file in Keras's layout."""
+    arrays = {
+        "x_train": tiny.train_images,
+        "y_train": tiny.train_labels,
+        "x_test": tiny.test_images,
+        "y_test": tiny.test_labels,
+    }
+    file = io.BytesIO()
+    np.savez(file, **arrays | changes)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def test_arrays_that_are_no_digits(command: Command, tiny: Dataset, tmp_path: Path) -> None:
+    images, labels = tiny.train_images, tiny.train_labels
+    nan = np.full((40, 28, 28), np.nan, np.float32)
+    path = tmp_path / "mine.npz"
+    for changes, word in (
+        ({"x_train": np.array([object()] * 40)}, "cannot be loaded"),
+        ({"x_train": nan}, "float32 images"),
+        ({"x_train": images[:, :20]}, "(40, 20, 28)"),
+        ({"x_train": images[:39]}, "39 images and 40 labels"),
+        ({"y_train": labels + 1}, "labels from 1 to 10"),
+        ({"y_test": labels - 1}, "labels from -1 to 8"),
+        ({"y_train": labels.astype(float)}, "float64 labels"),
+        ({"y_train": np.zeros_like(labels)}, "no image of 1"),
+    ):
+        path.write_bytes(npz(tiny, **changes))
+        assert word in refusal(command, path)
+    np.savez(path, pictures=images)
+    assert "x_train" in refusal(command, path)
+
+
+def test_damaged_npz_files(command: Command, tiny: Dataset, tmp_path: Path) -> None:
+    path, whole = tmp_path / "mine.npz", npz(tiny)
+    for damaged in (b"", b"no data", whole[: len(whole) // 2], flipped(whole, 1, 200, start=0)):
+        path.write_bytes(damaged)
+        assert "mine.npz" in refusal(command, path)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_idx_files_that_promise_terabytes(
+    command: Command, tiny: Dataset, tmp_path: Path, packed: bool
+) -> None:
+    labels = struct.pack(">2i", 2049, 40) + tiny.train_labels.astype(np.uint8).tobytes()
+    images = struct.pack(">4i", 2051, 2_000_000_000, 28, 28) + tiny.train_images.tobytes()
+    for part in ("train", "t10k"):
+        for name, content in (("images-idx3", images), ("labels-idx1", labels)):
+            stem = tmp_path / f"{part}-{name}-ubyte"
+            if packed:
+                stem.with_name(f"{stem.name}.gz").write_bytes(gzip.compress(content))
+            else:
+                stem.write_bytes(content)
+    assert "damaged" in refusal(command, tmp_path)
+
+
+def test_folders_with_odd_images(command: Command, tmp_path: Path) -> None:
+    for digit in range(10):
+        (tmp_path / str(digit)).mkdir()
+        write_all(odd_images(), tmp_path / str(digit))
+    os.mkfifo(tmp_path / "0" / "pipe.png")
+    done = command(*DRY, tmp_path, timeout=60)
+    assert done.returncode == 0, done.stderr
+    unreadable = sum(text is None for _, text in odd_images().values())
+    counted = f"{10 * unreadable + 1} of {10 * len(odd_images()) + 1} images were left out."
+    assert counted in done.stderr.splitlines()
+    assert sum(line.startswith("left out: ") for line in done.stderr.splitlines()) == 10
+    assert "Traceback" not in done.stderr
+
+
+@contextlib.contextmanager
+def server(answer: Callable[[socket.socket], object]) -> Iterator[str]:
+    """A server on 127.0.0.1 that gives one kind of answer; yields its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+
+        def serve() -> None:
+            with contextlib.suppress(OSError), listener.accept()[0] as client:
+                client.settimeout(10)
+                client.recv(65536)
+                answer(client)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/mnist.npz"
+    thread.join(10)
+
+
+def drip(client: socket.socket) -> None:
+    """Sends more than anybody asked for."""
+    client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    for _ in range(100):
+        client.sendall(bytes(10**6))
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (lambda client: None, "could not be downloaded"),
+        (lambda client: client.sendall(b"no HTTP\r\n\r\n"), "could not be downloaded"),
+        (lambda client: client.sendall(b"HTTP/1.1 404 Gone\r\n\r\n"), "Gone"),
+        (
+            lambda client: client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\nPK"),
+            "damaged",
+        ),
+        (
+            lambda client: client.sendall(
+                b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>Please log in.</html>"
+            ),
+            "damaged",
+        ),
+        (drip, "damaged"),
+        (lambda client: client.recv(1), "timed out"),
+    ],
+    ids=["closed", "not HTTP", "not found", "cut off", "HTML", "endless", "silent"],
+)
+def test_downloads_that_fail(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    answer: Callable[[socket.socket], object],
+    word: str,
+) -> None:
+    monkeypatch.setattr(datasets, "PROJECT", tmp_path)
+    monkeypatch.setattr(datasets, "DOWNLOAD_TIMEOUT", 1.0)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    with server(answer) as url:
+        monkeypatch.setattr(datasets, "MNIST_URL", url)
+        with pytest.raises(DownloadError, match=word):
+            load_mnist()
+    assert not list(tmp_path.rglob("*.npz"))
+    with server(answer) as url:
+        monkeypatch.setattr(datasets, "MNIST_URL", url)
+        assert load_dataset().name == "digits"
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_certificate_that_nobody_trusts(command: Command) -> None:
+    # A proxy that answers with anything but TLS stands for all that can be wrong with it.
+    with server(lambda client: client.sendall(b"HTTP/1.1 200 OK\r\n\r\nno TLS\r\n")) as address:
+        proxy = address.rsplit("/", 1)[0]
+        names = ("https_proxy", "HTTPS_PROXY")
+        env = os.environ | {"KERAS_HOME": "/nonexistent"} | dict.fromkeys(names, proxy)
+        done = command(*DRY, "mnist", env=env, timeout=60)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "MNIST could not be downloaded" in done.stderr
