@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from common import PROJECT
+from common import PROJECT, printable
 from common.files import replacing
 from common.model_loading import ModelError, Run, keras_runner, tflite_runner
 from common.quiet import notes_kept_back
