@@ -18,7 +18,7 @@ import numpy as np
 from common import PROJECT, console, plots
 from common.datasets import Dataset, load_dataset
 from common.evaluation import Report, evaluate
-from common.files import replacing
+from common.files import check_writable, replacing
 from common.model_files import Predictor, chosen_model, load_predictor
 from common.preprocessing import network_input
 
@@ -29,6 +29,7 @@ def main() -> int:
     """Evaluates, draws and prints; gives the exit status."""
     arguments = parse_arguments()
     path = chosen_model(arguments.model)
+    check_writable(PLOTS, *([arguments.json.parent] if arguments.json else []))
     predictor = load_predictor(path)
     dataset = load_dataset(arguments.data or data_of(predictor))
     probabilities = predictor.predict(network_input(dataset.test_images))

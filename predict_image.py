@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from common import PROJECT, UserError, console, printable
+from common.files import check_writable, replacing
 from common.model_files import BUNDLED_NAME, default_model
 from common.preprocessing import list_images, name_of, natural_key
 from common.recognizer import MIN_CONFIDENCE, DigitRecognizer, Reading
@@ -46,6 +47,8 @@ def main() -> int:
         print(introduction(recognizer.predictor.path), file=sys.stderr)
     if arguments.show and not has_screen():
         raise UserError("--show needs a screen, and there is none; --save FOLDER writes files.")
+    if arguments.save:
+        check_writable(arguments.save)
     sources = image_sources(arguments.images or [console.shown(SAMPLES)])
     drawn: Counter[str] = Counter()
     text = formatter(arguments, [name for name, _ in sources])
@@ -239,7 +242,6 @@ def draw(source: Path | bytes, reading: Reading, path: Path | None, show: bool) 
     """Draws the reading on its image, saves it at `path` and shows it, where that was asked for."""
     # Imported here: Matplotlib takes as long as all the rest of the command.
     from common import plots
-    from common.files import replacing
 
     drawn = plots.annotated(source, reading)
     if path:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from common import PROJECT, UserError, console
 from common.datasets import MNIST_SHA256, Dataset, load_dataset
+from common.files import check_writable
 from common.model_files import (
     BUNDLED_NAME,
     MODELS,
@@ -48,7 +49,7 @@ RUN_OPTIONS = ("preset", "seed", "validation_split")
 
 
 def main() -> int:
-    """Trains, saves, plots and says what came of it; gives the exit status."""
+    """Finds out what to do and whether it can be done, and does it; gives the exit status."""
     arguments = parse_arguments()
     stem = output_stem(arguments.output) if arguments.output else None
     if arguments.resume:
@@ -61,12 +62,22 @@ def main() -> int:
     if arguments.dry_run:
         print("Dry run: nothing was trained or written.")
         return console.OK
+    check_writable(stem.parent, PLOTS, *filter(None, [arguments.tensorboard]))
     # Imported here: TensorFlow takes five seconds, which a wrong argument should not cost.
-    from common import training
+    from common.checkpoint import alone
 
-    checkpoint = training.checkpoint_folder(stem)
+    with alone(stem):
+        return train(arguments, run, dataset, stem)
+
+
+def train(arguments: argparse.Namespace, run: Run, dataset: Dataset, stem: Path) -> int:
+    """Trains, saves, plots and says what came of it; gives the exit status."""
+    from common import training
+    from common.checkpoint import checkpoint_folder, discard_checkpoint, epochs_done
+
+    checkpoint = checkpoint_folder(stem)
     if not arguments.resume:
-        refuse_to_lose(checkpoint, training.epochs_done(checkpoint))
+        refuse_to_lose(checkpoint, epochs_done(checkpoint))
     try:
         result = training.train(
             run,
@@ -77,14 +88,14 @@ def main() -> int:
             verbose=1 if sys.stdout.isatty() else 2,
         )
     except KeyboardInterrupt:
-        epochs = training.epochs_done(checkpoint)
+        epochs = epochs_done(checkpoint)
         print(f"\nInterrupted; {epochs} of {counted(run.recipe.epochs)} saved.")
         if epochs:
             output = stem.name if stem.parent == MODELS else str(stem.resolve())
             print(f"Go on with: python train_model.py --resume --output {shlex.quote(output)}")
         return console.INTERRUPTED
     write_results(run, result, stem)
-    training.discard_checkpoint(checkpoint)
+    discard_checkpoint(checkpoint)
     print_summary(result, stem)
     return console.OK
 
@@ -203,7 +214,7 @@ def resumed_run(arguments: argparse.Namespace, stem: Path | None) -> tuple[Run, 
     Raises:
         UserError: there is none, the options differ from its own, or its data have changed.
     """
-    from common.training import checkpoint_folder, read_state
+    from common.checkpoint import checkpoint_folder, read_state
 
     if stem is None:
         found = sorted(

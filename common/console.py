@@ -3,6 +3,7 @@
 import argparse
 import io
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -24,6 +25,7 @@ def run(main: Callable[[], int]) -> None:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: no name ends the program
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left half
     warnings.showwarning = _note
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `preprocessing` refuses them
     # To wake OpenCV's threads takes longer than all its work on a small image; on a photo of

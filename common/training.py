@@ -1,20 +1,16 @@
 """One training run: schedule, checkpoint, resume."""
 
-import json
-import shutil
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from common import UserError
 from common.augmentation import augmentation
 from common.backend import keras
+from common.checkpoint import Checkpoint, Row, whole_epochs
 from common.datasets import Dataset, split_indices
 from common.evaluation import Report, evaluate, fit_temperature
-from common.files import replacing
 from common.model_files import apply_temperature
 from common.networks import build_network
 from common.preprocessing import network_input
@@ -24,14 +20,7 @@ from common.synthetic import non_digits, written_digits
 WARM_UP = 0.25  # share of the steps in which the learning rate rises to its highest
 WRITTEN_SHARE = 0.08  # of the training images: digits in rare ways added to them
 NON_DIGIT_SHARE = 0.15  # of the training images: what is no digit added to them
-MOST_DRAWS = 100_000  # random draws of one layer in one epoch
 STEPS_PER_CALL = 50  # steps that Keras runs between two returns to Python
-
-Row = dict[str, float]
-
-
-class TrainingError(UserError):
-    """A training run that cannot start or go on."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +90,7 @@ def train(
     model.fit(
         batches,
         shuffle=False,  # `batches` does it, in an order that a resumed training repeats
-        initial_epoch=_whole_epochs(keeper.history),
+        initial_epoch=whole_epochs(keeper.history),
         epochs=run.recipe.epochs,
         validation_data=(validation_images, _one_hot(validation_labels)),
         validation_batch_size=500,
@@ -141,6 +130,7 @@ def _compiled(network: keras.Model, run: Run, steps: int) -> keras.Model:
         steps_per_execution=min(STEPS_PER_CALL, steps),
         jit_compile=False,
     )
+    model.optimizer.build(model.trainable_variables)
     return model
 
 
@@ -204,132 +194,3 @@ class ShuffledBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self.order[index * self.size : (index + 1) * self.size]
         return network_input(self.images[chosen]), self.targets[chosen]
-
-
-class Checkpoint(keras.callbacks.Callback):
-    """Keeps the state after each epoch on disk, and stops on a loss that is not finite.
-
-    The folder holds one `.weights.h5` (weights, optimiser, random states) and `state.json`, which
-    names it and is replaced last: whatever the moment of a crash, the two belong together.
-
-    Args:
-        folder: where to keep it.
-        run: what is being trained.
-        batches: told the epoch, so that it shuffles.
-    """
-
-    def __init__(self, folder: Path, run: Run, batches: ShuffledBatches) -> None:
-        super().__init__()
-        self.folder, self.run, self.batches = folder, run, batches
-        self.history: list[Row] = []
-        self.epoch_started = 0.0
-
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Saves the state before the first epoch, so that a run can be resumed from the start."""
-        if not self.history:
-            self._save()
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Makes shuffling, augmentation and dropout depend on nothing but the seed and the epoch.
-
-        Keras does not save the states of its random generators, so a resumed training would
-        otherwise draw other numbers than an uninterrupted one.
-        """
-        self.batches.shuffle(epoch)
-        for variable in self.model.variables:
-            if variable.path.endswith("seed_generator_state"):
-                seed = int(keras.ops.convert_to_numpy(variable)[0])
-                variable.assign([seed, epoch * MOST_DRAWS])
-        self.epoch_started = time.perf_counter()
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Stops on a loss that is not finite; notes the course of a training of one epoch."""
-        row = self._finite(logs)
-        part = (batch + 1) / self.params["steps"]
-        if self.run.recipe.epochs == 1 and part < 1:
-            self.history.append({"epoch": part} | row)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Saves, unless validation shows that the last step made the loss not finite."""
-        row = self._finite(logs)
-        seconds = round(time.perf_counter() - self.epoch_started, 3)
-        self.history.append({"epoch": epoch + 1} | row | {"seconds": seconds})
-        self._save()
-
-    def _finite(self, logs: dict[str, float] | None) -> Row:
-        row = {name: float(value) for name, value in (logs or {}).items()}
-        for name, value in row.items():
-            if not np.isfinite(value):
-                raise TrainingError(
-                    f"The {name} is no longer finite in epoch {_whole_epochs(self.history) + 1}: "
-                    f"training stopped, no model file was changed. Delete {self.folder} and train "
-                    f"with a lower --learning-rate than {self.run.recipe.learning_rate:g}."
-                )
-        return row
-
-    def restore(self, model: keras.Model) -> None:
-        """Loads the saved state into `model`, which is built and compiled as at the start.
-
-        Raises:
-            TrainingError: the saved weights are missing or damaged.
-        """
-        state = read_state(self.folder)
-        model.optimizer.build(model.trainable_variables)
-        try:
-            model.load_weights(self.folder / state["weights"])
-        except (OSError, ValueError, KeyError) as error:
-            raise TrainingError(f"The checkpoint in {self.folder} is damaged ({error}).") from error
-        self.history = state["history"]
-
-    def _save(self) -> None:
-        weights = self.folder / f"epoch-{_whole_epochs(self.history):04d}.weights.h5"
-        with replacing(weights) as temporary:
-            self.model.save_weights(temporary)
-        state = {"run": asdict(self.run), "history": self.history, "weights": weights.name}
-        with replacing(self.folder / "state.json") as temporary:
-            temporary.write_text(json.dumps(state, indent=2), encoding="utf-8")
-        for earlier in self.folder.glob("*.weights.h5"):
-            if earlier.name != weights.name:
-                earlier.unlink(missing_ok=True)
-
-
-def _whole_epochs(history: list[Row]) -> int:
-    return int(history[-1]["epoch"]) if history else 0
-
-
-def checkpoint_folder(stem: Path) -> Path:
-    """Where the training of the model `stem` keeps its checkpoint."""
-    return stem.with_name(f"{stem.name}.checkpoint")
-
-
-def read_state(folder: Path) -> dict[str, Any]:
-    """The content of a checkpoint's `state.json`: run, history and the name of the weights file.
-
-    Raises:
-        TrainingError: there is none, or it is damaged.
-    """
-    path = folder / "state.json"
-    try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-        Run.from_dict(state["run"])
-    except FileNotFoundError as error:
-        raise TrainingError(
-            f"There is no interrupted training to resume in {folder}; start one without --resume."
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"The checkpoint {path} is damaged ({error!r}).") from error
-    return dict(state)
-
-
-def epochs_done(folder: Path) -> int:
-    """How many epochs a checkpoint holds; 0 where there is none.
-
-    Raises:
-        TrainingError: it is damaged.
-    """
-    return _whole_epochs(read_state(folder)["history"]) if (folder / "state.json").exists() else 0
-
-
-def discard_checkpoint(folder: Path) -> None:
-    """Removes a checkpoint whose training has come to its end and is saved."""
-    shutil.rmtree(folder)

@@ -5,10 +5,17 @@ import numpy as np
 import pytest
 
 from common import training
+from common.checkpoint import (
+    Checkpoint,
+    TrainingError,
+    checkpoint_folder,
+    epochs_done,
+    read_state,
+)
 from common.datasets import Dataset
 from common.networks import build_network
 from common.presets import PRESETS, Recipe, Run
-from common.training import Checkpoint, ShuffledBatches, TrainingError, checkpoint_folder, train
+from common.training import ShuffledBatches, train
 
 QUICK = Recipe(
     "deep_cnn", epochs=3, batch_size=4, learning_rate=0.002, augment=True, synthetic=True
@@ -100,23 +107,23 @@ def test_the_course_of_a_single_epoch_is_kept(
     assert parts[-1] < 1
     assert history[-1]["epoch"] == 1
     assert ["val_loss" in row for row in history] == [False] * len(parts) + [True]
-    assert training.epochs_done(tmp_path) == 1
+    assert epochs_done(tmp_path) == 1
 
 
 def test_a_loss_that_is_not_finite_stops_training(tiny: Dataset, tmp_path: Path) -> None:
     recipe = replace(PRESETS["classic"], learning_rate=1e10, epochs=3, batch_size=4)
     with pytest.raises(TrainingError, match="lower --learning-rate"):
         train(run_of(tiny, recipe), tiny, tmp_path, verbose=0)
-    history = training.read_state(tmp_path)["history"]
+    history = read_state(tmp_path)["history"]
     assert all(np.isfinite(row["loss"]) for row in history)
 
 
 def test_nothing_to_resume(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no interrupted training"):
-        training.read_state(tmp_path / "digit_cnn.checkpoint")
+        read_state(tmp_path / "digit_cnn.checkpoint")
     (tmp_path / "state.json").write_text('{"run": {}}')
     with pytest.raises(TrainingError, match="damaged"):
-        training.read_state(tmp_path)
+        read_state(tmp_path)
     assert checkpoint_folder(Path("models/a.b")) == Path("models/a.b.checkpoint")
 
 

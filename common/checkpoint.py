@@ -1,0 +1,187 @@
+"""The state of a training run on disk: kept after each epoch, so that it can be resumed."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from common import UserError
+from common.backend import keras
+from common.datasets import ZIP_DAMAGE
+from common.files import replacing
+from common.presets import Run
+
+if TYPE_CHECKING:
+    from common.training import ShuffledBatches
+
+MOST_DRAWS = 100_000  # random draws of one layer in one epoch
+
+Row = dict[str, float]
+
+
+class TrainingError(UserError):
+    """A training run that cannot start or go on."""
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Keeps the state after each epoch on disk, and stops on a loss that is not finite.
+
+    The folder holds one `.npz` (weights and the optimiser's variables) and `state.json`, which
+    names it and is replaced last: whatever the moment of a crash, the two belong together.
+
+    Args:
+        folder: where to keep it.
+        run: what is being trained.
+        batches: told the epoch, so that it shuffles.
+    """
+
+    def __init__(self, folder: Path, run: Run, batches: "ShuffledBatches") -> None:
+        super().__init__()
+        self.folder, self.run, self.batches = folder, run, batches
+        self.history: list[Row] = []
+        self.epoch_started = 0.0
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Saves the state before the first epoch, so that a run can be resumed from the start."""
+        if not self.history:
+            self._save()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Makes shuffling, augmentation and dropout depend on nothing but the seed and the epoch.
+
+        Keras does not save the states of its random generators, so a resumed training would
+        otherwise draw other numbers than an uninterrupted one.
+        """
+        self.batches.shuffle(epoch)
+        for variable in self.model.variables:
+            if variable.path.endswith("seed_generator_state"):
+                seed = int(keras.ops.convert_to_numpy(variable)[0])
+                variable.assign([seed, epoch * MOST_DRAWS])
+        self.epoch_started = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Stops on a loss that is not finite; notes the course of a training of one epoch."""
+        row = self._finite(logs)
+        part = (batch + 1) / self.params["steps"]
+        if self.run.recipe.epochs == 1 and part < 1:
+            self.history.append({"epoch": part} | row)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Saves, unless validation shows that the last step made the loss not finite."""
+        row = self._finite(logs)
+        seconds = round(time.perf_counter() - self.epoch_started, 3)
+        self.history.append({"epoch": epoch + 1} | row | {"seconds": seconds})
+        self._save()
+
+    def _finite(self, logs: dict[str, float] | None) -> Row:
+        row = {name: float(value) for name, value in (logs or {}).items()}
+        for name, value in row.items():
+            if not np.isfinite(value):
+                raise TrainingError(
+                    f"The {name} is no longer finite in epoch {whole_epochs(self.history) + 1}: "
+                    f"training stopped, no model file was changed. Delete {self.folder} and train "
+                    f"with a lower --learning-rate than {self.run.recipe.learning_rate:g}."
+                )
+        return row
+
+    def restore(self, model: keras.Model) -> None:
+        """Loads the saved state into `model`, which is built and compiled as at the start.
+
+        Raises:
+            TrainingError: the saved weights are missing or damaged.
+        """
+        state = read_state(self.folder)
+        try:
+            with np.load(self.folder / state["weights"], allow_pickle=False) as arrays:
+                for variable, name in zip(_variables(model), arrays.files, strict=True):
+                    variable.assign(arrays[name])
+        except (*ZIP_DAMAGE, ValueError) as error:
+            raise TrainingError(f"The checkpoint in {self.folder} is damaged ({error}).") from error
+        self.history = state["history"]
+
+    def _save(self) -> None:
+        weights = self.folder / f"epoch-{whole_epochs(self.history):04d}.npz"
+        # Not as Keras does it: HDF5 has no plain error for a full disk.
+        with replacing(weights) as temporary, temporary.open("wb") as file:
+            np.savez(file, *map(keras.ops.convert_to_numpy, _variables(self.model)))
+        state = {"run": asdict(self.run), "history": self.history, "weights": weights.name}
+        with replacing(self.folder / "state.json") as temporary:
+            temporary.write_text(json.dumps(state, indent=2), encoding="utf-8")
+        for earlier in self.folder.glob("*.npz"):
+            if earlier.name != weights.name:
+                earlier.unlink(missing_ok=True)
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    """All that training changes, in an order that depends on the network only."""
+    return [*model.weights, *model.optimizer.variables]
+
+
+def whole_epochs(history: list[Row]) -> int:
+    """How many epochs a history covers."""
+    return int(history[-1]["epoch"]) if history else 0
+
+
+@contextmanager
+def alone(stem: Path) -> Iterator[None]:
+    """Keeps a second training from writing to the same model while the block runs.
+
+    Raises:
+        TrainingError: another one does so.
+    """
+    lock = FileLock(stem.with_name(f".{stem.name}.lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise TrainingError(
+            f"Another training is writing {stem}: wait for its end, or give another --output."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def checkpoint_folder(stem: Path) -> Path:
+    """Where the training of the model `stem` keeps its checkpoint."""
+    return stem.with_name(f"{stem.name}.checkpoint")
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """The content of a checkpoint's `state.json`: run, history and the name of the weights file.
+
+    Raises:
+        TrainingError: there is none, or it is damaged.
+    """
+    path = folder / "state.json"
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        Run.from_dict(state["run"])
+    except FileNotFoundError as error:
+        raise TrainingError(
+            f"There is no interrupted training to resume in {folder}; start one without --resume."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"The checkpoint {path} is damaged ({error!r}).") from error
+    return dict(state)
+
+
+def epochs_done(folder: Path) -> int:
+    """How many epochs a checkpoint holds; 0 where there is none.
+
+    Raises:
+        TrainingError: it is damaged.
+    """
+    return whole_epochs(read_state(folder)["history"]) if (folder / "state.json").exists() else 0
+
+
+def discard_checkpoint(folder: Path) -> None:
+    """Removes a checkpoint whose training has come to its end and is saved."""
+    shutil.rmtree(folder)
