@@ -1,12 +1,13 @@
 # make run    set everything up, train a network, evaluate it and read the sample images
 # make test   run the tests
+# make faults the tests that take many minutes: trainings killed fifty times
 # make lint   check style and types
 # make bench  measure speed against the usual ways, about 15 minutes
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint format bench
+.PHONY: run test faults lint format bench
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -16,6 +17,9 @@ run: .venv/installed
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest
+
+faults: .venv/installed-dev
+	$(BIN)/python -m pytest -m long
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +49,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.folder, self.run, self.batches = folder, run, batches
         self.history: list[Row] = []
         self.epoch_started = 0.0
+        self.stopping = False
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Saves the state before the first epoch, so that a run can be resumed from the start."""
@@ -68,6 +71,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Stops on a loss that is not finite; notes the course of a training of one epoch."""
+        if self.stopping:
+            raise KeyboardInterrupt
         row = self._finite(logs)
         part = (batch + 1) / self.params["steps"]
         if self.run.recipe.epochs == 1 and part < 1:
@@ -90,6 +95,26 @@ class Checkpoint(keras.callbacks.Callback):
                     f"with a lower --learning-rate than {self.run.recipe.learning_rate:g}."
                 )
         return row
+
+    @contextmanager
+    def stopped_between_batches(self) -> Iterator[None]:
+        """While the block runs, Ctrl-C and SIGTERM end the training at the end of a batch.
+
+        An exception that is raised anywhere else can make TensorFlow abort the process.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(*_: object) -> None:
+            self.stopping = True
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def restore(self, model: keras.Model) -> None:
         """Loads the saved state into `model`, which is built and compiled as at the start.

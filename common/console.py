@@ -1,6 +1,7 @@
 """What the command lines share: arguments, messages, exit statuses."""
 
 import argparse
+import errno
 import io
 import os
 import signal
@@ -44,6 +45,13 @@ def run(main: Callable[[], int]) -> None:
         # Python flushes stdout once more on its way out: give it somewhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = OK
+    except OSError as error:
+        # What is written to files goes through `files.replacing`: this is stdout.
+        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"error: The output cannot be written: {error.strerror}.", file=sys.stderr)
+        status = WRONG_CALL
     sys.exit(status)
 
 

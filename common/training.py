@@ -87,16 +87,17 @@ def train(
         callbacks.append(keras.callbacks.TensorBoard(str(tensorboard)))
     validation_images = network_input(dataset.train_images[validation_part])
     validation_labels = labels[validation_part]
-    model.fit(
-        batches,
-        shuffle=False,  # `batches` does it, in an order that a resumed training repeats
-        initial_epoch=whole_epochs(keeper.history),
-        epochs=run.recipe.epochs,
-        validation_data=(validation_images, _one_hot(validation_labels)),
-        validation_batch_size=500,
-        callbacks=callbacks,
-        verbose=verbose,
-    )
+    with keeper.stopped_between_batches():
+        model.fit(
+            batches,
+            shuffle=False,  # `batches` does it, in an order that a resumed training repeats
+            initial_epoch=whole_epochs(keeper.history),
+            epochs=run.recipe.epochs,
+            validation_data=(validation_images, _one_hot(validation_labels)),
+            validation_batch_size=500,
+            callbacks=callbacks,
+            verbose=verbose,
+        )
     held_out = network.predict(validation_images, batch_size=500, verbose=0)
     temperature = fit_temperature(held_out, validation_labels)
     test = network.predict(network_input(dataset.test_images), batch_size=500, verbose=0)

@@ -1,0 +1,186 @@
+"""Whatever the moment at which they are stopped, the commands lose nothing that was there."""
+
+import csv
+import hashlib
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, Command, no_network
+
+from common.model_files import load_predictor
+
+TRAINING = ("train_model.py", "--data", "digits", "--network", "mlp", "--epochs", "30")
+
+
+def start(project: Path, *words: str) -> "subprocess.Popen[str]":
+    """Starts a training whose output can be read line by line."""
+    return subprocess.Popen(
+        [sys.executable, "-u", *words],
+        cwd=project,
+        env=no_network(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for(process: "subprocess.Popen[str]", word: str) -> bool:
+    """Reads the process's lines up to one with the word; whether there was one."""
+    assert process.stdout is not None
+    return any(word in line for line in process.stdout)
+
+
+def history(project: Path) -> list[dict[str, float]]:
+    """The rows of the last training, but for what a clock says."""
+    with (project / "plots" / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return [{k: float(v) for k, v in row.items() if k != "seconds"} for row in rows]
+
+
+def whole(stem: Path) -> None:
+    """Asserts that the model files of one name are there and can be used."""
+    card = json.loads(stem.with_suffix(".json").read_text())
+    assert set(card["sha256"]) == {"keras", "tflite"}
+    for kind in (".keras", ".tflite"):
+        shares = load_predictor(stem.with_suffix(kind)).predict(np.zeros((1, 28, 28, 1), "float32"))
+        assert shares.shape == (1, 10)
+
+
+def check_kills(command: Command, project: Path, kills: int, output: str) -> None:
+    """Kills a training at random moments, resumes it, and compares it with an undisturbed one."""
+    words = (*TRAINING, "--output", output)
+    stem = project / "models" / output
+    assert command(*words).returncode == 0
+    expected, weights = history(project), stem.with_suffix(".keras")
+    hashes = json.loads(stem.with_suffix(".json").read_text())["sha256"]
+    generator = random.Random(0)
+    state = project / "models" / f"{output}.checkpoint" / "state.json"
+    done = 0
+    while done < kills:
+        saved = state.exists() and json.loads(state.read_text())["history"]
+        process = start(project, *((*words, "--resume") if saved else words))
+        # From the start of the first epoch to after the end of the last one, and of saving.
+        if wait_for(process, "Epoch "):
+            time.sleep(generator.uniform(0, 2.5))
+            process.kill()
+            done += 1
+        process.wait()
+        whole(stem)
+    saved = state.exists() and json.loads(state.read_text())["history"]
+    assert command(*words, *(["--resume"] if saved else [])).returncode == 0
+    assert not state.exists()
+    assert history(project) == [pytest.approx(row, rel=1e-3) for row in expected]
+    card = json.loads(stem.with_suffix(".json").read_text())
+    assert card["sha256"] == {
+        kind: hashlib.sha256(stem.with_suffix(f".{kind}").read_bytes()).hexdigest()
+        for kind in hashes
+    }
+    assert weights.stat().st_size > 10_000
+
+
+def test_killed_trainings_go_on_and_leave_models_whole(command: Command, project: Path) -> None:
+    check_kills(command, project, 3, "killed")
+
+
+@pytest.mark.long
+def test_fifty_killed_trainings(command: Command, project: Path) -> None:
+    check_kills(command, project, 50, "killed_often")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_training_that_is_asked_to_stop(project: Path, number: signal.Signals) -> None:
+    process = start(project, *TRAINING[:-1], "500", "--output", f"stopped{int(number)}")
+    assert wait_for(process, "Epoch 3/")
+    process.send_signal(number)
+    rest = process.communicate(timeout=30)[0]
+    assert process.returncode == 130
+    assert "Interrupted; " in rest
+    assert "--resume --output" in rest
+    assert "Traceback" not in rest
+
+
+def test_two_trainings_of_one_name(command: Command, project: Path) -> None:
+    words = (*TRAINING[:-1], "500", "--output", "twice")
+    first = start(project, *words)
+    assert wait_for(first, "Epoch 1/")
+    second = command(*words)
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=30)
+    assert second.returncode == 2
+    assert "Another training is writing" in second.stderr
+    assert second.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("limit", [1_000, 200_000, 1_300_000])
+def test_a_full_disk_while_training(project: Path, tmp_path: Path, limit: int) -> None:
+    def no_larger_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    done = subprocess.run(
+        [sys.executable, *TRAINING, "--output", str(tmp_path / "full")],
+        cwd=project,
+        env=no_network(),
+        preexec_fn=no_larger_files,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "cannot be written: File too large." in done.stderr
+    assert not list(tmp_path.glob("full.*s"))
+
+
+def test_a_full_disk_while_drawing(project: Path, tmp_path: Path) -> None:
+    model = str(ROOT / "models" / "pretrained.tflite")
+    words = [sys.executable, "predict_image.py", "--model", model, "--save", str(tmp_path)]
+    done = subprocess.run(
+        [*words, "samples/photo.jpg"],
+        cwd=project,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "photo_read.png cannot be written: File too large." in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_closed_folders_are_found_before_the_work(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    inside = tmp_path / "file" / "inside"
+    model = ROOT / "models" / "pretrained.tflite"
+    for words in (
+        (*TRAINING, "--output", inside / "model"),
+        ("evaluate_model.py", "--data", "digits", "--model", model, "--json", inside / "r.json"),
+        ("predict_image.py", "--model", model, "--save", inside, "samples"),
+    ):
+        done = command(*words, timeout=20)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+        assert "Nothing can be written to" in done.stderr
+        assert "Epoch" not in done.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's /dev/full")
+def test_a_full_disk_behind_stdout(project: Path) -> None:
+    model = str(ROOT / "models" / "pretrained.tflite")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "predict_image.py", "--model", model, "samples"],
+            cwd=project,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "No space left on device" in done.stderr
