@@ -1,13 +1,14 @@
 # make run    set everything up, train a network, evaluate it and read the sample images
 # make test   run the tests
 # make faults the tests that take many minutes: trainings killed fifty times
+# make fuzz   20,000 mutated images and 2,000 mutated model and data files, about 15 minutes
 # make lint   check style and types
 # make bench  measure speed against the usual ways, about 15 minutes
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test faults lint format bench
+.PHONY: run test faults fuzz lint format bench
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -20,6 +21,9 @@ test: .venv/installed-dev
 
 faults: .venv/installed-dev
 	$(BIN)/python -m pytest -m long
+
+fuzz: .venv/installed-dev
+	$(BIN)/python tests/fuzz.py
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks

@@ -97,7 +97,9 @@ def open_upright(source: str | Path | bytes) -> Image.Image:
         with Image.open(_openable(source), formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise Image.DecompressionBombError
-            ImageOps.exif_transpose(image, in_place=True)
+            image.load()
+            if image.info or image.format == "TIFF":  # no other place says how it was held
+                ImageOps.exif_transpose(image, in_place=True)
             return image
     except FileNotFoundError as error:
         raise ImageError(f"{name} does not exist.") from error

@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Feeds mutated files to the library: python tests/fuzz.py [--images N] [--models N] [--data N].
+
+Images go to `DigitRecognizer.read`, models to `load_predictor`, data sets to `load_dataset`.
+Nothing but the project's own errors may come out, each within 5 seconds, all within 1 GB of
+memory. What fails is made as small as can be and shown (MacIver et al., "Hypothesis", 2019).
+"""
+
+import argparse
+import gzip
+import io
+import resource
+import struct
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from common import PROJECT, UserError
+from common.datasets import load_dataset
+from common.model_files import PRETRAINED, load_predictor
+from common.recognizer import DigitRecognizer
+
+MOST_SECONDS = 5.0
+MOST_MEGABYTES = 1000
+FORMATS = {
+    "PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"),
+    "JPEG": ("L", "RGB", "CMYK"),
+    "BMP": ("1", "L", "P", "RGB"),
+    "GIF": ("L", "P"),
+    "TIFF": ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"),
+    "WEBP": ("RGB", "RGBA"),
+}
+MUTATION = st.tuples(
+    st.sampled_from(["flip", "set", "cut", "double", "end"]),
+    st.floats(0, 1, exclude_max=True),
+    st.integers(0, 255),
+)
+
+
+def mutated(content: bytes, mutations: list[tuple[str, float, int]]) -> bytes:
+    """The content after some changes, each of a kind, at a place and with a value."""
+    changed = bytearray(content)
+    for kind, place, value in mutations:
+        if not changed:
+            break
+        start = int(place * len(changed))
+        if kind == "flip":
+            changed[start] ^= 1 << value % 8
+        elif kind == "set":
+            changed[start : start + 1 + value % 4] = bytes([value]) * (1 + value % 4)
+        elif kind == "cut":
+            del changed[start : start + value]
+        elif kind == "double":
+            changed[start:start] = changed[start : start + value]
+        else:
+            del changed[start:]
+    return bytes(changed)
+
+
+def image_seeds() -> list[bytes]:
+    """The samples, and one of them in every format and mode."""
+    picture = Image.open(PROJECT / "samples" / "3.png").convert("L").resize((60, 60))
+    seeds = [path.read_bytes() for path in sorted((PROJECT / "samples").glob("*.[pj]*g"))]
+    for form, modes in FORMATS.items():
+        for mode in modes:
+            file = io.BytesIO()
+            whole = picture.convert("I") if mode == "I;16" else picture
+            whole.convert(mode).save(file, form)
+            seeds.append(file.getvalue())
+    for form in ("GIF", "TIFF", "WEBP"):
+        file = io.BytesIO()
+        picture.save(file, form, save_all=True, append_images=[picture.rotate(90)])
+        seeds.append(file.getvalue())
+    return seeds
+
+
+def model_seeds(folder: Path) -> list[tuple[str, bytes]]:
+    """A small model as every kind of file, and the pretrained one for LiteRT."""
+    from common.backend import keras, layers
+
+    network = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10)])
+    for kind in (".keras", ".h5"):
+        network.save(folder / f"seed{kind}")
+    kinds = [(kind, (folder / f"seed{kind}").read_bytes()) for kind in (".keras", ".h5")]
+    return [*kinds, (".tflite", PRETRAINED.read_bytes())]
+
+
+def data_seeds() -> list[tuple[str, bytes]]:
+    """A small data set as .npz, and one file of the IDX form, plain and packed."""
+    images = np.zeros((20, 28, 28), np.uint8)
+    labels = np.arange(20) % 10
+    file = io.BytesIO()
+    np.savez(file, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    idx = struct.pack(">4i", 2051, 20, 28, 28) + images.tobytes()
+    name = "train-images-idx3-ubyte"
+    return [("data.npz", file.getvalue()), (name, idx), (f"{name}.gz", gzip.compress(idx))]
+
+
+def fuzz(name: str, seeds: list, work: Callable[..., object], examples: int) -> None:
+    """Runs `work` on so many mutated seeds and prints what came of it."""
+    outcomes: Counter[str] = Counter()
+    slowest = 0.0
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.sampled_from(seeds), st.lists(MUTATION, min_size=1, max_size=8))
+    def run(seed: bytes | tuple[str, bytes], mutations: list[tuple[str, float, int]]) -> None:
+        nonlocal slowest
+        kind, content = seed if isinstance(seed, tuple) else ("", seed)
+        started = time.perf_counter()
+        try:
+            work(kind, mutated(content, mutations))
+            outcomes["accepted"] += 1
+        except UserError:
+            outcomes["refused"] += 1
+        slowest = max(slowest, time.perf_counter() - started)
+        assert slowest < MOST_SECONDS, f"{slowest:.1f} s"
+
+    run()
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{name:7} {outcomes.total():7,}  accepted {outcomes['accepted']:,}  "
+        f"refused {outcomes['refused']:,}  slowest {slowest:.2f} s  peak {megabytes:.0f} MB",
+        flush=True,
+    )
+    assert megabytes < MOST_MEGABYTES, f"{megabytes:.0f} MB"
+
+
+def main() -> None:
+    """Fuzzes images, data sets and models, in this order: TensorFlow alone takes half a GB."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name, examples in (("images", 20_000), ("data", 1_000), ("models", 1_000)):
+        parser.add_argument(f"--{name}", type=int, default=examples, help="(default: %(default)s)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        recognizer = DigitRecognizer(PRETRAINED)
+        fuzz("images", image_seeds(), lambda _, content: recognizer.read(content), arguments.images)
+
+        def load_data(name: str, content: bytes) -> None:
+            for old in (folder / "data").glob("*"):
+                old.unlink()
+            (folder / "data").mkdir(exist_ok=True)
+            (folder / "data" / name).write_bytes(content)
+            whole = struct.pack(">4i", 2051, 20, 28, 28) + bytes(20 * 784)
+            labels = struct.pack(">2i", 2049, 20) + bytes(range(10)) * 2
+            for part in ("train", "t10k") if name != "data.npz" else ():
+                for rest, other in (("images-idx3-ubyte", whole), ("labels-idx1-ubyte", labels)):
+                    if not name.startswith(f"{part}-{rest}"):
+                        (folder / "data" / f"{part}-{rest}").write_bytes(other)
+            load_dataset(str(folder / "data" / (name if name == "data.npz" else "")))
+
+        fuzz("data", data_seeds(), load_data, arguments.data)
+
+        def load_model(kind: str, content: bytes) -> None:
+            (folder / f"model{kind}").write_bytes(content)
+            load_predictor(folder / f"model{kind}").predict(np.zeros((1, 28, 28, 1), np.float32))
+
+        fuzz("models", model_seeds(folder), load_model, arguments.models)
+
+
+if __name__ == "__main__":
+    main()
