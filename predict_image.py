@@ -33,6 +33,7 @@ from common.recognizer import MIN_CONFIDENCE, DigitRecognizer, Reading
 SAMPLES = PROJECT / "samples"
 CSV_HEADER = ("image", "text", "confidence", "error")
 
+
 class Echo:
     """A file that gives back what is written to it, which `csv.writer` passes on."""
 
