@@ -42,7 +42,7 @@ class Echo:
         return text
 
 
-CSV_WRITER = csv.writer(Echo(), lineterminator="")
+CSV_WRITER = csv.writer(Echo(), lineterminator="\n")
 
 Source = tuple[str, Path | bytes]
 
@@ -223,7 +223,7 @@ def csv_row(reading: Reading) -> str:
 
 def csv_line(values: tuple[str, ...]) -> str:
     """Values as one row of CSV, without the line break at its end."""
-    return CSV_WRITER.writerow(values)
+    return CSV_WRITER.writerow(values)[:-1]
 
 
 def has_screen() -> bool:

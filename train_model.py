@@ -168,9 +168,9 @@ def presets_table() -> str:
 
 def positive_int(text: str) -> int:
     """Argument type: an int above 0."""
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not above 0")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
 
 
 def positive_float(text: str) -> float:

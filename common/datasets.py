@@ -228,9 +228,9 @@ def _load_npz(path: Path, name: str) -> Dataset:
             arrays = [file[key] for key in keys]
     except (*ZIP_DAMAGE, MemoryError) as error:
         raise DataError(f"{path} is damaged or not an .npz file ({error}).") from error
-    except ValueError as error:
+    except ValueError as error:  # NumPy's own words recommend to trust the file
         raise DataError(
-            f"{path} cannot be loaded ({error}); expected plain numeric arrays in an .npz file."
+            f"{path} cannot be loaded; expected an .npz file of plain numeric arrays."
         ) from error
     return _checked(Dataset(name, *arrays))
 

@@ -44,5 +44,9 @@ def check_writable(*folders: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 pass
+        except FileExistsError as error:
+            raise UserError(
+                f"Nothing can be written to {folder}: it is a file, not a folder."
+            ) from error
         except OSError as error:
             raise UserError(f"Nothing can be written to {folder}: {error.strerror}.") from error

@@ -11,7 +11,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import (
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    PercentFormatter,
+    StrMethodFormatter,
+)
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from common.evaluation import Report
@@ -69,7 +75,9 @@ def plot_loss(history: Sequence[Row], test_loss: float, title: str, path: Path) 
     axes.set_title(f"{title}: loss {test_loss:.4f} on the test images", fontsize=11)
     axes.set_ylabel("loss (logarithmic)")
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.legend()
     _save(axes, path)
 

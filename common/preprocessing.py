@@ -106,10 +106,10 @@ def open_upright(source: str | Path | bytes) -> Image.Image:
     except IsADirectoryError as error:
         raise ImageError(f"{name} is a folder; expected an image file.") from error
     except UnidentifiedImageError as error:
-        raise ImageError(f"{name} is not an image; read are {', '.join(FORMATS)}.") from error
+        raise ImageError(f"{name} is not an image; expected {', '.join(FORMATS)}.") from error
     except Image.DecompressionBombError as error:
         raise ImageError(
-            f"{name} has too many pixels; read are images of up to {MOST_PIXELS // 10**6} million."
+            f"{name} has too many pixels; expected at most {MOST_PIXELS // 10**6} million."
         ) from error
     except MemoryError as error:
         raise ImageError(f"{name} needs more memory than there is.") from error
@@ -139,7 +139,7 @@ def _openable(source: str | Path | bytes) -> str | Path | BytesIO:
 
 
 def _name(source: str | Path | bytes) -> str:
-    return "The image" if isinstance(source, bytes) else name_of(source)
+    return "The input" if isinstance(source, bytes) else name_of(source)
 
 
 def name_of(path: str | Path) -> str:

@@ -65,7 +65,7 @@ def test_on_a_terminal_names_do_no_harm(command: Command, folder: Path) -> None:
         ("pipe.png", "pipe"),
         ("loop.png", "symbolic links"),
         ("missing.png", "does not exist"),
-        ("postscript.png", "read are PNG"),
+        ("postscript.png", "expected PNG"),
     ],
 )
 def test_one_line_says_what_is_wrong(command: Command, folder: Path, name: str, word: str) -> None:
@@ -104,7 +104,7 @@ def test_bytes_on_stdin_may_be_anything(command: Command, tmp_path: Path) -> Non
         with (tmp_path / "bytes").open("rb") as file:
             done = command("predict_image.py", *MODEL, "-", stdin=file)
         assert done.returncode == 1
-        assert done.stderr.startswith("error: The image ")
+        assert done.stderr.startswith("error: The input ")
         assert done.stderr.count("\n") == 1
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, Command, no_network
 
+from common.checkpoint import checkpoint_folder
 from common.model_files import load_predictor
 
 TRAINING = ("train_model.py", "--data", "digits", "--network", "mlp", "--epochs", "30")
@@ -55,15 +56,14 @@ def whole(stem: Path) -> None:
         assert shares.shape == (1, 10)
 
 
-def check_kills(command: Command, project: Path, kills: int, output: str) -> None:
+def check_kills(command: Command, project: Path, stem: Path, kills: int) -> None:
     """Kills a training at random moments, resumes it, and compares it with an undisturbed one."""
-    words = (*TRAINING, "--output", output)
-    stem = project / "models" / output
+    words = (*TRAINING, "--output", str(stem))
     assert command(*words).returncode == 0
-    expected, weights = history(project), stem.with_suffix(".keras")
+    expected = history(project)
     hashes = json.loads(stem.with_suffix(".json").read_text())["sha256"]
     generator = random.Random(0)
-    state = project / "models" / f"{output}.checkpoint" / "state.json"
+    state = checkpoint_folder(stem) / "state.json"
     done = 0
     while done < kills:
         saved = state.exists() and json.loads(state.read_text())["history"]
@@ -84,21 +84,24 @@ def check_kills(command: Command, project: Path, kills: int, output: str) -> Non
         kind: hashlib.sha256(stem.with_suffix(f".{kind}").read_bytes()).hexdigest()
         for kind in hashes
     }
-    assert weights.stat().st_size > 10_000
 
 
-def test_killed_trainings_go_on_and_leave_models_whole(command: Command, project: Path) -> None:
-    check_kills(command, project, 3, "killed")
+def test_killed_trainings_go_on_and_leave_models_whole(
+    command: Command, project: Path, tmp_path: Path
+) -> None:
+    check_kills(command, project, tmp_path / "killed", 3)
 
 
 @pytest.mark.long
-def test_fifty_killed_trainings(command: Command, project: Path) -> None:
-    check_kills(command, project, 50, "killed_often")
+def test_fifty_killed_trainings(command: Command, project: Path, tmp_path: Path) -> None:
+    check_kills(command, project, tmp_path / "killed", 50)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_training_that_is_asked_to_stop(project: Path, number: signal.Signals) -> None:
-    process = start(project, *TRAINING[:-1], "500", "--output", f"stopped{int(number)}")
+def test_a_training_that_is_asked_to_stop(
+    project: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    process = start(project, *TRAINING[:-1], "500", "--output", str(tmp_path / "stopped"))
     assert wait_for(process, "Epoch 3/")
     process.send_signal(number)
     rest = process.communicate(timeout=30)[0]
@@ -108,8 +111,8 @@ def test_a_training_that_is_asked_to_stop(project: Path, number: signal.Signals)
     assert "Traceback" not in rest
 
 
-def test_two_trainings_of_one_name(command: Command, project: Path) -> None:
-    words = (*TRAINING[:-1], "500", "--output", "twice")
+def test_two_trainings_of_one_name(command: Command, project: Path, tmp_path: Path) -> None:
+    words = (*TRAINING[:-1], "500", "--output", str(tmp_path / "twice"))
     first = start(project, *words)
     assert wait_for(first, "Epoch 1/")
     second = command(*words)

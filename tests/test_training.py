@@ -95,6 +95,13 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(
     assert max(np.abs(one - other).max() for one, other in pairs) < 1e-4
 
 
+def test_the_same_seed_gives_the_same_weights(tiny: Dataset, tmp_path: Path) -> None:
+    recipe = replace(QUICK, network="deep_cnn", epochs=2)
+    one, other = (train(run_of(tiny, recipe), tiny, tmp_path / n, verbose=0) for n in "ab")
+    pairs = zip(one.network.get_weights(), other.network.get_weights(), strict=True)
+    assert all(np.array_equal(first, second) for first, second in pairs)
+
+
 def test_the_course_of_a_single_epoch_is_kept(
     tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
