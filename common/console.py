@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
-from PIL import Image
 
 from common import UserError, printable
 
@@ -28,7 +27,7 @@ def run(main: Callable[[], int]) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: no name ends the program
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left half
     warnings.showwarning = _note
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `preprocessing` refuses them
+    warnings.filterwarnings("ignore", module="PIL")  # what matters, `preprocessing` says itself
     # To wake OpenCV's threads takes longer than all its work on a small image; on a photo of
     # twelve megapixels they would save 0.03 s.
     cv2.setNumThreads(1)
