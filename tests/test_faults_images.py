@@ -138,3 +138,31 @@ def test_float_pixels_beyond_all_range(command: Command, tmp_path: Path) -> None
     Image.fromarray(values).save(tmp_path / "wild.tiff")
     done = command("predict_image.py", *MODEL, tmp_path / "wild.tiff")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_memory_stays_flat_while_some_of_many_are_broken(project: Path, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole.write_bytes((ROOT / "samples" / "8_tiny.png").read_bytes())
+    broken.write_bytes(b"broken")
+    peaks = []
+    for count in (1_000, 10_000):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        for number in range(count):
+            os.link(broken if number % 100 == 50 else whole, folder / f"{number}.png")
+        # A process of its own, since the figure is that of the hungriest child so far.
+        code = (
+            "import resource, subprocess, sys\n"
+            "done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE)\n"
+            "print(done.returncode, done.stdout.count(b'\\n'), done.stdout.count(b'not an image'),"
+            " resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+        )
+        words = (sys.executable, "-c", code, sys.executable, "predict_image.py", "--csv", *MODEL)
+        done = subprocess.run(
+            [*words, folder], cwd=project, capture_output=True, text=True, timeout=120
+        )
+        status, lines, errors, kilobytes = map(int, done.stdout.split())
+        assert (status, lines, errors) == (1, count + 1, count // 100)
+        peaks.append(kilobytes / 1024)
+    assert peaks[1] < peaks[0] + 20
+    assert peaks[1] < 400
