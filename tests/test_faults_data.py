@@ -4,8 +4,11 @@ import contextlib
 import gzip
 import io
 import os
+import shutil
 import socket
+import ssl
 import struct
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,7 +104,9 @@ def test_folders_with_odd_images(command: Command, tmp_path: Path) -> None:
 
 
 @contextlib.contextmanager
-def server(answer: Callable[[socket.socket], object]) -> Iterator[str]:
+def server(
+    answer: Callable[[socket.socket], object], tls: ssl.SSLContext | None = None
+) -> Iterator[str]:
     """A server on 127.0.0.1 that gives one kind of answer; yields its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(10)
@@ -109,6 +114,8 @@ def server(answer: Callable[[socket.socket], object]) -> Iterator[str]:
         def serve() -> None:
             with contextlib.suppress(OSError), listener.accept()[0] as client:
                 client.settimeout(10)
+                if tls:
+                    client = tls.wrap_socket(client, server_side=True)
                 client.recv(65536)
                 answer(client)
 
@@ -167,8 +174,39 @@ def test_downloads_that_fail(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_certificate_that_nobody_trusts(command: Command) -> None:
-    # A proxy that answers with anything but TLS stands for all that can be wrong with it.
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl to make a certificate")
+def test_a_certificate_that_nobody_trusts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=127.0.0.1",
+    ]
+    made = subprocess.run([*words, "-keyout", key, "-out", certificate], capture_output=True)
+    assert made.returncode == 0, made.stderr
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    monkeypatch.setattr(datasets, "PROJECT", tmp_path)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    with server(lambda client: client.sendall(b"HTTP/1.1 200 OK\r\n\r\n"), context) as url:
+        monkeypatch.setattr(datasets, "MNIST_URL", url.replace("http:", "https:"))
+        assert load_dataset().name == "digits"
+    said = capsys.readouterr().err
+    assert "MNIST could not be downloaded" in said
+    assert "CERTIFICATE_VERIFY_FAILED" in said
+    assert said.count("\n") == 1
+
+
+def test_a_proxy_that_speaks_no_tls(command: Command) -> None:
     with server(lambda client: client.sendall(b"HTTP/1.1 200 OK\r\n\r\nno TLS\r\n")) as address:
         proxy = address.rsplit("/", 1)[0]
         names = ("https_proxy", "HTTPS_PROXY")

@@ -158,6 +158,37 @@ def test_a_full_disk_while_drawing(project: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+DRAWING = """
+import resource, sys
+from pathlib import Path
+from common import UserError, plots
+row = {"epoch": 1, "loss": 1.0, "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": 0.5}
+resource.setrlimit(resource.RLIMIT_FSIZE, (40, 40))
+for name in sys.argv[1:]:
+    path = Path(name)
+    try:
+        if path.suffix == ".csv":
+            plots.save_history([row], path)
+        else:
+            plots.plot_accuracy([row], 0.5, "title", path)
+        sys.exit("nothing was refused")
+    except UserError as error:
+        print(error)
+"""
+
+
+def test_a_full_disk_keeps_earlier_plots_and_tables(project: Path, tmp_path: Path) -> None:
+    earlier = [tmp_path / "history.csv", tmp_path / "accuracy.png"]
+    for path in earlier:
+        path.write_text("earlier")
+    words = [sys.executable, "-c", DRAWING, *map(str, earlier)]
+    done = subprocess.run(words, cwd=project, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("cannot be written: File too large.") == len(earlier)
+    assert [path.read_text() for path in earlier] == ["earlier"] * len(earlier)
+    assert sorted(tmp_path.iterdir()) == sorted(earlier)
+
+
 def test_closed_folders_are_found_before_the_work(command: Command, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     inside = tmp_path / "file" / "inside"
