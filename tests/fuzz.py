@@ -14,6 +14,7 @@ import struct
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -149,6 +150,7 @@ def main() -> None:
     for name, examples in (("images", 20_000), ("data", 1_000), ("models", 1_000)):
         parser.add_argument(f"--{name}", type=int, default=examples, help="(default: %(default)s)")
     arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         recognizer = DigitRecognizer(PRETRAINED)
