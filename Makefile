@@ -1,7 +1,7 @@
 # make run    set everything up, train a network, evaluate it and read the sample images
 # make test   run the tests
-# make faults the tests that take many minutes: trainings killed fifty times
-# make fuzz   20,000 mutated images and 2,000 mutated model and data files, about 5 minutes
+# make faults the tests that take many minutes: trainings killed fifty times, about 5 minutes
+# make fuzz   20,000 mutated images and 2,000 mutated model and data files, about 2 minutes
 # make lint   check style and types
 # make bench  measure speed against the usual ways, about 15 minutes
 
