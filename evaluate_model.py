@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common import PROJECT, console, plots
+from common import PROJECT, console, plots, printable
 from common.datasets import Dataset, load_dataset
 from common.evaluation import Report, evaluate
 from common.files import check_writable, replacing
@@ -68,7 +68,7 @@ def table(report: Report, model: Path, dataset: Dataset) -> str:
     """The report for people."""
     lines = [
         f"model     {console.shown(model)}",
-        f"data      {dataset.name}, {report.images:,} test images",
+        f"data      {printable(dataset.name)}, {report.images:,} test images",
         f"accuracy  {report.accuracy:.2%}",
         f"loss      {report.loss:.4f}",
         f"ECE       {report.ece:.2%} (expected calibration error)",

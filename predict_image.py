@@ -8,7 +8,7 @@
     cat photo.jpg | python predict_image.py --json - for other programs
 
 Takes PNG, JPEG, BMP, GIF, TIFF and WebP.  Exit status: 0 all images were read, 1 some could not
-be, 2 the call was wrong, 130 interrupted.
+be, or not be saved with --save; 2 the call was wrong, 130 interrupted.
 """
 
 import argparse
@@ -60,6 +60,7 @@ def main() -> int:
     if arguments.save:
         check_writable(arguments.save)
     sources = image_sources(arguments.images or [console.shown(SAMPLES)])
+    taken = {os.path.realpath(source) for _, source in sources if isinstance(source, Path)}
     drawn: Counter[str] = Counter()
     text = formatter(arguments, [name for name, _ in sources])
     readings = recognizer.read_many(sources)
@@ -75,8 +76,12 @@ def main() -> int:
             else:
                 say(text(reading))
             if not reading.error and (arguments.save or arguments.show):
-                path = arguments.save and arguments.save / picture_name(reading.image, drawn)
-                draw(source, reading, path, arguments.show)
+                path = arguments.save and new_picture(arguments.save, reading.image, drawn, taken)
+                try:
+                    draw(source, reading, path, arguments.show)
+                except UserError as error:
+                    status = console.SOME_UNREADABLE
+                    say(f"error: {printable(str(error))}", file=sys.stderr)
             advance()
     return status
 
@@ -138,24 +143,28 @@ def introduction(model: Path) -> str:
 def image_sources(arguments: list[str]) -> list[Source]:
     """The images that the arguments name, in their order; folders and patterns in natural order.
 
+    A folder without images and a pattern that nothing fits stand for themselves where they are
+    not alone, and are errors of their own when they are read.
+
     Raises:
-        UserError: a folder holds no image, or nothing fits a pattern.
+        UserError: a folder that is the only argument holds no image, or nothing fits a pattern.
     """
     sources: list[Source] = []
+    alone = len(arguments) == 1
     for argument in arguments:
         path = Path(argument)
         if argument == "-":
             sources.append(("-", sys.stdin.buffer.read()))
         elif os.path.isdir(argument):
-            found = list_images(path)
-            if not found:
+            found = list_images(path) if alone or os.access(path, os.R_OK | os.X_OK) else []
+            if alone and not found:
                 raise UserError(f"The folder {path} holds no image.")
-            sources += [(name_of(image), image) for image in found]
+            sources += [(name_of(image), image) for image in found or [path]]
         elif glob.has_magic(argument) and not os.path.exists(argument):
             names = sorted(glob.glob(argument), key=natural_key)
-            if not names:
+            if alone and not names:
                 raise UserError(f"No file fits the pattern {argument}")
-            sources += [(name_of(name), Path(name)) for name in names]
+            sources += [(name_of(name), Path(name)) for name in names or [argument]]
         else:
             sources.append((name_of(argument), path))
     return sources
@@ -233,17 +242,22 @@ def has_screen() -> bool:
     return plots.has_screen()
 
 
-def picture_name(image: str, drawn: Counter[str]) -> str:
-    """A name of its own for an annotated picture: 7_read.png, then 7_read_2.png.
+def new_picture(folder: Path, image: str, drawn: Counter[str], taken: set[str]) -> Path:
+    """A file of its own for an annotated picture: 7_read.png, then 7_read_2.png.
 
     Args:
+        folder: where it goes.
         image: the image's name.
         drawn: how many pictures of the same name there are; counted on.
+        taken: the real paths of the images that are read, which no picture may replace.
     """
     stem = "stdin" if image == "-" else Path(image).stem
-    drawn[stem] += 1
-    number = f"_{drawn[stem]}" if drawn[stem] > 1 else ""
-    return f"{stem}_read{number}.png"
+    while True:
+        drawn[stem] += 1
+        number = f"_{drawn[stem]}" if drawn[stem] > 1 else ""
+        path = folder / f"{stem}_read{number}.png"
+        if os.path.realpath(path) not in taken:
+            return path
 
 
 def draw(source: Path | bytes, reading: Reading, path: Path | None, show: bool) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from platform import python_version
 from typing import TYPE_CHECKING, Any
 
-from common import PROJECT, UserError, console
+from common import PROJECT, UserError, console, printable
 from common.datasets import MNIST_SHA256, Dataset, load_dataset
 from common.files import check_writable
 from common.model_files import (
@@ -92,7 +92,8 @@ def train(arguments: argparse.Namespace, run: Run, dataset: Dataset, stem: Path)
         print(f"\nInterrupted; {epochs} of {counted(run.recipe.epochs)} saved.")
         if epochs:
             output = stem.name if stem.parent == MODELS else str(stem.resolve())
-            print(f"Go on with: python train_model.py --resume --output {shlex.quote(output)}")
+            output = printable(shlex.quote(output))
+            print(f"Go on with: python train_model.py --resume --output {output}")
         return console.INTERRUPTED
     write_results(run, result, stem)
     discard_checkpoint(checkpoint)
@@ -277,7 +278,7 @@ def describe(run: Run, dataset: Dataset, stem: Path) -> str:
     training, validation = part_sizes(run, dataset)
     return (
         f"Training {recipe.network} (preset {run.preset}) for {counted(recipe.epochs)} on "
-        f"{training:,} images of {dataset.name}, "
+        f"{training:,} images of {printable(dataset.name)}, "
         f"{validation:,} more for validation; batches of {recipe.batch_size}, learning rate up to "
         f"{recipe.learning_rate:g}, {'with' if recipe.augment else 'no'} augmentation, "
         f"{'with' if recipe.synthetic else 'no'} synthetic pictures, "

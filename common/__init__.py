@@ -2,14 +2,15 @@
 
 Imports only go downwards:
 
-    scripts -> recognizer, training, evaluation, plots, console
+    scripts -> web
+            -> recognizer, training, evaluation, plots
             -> presets, augmentation, networks, model_files
             -> datasets, synthetic
             -> page
             -> segmentation
             -> marks
             -> preprocessing
-            -> ruling, handwriting, model_loading, backend, files, quiet, this module
+            -> ruling, handwriting, model_loading, backend, files, console, quiet, this module
 """
 
 import unicodedata

@@ -16,9 +16,10 @@ from filelock import FileLock, Timeout
 
 from common import UserError
 from common.backend import keras
+from common.console import STOPS
 from common.datasets import ZIP_DAMAGE
 from common.files import replacing
-from common.presets import Run
+from common.presets import PRESETS, USUAL_PRESET, Run
 
 if TYPE_CHECKING:
     from common.training import ShuffledBatches
@@ -71,10 +72,10 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Stops on a loss that is not finite; notes the course of a training of one epoch."""
-        if self.stopping:
-            raise KeyboardInterrupt
         row = self._finite(logs)
         part = (batch + 1) / self.params["steps"]
+        if self.stopping and part < 1:  # after its last batch, an epoch is worth being kept
+            raise KeyboardInterrupt
         if self.run.recipe.epochs == 1 and part < 1:
             self.history.append({"epoch": part} | row)
 
@@ -84,6 +85,8 @@ class Checkpoint(keras.callbacks.Callback):
         seconds = round(time.perf_counter() - self.epoch_started, 3)
         self.history.append({"epoch": epoch + 1} | row | {"seconds": seconds})
         self._save()
+        if self.stopping:
+            raise KeyboardInterrupt
 
     def _finite(self, logs: dict[str, float] | None) -> Row:
         row = {name: float(value) for name, value in (logs or {}).items()}
@@ -98,7 +101,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     @contextmanager
     def stopped_between_batches(self) -> Iterator[None]:
-        """While the block runs, Ctrl-C and SIGTERM end the training at the end of a batch.
+        """While the block runs, Ctrl-C and its like end the training at the end of a batch.
 
         An exception that is raised anywhere else can make TensorFlow abort the process.
         """
@@ -109,7 +112,11 @@ class Checkpoint(keras.callbacks.Callback):
         def stop(*_: object) -> None:
             self.stopping = True
 
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {
+            number: signal.signal(number, stop)
+            for number in (signal.SIGINT, *STOPS)
+            if signal.getsignal(number) != signal.SIG_IGN
+        }
         try:
             yield
         finally:
@@ -188,12 +195,20 @@ def read_state(folder: Path) -> dict[str, Any]:
     path = folder / "state.json"
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
-        Run.from_dict(state["run"])
+        run = Run.from_dict(state["run"])
+        numbers = [*(row["epoch"] for row in state["history"]), run.seed, run.validation_split]
+        numbers += [run.recipe.epochs, run.recipe.batch_size, run.recipe.learning_rate]
+        if run.recipe.network not in USUAL_PRESET or run.preset not in PRESETS:
+            raise ValueError(f"no network {run.recipe.network} or preset {run.preset}")
+        if not all(isinstance(number, int | float) for number in numbers):
+            raise ValueError("text in place of numbers")
+        if Path(state["weights"]).name != state["weights"]:
+            raise ValueError(f"weights outside of it: {state['weights']}")
     except FileNotFoundError as error:
         raise TrainingError(
             f"There is no interrupted training to resume in {folder}; start one without --resume."
         ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise TrainingError(f"The checkpoint {path} is damaged ({error!r}).") from error
     return dict(state)
 
@@ -209,4 +224,8 @@ def epochs_done(folder: Path) -> int:
 
 def discard_checkpoint(folder: Path) -> None:
     """Removes a checkpoint whose training has come to its end and is saved."""
-    shutil.rmtree(folder)
+    if folder.is_symlink():  # to a larger disk: the user's own, to be used again
+        for path in (*folder.glob("*.npz"), folder / "state.json"):
+            path.unlink()
+    else:
+        shutil.rmtree(folder)

@@ -1,7 +1,6 @@
 """What the command lines share: arguments, messages, exit statuses."""
 
 import argparse
-import errno
 import io
 import os
 import signal
@@ -9,12 +8,13 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-
-import cv2
+from types import TracebackType
 
 from common import UserError, printable
 
 OK, SOME_UNREADABLE, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
+STOPS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Signals that stop a program as Ctrl-C does; there is no SIGHUP on Windows."""
 
 
 def run(main: Callable[[], int]) -> None:
@@ -23,11 +23,19 @@ def run(main: Callable[[], int]) -> None:
     A `UserError` is printed as one line on stderr and ends with 2, an interruption with 130; a
     reader of our output that has gone away (`| head`) ends it quietly.
     """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started this
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (as long as the process)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: no name ends the program
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left half
+    for number in STOPS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, signal.default_int_handler)
     warnings.showwarning = _note
     warnings.filterwarnings("ignore", module="PIL")  # what matters, `preprocessing` says itself
+    # Imported here, as all that takes long: Ctrl-C meanwhile is already understood.
+    import cv2
+
     # To wake OpenCV's threads takes longer than all its work on a small image; on a photo of
     # twelve megapixels they would save 0.03 s.
     cv2.setNumThreads(1)
@@ -45,13 +53,27 @@ def run(main: Callable[[], int]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = OK
     except OSError as error:
-        # What is written to files goes through `files.replacing`: this is stdout.
-        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(f"error: The output cannot be written: {error.strerror}.", file=sys.stderr)
+        # A path that cannot be looked at (closed, too long); where there is none, it is stdout.
+        if error.filename is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            what = "The output cannot be written"
+        else:
+            what = f"{printable(str(error.filename))} cannot be used"
+        print(f"error: {what}: {error.strerror or error}.", file=sys.stderr)
         status = WRONG_CALL
     sys.exit(status)
+
+
+def _interrupted_early(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        print("\ninterrupted", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = _interrupted_early  # until `run` takes over, while libraries are imported
 
 
 def _note(message: Warning | str, *_: object, **__: object) -> None:
@@ -101,8 +123,8 @@ def add_data_argument(parser: argparse.ArgumentParser, default: str) -> None:
 
 
 def shown(path: Path) -> str:
-    """A path as short as it can be typed from the current folder."""
+    """A path as short as it can be typed from the current folder, fit to be printed."""
     try:
-        return str(path.resolve().relative_to(Path.cwd()))
+        return printable(str(path.resolve().relative_to(Path.cwd())))
     except ValueError:
-        return str(path)
+        return printable(str(path))

@@ -226,6 +226,8 @@ def _load_npz(path: Path, name: str) -> Dataset:
                     f"{path} has the arrays {sorted(file.files)}; expected {keys} as Keras saves."
                 )
             arrays = [file[key] for key in keys]
+            if not all(isinstance(array, np.ndarray) for array in arrays):
+                raise DataError(f"{path} is damaged: it holds files that are no arrays.")
     except (*ZIP_DAMAGE, MemoryError) as error:
         raise DataError(f"{path} is damaged or not an .npz file ({error}).") from error
     except ValueError as error:  # NumPy's own words recommend to trust the file

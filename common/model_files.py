@@ -159,7 +159,8 @@ def default_model() -> Path | None:
 
     One trained on the bundled digits counts only where there is nothing else.
     """
-    found = sorted(MODELS.glob("[!.]*.tflite"), key=lambda path: path.stat().st_mtime)
+    files = (path for path in MODELS.glob("[!.]*.tflite") if path.is_file())
+    found = sorted(files, key=lambda path: path.stat().st_mtime)
     own = [path for path in found if path not in (PRETRAINED, MODELS / f"{BUNDLED_NAME}.tflite")]
     if own:
         return own[-1]
@@ -201,8 +202,13 @@ def load_card(model: Path) -> dict[str, Any] | None:
         temperature = float(card["temperature"])
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"The model's card {path} is damaged ({error!r}).") from error
-    if not 0 < temperature < 100:
-        raise ModelError(f"The card {path} gives the temperature {temperature}; expected 0 to 100.")
+    if not 0.01 <= temperature <= 100:
+        raise ModelError(
+            f"The card {path} gives the temperature {temperature}; expected 0.01 to 100."
+        )
+    data = card.get("data")
+    if not isinstance(data, str) or not data.strip() or "\0" in data:
+        raise ModelError(f"The model's card {path} does not say what data it was trained on.")
     if expected is not None and expected != _sha256(model):
         print(
             f"{printable(str(model))} is not the file that its card describes (the hashes "
@@ -230,7 +236,8 @@ def load_predictor(path: Path) -> Predictor:
         raise ModelError(f"{path} is no model file; expected .keras, .h5 or .tflite.")
     card = load_card(path)
     if path.suffix == ".tflite":
-        return Predictor(path, card, tflite_runner(path, vouched_for=card is not None))
+        vouched_for = card is not None and "tflite" in card["sha256"]
+        return Predictor(path, card, tflite_runner(path, vouched_for))
     return Predictor(path, card, keras_runner(path))
 
 

@@ -23,6 +23,8 @@ CODE_LAYERS = ("Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLa
 TRIAL_SECONDS = 10  # that a model without a card may take to load
 
 MOST_BYTES = 2 * 10**9  # that a model file may unpack to
+MOST_UNITS = 10_000  # any number in a network's config: a small file can ask for much memory
+NO_AMOUNTS = ("seed", "shared_object_id")  # names of numbers there that stand for no amount
 
 Run = Callable[[np.ndarray], np.ndarray]
 """float32 (N, 28, 28, 1), 0 to 1 -> float32 (N, 10), logits or probabilities."""
@@ -70,21 +72,31 @@ def _network_config(path: Path) -> str | bytes:
         return file.attrs["model_config"]
 
 
-def _refuse_code(path: Path, config: Any) -> None:
-    """Raises a `ModelError` where a network's config asks for more than Keras's own layers.
+def _refuse_code(path: Path, config: Any, key: str = "") -> None:
+    """Refuses a network's config that asks for more than Keras's own layers, or for huge ones.
 
     Keras refuses code, too, but has not always done so, least of all in `.h5` files.
+
+    Args:
+        path: the model file.
+        config: what Keras saves of a network, or a part of it.
+        key: what that part is called.
+
+    Raises:
+        ModelError: it holds code or a number above `MOST_UNITS`.
     """
     if isinstance(config, dict):
         name, module = config.get("class_name"), config.get("module")
         foreign = module is not None and str(module).split(".")[0] not in ("keras", "builtins")
         if name in CODE_LAYERS or foreign:
             raise ModelError(f"{path} holds code ({module or 'keras'}: {name}); it is never run.")
-        for value in config.values():
-            _refuse_code(path, value)
+        for part, value in config.items():
+            _refuse_code(path, value, part)
     elif isinstance(config, list):
         for value in config:
-            _refuse_code(path, value)
+            _refuse_code(path, value, key)
+    elif isinstance(config, int) and config > MOST_UNITS and key not in NO_AMOUNTS:
+        raise ModelError(f"{path} has {key} {config}; expected {MOST_UNITS:,} at most.")
 
 
 def keras_runner(path: Path) -> Run:
@@ -94,11 +106,24 @@ def keras_runner(path: Path) -> Run:
         ModelError: damaged, holds code, or of the wrong shape.
     """
     network = load_network(path)
-    shape = _input_shape(path, network.input_shape, network.output_shape)
+    try:
+        shapes = network.input_shape, network.output_shape
+    except AttributeError as error:
+        raise ModelError(
+            f"{path} is no network that takes images; one without an Input layer must be built "
+            "before it is saved."
+        ) from error
+    shape = _input_shape(path, *shapes)
 
     def run(images: np.ndarray) -> np.ndarray:
         return np.asarray(network.predict_on_batch(images.reshape(-1, *shape)))
 
+    try:
+        run(np.zeros((1, 28, 28, 1), np.float32))
+    # Keras passes on whatever its layers raise.
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else repr(error)
+        raise ModelError(f"{path} cannot be run ({reason}).") from error
     return run
 
 

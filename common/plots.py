@@ -33,6 +33,7 @@ WINDOWLESS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
 GALLERY_COLUMNS = 8
 GALLERY_ROWS = 5
 ANNOTATED_SIDE = 400  # pixels; smaller images are enlarged before they are drawn on
+LARGEST_LABEL = 500  # pixels; Pillow draws no letters of any size
 SURE = 0.9  # a digit read with less confidence is marked with another colour and "?"
 
 Row = dict[str, float]
@@ -229,7 +230,7 @@ def _label_size(reading: Reading, factor: int, side: int) -> int:
     """
     heights = [digit.box.height * factor for digit in reading.digits]
     usual = float(np.median(heights)) / 2 if heights else 0.0
-    return max(20, round(min(max(usual, side / 60), side / 18)))
+    return min(max(20, round(min(max(usual, side / 60), side / 18))), LARGEST_LABEL)
 
 
 def has_screen() -> bool:

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import warnings
+from contextlib import nullcontext
 from io import BytesIO
 from pathlib import Path
 from typing import cast
@@ -17,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from common import UserError
+from common.quiet import discarded_notes
 from common.ruling import without_ruling
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
@@ -45,6 +47,14 @@ LEAST_STROKE = 0.10  # stroke width as a share of the longer side; in MNIST, 98 
 
 class ImageError(UserError):
     """An image that cannot be read."""
+
+
+class UnknownFormatError(ImageError):
+    """What is no image of `FORMATS`."""
+
+
+class TooManyPixelsError(ImageError):
+    """An image of more than `MOST_PIXELS`."""
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -97,7 +107,9 @@ def open_upright(source: str | Path | bytes) -> Image.Image:
         with Image.open(_openable(source), formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise Image.DecompressionBombError
-            image.load()
+            # Where a TIFF is damaged, its library writes to stderr by itself, line after line.
+            with discarded_notes() if image.format == "TIFF" else nullcontext():
+                image.load()
             if image.info or image.format == "TIFF":  # no other place says how it was held
                 ImageOps.exif_transpose(image, in_place=True)
             return image
@@ -106,9 +118,11 @@ def open_upright(source: str | Path | bytes) -> Image.Image:
     except IsADirectoryError as error:
         raise ImageError(f"{name} is a folder; expected an image file.") from error
     except UnidentifiedImageError as error:
-        raise ImageError(f"{name} is not an image; expected {', '.join(FORMATS)}.") from error
+        raise UnknownFormatError(
+            f"{name} is not an image; expected {', '.join(FORMATS)}."
+        ) from error
     except Image.DecompressionBombError as error:
-        raise ImageError(
+        raise TooManyPixelsError(
             f"{name} has too many pixels; expected at most {MOST_PIXELS // 10**6} million."
         ) from error
     except MemoryError as error:

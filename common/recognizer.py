@@ -52,6 +52,19 @@ class DigitReading:
         others = [digit for digit in ranked if digit != self.digit]
         return [(digit, self.probabilities[digit]) for digit in others[:count]]
 
+    def as_dict(self, top: int) -> dict[str, Any]:
+        """The digit as `predict_image.py --json` prints it, with `top` alternatives."""
+        return {
+            "digit": self.digit,
+            "confidence": round(self.confidence, 6),
+            "line": self.line,
+            "box": [self.box.x, self.box.y, self.box.width, self.box.height],
+            "alternatives": [
+                {"digit": other, "confidence": round(share, 6)}
+                for other, share in self.alternatives(top)
+            ],
+        }
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -95,19 +108,7 @@ class Reading:
             "image": self.image,
             "text": self.text,
             "lines": self.lines,
-            "digits": [
-                {
-                    "digit": digit.digit,
-                    "confidence": round(digit.confidence, 6),
-                    "line": digit.line,
-                    "box": [digit.box.x, digit.box.y, digit.box.width, digit.box.height],
-                    "alternatives": [
-                        {"digit": other, "confidence": round(share, 6)}
-                        for other, share in digit.alternatives(top)
-                    ],
-                }
-                for digit in self.digits
-            ],
+            "digits": [digit.as_dict(top) for digit in self.digits],
             "error": self.error,
         }
 

@@ -48,6 +48,7 @@ def odd_images() -> dict[str, tuple[bytes, str | None]]:
     picture = Image.open(PROJECT / "samples" / "3.png").convert("L")
     grey = np.asarray(picture)
     png, jpeg = saved(picture, "PNG"), saved(picture, "JPEG")
+    fax = saved(picture.convert("1"), "TIFF", compression="group4")
     turned = Image.Exif()
     turned[0x0112] = 99
     lies = b"\xff\xe1\x00\x10Exif\0\0" + b"\xff" * 8
@@ -74,6 +75,8 @@ def odd_images() -> dict[str, tuple[bytes, str | None]]:
         "int32.tiff": (saved(Image.fromarray(grey.astype(np.int32) * 9999), "TIFF"), READABLE),
         "two.gif": (saved(picture, "GIF", **frames), READABLE),
         "two.tiff": (saved(picture, "TIFF", **frames), READABLE),
+        "group4.tiff": (saved(picture.convert("1"), "TIFF", compression="group4"), READABLE),
+        **{f"bits{seed}.tiff": (flipped(fax, seed), UNREADABLE) for seed in range(3)},
         "turned.jpg": (saved(picture, "JPEG", exif=turned), READABLE),
         "exif_lies.jpg": (jpeg[:2] + lies + jpeg[2:], READABLE),
         "new\nline.png": (png, READABLE),

@@ -10,6 +10,7 @@ import ssl
 import struct
 import subprocess
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -68,7 +69,17 @@ def test_arrays_that_are_no_digits(command: Command, tiny: Dataset, tmp_path: Pa
 
 def test_damaged_npz_files(command: Command, tiny: Dataset, tmp_path: Path) -> None:
     path, whole = tmp_path / "mine.npz", npz(tiny)
-    for damaged in (b"", b"no data", whole[: len(whole) // 2], flipped(whole, 1, 200, start=0)):
+    other = io.BytesIO()
+    with zipfile.ZipFile(other, "w") as archive:
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            archive.writestr(f"{name}.npy", "no array")
+    for damaged in (
+        b"",
+        b"no data",
+        other.getvalue(),
+        whole[: len(whole) // 2],
+        flipped(whole, 1, 200, start=0),
+    ):
         path.write_bytes(damaged)
         assert "mine.npz" in refusal(command, path)
 

@@ -12,6 +12,7 @@ from conftest import ROOT, Command
 from faults import odd_images, png_of_size, write_all
 from PIL import Image
 
+NO_IMAGE = "The input is not an image; expected PNG, JPEG, BMP, GIF, TIFF, WEBP."
 MODEL = ("--model", ROOT / "models" / "pretrained.tflite")
 
 
@@ -125,11 +126,47 @@ def test_an_image_deleted_meanwhile_is_one_error(project: Path, tmp_path: Path) 
 
 
 def test_nothing_listens_any_more(project: Path) -> None:
-    words = f"{sys.executable} predict_image.py --model {MODEL[1]} --json samples samples"
+    words = [sys.executable, "predict_image.py", *map(str, MODEL), "--json", *["samples"] * 100]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, cwd=project, text=True, **pipes) as process:  # type: ignore[call-overload]
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_closed_streams(project: Path, closed: str) -> None:
+    words = f"{sys.executable} predict_image.py --model {MODEL[1]} samples/3.png - {closed}"
     done = subprocess.run(
-        f"{words} | head -1", shell=True, capture_output=True, text=True, cwd=project
+        words, shell=True, capture_output=True, text=True, cwd=project, stdin=subprocess.DEVNULL
     )
-    assert (done.stdout.count("\n"), done.stderr) == (1, "")
+    assert done.returncode == 1  # nothing came on stdin
+    assert done.stderr == ("" if closed == "2>&-" else f"error: {NO_IMAGE}\n")
+
+
+def test_what_is_read_is_not_replaced(command: Command, tmp_path: Path) -> None:
+    content = (ROOT / "samples" / "3.png").read_bytes()
+    for name in ("7.png", "7_read.png"):
+        (tmp_path / name).write_bytes(content)
+    done = command("predict_image.py", *MODEL, "--save", tmp_path, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "7_read.png").read_bytes() == content
+    drawn = {"7_read_2.png", "7_read_read.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"7.png", "7_read.png"} | drawn
+
+
+def test_one_of_several_that_cannot_be_drawn_or_found(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "drawn" / "3_read.png").mkdir(parents=True)
+    words = ("--save", tmp_path / "drawn", "samples/3.png", tmp_path, tmp_path / "*.gif")
+    done = command("predict_image.py", *MODEL, *words, "samples/7.jpeg")
+    assert done.returncode == 1
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [
+        "samples/3.png",
+        "samples/7.jpeg",
+    ]
+    assert done.stderr.count("error: ") == done.stderr.count("\n") == 3
+    assert (tmp_path / "drawn" / "7_read.png").is_file()
 
 
 def test_float_pixels_beyond_all_range(command: Command, tmp_path: Path) -> None:

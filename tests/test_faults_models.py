@@ -111,6 +111,21 @@ def test_wrong_shapes_are_named(command: Command, tmp_path: Path, kind: str) -> 
     assert "gives (None, 12); expected" in refusal(command, path)
 
 
+@pytest.mark.parametrize("kind", [".keras", ".h5"])
+def test_networks_that_cannot_be_run(command: Command, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"odd{kind}"
+    unbuilt = keras.Sequential([layers.Flatten(), layers.Dense(10)])
+    unbuilt.save(path)
+    assert "must be built" in refusal(command, path)
+    huge = keras.Sequential([keras.Input((28, 28, 1)), layers.UpSampling2D(20_000)])
+    huge.save(path)
+    assert "size" in refusal(command, path)
+
+
+def test_a_path_that_no_file_can_have(command: Command, tmp_path: Path) -> None:
+    assert "File name too long" in refusal(command, tmp_path / f"{'long' * 100}.tflite")
+
+
 def test_a_missing_or_wrong_card_is_no_obstacle(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "mine.tflite"
     shutil.copy(PRETRAINED.with_suffix(".tflite"), path)
@@ -125,6 +140,8 @@ def test_a_missing_or_wrong_card_is_no_obstacle(command: Command, tmp_path: Path
     assert "hashes differ" in done.stderr
     assert done.stderr.count("\n") == 1
     hot = '{"sha256": {}, "temperature": "hot"}'
-    for damaged in ("", "{", "[" * 100_000, '{"sha256": 3}', hot):
+    cold = '{"sha256": {}, "temperature": 1e-320, "data": "mnist"}'
+    unknown = '{"sha256": {}, "temperature": 1, "data": null}'
+    for damaged in ("", "{", "[" * 100_000, '{"sha256": 3}', hot, cold, unknown):
         path.with_suffix(".json").write_text(damaged)
         assert "card" in refusal(command, path)

@@ -6,18 +6,21 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import ROOT, Command, no_network
 
-from common.checkpoint import checkpoint_folder
+from common.checkpoint import TrainingError, checkpoint_folder, read_state
 from common.model_files import load_predictor
+from common.presets import PRESETS, Run
 
 TRAINING = ("train_model.py", "--data", "digits", "--network", "mlp", "--epochs", "30")
 
@@ -111,6 +114,50 @@ def test_a_training_that_is_asked_to_stop(
     assert "Traceback" not in rest
 
 
+def test_ctrl_c_while_libraries_are_loaded(project: Path) -> None:
+    words = [sys.executable, "-X", "importtime", "predict_image.py", "samples"]
+    with subprocess.Popen(words, cwd=project, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any("common.console" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode in (130, -signal.SIGINT)
+    assert "interrupted" in rest
+    assert "Traceback" not in rest
+
+
+def test_ctrl_c_in_the_last_epoch_loses_no_epoch(command: Command, project: Path) -> None:
+    words = (*TRAINING[:-1], "2", "--output", "last")
+    process = start(project, *words)
+    assert wait_for(process, "Epoch 2/2")
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=30)[0]
+    assert process.returncode == 130, rest
+    done = command("train_model.py", "--resume", "--output", "last")
+    assert done.returncode == 0, done.stderr
+    whole(project / "models" / "last")
+
+
+def test_damaged_checkpoints(command: Command, project: Path, tmp_path: Path) -> None:
+    run = json.dumps(asdict(Run("classic", PRESETS["classic"], "digits", "0")))
+    for content in (
+        "[" * 100_000,
+        "{}",
+        '{"run": {}}',
+        '{"run": RUN, "weights": "w.npz"}',
+        '{"run": RUN, "weights": "../w.npz", "history": []}',
+        '{"run": RUN, "weights": "w.npz", "history": [{"epoch": "one"}]}',
+    ):
+        (tmp_path / "state.json").write_text(content.replace("RUN", run))
+        with pytest.raises(TrainingError, match="damaged"):
+            read_state(tmp_path)
+    shutil.copytree(tmp_path, project / "models" / "odd.checkpoint")
+    done = command(*TRAINING, "--output", "odd")
+    shutil.rmtree(project / "models" / "odd.checkpoint")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "odd.checkpoint/state.json is damaged" in done.stderr
+
+
 def test_two_trainings_of_one_name(command: Command, project: Path, tmp_path: Path) -> None:
     words = (*TRAINING[:-1], "500", "--output", str(tmp_path / "twice"))
     first = start(project, *words)
@@ -139,7 +186,7 @@ def test_a_full_disk_while_training(project: Path, tmp_path: Path, limit: int) -
     )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "cannot be written: File too large." in done.stderr
-    assert not list(tmp_path.glob("full.*s"))
+    assert [path.name for path in tmp_path.glob("full.*")] in ([], ["full.checkpoint"])
 
 
 def test_a_full_disk_while_drawing(project: Path, tmp_path: Path) -> None:
@@ -153,7 +200,7 @@ def test_a_full_disk_while_drawing(project: Path, tmp_path: Path) -> None:
         text=True,
         timeout=60,
     )
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
     assert "photo_read.png cannot be written: File too large." in done.stderr
     assert not list(tmp_path.iterdir())
 
