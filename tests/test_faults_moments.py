@@ -126,16 +126,19 @@ def test_ctrl_c_while_libraries_are_loaded(project: Path) -> None:
     assert "Traceback" not in rest
 
 
-def test_ctrl_c_in_the_last_epoch_loses_no_epoch(command: Command, project: Path) -> None:
-    words = (*TRAINING[:-1], "2", "--output", "last")
+def test_ctrl_c_in_the_last_epoch_loses_no_epoch(
+    command: Command, project: Path, tmp_path: Path
+) -> None:
+    output = ("--output", str(tmp_path / "last"))
+    words = (*TRAINING[:-1], "2", *output)
     process = start(project, *words)
     assert wait_for(process, "Epoch 2/2")
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=30)[0]
     assert process.returncode == 130, rest
-    done = command("train_model.py", "--resume", "--output", "last")
+    done = command("train_model.py", "--resume", *output)
     assert done.returncode == 0, done.stderr
-    whole(project / "models" / "last")
+    whole(tmp_path / "last")
 
 
 def test_damaged_checkpoints(command: Command, project: Path, tmp_path: Path) -> None:
