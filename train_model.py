@@ -5,6 +5,8 @@
     python train_model.py --preset fast            about 99 % after some seconds
     python train_model.py --network simple_cnn     the CNN of the textbooks
     python train_model.py --data my_digits         your own images, in folders 0 to 9
+    python train_model.py --data my_digits --from models/pretrained.keras
+                                                   teach a trained model your hand
     python train_model.py --resume                 go on after an interruption
 
 Writes models/NAME.keras, .tflite and .json, and plots/accuracy.png, loss.png and history.csv.
@@ -21,17 +23,26 @@ from platform import python_version
 from typing import TYPE_CHECKING, Any
 
 from common import PROJECT, UserError, console, printable
-from common.datasets import MNIST_SHA256, Dataset, load_dataset
+from common.datasets import (
+    MNIST_SHA256,
+    Dataset,
+    load_dataset,
+    load_mnist,
+    load_own_digits,
+)
 from common.files import check_writable
 from common.model_files import (
     BUNDLED_NAME,
     MODELS,
     ModelCard,
     default_model,
+    load_predictor,
     model_paths,
     save_model,
 )
+from common.model_loading import load_network
 from common.presets import (
+    FINE_TUNING,
     PRESETS,
     RECIPE_OPTIONS,
     USUAL_PRESET,
@@ -52,13 +63,17 @@ def main() -> int:
     """Finds out what to do and whether it can be done, and does it; gives the exit status."""
     arguments = parse_arguments()
     stem = output_stem(arguments.output) if arguments.output else None
+    own: Dataset | None = None
     if arguments.resume:
-        run, dataset, stem = resumed_run(arguments, stem)
+        run, dataset, own, stem = resumed_run(arguments, stem)
+    elif arguments.start:
+        run, dataset, own = fine_tuning_run(arguments)
+        stem = stem or MODELS / default_name(own or dataset)
     else:
         dataset = load_dataset(arguments.data)
         run = new_run(dataset, **given(arguments, RECIPE_OPTIONS + RUN_OPTIONS))
         stem = stem or MODELS / default_name(dataset)
-    print(describe(run, dataset, stem), flush=True)
+    print(describe(run, dataset, own, stem), flush=True)
     if arguments.dry_run:
         print("Dry run: nothing was trained or written.")
         return console.OK
@@ -67,17 +82,21 @@ def main() -> int:
     from common.checkpoint import alone
 
     with alone(stem):
-        return train(arguments, run, dataset, stem)
+        return train(arguments, run, dataset, own, stem)
 
 
-def train(arguments: argparse.Namespace, run: Run, dataset: Dataset, stem: Path) -> int:
+def train(
+    arguments: argparse.Namespace, run: Run, dataset: Dataset, own: Dataset | None, stem: Path
+) -> int:
     """Trains, saves, plots and says what came of it; gives the exit status."""
     from common import training
     from common.checkpoint import checkpoint_folder, discard_checkpoint, epochs_done
+    from common.fine_tuning import compared
 
     checkpoint = checkpoint_folder(stem)
     if not arguments.resume:
         refuse_to_lose(checkpoint, epochs_done(checkpoint))
+    before = load_predictor(Path(run.start)) if run.start else None
     try:
         result = training.train(
             run,
@@ -86,6 +105,8 @@ def train(arguments: argparse.Namespace, run: Run, dataset: Dataset, stem: Path)
             resume=arguments.resume,
             tensorboard=arguments.tensorboard,
             verbose=1 if sys.stdout.isatty() else 2,
+            start=load_network(Path(run.start)) if run.start else None,
+            own=own,
         )
     except KeyboardInterrupt:
         epochs = epochs_done(checkpoint)
@@ -98,6 +119,8 @@ def train(arguments: argparse.Namespace, run: Run, dataset: Dataset, stem: Path)
     write_results(run, result, stem)
     discard_checkpoint(checkpoint)
     print_summary(result, stem)
+    if before and own:
+        print("\n" + compared(before, load_predictor(model_paths(stem)[0]), own, dataset))
     return console.OK
 
 
@@ -110,8 +133,16 @@ def parse_arguments() -> argparse.Namespace:
     )
     console.add_data_argument(parser, "mnist, or digits where it cannot be downloaded")
     parser.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="MODEL",
+        help="go on from a .keras model: --data is added to MNIST, so that nothing is forgotten, "
+        "and may lack digits",
+    )
+    parser.add_argument(
         "--preset",
-        choices=PRESETS,
+        choices=[name for name in PRESETS if name != FINE_TUNING],
         help="how to train (default: standard; with --network, its usual one)",
     )
     parser.add_argument(
@@ -146,6 +177,8 @@ def parse_arguments() -> argparse.Namespace:
         "--tensorboard", type=Path, metavar="DIR", help="also write logs for TensorBoard there"
     )
     arguments = parser.parse_args()
+    if arguments.start and (arguments.preset or arguments.network):
+        parser.error("--from goes on with the network of that model: no --preset, no --network")
     if arguments.tensorboard and not has_module("tensorboard"):
         parser.error("--tensorboard needs TensorBoard: pip install tensorboard")
     return arguments
@@ -156,7 +189,7 @@ def presets_table() -> str:
     lines = ["presets:"]
     for name, recipe in PRESETS.items():
         lines.append(
-            f"  {name:9} --network {recipe.network} --epochs {recipe.epochs} "
+            f"  {name:11} --network {recipe.network} --epochs {recipe.epochs} "
             f"--batch-size {recipe.batch_size} --learning-rate {recipe.learning_rate:g}"
             + (", with augmentation" if recipe.augment else "")
             + (" and synthetic pictures" if recipe.synthetic else "")
@@ -209,8 +242,30 @@ def given(arguments: argparse.Namespace, names: tuple[str, ...]) -> dict[str, An
     }
 
 
-def resumed_run(arguments: argparse.Namespace, stem: Path | None) -> tuple[Run, Dataset, Path]:
-    """The interrupted run, its data and where its model goes.
+def fine_tuning_run(arguments: argparse.Namespace) -> tuple[Run, Dataset, Dataset | None]:
+    """The run that goes on from `--from`, MNIST, and what `--data` adds to it.
+
+    Raises:
+        UserError: the model or the data are missing, damaged or of another kind.
+    """
+    from common.fine_tuning import start_card
+
+    card = start_card(arguments.start)
+    own = load_own_digits(arguments.data) if arguments.data else None
+    dataset = load_mnist()
+    if own and own.sha256 == dataset.sha256:
+        own = None
+    options = given(arguments, RECIPE_OPTIONS + RUN_OPTIONS) | {"network": card["network"]}
+    if own:
+        options |= {"own": own.name, "own_sha256": own.sha256}
+    start = str(arguments.start.resolve())
+    return new_run(dataset, preset=FINE_TUNING, start=start, **options), dataset, own
+
+
+def resumed_run(
+    arguments: argparse.Namespace, stem: Path | None
+) -> tuple[Run, Dataset, Dataset | None, Path]:
+    """The interrupted run, its data, the user's own where there are some, and its model's place.
 
     Raises:
         UserError: there is none, the options differ from its own, or its data have changed.
@@ -231,10 +286,14 @@ def resumed_run(arguments: argparse.Namespace, stem: Path | None) -> tuple[Run, 
         if wanted not in (None, had):
             option = f"--{name.replace('_', '-')}"
             raise UserError(f"The interrupted training has {option} {had}, not {wanted}.")
-    dataset = load_dataset(arguments.data or run.data)
-    if dataset.sha256 != run.data_sha256:
-        raise UserError(f"{dataset.name} is not the data that the interrupted training began with.")
-    return run, dataset, stem
+    own = load_own_digits(arguments.data or run.own) if run.own else None
+    dataset = load_dataset(run.data if own else arguments.data or run.data)
+    for data, expected in ((dataset, run.data_sha256), (own, run.own_sha256)):
+        if data and data.sha256 != expected:
+            raise UserError(
+                f"{data.name} is not the data that the interrupted training began with."
+            )
+    return run, dataset, own, stem
 
 
 def refuse_to_lose(checkpoint: Path, epochs: int) -> None:
@@ -272,13 +331,15 @@ def default_name(dataset: Dataset) -> str:
     return BUNDLED_NAME if dataset.name == "digits" else f"{Path(dataset.name).stem}_cnn"
 
 
-def describe(run: Run, dataset: Dataset, stem: Path) -> str:
+def describe(run: Run, dataset: Dataset, own: Dataset | None, stem: Path) -> str:
     """What is about to be done, for people."""
     recipe = run.recipe
     training, validation = part_sizes(run, dataset)
+    added = f" and {len(own.train_labels):,} of {printable(own.name)}" if own else ""
+    how = f"from {console.shown(Path(run.start))}" if run.start else f"preset {run.preset}"
     return (
-        f"Training {recipe.network} (preset {run.preset}) for {counted(recipe.epochs)} on "
-        f"{training:,} images of {printable(dataset.name)}, "
+        f"Training {recipe.network} ({how}) for {counted(recipe.epochs)} on "
+        f"{training:,} images of {printable(dataset.name)}{added}, "
         f"{validation:,} more for validation; batches of {recipe.batch_size}, learning rate up to "
         f"{recipe.learning_rate:g}, {'with' if recipe.augment else 'no'} augmentation, "
         f"{'with' if recipe.synthetic else 'no'} synthetic pictures, "
@@ -310,6 +371,8 @@ def write_results(run: Run, result: "Result", stem: Path) -> None:
         test_accuracy=result.test.accuracy,
         test_loss=result.test.loss,
         temperature=result.temperature,
+        start=run.start,
+        own=run.own,
         versions={"python": python_version()}
         | {name: metadata.version(name) for name in ("keras", "tensorflow", "numpy")},
         date=datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -119,6 +119,15 @@ def load_dataset(data: str | None = None) -> Dataset:
         return load_bundled_digits()
 
 
+def load_own_digits(data: str) -> Dataset:
+    """Loads what `load_dataset` loads, but digits may be lacking: a user's own, to fine-tune on.
+
+    Raises:
+        DataError: it is missing, damaged or not of the form expected.
+    """
+    return load_dataset(data) if data in ("mnist", "digits") else _load_path(Path(data), False)
+
+
 def load_mnist() -> Dataset:
     """Loads MNIST (LeCun, Cortes and Burges) from `data/`, Keras's cache or the internet.
 
@@ -159,7 +168,9 @@ def load_bundled_digits() -> Dataset:
     return _with_test_part("digits", images, bundled.target.astype(np.int64))
 
 
-def split_indices(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def split_indices(
+    labels: np.ndarray, share: float, seed: int, every_digit: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Splits a labelled set in two, stratified: each class gives the same share.
 
     Args:
@@ -167,6 +178,7 @@ def split_indices(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarr
         share: part of each class that goes to the second half, above 0 and below 1; at least one
             image of each class goes to either half.
         seed: the same seed gives the same split.
+        every_digit: whether a class of one image is an error; otherwise that goes to the first.
 
     Returns:
         Two sorted int arrays of indices, the larger part first.
@@ -178,22 +190,27 @@ def split_indices(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarr
     chosen = []
     for digit in np.unique(labels):
         members = generator.permutation(np.flatnonzero(labels == digit))
-        if len(members) < 2:
+        if len(members) < 2 and every_digit:
             raise DataError(f"Digit {digit} has one image only; a split needs two or more.")
+        if len(members) < 2:
+            continue
         chosen.append(members[: min(max(1, round(share * len(members))), len(members) - 1)])
-    second = np.sort(np.concatenate(chosen))
+    second = np.sort(np.concatenate([np.zeros(0, np.int64), *chosen]))
     return np.setdiff1d(np.arange(len(labels)), second), second
 
 
-def _with_test_part(name: str, images: np.ndarray, labels: np.ndarray) -> Dataset:
-    train, test = split_indices(labels, TEST_SHARE, TEST_SEED)
-    return _checked(Dataset(name, images[train], labels[train], images[test], labels[test]))
+def _with_test_part(
+    name: str, images: np.ndarray, labels: np.ndarray, every_digit: bool = True
+) -> Dataset:
+    train, test = split_indices(labels, TEST_SHARE, TEST_SEED, every_digit)
+    parts = images[train], labels[train], images[test], labels[test]
+    return _checked(Dataset(name, *parts), every_digit)
 
 
-def _load_path(path: Path, name: str | None = None) -> Dataset:
+def _load_path(path: Path, every_digit: bool = True, name: str | None = None) -> Dataset:
     name = name or str(path.resolve())
     if path.is_file():
-        return _load_npz(path, name)
+        return _load_npz(path, name, every_digit)
     if not path.is_dir():
         raise DataError(
             f"There is no data set at {path}. --data takes mnist, digits, an .npz file, a folder "
@@ -202,16 +219,16 @@ def _load_path(path: Path, name: str | None = None) -> Dataset:
     idx_files = _idx_files(path)
     if idx_files:
         arrays = [_read_idx(file, "images" in file.name) for file in idx_files]
-        return _checked(Dataset(name, *arrays))
+        return _checked(Dataset(name, *arrays), every_digit)
     if any((path / str(digit)).is_dir() for digit in range(10)):
-        return _load_image_folders(path, name)
+        return _load_image_folders(path, name, every_digit)
     raise DataError(
         f"The folder {path} holds no data set: expected {', '.join(IDX_NAMES)} (IDX, plain or "
         ".gz), or sub-folders named 0 to 9 with images."
     )
 
 
-def _load_npz(path: Path, name: str) -> Dataset:
+def _load_npz(path: Path, name: str, every_digit: bool) -> Dataset:
     keys = ("x_train", "y_train", "x_test", "y_test")
     try:
         file = np.load(path, allow_pickle=False)
@@ -234,7 +251,7 @@ def _load_npz(path: Path, name: str) -> Dataset:
         raise DataError(
             f"{path} cannot be loaded; expected an .npz file of plain numeric arrays."
         ) from error
-    return _checked(Dataset(name, *arrays))
+    return _checked(Dataset(name, *arrays), every_digit)
 
 
 def _idx_files(folder: Path) -> list[Path]:
@@ -278,7 +295,7 @@ def _read_idx(path: Path, images: bool) -> np.ndarray:
     return np.frombuffer(content, np.uint8).reshape(shape)
 
 
-def _load_image_folders(folder: Path, name: str) -> Dataset:
+def _load_image_folders(folder: Path, name: str, every_digit: bool) -> Dataset:
     paths, labels = [], []
     for digit in range(10):
         if (folder / str(digit)).is_dir():
@@ -302,11 +319,14 @@ def _load_image_folders(folder: Path, name: str) -> Dataset:
         print(f"left out: {printable(message)}", file=sys.stderr)
     if refused:
         print(f"{len(refused)} of {len(paths)} images were left out.", file=sys.stderr)
-    _check_classes(np.array(kept, dtype=np.int64), f"The folder {folder}")
-    return _with_test_part(name, np.stack(pictures), np.array(kept, dtype=np.int64))
+    if not kept:
+        raise DataError(f"The folder {folder} holds no image of a digit.")
+    if every_digit:
+        _check_classes(np.array(kept, dtype=np.int64), f"The folder {folder}")
+    return _with_test_part(name, np.stack(pictures), np.array(kept, dtype=np.int64), every_digit)
 
 
-def _checked(dataset: Dataset) -> Dataset:
+def _checked(dataset: Dataset, every_digit: bool) -> Dataset:
     """The data set with int64 labels, or a `DataError` that says what is wrong with it."""
     parts = {}
     for part in ("train", "test"):
@@ -328,7 +348,8 @@ def _checked(dataset: Dataset) -> Dataset:
             raise DataError(
                 f"{where} has labels from {labels.min()} to {labels.max()}; expected 0 to 9."
             )
-        _check_classes(labels, where)
+        if every_digit:
+            _check_classes(labels, where)
         parts[f"{part}_labels"] = labels.astype(np.int64)
     return replace(dataset, **parts)
 

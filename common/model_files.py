@@ -45,6 +45,8 @@ class ModelCard:
         validation_accuracy, test_accuracy: shares, 0 to 1, after the last epoch.
         test_loss: mean cross-entropy in nats.
         temperature: for `apply_temperature`, fitted on the validation images.
+        start: the model file that it was fine-tuned from, or None.
+        own: the user's own digits that it was fine-tuned on, or None.
         versions: of Python and the libraries.
         date: ISO 8601, UTC.
     """
@@ -64,6 +66,8 @@ class ModelCard:
     temperature: float
     versions: dict[str, str]
     date: str
+    start: str | None = None
+    own: str | None = None
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,8 @@ PRESETS = {
     "standard": _STANDARD,
     "best": replace(_STANDARD, epochs=30, batch_size=256, learning_rate=0.003),
 }
+FINE_TUNING = "fine_tuning"
+PRESETS[FINE_TUNING] = replace(_STANDARD, epochs=2, learning_rate=0.0005)
 USUAL_PRESET = {
     "mlp": "classic",
     "simple_cnn": "classic",
@@ -84,6 +86,8 @@ class Run:
         data: the data set's name, `data_sha256` its hash.
         seed: of the validation split, the weights, the order and the variation of the pictures.
         validation_split: share of the training images held out, above 0 and at most 0.5.
+        start: the model file that a fine-tuning begins with; None for fresh weights.
+        own, own_sha256: name and hash of the user's own digits that it adds to the data.
     """
 
     preset: str
@@ -92,6 +96,9 @@ class Run:
     data_sha256: str
     seed: int = 0
     validation_split: float = 0.1
+    start: str | None = None
+    own: str | None = None
+    own_sha256: str | None = None
 
     @staticmethod
     def from_dict(content: dict[str, Any]) -> "Run":
@@ -117,7 +124,7 @@ def new_run(
         epochs: passes through the training images.
         batch_size: pictures a step.
         learning_rate: its highest value.
-        settings: `seed` and `validation_split` of the run.
+        settings: other attributes of the run.
     """
     name = preset or (USUAL_PRESET[network] if network else "standard")
     run = Run(name, PRESETS[name], dataset.name, dataset.sha256, **settings)
@@ -159,6 +166,9 @@ def run_command(run: Run) -> str:
             words += [f"--{name.replace('_', '-')}", str(value)]
     if run.validation_split != Run.validation_split:
         words += ["--validation-split", str(run.validation_split)]
-    if run.data != "mnist":
-        words += ["--data", run.data]
+    if run.start:
+        words += ["--from", run.start]
+    data = run.own or run.data
+    if data != "mnist":
+        words += ["--data", data]
     return shlex.join(words)

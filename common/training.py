@@ -20,6 +20,8 @@ from common.synthetic import non_digits, written_digits
 WARM_UP = 0.25  # share of the steps in which the learning rate rises to its highest
 WRITTEN_SHARE = 0.08  # of the training images: digits in rare ways added to them
 NON_DIGIT_SHARE = 0.15  # of the training images: what is no digit added to them
+OWN_SHARE = 0.25  # of the training images: the user's own digits added to them
+MOST_REPEATS = 200  # of each of them in an epoch
 STEPS_PER_CALL = 50  # steps that Keras runs between two returns to Python
 
 
@@ -55,6 +57,8 @@ def train(
     resume: bool = False,
     tensorboard: Path | None = None,
     verbose: str | int = "auto",
+    start: keras.Model | None = None,
+    own: Dataset | None = None,
 ) -> Result:
     """Trains a network, or goes on with a training that was interrupted.
 
@@ -65,6 +69,8 @@ def train(
         resume: go on from the epoch that `checkpoint` holds.
         tensorboard: folder for TensorBoard's logs.
         verbose: as Keras's `fit` takes it.
+        start: network to go on with, see `fine_tuning`; by default one with fresh weights.
+        own: the user's own digits, shown besides those of `dataset`.
 
     Raises:
         TrainingError: the loss stopped being finite.
@@ -74,10 +80,12 @@ def train(
     labels = dataset.train_labels
     train_part, validation_part = split_indices(labels, run.validation_split, run.seed)
     images, targets = dataset.train_images[train_part], _one_hot(labels[train_part])
+    if own:
+        images, targets = _with_own(images, targets, own)
     if run.recipe.synthetic:
         images, targets = _with_synthetic(images, targets, run.seed)
     batches = ShuffledBatches(images, targets, run.recipe.batch_size, run.seed)
-    network = build_network(run.recipe.network)
+    network = start or build_network(run.recipe.network)
     model = _compiled(network, run, len(batches))
     keeper = Checkpoint(checkpoint, run, batches)
     if resume:
@@ -137,6 +145,18 @@ def _compiled(network: keras.Model, run: Run, steps: int) -> keras.Model:
 
 def _one_hot(labels: np.ndarray) -> np.ndarray:
     return np.eye(10, dtype=np.float32)[labels]
+
+
+def _with_own(
+    images: np.ndarray, targets: np.ndarray, own: Dataset
+) -> tuple[np.ndarray, np.ndarray]:
+    """Adds the user's own digits, so often each that they weigh something and do not rule."""
+    share = OWN_SHARE * len(images) / len(own.train_images)
+    times = round(min(max(share, 1), MOST_REPEATS))
+    return (
+        np.concatenate([images, np.repeat(own.train_images, times, axis=0)]),
+        np.concatenate([targets, np.repeat(_one_hot(own.train_labels), times, axis=0)]),
+    )
 
 
 def _with_synthetic(

@@ -1,0 +1,290 @@
+"""The server: one page, and what it and other programs may ask."""
+
+import asyncio
+import base64
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import cv2
+import fastapi_offline
+from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from PIL import Image
+from starlette.exceptions import HTTPException as AnyHTTPException
+
+from common import UserError, console
+from common.marks import Box
+from common.model_files import PRETRAINED
+from common.page import Glyph, digits_on
+from common.preprocessing import (
+    ImageError,
+    TooManyPixelsError,
+    UnknownFormatError,
+    digit_picture,
+    grey,
+    open_upright,
+    read_image,
+)
+from common.recognizer import DigitReading, DigitRecognizer, Reading
+from common.web import records
+from common.web.guard import Guard
+from common.web.my_digits import keep_digit, kept_digits
+
+PAGE = Path(__file__).parent / "page"
+API_PAGE_FILES = Path(fastapi_offline.__file__).parent / "static"
+
+MOST_BYTES = 20 * 10**6  # of an image in a request
+MOST_AT_ONCE = 16  # requests with an image, the one being read included
+BODY_SECONDS = 30  # for an image to arrive
+SHOWN_SIDE = 1600  # pixels of the upright image that the page shows
+
+Answer = TypeVar("Answer")
+Work = Callable[[bytes], Answer]
+
+IMAGE_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "An image file: PNG, JPEG, BMP, GIF, TIFF or WebP.",
+        "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+"""How OpenAPI describes a body that FastAPI does not parse."""
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    408: {"model": records.ErrorRecord, "description": "The image took too long to arrive"},
+    413: {"model": records.ErrorRecord, "description": "Too many bytes or pixels"},
+    415: {"model": records.ErrorRecord, "description": "Not an image of a kind that is read"},
+    422: {"model": records.ErrorRecord, "description": "A damaged image, or a wrong parameter"},
+    500: {
+        "model": records.ErrorRecord,
+        "description": "A digit cannot be kept, for one: disk full",
+    },
+    503: {"model": records.ErrorRecord, "description": "Too many requests at once"},
+}
+
+
+class Desk:
+    """Where images are worked on: one after the other, and only so many waiting.
+
+    One thread is enough: a drawing takes some milliseconds, and the model is not made for two.
+    """
+
+    def __init__(self) -> None:
+        self.worker = ThreadPoolExecutor(1)
+        self.taken = 0
+
+    async def do(self, request: Request, work: Work[Answer]) -> Answer:
+        """Receives the request's image and does the work on its bytes.
+
+        Raises:
+            HTTPException: 408, 413, 415, 422 or 503, see `REFUSALS`.
+        """
+        with self._place():
+            content = await _received(request)
+            loop = asyncio.get_running_loop()
+            try:
+                return await loop.run_in_executor(self.worker, work, content)
+            except TooManyPixelsError as error:
+                raise HTTPException(413, str(error)) from error
+            except UnknownFormatError as error:
+                raise HTTPException(415, str(error)) from error
+            except ImageError as error:
+                raise HTTPException(422, str(error)) from error
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if self.taken >= MOST_AT_ONCE:
+            raise HTTPException(503, "Too many requests at once.", {"Retry-After": "1"})
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+
+def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.1") -> FastAPI:
+    """The server as an ASGI application.
+
+    Args:
+        recognizer: reads the images.
+        my_digits: folder for the digits that the user keeps.
+        host: name under which it is asked for, see `Guard`.
+    """
+    app = FastAPI(
+        title="Handwritten digits",
+        description="Reads handwritten digits from images, as `predict_image.py` does.",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.add_middleware(Guard, host=host)
+    app.add_exception_handler(AnyHTTPException, _error_answer)
+    app.add_exception_handler(RequestValidationError, _wrong_parameter)
+    app.add_exception_handler(UserError, _own_error)
+    app.mount("/page", StaticFiles(directory=PAGE))
+    app.mount("/api-page", StaticFiles(directory=API_PAGE_FILES))
+    desk = Desk()
+    image_request: dict[str, Any] = {"openapi_extra": IMAGE_BODY, "responses": REFUSALS}
+
+    def kept() -> records.KeptRecord:
+        return records.KeptRecord(
+            folder=console.shown(my_digits),
+            count=kept_digits(my_digits),
+            command=training_command(my_digits, recognizer.predictor.path),
+        )
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(PAGE / "index.html")
+
+    @app.get("/docs", include_in_schema=False)
+    async def api_page() -> FileResponse:
+        return FileResponse(PAGE / "api.html")
+
+    @app.get("/health")
+    async def health() -> records.HealthRecord:
+        """Whether the server is up."""
+        return records.HealthRecord(status="ok", model=recognizer.predictor.path.name)
+
+    @app.post("/read", response_model=records.ReadingRecord, **image_request)
+    async def read(request: Request, top: Annotated[int, Query(ge=0, le=9)] = 1) -> Response:
+        """Reads an image; answers with what `predict_image.py --json -` prints.
+
+        `top`: how many other digits to name for each one.
+        """
+        _, _, reading = await desk.do(request, lambda content: _read(recognizer, content))
+        return JSONResponse(reading.as_dict(top))
+
+    @app.post("/look", response_model=records.LookRecord, **image_request)
+    async def look(request: Request) -> Response:
+        """Reads an image and shows what the network sees of each digit, and what is left out."""
+        return JSONResponse(await desk.do(request, lambda content: _look(recognizer, content)))
+
+    @app.post(
+        "/upright",
+        response_class=Response,
+        openapi_extra=IMAGE_BODY,
+        responses={200: {"content": {"image/png": {}}}, **REFUSALS},
+    )
+    async def upright(request: Request) -> Response:
+        """The image upright and small enough to be shown, for browsers that cannot do it."""
+        return Response(await desk.do(request, _upright), media_type="image/png")
+
+    @app.get("/my-digits")
+    async def count_digits() -> records.KeptRecord:
+        """How many of the user's own digits are kept, and how to train on them."""
+        return kept()
+
+    @app.post("/my-digits", response_model=records.KeptRecord, **image_request)
+    async def keep(
+        request: Request,
+        digit: Annotated[int, Query(ge=0, le=9, description="What it is.")],
+        x: Annotated[int, Query(description="Left of its box, as /look gives it.")],
+        y: Annotated[int, Query(description="Top.")],
+        width: Annotated[int, Query(description="Width.")],
+        height: Annotated[int, Query(description="Height.")],
+    ) -> records.KeptRecord:
+        """Keeps one digit of an image to train on."""
+        box = Box(x, y, width, height)
+
+        def work(content: bytes) -> None:
+            _, glyphs, _ = _read(recognizer, content)
+            ink = next((glyph.ink for glyph in glyphs if glyph.box == box), None)
+            if ink is None:
+                raise ImageError("The image has no mark in that box.")
+            keep_digit(ink, digit, my_digits)
+
+        await desk.do(request, work)
+        return kept()
+
+    return app
+
+
+def training_command(my_digits: Path, model: Path) -> str:
+    """What to type to train the model in use, or the pretrained one, on the user's own digits."""
+    start = model.with_suffix(".keras")
+    if not start.is_file():
+        start = PRETRAINED.with_suffix(".keras")
+    shown = console.shown
+    return f"python train_model.py --data {shown(my_digits)} --from {shown(start)}"
+
+
+async def _received(request: Request) -> bytes:
+    """The body of a request, while it is small enough and arrives in time."""
+    content = bytearray()
+
+    async def receive() -> None:
+        async for part in request.stream():
+            content.extend(part)
+            if len(content) > MOST_BYTES:
+                raise HTTPException(413, f"An image may have {MOST_BYTES // 10**6} MB at most.")
+
+    if int(request.headers.get("content-length", 0)) > MOST_BYTES:
+        raise HTTPException(413, f"An image may have {MOST_BYTES // 10**6} MB at most.")
+    try:
+        await asyncio.wait_for(receive(), BODY_SECONDS)
+    except asyncio.TimeoutError as error:
+        raise HTTPException(408, "The image took too long to arrive.") from error
+    return bytes(content)
+
+
+def _read(recognizer: DigitRecognizer, content: bytes) -> tuple[Any, list[Glyph], Reading]:
+    """The grey image, the marks on it and the reading."""
+    image = read_image(content)
+    glyphs = digits_on(image, recognizer.judge)
+    return image, glyphs, recognizer.read_glyphs([("-", glyphs)])[0]
+
+
+def _look(recognizer: DigitRecognizer, content: bytes) -> dict[str, Any]:
+    """A `LookRecord`."""
+    image, glyphs, reading = _read(recognizer, content)
+    pictures = {glyph.box: _data_url(digit_picture(glyph.ink)) for glyph in glyphs}
+
+    def seen(marks: tuple[DigitReading, ...]) -> list[dict[str, Any]]:
+        return [mark.as_dict(9) | {"picture": pictures[mark.box]} for mark in marks]
+
+    height, width = image.shape
+    return {
+        "width": width,
+        "height": height,
+        "text": reading.text,
+        "digits": seen(reading.digits),
+        "left_out": seen(reading.left_out),
+    }
+
+
+def _data_url(picture: Any) -> str:
+    content = cv2.imencode(".png", picture)[1].tobytes()
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
+def _upright(content: bytes) -> bytes:
+    image = open_upright(content)
+    if image.mode.startswith(("I", "F")):  # Pillow clips these, `grey` scales them
+        image = Image.fromarray(grey(image))
+    image = image.convert("RGBA")
+    image.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+    file = BytesIO()
+    image.save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+async def _error_answer(_: Request, error: Any) -> JSONResponse:
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+async def _wrong_parameter(_: Request, error: Any) -> JSONResponse:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:])
+    return JSONResponse({"error": f"{where}: {first['msg']}"}, 422)
+
+
+async def _own_error(_: Request, error: Any) -> JSONResponse:
+    """What the server cannot do although nothing is wrong with the request: a full disk."""
+    return JSONResponse({"error": str(error)}, 500)

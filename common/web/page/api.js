@@ -1,0 +1,3 @@
+// Shows the server's description of itself.
+
+window.SwaggerUIBundle({ url: "openapi.json", dom_id: "#interface" });

@@ -1,0 +1,156 @@
+// The page: paper or image in, reading out.
+
+import { Paper } from "./paper.js";
+import { show, showNothing } from "./reading.js";
+import * as server from "./server.js";
+
+const byId = (id) => document.getElementById(id);
+const paper = new Paper(byId("paper"), drawn, read);
+let image = null; // the file that is shown in the paper's place, or null
+let version = 0; // counts what there was to read
+let isReading = false;
+let waiting = null; // when what is still to be read was ready
+
+function drawn() {
+  version++;
+  byId("hint").hidden = !paper.isEmpty || image !== null;
+  byId("undo").disabled = byId("clear").disabled = paper.isEmpty && image === null;
+}
+
+// Reads what is there, one request at a time; `since`: when it was ready, for the measurement.
+async function read(since) {
+  waiting = since;
+  if (isReading) return;
+  isReading = true;
+  while (waiting !== null) {
+    const [started, seen] = [waiting, version];
+    waiting = null;
+    try {
+      await readOnce(seen);
+      performance.measure("reading", { start: started, end: performance.now() });
+    } catch (error) {
+      showNothing("");
+      say(error.message);
+    }
+  }
+  isReading = false;
+}
+
+async function readOnce(seen) {
+  if (paper.isEmpty && image === null) {
+    showNothing("Nothing drawn yet");
+    return;
+  }
+  const picture = image ?? paper.picture();
+  const reading = await server.look(picture);
+  if (seen !== version) return; // there is something newer to read
+  say("");
+  show(reading, (mark, digit) => keep(picture, mark, digit));
+}
+
+function say(text) {
+  byId("status").textContent = text;
+}
+
+async function open(file) {
+  try {
+    const url = URL.createObjectURL(await server.upright(file));
+    closeImage();
+    image = file;
+    byId("image").src = url;
+    byId("image").hidden = false;
+    byId("paper").hidden = true;
+    drawn();
+    read(performance.now());
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+function closeImage() {
+  if (image === null) return;
+  URL.revokeObjectURL(byId("image").src);
+  image = null;
+  byId("image").hidden = true;
+  byId("paper").hidden = false;
+  drawn();
+}
+
+function undo() {
+  if (image === null) {
+    paper.undo();
+  } else {
+    closeImage();
+    read(performance.now());
+  }
+}
+
+function clear() {
+  closeImage();
+  paper.clear();
+}
+
+async function keep(picture, mark, digit) {
+  try {
+    showKept(await server.keep(picture, digit, mark.box));
+    say(`Kept as ${digit}.`);
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+function showKept({ folder, count, command }) {
+  const digits = count === 1 ? "1 digit is" : `${count} digits are`;
+  byId("kept").textContent = count
+    ? `${digits} kept in ${folder}. To train on them, stop the server and type:`
+    : "A digit is read wrongly? Type the right one beside it, and it is kept to train on.";
+  byId("command").textContent = command;
+  byId("training").hidden = count === 0;
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    say("Copied.");
+  } catch {
+    say("This browser does not let the page copy; select the text instead.");
+  }
+}
+
+for (const input of document.querySelectorAll("[name=pen]")) {
+  input.addEventListener("change", () => (paper.penWidth = Number(input.value)));
+}
+byId("undo").addEventListener("click", undo);
+byId("clear").addEventListener("click", clear);
+byId("copy").addEventListener("click", () => copy(byId("text").textContent));
+byId("copy-command").addEventListener("click", () => copy(byId("command").textContent));
+for (const [button, input] of [["choose", "file"], ["photograph", "camera"]]) {
+  byId(button).addEventListener("click", () => byId(input).click());
+  byId(input).addEventListener("change", ({ target }) => {
+    if (target.files.length) open(target.files[0]);
+    target.value = ""; // so that the same file can be chosen again
+  });
+}
+document.addEventListener("paste", ({ clipboardData }) => {
+  if (clipboardData.files.length) open(clipboardData.files[0]);
+});
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  byId("stage").classList.add("dropping");
+});
+document.addEventListener("dragleave", () => byId("stage").classList.remove("dropping"));
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  byId("stage").classList.remove("dropping");
+  if (event.dataTransfer.files.length) open(event.dataTransfer.files[0]);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.target.matches("input:not([type=radio])")) return;
+  if (event.key === "z" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    undo();
+  } else if (event.key === "Delete") {
+    clear();
+  }
+});
+server.kept().then(showKept, (error) => say(error.message));

@@ -1,0 +1,338 @@
+"""The page in a real browser: strokes in, digits out."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from common.model_files import PRETRAINED
+
+pytest.importorskip("axe_playwright_python")
+pytest.importorskip("fastapi_offline")
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
+MOST_MILLISECONDS = 100  # from the pen's rest to the reading
+
+STROKES: dict[int, list[list[tuple[float, float]]]] = {
+    0: [
+        [(0.5, 0), (0.15, 0.2), (0.1, 0.6), (0.4, 1), (0.75, 0.9), (0.9, 0.5), (0.8, 0.1), (0.5, 0)]
+    ],
+    1: [[(0.5, 0), (0.5, 1)]],
+    2: [[(0.1, 0.2), (0.4, 0), (0.8, 0.1), (0.8, 0.35), (0.1, 1), (0.95, 1)]],
+    3: [[(0.1, 0.1), (0.5, 0), (0.85, 0.2), (0.4, 0.45), (0.9, 0.75), (0.5, 1), (0.1, 0.9)]],
+    4: [[(0.2, 0), (0.1, 0.55), (0.9, 0.55)], [(0.7, 0), (0.7, 1)]],
+    5: [[(0.9, 0), (0.2, 0), (0.15, 0.45), (0.6, 0.4), (0.9, 0.65), (0.7, 0.95), (0.1, 1)]],
+    6: [[(0.7, 0), (0.3, 0.3), (0.15, 0.75), (0.5, 1), (0.85, 0.8), (0.6, 0.55), (0.2, 0.7)]],
+    7: [[(0.05, 0), (0.95, 0), (0.4, 1)]],
+    8: [
+        [
+            *[(0.8, 0.1), (0.4, 0), (0.2, 0.2), (0.5, 0.45), (0.85, 0.75), (0.5, 1)],
+            *[(0.15, 0.8), (0.45, 0.5), (0.8, 0.25), (0.8, 0.1)],
+        ]
+    ],
+    9: [[(0.85, 0.2), (0.5, 0), (0.2, 0.2), (0.4, 0.45), (0.85, 0.3), (0.85, 0.2), (0.75, 1)]],
+}
+"""A way to draw each digit: strokes of points, in shares of its width and height."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The real command in a copy of the project; gives its address and the copy's folder."""
+    copy = tmp_path_factory.mktemp("project")
+    shutil.copy(ROOT / "draw_digit.py", copy)
+    shutil.copytree(ROOT / "common", copy / "common")
+    words = [sys.executable, "-u", "draw_digit.py", "--no-browser", "--port", "0"]
+    with subprocess.Popen(
+        [*words, "--model", str(PRETRAINED)], cwd=copy, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().split(" at ")[1].split()[0], copy
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if BROWSER is None:
+        pytest.skip("there is no Chromium here; `make test-web` gets one")
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=BROWSER, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: tuple[str, Path]) -> Iterator[Page]:
+    yield from opened(browser, server[0], viewport={"width": 1280, "height": 900})
+
+
+def opened(browser: Browser, address: str, **settings: Any) -> Iterator[Page]:
+    """A new page that asks nobody but our server and logs no error."""
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"], **settings)
+    page = context.new_page()
+    problems: list[str] = []
+
+    def logged(line: ConsoleMessage) -> None:
+        if line.type == "error" and "415" not in line.text:
+            problems.append(line.text)
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith((address, "blob:", "data:")):
+            problems.append(request.url)
+
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", logged)
+    page.on("request", asked)
+    page.goto(address)
+    yield page
+    context.close()
+    assert not problems
+
+
+def draw(page: Page, digit: int, column: int = 0, columns: int = 3) -> None:
+    """Draws a digit with the mouse, in one of some columns of the paper."""
+    paper = page.locator("#paper").bounding_box()
+    assert paper is not None
+    wide = paper["width"] / columns
+    left, top = paper["x"] + wide * (column + 0.25), paper["y"] + 0.25 * paper["height"]
+    for stroke in STROKES[digit]:
+        points = [(left + x * wide / 2, top + y * wide * 0.8) for x, y in stroke]
+        page.mouse.move(*points[0])
+        page.mouse.down()
+        for point in points[1:]:
+            page.mouse.move(*point, steps=6)
+        page.mouse.up()
+
+
+def text(page: Page) -> Any:
+    return expect(page.locator("#text"))
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_each_digit_is_read_off_the_page(page: Page, digit: int) -> None:
+    draw(page, digit)
+    text(page).to_have_text(str(digit))
+    expect(page.locator(".mark")).to_have_count(1)
+    expect(page.locator(".mark .digit")).to_have_text(str(digit))
+    expect(page.locator("#boxes rect")).to_have_count(1)
+
+
+def test_undo_and_clear(page: Page) -> None:
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+    for column, digit in enumerate((7, 3, 5)):
+        draw(page, digit, column)
+    text(page).to_have_text("735")
+    page.get_by_role("button", name="Undo").click()
+    text(page).to_have_text("73")
+    page.keyboard.press("Control+z")
+    text(page).to_have_text("7")
+    draw(page, 2, 1)
+    text(page).to_have_text("72")
+    page.get_by_role("button", name="Clear").click()
+    text(page).to_have_text("Nothing drawn yet")
+    expect(page.locator(".mark")).to_have_count(0)
+    draw(page, 4)
+    page.keyboard.press("Delete")
+    text(page).to_have_text("Nothing drawn yet")
+
+
+def test_the_reading_is_there_soon_after_the_pen_rests(page: Page) -> None:
+    for column, digit in enumerate((7, 3, 5)):
+        draw(page, digit, column)
+        text(page).to_have_text("735"[: column + 1])
+    times = page.evaluate("performance.getEntriesByName('reading').map(entry => entry.duration)")
+    # The last ones, since the first wait for the browser and for each other.
+    assert sorted(times[1:])[len(times[1:]) // 2] < MOST_MILLISECONDS, times
+
+
+def test_pens_differ_and_pressure_counts(page: Page) -> None:
+    dark = """() => { const paper = document.querySelector('#paper');
+        const { data } = paper.getContext('2d').getImageData(0, 0, paper.width, paper.height);
+        return data.filter((value, i) => i % 4 === 0 && value < 128).length; }"""
+    counts = []
+    for pen in ("fine", "medium", "thick"):
+        page.get_by_text(pen).click()
+        draw(page, 1)
+        counts.append(page.evaluate(dark))
+        page.keyboard.press("Delete")
+    assert counts == sorted(counts)
+    assert counts[2] > 2 * counts[0]
+    for pressure in (0.1, 0.9):
+        page.evaluate(
+            """(pressure) => { const paper = document.querySelector('#paper');
+            paper.setPointerCapture = () => {};
+            const { left, top } = paper.getBoundingClientRect();
+            for (const [type, y] of [['down', 50], ['move', 150], ['up', 150]])
+              paper.dispatchEvent(new PointerEvent(`pointer${type}`, { pointerId: 5, pressure,
+                pointerType: 'pen', clientX: left + 50, clientY: top + y })); }""",
+            pressure,
+        )
+        counts.append(page.evaluate(dark))
+        page.keyboard.press("Delete")
+    assert counts[-1] > 2 * counts[-2]
+
+
+def test_images_are_chosen_dropped_and_pasted(page: Page, tmp_path: Path) -> None:
+    sample = ROOT / "samples" / "two_lines.png"
+    page.locator("#file").set_input_files(sample)
+    text(page).to_have_text("2859 1603")
+    written = page.locator("#text").text_content()
+    assert written == "2859\n1603"
+    page.get_by_role("button", name="Copy", exact=True).first.click()
+    assert page.evaluate("navigator.clipboard.readText()") == written
+    expect(page.get_by_alt_text("The image that is read")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    text(page).to_have_text("Nothing drawn yet")
+    for kind, field in (("drop", "dataTransfer"), ("paste", "clipboardData")):
+        content = list((ROOT / "samples" / "7.jpeg").read_bytes())
+        page.evaluate(
+            """([kind, field, content]) => { const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(content)], '7.jpeg', { type: 'image/jpeg' }));
+            const event = kind === 'drop' ? new DragEvent(kind, { dataTransfer: data })
+              : new ClipboardEvent(kind, { clipboardData: data });
+            document.dispatchEvent(event); }""",
+            [kind, field, content],
+        )
+        text(page).to_have_text("7")
+        page.get_by_role("button", name="Clear").click()
+        text(page).to_have_text("Nothing drawn yet")
+
+
+def test_a_photo_is_shown_upright(page: Page, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # is to be turned by a quarter
+    with Image.open(ROOT / "samples" / "7.jpeg") as picture:
+        turned = picture.convert("RGB").rotate(90, expand=True)
+    turned.save(tmp_path / "turned.jpg", exif=exif)
+    turned.rotate(-90, expand=True).save(tmp_path / "seven.tiff")
+    for name in ("turned.jpg", "seven.tiff"):
+        page.locator("#file").set_input_files(tmp_path / name)
+        text(page).to_have_text("7")
+        sides = page.evaluate(
+            "(({ naturalWidth, naturalHeight }) => [naturalWidth, naturalHeight])"
+            "(document.querySelector('#image'))"
+        )
+        assert sides == [turned.height, turned.width]
+        page.keyboard.press("Delete")
+        text(page).to_have_text("Nothing drawn yet")
+
+
+def test_what_is_no_image_is_said(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no image")
+    draw(page, 7)
+    text(page).to_have_text("7")
+    page.locator("#file").set_input_files(tmp_path / "text.png")
+    expect(page.get_by_role("status").last).to_contain_text("not an image")
+    text(page).to_have_text("7")
+    draw(page, 3, 1)
+    text(page).to_have_text("73")
+
+
+def test_what_is_no_digit_is_said(page: Page) -> None:
+    page.locator("#file").set_input_files(ROOT / "samples" / "letters.png")
+    expect(page.locator(".mark.left-out")).to_have_count(5)
+    text(page).to_have_text("No digit")
+    expect(page.locator("#boxes .left-out")).to_have_count(5)
+
+
+def test_what_is_unsure_is_said(page: Page) -> None:
+    def mark(digit: int, confidence: float, x: int) -> dict[str, Any]:
+        box = [x, 20, 40, 80]
+        known = {"digit": digit, "confidence": confidence, "box": box, "line": 0}
+        return known | {"alternatives": [{"digit": 0, "confidence": 0.1}], "picture": PIXEL}
+
+    answer = {"width": 300, "height": 200, "text": "7", "digits": [mark(7, 0.6, 20)]}
+    left_out = [mark(1, 0.45, 120), mark(2, 0.2, 220)]
+    page.route("**/look", lambda route: route.fulfill(json=answer | {"left_out": left_out}))
+    draw(page, 7)
+    text(page).to_have_text("7")
+    expect(page.locator(".mark .digit")).to_have_text(["7", "unsure", "no digit"])
+    said = ["unsure, 60.0 %", "nearest: 1, 45.0 %", "nearest: 2, 20.0 %"]
+    expect(page.locator(".mark .confidence")).to_have_text(said)
+    expect(page.locator("#boxes text")).to_have_text("7?")
+
+
+def test_a_digit_is_corrected_and_kept(page: Page, server: tuple[str, Path]) -> None:
+    folder = server[1] / "my_digits"
+    draw(page, 7)
+    text(page).to_have_text("7")
+    assert not folder.exists()
+    expect(page.locator("#training")).to_be_hidden()
+    page.get_by_label("It is a").fill("1")
+    page.get_by_role("button", name="Keep for training").click()
+    expect(page.locator("#kept")).to_contain_text("1 digit is kept in my_digits")
+    (kept,) = folder.rglob("*.png")
+    assert kept.parent.name == "1"
+    with Image.open(kept) as picture:
+        assert min(picture.size) > 28
+    expect(page.locator("#command")).to_contain_text("train_model.py --data my_digits --from ")
+    page.get_by_label("It is a").fill("x")
+    page.get_by_role("button", name="Keep for training").click()
+    assert len(list(folder.rglob("*.png"))) == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_everybody_can_use_it(
+    browser: Browser, server: tuple[str, Path], scheme: Any, width: int
+) -> None:
+    settings = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
+    for page in opened(browser, server[0], **settings):
+        for column, digit in enumerate((7, 3)):
+            draw(page, digit, column)
+        text(page).to_have_text("73")
+        found = Axe().run(page).response["violations"]
+        assert not found, [(item["id"], item["nodes"][0]["html"]) for item in found]
+        wide, shown = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide <= shown  # nothing to scroll sideways
+        page.goto(f"{server[0]}docs")
+        expect(page.get_by_text("/read").first).to_be_visible()
+
+
+def test_all_can_be_reached_by_keyboard(page: Page) -> None:
+    draw(page, 7)
+    text(page).to_have_text("7")
+    page.locator("body").focus()
+    reached = set()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
+    assert {"undo", "clear", "choose", "copy", "INPUT", "BUTTON", "A"} <= reached
+
+
+def test_a_server_that_is_gone_is_said(browser: Browser, server: tuple[str, Path]) -> None:
+    page = browser.new_page()
+    page.goto(server[0])
+    page.route("**/look", lambda route: route.abort())
+    draw(page, 7)
+    expect(page.locator("#status")).to_contain_text("Is draw_digit.py still running?")
+    page.unroute("**/look")
+    draw(page, 7, 1)
+    text(page).to_have_text("77")
+    expect(page.locator("#status")).to_be_empty()
+    page.close()
