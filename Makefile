@@ -1,5 +1,6 @@
 # make run    set everything up, train a network, evaluate it and read the sample images
 # make test   run the tests
+# make test-web  get a browser (Debian's Chromium) and test the page to draw on with it
 # make faults the tests that take many minutes: trainings killed fifty times, about 5 minutes
 # make fuzz   20,000 mutated images and 2,000 mutated model and data files, about 2 minutes
 # make lint   check style and types
@@ -7,8 +8,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
-.PHONY: run test faults fuzz lint format bench
+.PHONY: run test test-web browser faults fuzz lint format bench
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -19,13 +21,21 @@ run: .venv/installed
 test: .venv/installed-dev
 	$(BIN)/python -m pytest
 
+test-web: .venv/installed-dev browser
+	$(BIN)/python -m pytest $(wildcard tests/test_web_*.py)
+
+browser:
+	command -v chromium google-chrome chrome || \
+	  { $(SUDO) apt-get update -qq && \
+	    $(SUDO) apt-get install -qq --no-install-recommends chromium; }
+
 faults: .venv/installed-dev
 	$(BIN)/python -m pytest -m long
 
 fuzz: .venv/installed-dev
 	$(BIN)/python tests/fuzz.py
 
-bench: .venv/installed
+bench: .venv/installed-dev
 	$(BIN)/python -m benchmarks
 
 lint: .venv/installed-dev
@@ -42,6 +52,6 @@ format: .venv/installed-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-.venv/installed-dev: .venv/installed requirements/dev.txt
+.venv/installed-dev: .venv/installed requirements/dev.txt requirements/web.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	touch $@

@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from benchmarks.measure import ROUNDS, Row
+from benchmarks.serving import serving
 from benchmarks.speed import all_rows
 from common.files import replacing
 
@@ -16,7 +17,7 @@ LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-he
 
 def main() -> None:
     """Measures, prints and writes the table."""
-    table = markdown(all_rows())
+    table = markdown([*all_rows(), *serving()])
     print(table)
     with replacing(RESULTS) as temporary:
         temporary.write_text(table, encoding="utf-8")

@@ -319,10 +319,10 @@ def _load_image_folders(folder: Path, name: str, every_digit: bool) -> Dataset:
         print(f"left out: {printable(message)}", file=sys.stderr)
     if refused:
         print(f"{len(refused)} of {len(paths)} images were left out.", file=sys.stderr)
-    if not kept:
-        raise DataError(f"The folder {folder} holds no image of a digit.")
     if every_digit:
         _check_classes(np.array(kept, dtype=np.int64), f"The folder {folder}")
+    if not kept:
+        raise DataError(f"The folder {folder} holds no image of a digit.")
     return _with_test_part(name, np.stack(pictures), np.array(kept, dtype=np.int64), every_digit)
 
 

@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,16 @@ import pytest
 from common.datasets import Dataset, DownloadError, load_bundled_digits, load_mnist
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class PageServer:
+    """A running `draw_digit.py`: its address, and the copy of the project that it runs in."""
+
+    address: str
+    project: Path
+
+
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -65,6 +76,25 @@ def trained(command: Command, project: Path) -> subprocess.CompletedProcess[str]
 def model(trained: subprocess.CompletedProcess[str], project: Path) -> Path:
     """The `.tflite` of `trained`; `.keras` and `.json` stand beside it."""
     return project / "models" / "bundled_digits.tflite"
+
+
+@pytest.fixture(scope="module")
+def page_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
+    """The real `draw_digit.py` with the pretrained model."""
+    pytest.importorskip("fastapi_offline")
+    copy = tmp_path_factory.mktemp("project")
+    shutil.copy(ROOT / "draw_digit.py", copy)
+    shutil.copytree(ROOT / "common", copy / "common")
+    words = [sys.executable, "-u", "draw_digit.py", "--no-browser", "--port", "0"]
+    with subprocess.Popen(
+        [*words, "--model", str(ROOT / "models" / "pretrained.tflite")],
+        cwd=copy,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        yield PageServer(process.stdout.readline().split(" at ")[1].split()[0], copy)
+        process.terminate()
 
 
 @pytest.fixture(scope="session")

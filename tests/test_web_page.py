@@ -1,20 +1,15 @@
 """The page in a real browser: strokes in, digits out."""
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, PageServer
 from PIL import Image
 
-from common.model_files import PRETRAINED
-
 pytest.importorskip("axe_playwright_python")
-pytest.importorskip("fastapi_offline")
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import (
@@ -62,21 +57,6 @@ STROKES: dict[int, list[list[tuple[float, float]]]] = {
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """The real command in a copy of the project; gives its address and the copy's folder."""
-    copy = tmp_path_factory.mktemp("project")
-    shutil.copy(ROOT / "draw_digit.py", copy)
-    shutil.copytree(ROOT / "common", copy / "common")
-    words = [sys.executable, "-u", "draw_digit.py", "--no-browser", "--port", "0"]
-    with subprocess.Popen(
-        [*words, "--model", str(PRETRAINED)], cwd=copy, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().split(" at ")[1].split()[0], copy
-        process.terminate()
-
-
-@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if BROWSER is None:
         pytest.skip("there is no Chromium here; `make test-web` gets one")
@@ -87,8 +67,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, server: tuple[str, Path]) -> Iterator[Page]:
-    yield from opened(browser, server[0], viewport={"width": 1280, "height": 900})
+def page(browser: Browser, page_server: PageServer) -> Iterator[Page]:
+    yield from opened(browser, page_server.address, viewport={"width": 1280, "height": 900})
 
 
 def opened(browser: Browser, address: str, **settings: Any) -> Iterator[Page]:
@@ -277,8 +257,8 @@ def test_what_is_unsure_is_said(page: Page) -> None:
     expect(page.locator("#boxes text")).to_have_text("7?")
 
 
-def test_a_digit_is_corrected_and_kept(page: Page, server: tuple[str, Path]) -> None:
-    folder = server[1] / "my_digits"
+def test_a_digit_is_corrected_and_kept(page: Page, page_server: PageServer) -> None:
+    folder = page_server.project / "my_digits"
     draw(page, 7)
     text(page).to_have_text("7")
     assert not folder.exists()
@@ -299,10 +279,10 @@ def test_a_digit_is_corrected_and_kept(page: Page, server: tuple[str, Path]) -> 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_everybody_can_use_it(
-    browser: Browser, server: tuple[str, Path], scheme: Any, width: int
+    browser: Browser, page_server: PageServer, scheme: Any, width: int
 ) -> None:
     settings = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
-    for page in opened(browser, server[0], **settings):
+    for page in opened(browser, page_server.address, **settings):
         for column, digit in enumerate((7, 3)):
             draw(page, digit, column)
         text(page).to_have_text("73")
@@ -310,7 +290,7 @@ def test_everybody_can_use_it(
         assert not found, [(item["id"], item["nodes"][0]["html"]) for item in found]
         wide, shown = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert wide <= shown  # nothing to scroll sideways
-        page.goto(f"{server[0]}docs")
+        page.goto(f"{page_server.address}docs")
         expect(page.get_by_text("/read").first).to_be_visible()
 
 
@@ -325,9 +305,9 @@ def test_all_can_be_reached_by_keyboard(page: Page) -> None:
     assert {"undo", "clear", "choose", "copy", "INPUT", "BUTTON", "A"} <= reached
 
 
-def test_a_server_that_is_gone_is_said(browser: Browser, server: tuple[str, Path]) -> None:
+def test_a_server_that_is_gone_is_said(browser: Browser, page_server: PageServer) -> None:
     page = browser.new_page()
-    page.goto(server[0])
+    page.goto(page_server.address)
     page.route("**/look", lambda route: route.abort())
     draw(page, 7)
     expect(page.locator("#status")).to_contain_text("Is draw_digit.py still running?")

@@ -81,7 +81,7 @@ def test_upright_turns_and_shrinks(client: TestClient) -> None:
 
 
 def test_what_is_refused(client: TestClient) -> None:
-    for path in ("/read", "/look", "/upright", "/my-digits?digit=3&x=0&y=0&width=1&height=1"):
+    for path in ("/read", "/look", "/upright", "/keep?digit=3&x=0&y=0&width=1&height=1"):
         for content, status in (
             (b"", 415),
             (b"%PDF-1.7", 415),
@@ -111,7 +111,7 @@ def test_other_web_sites_are_refused(client: TestClient, tmp_path: Path) -> None
     box = client.post("/look", content=SAMPLE).json()["digits"][0]["box"]
     query = dict(zip(("x", "y", "width", "height"), box, strict=True)) | {"digit": 3}
     for origin in ("http://digits.example", "null", "https://127.0.0.1", "http://127.0.0.1:81"):
-        answer = client.post("/my-digits", params=query, content=SAMPLE, headers={"Origin": origin})
+        answer = client.post("/keep", params=query, content=SAMPLE, headers={"Origin": origin})
         assert answer.status_code == 403
     assert not (tmp_path / "my_digits").exists()
     for headers in ({"Origin": OURS}, {"Host": "localhost"}, {"Host": "[::1]:8000"}, {}):
@@ -193,21 +193,21 @@ def test_a_kept_digit_is_seen_again_as_it_was(
 
 def test_keeping_a_digit(client: TestClient, tmp_path: Path) -> None:
     folder = tmp_path / "my_digits"
-    assert client.get("/my-digits").json()["count"] == 0
+    assert client.get("/kept").json()["count"] == 0
     assert not folder.exists()
     box = client.post("/look", content=SAMPLE).json()["digits"][0]["box"]
     query = dict(zip(("x", "y", "width", "height"), box, strict=True))
     for digit in (8, 3, 3):  # a slip of the finger, mended; and once more the same
-        answer = client.post("/my-digits", params=query | {"digit": digit}, content=SAMPLE)
+        answer = client.post("/keep", params=query | {"digit": digit}, content=SAMPLE)
         assert answer.json()["count"] == 1
         assert [path.parent.name for path in folder.rglob("*.png")] == [str(digit)]
     assert "--data" in answer.json()["command"]
     assert "--from models/pretrained.keras" in answer.json()["command"]
     own = load_own_digits(str(folder))
     assert (own.train_labels.tolist(), len(own.test_labels)) == ([3], 0)
-    wrong = client.post("/my-digits", params=query | {"digit": 3, "x": 1}, content=SAMPLE)
-    assert wrong.status_code == 422
-    assert client.post("/my-digits", params=query | {"digit": 10}).status_code == 422
+    wrong = client.post("/keep", params=query | {"digit": 3, "x": 1}, content=SAMPLE)
+    assert wrong.status_code == 404
+    assert client.post("/keep", params=query | {"digit": 10}).status_code == 422
     assert kept_digits(folder) == 1
 
 
@@ -217,14 +217,14 @@ def test_a_folder_that_cannot_be_written(recognizer: DigitRecognizer, tmp_path: 
     with TestClient(app, base_url=OURS, raise_server_exceptions=False) as client:
         box = client.post("/look", content=SAMPLE).json()["digits"][0]["box"]
         query = dict(zip(("x", "y", "width", "height"), box, strict=True)) | {"digit": 3}
-        answer = client.post("/my-digits", params=query, content=SAMPLE)
+        answer = client.post("/keep", params=query, content=SAMPLE)
     assert answer.status_code == 500
     assert "cannot be written" in answer.json()["error"]
 
 
 def test_the_interface_describes_itself(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
-    assert sorted(paths) == ["/health", "/look", "/my-digits", "/read", "/upright"]
+    assert sorted(paths) == ["/health", "/keep", "/kept", "/look", "/read", "/upright"]
     assert client.get("/health").json() == {"status": "ok", "model": "pretrained.tflite"}
 
 

@@ -68,6 +68,8 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     503: {"model": records.ErrorRecord, "description": "Too many requests at once"},
 }
 
+NO_MARK = {"model": records.ErrorRecord, "description": "There is no mark in that box"}
+
 
 class Desk:
     """Where images are worked on: one after the other, and only so many waiting.
@@ -130,7 +132,7 @@ def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.
     app.mount("/page", StaticFiles(directory=PAGE))
     app.mount("/api-page", StaticFiles(directory=API_PAGE_FILES))
     desk = Desk()
-    image_request: dict[str, Any] = {"openapi_extra": IMAGE_BODY, "responses": REFUSALS}
+    image_request: dict[str, Any] = {"openapi_extra": IMAGE_BODY}
 
     def kept() -> records.KeptRecord:
         return records.KeptRecord(
@@ -152,7 +154,7 @@ def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.
         """Whether the server is up."""
         return records.HealthRecord(status="ok", model=recognizer.predictor.path.name)
 
-    @app.post("/read", response_model=records.ReadingRecord, **image_request)
+    @app.post("/read", response_model=records.ReadingRecord, responses=REFUSALS, **image_request)
     async def read(request: Request, top: Annotated[int, Query(ge=0, le=9)] = 1) -> Response:
         """Reads an image; answers with what `predict_image.py --json -` prints.
 
@@ -161,7 +163,7 @@ def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.
         _, _, reading = await desk.do(request, lambda content: _read(recognizer, content))
         return JSONResponse(reading.as_dict(top))
 
-    @app.post("/look", response_model=records.LookRecord, **image_request)
+    @app.post("/look", response_model=records.LookRecord, responses=REFUSALS, **image_request)
     async def look(request: Request) -> Response:
         """Reads an image and shows what the network sees of each digit, and what is left out."""
         return JSONResponse(await desk.do(request, lambda content: _look(recognizer, content)))
@@ -169,19 +171,19 @@ def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.
     @app.post(
         "/upright",
         response_class=Response,
-        openapi_extra=IMAGE_BODY,
+        **image_request,
         responses={200: {"content": {"image/png": {}}}, **REFUSALS},
     )
     async def upright(request: Request) -> Response:
         """The image upright and small enough to be shown, for browsers that cannot do it."""
         return Response(await desk.do(request, _upright), media_type="image/png")
 
-    @app.get("/my-digits")
+    @app.get("/kept")
     async def count_digits() -> records.KeptRecord:
         """How many of the user's own digits are kept, and how to train on them."""
         return kept()
 
-    @app.post("/my-digits", response_model=records.KeptRecord, **image_request)
+    @app.post("/keep", **image_request, responses=REFUSALS | {404: NO_MARK})
     async def keep(
         request: Request,
         digit: Annotated[int, Query(ge=0, le=9, description="What it is.")],
@@ -197,7 +199,7 @@ def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.
             _, glyphs, _ = _read(recognizer, content)
             ink = next((glyph.ink for glyph in glyphs if glyph.box == box), None)
             if ink is None:
-                raise ImageError("The image has no mark in that box.")
+                raise HTTPException(404, "The image has no mark in that box.")
             keep_digit(ink, digit, my_digits)
 
         await desk.do(request, work)

@@ -30,11 +30,11 @@ export async function upright(image) {
 
 // How many digits are kept, and how to train on them: {folder, count, command}.
 export async function kept() {
-  return (await ask("my-digits")).json();
+  return (await ask("kept")).json();
 }
 
 // Keeps the mark in a box of an image as a digit; answers as `kept`.
 export async function keep(image, digit, [x, y, width, height]) {
   const query = new URLSearchParams({ digit, x, y, width, height });
-  return (await ask(`my-digits?${query}`, image)).json();
+  return (await ask(`keep?${query}`, image)).json();
 }

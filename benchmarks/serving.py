@@ -1,0 +1,81 @@
+"""How many drawings the page's server reads: clients that ask for one after the other."""
+
+import http.client
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measure import PYTHON, Row
+from common import PROJECT
+from common.model_files import PRETRAINED
+
+SECONDS = 20.0  # for each number of clients
+CLIENTS = (1, 8, 64)
+DRAWING = PROJECT / "samples" / "3.png"
+
+
+def serving() -> list[Row]:
+    """Requests a second and how long they take, for some numbers of clients at once."""
+    rows = []
+    with server() as (port, process):
+        for clients in CLIENTS:
+            statuses, taken = load(port, clients)
+            unexpected = set(statuses) - {200, 503}
+            if unexpected:
+                raise RuntimeError(f"The server answered with {unexpected}.")
+            middle, slow = np.quantile(taken, [0.5, 0.99]) * 1000
+            refused = statuses[503] / statuses.total()
+            figure = (
+                f"{statuses[200] / SECONDS:.0f} a second, p50 {middle:.0f} ms, p99 {slow:.0f} ms"
+            )
+            if refused:
+                figure += f", {refused:.1%} refused with 503"
+            rows.append(Row(f"POST /read, {clients} client{'s' * (clients > 1)}", figure))
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        peak = next(int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line)
+        rows.append(Row("  peak memory of the server", f"{peak / 1024:.0f} MB"))
+    return rows
+
+
+@contextmanager
+def server() -> Iterator[tuple[int, "subprocess.Popen[str]"]]:
+    """The real command at a free port."""
+    words = [PYTHON, "-u", "draw_digit.py", "--no-browser", "--port", "0", "--model", PRETRAINED]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(words, cwd=PROJECT, text=True, **pipes) as process:  # type: ignore[call-overload]
+        assert process.stdout is not None
+        yield int(process.stdout.readline().split("127.0.0.1:")[1].split("/")[0]), process
+        process.terminate()
+
+
+def load(port: int, clients: int) -> tuple[Counter[int], list[float]]:
+    """What so many clients at once get: how often each status, and the seconds that a 200 took."""
+    statuses: list[int] = []
+    taken: list[float] = []
+    end = time.perf_counter() + SECONDS
+    content = DRAWING.read_bytes()
+
+    def client() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        while (started := time.perf_counter()) < end:
+            connection.request("POST", "/read", content)
+            answer = connection.getresponse()
+            answer.read()
+            statuses.append(answer.status)
+            if answer.status == 200:
+                taken.append(time.perf_counter() - started)
+            else:
+                time.sleep(float(answer.headers["Retry-After"]))
+
+    threads = [threading.Thread(target=client) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return Counter(statuses), taken

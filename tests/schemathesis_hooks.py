@@ -1,0 +1,11 @@
+"""What Schemathesis sends where the description says "an image"."""
+
+from pathlib import Path
+
+import schemathesis
+from hypothesis import strategies as st
+
+SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+IMAGES = [(SAMPLES / name).read_bytes() for name in ("3.png", "two_lines.png", "7.jpeg")]
+
+schemathesis.openapi.media_type("image/*", st.sampled_from(IMAGES))

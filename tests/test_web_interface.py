@@ -1,0 +1,25 @@
+"""The HTTP interface holds what its OpenAPI description promises (Schemathesis)."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, PageServer
+
+pytest.importorskip("schemathesis")
+
+
+def test_the_interface_is_as_described(page_server: PageServer) -> None:
+    words = ["run", f"{page_server.address}openapi.json", "--max-examples", "50", "--seed", "1"]
+    done = subprocess.run(
+        [Path(sys.executable).with_name("schemathesis"), *words, "--no-color"],
+        cwd=page_server.project,
+        env=os.environ | {"SCHEMATHESIS_HOOKS": str(ROOT / "tests" / "schemathesis_hooks.py")},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "Selected: 6/6" in done.stdout
