@@ -25,7 +25,7 @@ test-web: .venv/installed-dev browser
 	$(BIN)/python -m pytest $(wildcard tests/test_web_*.py)
 
 browser:
-	command -v chromium google-chrome chrome || \
+	command -v chromium || command -v google-chrome || command -v chrome || \
 	  { $(SUDO) apt-get update -qq && \
 	    $(SUDO) apt-get install -qq --no-install-recommends chromium; }
 

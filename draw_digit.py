@@ -89,7 +89,7 @@ def listening(host: str, port: int) -> socket.socket:
     try:
         listener = socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
         raise UserError(
             f"Cannot listen on {host}, port {port}: {reason}. Try another: --port 0"
         ) from error

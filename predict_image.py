@@ -6,6 +6,8 @@
     python predict_image.py scans/ 'more/*.png'      folders and patterns
     python predict_image.py --save annotated scans/  also draw what was read
     cat photo.jpg | python predict_image.py --json - for other programs
+    python predict_image.py --jobs 8 --output results --files-from list.txt
+                                                     millions: in parts, can be resumed
 
 Takes PNG, JPEG, BMP, GIF, TIFF and WebP.  Exit status: 0 all images were read, 1 some could not
 be, or not be saved with --save; 2 the call was wrong, 130 interrupted.
@@ -13,7 +15,6 @@ be, or not be saved with --save; 2 the call was wrong, 130 interrupted.
 
 import argparse
 import csv
-import glob
 import json
 import math
 import os
@@ -27,8 +28,9 @@ from pathlib import Path
 from common import PROJECT, UserError, console, printable
 from common.files import check_writable, replacing
 from common.model_files import BUNDLED_NAME, default_model
-from common.preprocessing import list_images, name_of, natural_key
+from common.parts import IMAGES_A_PART, Done, Part, PartsFolder, in_order, job_of
 from common.recognizer import MIN_CONFIDENCE, DigitRecognizer, Reading
+from common.sources import Source, image_sources, sources_from
 
 SAMPLES = PROJECT / "samples"
 CSV_HEADER = ("image", "text", "confidence", "error")
@@ -44,26 +46,46 @@ class Echo:
 
 CSV_WRITER = csv.writer(Echo(), lineterminator="\n")
 
-Source = tuple[str, Path | bytes]
-
 
 def main() -> int:
     """Reads every image and prints what it says; gives the exit status."""
     arguments = parse_arguments()
     if arguments.model is None and default_model() is None:
         offer_training()
-    recognizer = DigitRecognizer(arguments.model, arguments.min_confidence)
-    if arguments.model is None and sys.stderr.isatty():
-        print(introduction(recognizer.predictor.path), file=sys.stderr)
     if arguments.show and not has_screen():
         raise UserError("--show needs a screen, and there is none; --save FOLDER writes files.")
     if arguments.save:
         check_writable(arguments.save)
-    sources = image_sources(arguments.images or [console.shown(SAMPLES)])
+    recognizer = DigitRecognizer(arguments.model, arguments.min_confidence)
+    if arguments.model is None and sys.stderr.isatty():
+        print(introduction(recognizer.predictor.path), file=sys.stderr)
+    if arguments.files_from:
+        sources = sources_from(arguments.files_from)
+    else:
+        sources = image_sources(arguments.images or [console.shown(SAMPLES)])
+    work = write_parts if arguments.output else print_readings
+    return work(arguments, recognizer, sources)
+
+
+def several(arguments: argparse.Namespace) -> bool:
+    """Whether more than this process reads."""
+    return arguments.engine == "ray" or arguments.jobs > 1
+
+
+def print_readings(
+    arguments: argparse.Namespace, recognizer: DigitRecognizer, sources: list[Source]
+) -> int:
+    """Prints what every image says, in their order; gives the exit status."""
     taken = {os.path.realpath(source) for _, source in sources if isinstance(source, Path)}
     drawn: Counter[str] = Counter()
     text = formatter(arguments, [name for name, _ in sources])
-    readings = recognizer.read_many(sources)
+    if several(arguments):
+        size = min(IMAGES_A_PART, -(-len(sources) // (4 * arguments.jobs)))
+        starts = range(0, len(sources), size)
+        parts = [(n, sources[start : start + size]) for n, start in enumerate(starts)]
+        readings = in_order(read_parts(arguments, recognizer, parts))
+    else:
+        readings = recognizer.read_many(sources)
     status = console.OK
     with progress_bar(len(sources)) as (advance, say):
         if arguments.csv:
@@ -82,8 +104,46 @@ def main() -> int:
                 except UserError as error:
                     status = console.SOME_UNREADABLE
                     say(f"error: {printable(str(error))}", file=sys.stderr)
-            advance()
+            advance(1)
     return status
+
+
+def write_parts(
+    arguments: argparse.Namespace, recognizer: DigitRecognizer, sources: list[Source]
+) -> int:
+    """Writes what every image says into a folder, part by part; gives the exit status."""
+    top = 1 if arguments.top is None else arguments.top
+    form = "parquet" if arguments.parquet else "jsonl"
+    job = job_of(sources, recognizer.predictor.path, arguments.min_confidence, top, form)
+    folder = PartsFolder(arguments.output, job, arguments.resume)
+    missing = folder.missing(sources)
+    count = sum(len(part) for _, part in missing)
+    unreadable = 0
+    with progress_bar(count) as (advance, _):
+        for number, readings in read_parts(arguments, recognizer, missing):
+            folder.write(number, readings)
+            unreadable += sum(reading.error is not None for reading in readings)
+            advance(len(readings))
+    print(
+        f"{count:,} images read, {unreadable:,} of them unreadable; {len(sources):,} in "
+        f"{console.shown(arguments.output)}."
+    )
+    return console.SOME_UNREADABLE if unreadable else console.OK
+
+
+def read_parts(
+    arguments: argparse.Namespace, recognizer: DigitRecognizer, parts: list[Part]
+) -> Iterator[Done]:
+    """The parts as they are done by the engine that the command line names."""
+    if not several(arguments):
+        return ((number, list(recognizer.read_many(part))) for number, part in parts)
+    # Imported here, as Ray itself: one process needs none of it.
+    from common.engines import on_processes, on_ray
+
+    model, sure = recognizer.predictor.path, recognizer.min_confidence
+    if arguments.engine == "ray":
+        return on_ray(parts, model, sure, arguments.jobs, arguments.address)
+    return on_processes(parts, model, sure, arguments.jobs)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -117,7 +177,59 @@ def parse_arguments() -> argparse.Namespace:
         help="write each image there as NAME_read.png, with boxes and digits drawn on it",
     )
     parser.add_argument("--show", action="store_true", help="open the same in a window")
-    return parser.parse_args()
+    many = parser.add_argument_group("many images")
+    many.add_argument(
+        "--files-from",
+        type=Path,
+        metavar="LIST",
+        help="a text file that names the images, one a line; - is stdin",
+    )
+    many.add_argument(
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="write JSON Lines there, 500 images a file, in place of printing",
+    )
+    output.add_argument("--parquet", action="store_true", help="with --output: Parquet files")
+    many.add_argument(
+        "--resume", action="store_true", help="with --output: go on where a run was stopped"
+    )
+    many.add_argument(
+        "--jobs",
+        type=console.positive_int,
+        metavar="N",
+        help="read with N processes at once (default: 1, with --engine ray as many as cores)",
+    )
+    many.add_argument(
+        "--engine", choices=["ray"], help="read with Ray, on this machine or with --address"
+    )
+    many.add_argument(
+        "--address",
+        help="with --engine ray: of a running cluster, such as auto or ray://host:10001",
+    )
+    arguments = parser.parse_args()
+    check_together(parser, arguments)
+    arguments.jobs = arguments.jobs or (os.cpu_count() or 1 if arguments.engine else 1)
+    return arguments
+
+
+def check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Ends with a usage message where options do not go together, or lack a library."""
+    if arguments.images and arguments.files_from:
+        parser.error("--files-from names the images: no others beside it")
+    for name in ("resume", "parquet"):
+        if getattr(arguments, name) and not arguments.output:
+            parser.error(f"--{name} needs --output")
+    for name in ("csv", "save", "show"):
+        if getattr(arguments, name) and arguments.output:
+            parser.error(f"--output writes JSON Lines or Parquet: no --{name}")
+    if arguments.address and not arguments.engine:
+        parser.error("--address needs --engine ray")
+    wanted = [("--engine ray", "ray")] if arguments.engine else []
+    wanted += [("--parquet", "pyarrow")] if arguments.parquet else []
+    for option, library in wanted:
+        if not console.has_module(library):
+            parser.error(f"{option} needs {library}: pip install -r requirements/ray.txt")
 
 
 def offer_training() -> None:
@@ -140,41 +252,11 @@ def introduction(model: Path) -> str:
     return f"Reading with {console.shown(model)}."
 
 
-def image_sources(arguments: list[str]) -> list[Source]:
-    """The images that the arguments name, in their order; folders and patterns in natural order.
-
-    A folder without images and a pattern that nothing fits stand for themselves where they are
-    not alone, and are errors of their own when they are read.
-
-    Raises:
-        UserError: a folder that is the only argument holds no image, or nothing fits a pattern.
-    """
-    sources: list[Source] = []
-    alone = len(arguments) == 1
-    for argument in arguments:
-        path = Path(argument)
-        if argument == "-":
-            sources.append(("-", sys.stdin.buffer.read()))
-        elif os.path.isdir(argument):
-            found = list_images(path) if alone or os.access(path, os.R_OK | os.X_OK) else []
-            if alone and not found:
-                raise UserError(f"The folder {path} holds no image.")
-            sources += [(name_of(image), image) for image in found or [path]]
-        elif glob.has_magic(argument) and not os.path.exists(argument):
-            names = sorted(glob.glob(argument), key=natural_key)
-            if alone and not names:
-                raise UserError(f"No file fits the pattern {argument}")
-            sources += [(name_of(name), Path(name)) for name in names or [argument]]
-        else:
-            sources.append((name_of(argument), path))
-    return sources
-
-
 @contextmanager
-def progress_bar(count: int) -> Iterator[tuple[Callable[[], object], Callable[..., None]]]:
-    """On a terminal, a progress bar; gives how to move it on by one, and how to print meanwhile."""
+def progress_bar(count: int) -> Iterator[tuple[Callable[[int], object], Callable[..., None]]]:
+    """On a terminal, a progress bar; gives how to move it on, and how to print meanwhile."""
     if not sys.stderr.isatty():
-        yield lambda: None, print
+        yield lambda _: None, print
         return
     # Imported here: it would take a tenth of the time that the command needs for one image.
     from tqdm import tqdm
@@ -260,7 +342,7 @@ def new_picture(folder: Path, image: str, drawn: Counter[str], taken: set[str]) 
             return path
 
 
-def draw(source: Path | bytes, reading: Reading, path: Path | None, show: bool) -> None:
+def draw(source: str | Path | bytes, reading: Reading, path: Path | None, show: bool) -> None:
     """Draws the reading on its image, saves it at `path` and shows it, where that was asked for."""
     # Imported here: Matplotlib takes as long as all the rest of the command.
     from common import plots

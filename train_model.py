@@ -150,8 +150,8 @@ def parse_arguments() -> argparse.Namespace:
         choices=USUAL_PRESET,
         help="what to train (default: deep_cnn; with --preset, the preset's)",
     )
-    parser.add_argument("--epochs", type=positive_int, help="default: the preset's")
-    parser.add_argument("--batch-size", type=positive_int, help="default: the preset's")
+    parser.add_argument("--epochs", type=console.positive_int, help="default: the preset's")
+    parser.add_argument("--batch-size", type=console.positive_int, help="default: the preset's")
     parser.add_argument("--learning-rate", type=positive_float, help="default: the preset's")
     parser.add_argument("--seed", type=seed, help=f"default: {Run.seed}")
     parser.add_argument(
@@ -177,9 +177,12 @@ def parse_arguments() -> argparse.Namespace:
         "--tensorboard", type=Path, metavar="DIR", help="also write logs for TensorBoard there"
     )
     arguments = parser.parse_args()
-    if arguments.start and (arguments.preset or arguments.network):
-        parser.error("--from goes on with the network of that model: no --preset, no --network")
-    if arguments.tensorboard and not has_module("tensorboard"):
+    if arguments.start and arguments.resume:
+        parser.error("--resume knows what it started from: no --from")
+    fixed = ("preset", "network", "seed", "validation_split")
+    for name in given(arguments, fixed) if arguments.start else ():
+        parser.error(f"--from keeps that of the model: no --{name.replace('_', '-')}")
+    if arguments.tensorboard and not console.has_module("tensorboard"):
         parser.error("--tensorboard needs TensorBoard: pip install tensorboard")
     return arguments
 
@@ -198,13 +201,6 @@ def presets_table() -> str:
     lines.append(f"\nusual presets of the networks: {usual}")
     lines.append("A small data set is gone through more often and always with augmentation.")
     return "\n".join(lines)
-
-
-def positive_int(text: str) -> int:
-    """Argument type: an int above 0."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
-    return int(text)
 
 
 def positive_float(text: str) -> float:
@@ -228,13 +224,6 @@ def validation_share(text: str) -> float:
     return value
 
 
-def has_module(name: str) -> bool:
-    """Whether a library is installed."""
-    from importlib.util import find_spec
-
-    return find_spec(name) is not None
-
-
 def given(arguments: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
     """The options among `names` that stand on the command line."""
     return {
@@ -255,7 +244,9 @@ def fine_tuning_run(arguments: argparse.Namespace) -> tuple[Run, Dataset, Datase
     dataset = load_mnist()
     if own and own.sha256 == dataset.sha256:
         own = None
-    options = given(arguments, RECIPE_OPTIONS + RUN_OPTIONS) | {"network": card["network"]}
+    options = given(arguments, RECIPE_OPTIONS) | {"network": card["network"]}
+    # The same images are held out as then: on others, it would look better than it is.
+    options |= {"seed": card["seed"], "validation_split": card.get("validation_split", 0.1)}
     if own:
         options |= {"own": own.name, "own_sha256": own.sha256}
     start = str(arguments.start.resolve())
@@ -371,6 +362,7 @@ def write_results(run: Run, result: "Result", stem: Path) -> None:
         test_accuracy=result.test.accuracy,
         test_loss=result.test.loss,
         temperature=result.temperature,
+        validation_split=run.validation_split,
         start=run.start,
         own=run.own,
         versions={"python": python_version()}

@@ -2,10 +2,10 @@
 
 import http.client
 import subprocess
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,8 +50,10 @@ def server() -> Iterator[tuple[int, "subprocess.Popen[str]"]]:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(words, cwd=PROJECT, text=True, **pipes) as process:  # type: ignore[call-overload]
         assert process.stdout is not None
-        yield int(process.stdout.readline().split("127.0.0.1:")[1].split("/")[0]), process
-        process.terminate()
+        try:
+            yield int(process.stdout.readline().split("127.0.0.1:")[1].split("/")[0]), process
+        finally:
+            process.terminate()
 
 
 def load(port: int, clients: int) -> tuple[Counter[int], list[float]]:
@@ -73,9 +75,7 @@ def load(port: int, clients: int) -> tuple[Counter[int], list[float]]:
             else:
                 time.sleep(float(answer.headers["Retry-After"]))
 
-    threads = [threading.Thread(target=client) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(clients) as pool:
+        for done in [pool.submit(client) for _ in range(clients)]:
+            done.result()
     return Counter(statuses), taken

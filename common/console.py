@@ -7,6 +7,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 
@@ -23,22 +24,7 @@ def run(main: Callable[[], int]) -> None:
     A `UserError` is printed as one line on stderr and ends with 2, an interruption with 130; a
     reader of our output that has gone away (`| head`) ends it quietly.
     """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed by whoever started this
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (as long as the process)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: no name ends the program
-    for number in STOPS:
-        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
-            signal.signal(number, signal.default_int_handler)
-    warnings.showwarning = _note
-    warnings.filterwarnings("ignore", module="PIL")  # what matters, `preprocessing` says itself
-    # Imported here, as all that takes long: Ctrl-C meanwhile is already understood.
-    import cv2
-
-    # To wake OpenCV's threads takes longer than all its work on a small image; on a photo of
-    # twelve megapixels they would save 0.03 s.
-    cv2.setNumThreads(1)
+    prepare()
     try:
         status = main()
         sys.stdout.flush()
@@ -62,6 +48,31 @@ def run(main: Callable[[], int]) -> None:
         print(f"error: {what}: {error.strerror or error}.", file=sys.stderr)
         status = WRONG_CALL
     sys.exit(status)
+
+
+def prepare() -> None:
+    """Settings of a process: streams, signals, and those of libraries."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started this
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (as long as the process)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: no name ends the program
+    for number in STOPS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, signal.default_int_handler)
+    prepare_libraries()
+
+
+def prepare_libraries() -> None:
+    """How warnings are shown, and how many threads OpenCV has."""
+    warnings.showwarning = _note
+    warnings.filterwarnings("ignore", module="PIL")  # what matters, `preprocessing` says itself
+    # Imported here, as all that takes long: Ctrl-C meanwhile is already understood.
+    import cv2
+
+    # To wake OpenCV's threads takes longer than all its work on a small image; on a photo of
+    # twelve megapixels they would save 0.03 s.
+    cv2.setNumThreads(1)
 
 
 def _interrupted_early(
@@ -104,6 +115,13 @@ def add_min_confidence_argument(parser: argparse.ArgumentParser, default: float)
     )
 
 
+def positive_int(text: str) -> int:
+    """Argument type: an int above 0."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
 def share(text: str) -> float:
     """Argument type: a float from 0 to 1."""
     if not 0 <= (value := float(text)) <= 1:
@@ -120,6 +138,11 @@ def add_data_argument(parser: argparse.ArgumentParser, default: str) -> None:
         "with the four IDX files; or a folder with sub-folders 0 to 9 of images "
         f"(default: {default})",
     )
+
+
+def has_module(name: str) -> bool:
+    """Whether a library is installed."""
+    return find_spec(name) is not None
 
 
 def shown(path: Path) -> str:

@@ -23,7 +23,12 @@ def start_card(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ModelError(f"There is no model at {path}.")
     card = load_card(path)
-    if card is None or card.get("network") not in USUAL_PRESET:
+    known = ("network", str), ("seed", int)
+    if (
+        card is None
+        or not all(isinstance(card.get(key), kind) for key, kind in known)
+        or card["network"] not in USUAL_PRESET
+    ):
         raise ModelError(
             f"{path} has no card that fits it ({path.stem}.json): --from takes models that "
             "train_model.py made."
@@ -44,6 +49,15 @@ def compared(before: Predictor, after: Predictor, own: Dataset, usual: Dataset) 
         if len(labels):
             shares = [_accuracy(predictor, images, labels) for predictor in (before, after)]
             rows.append(f"{name:{width}}  {len(labels):7,}  {shares[0]:7.2%}  {shares[1]:7.2%}")
+    images = np.concatenate([own.train_images, own.test_images])
+    labels = np.concatenate([own.train_labels, own.test_labels])
+    wrong = after.predict(network_input(images)).argmax(axis=1) != labels
+    for digit in np.unique(labels[wrong]):
+        of_digit = labels == digit
+        rows.append(
+            f"{digit} is still read wrongly in {(wrong & of_digit).sum()} of {of_digit.sum()} "
+            "images: more of them would help"
+        )
     return "\n".join(rows)
 
 

@@ -45,6 +45,7 @@ class ModelCard:
         validation_accuracy, test_accuracy: shares, 0 to 1, after the last epoch.
         test_loss: mean cross-entropy in nats.
         temperature: for `apply_temperature`, fitted on the validation images.
+        validation_split: share of the training images that it was not trained on.
         start: the model file that it was fine-tuned from, or None.
         own: the user's own digits that it was fine-tuned on, or None.
         versions: of Python and the libraries.
@@ -66,6 +67,7 @@ class ModelCard:
     temperature: float
     versions: dict[str, str]
     date: str
+    validation_split: float = 0.1
     start: str | None = None
     own: str | None = None
 
@@ -223,11 +225,15 @@ def load_card(model: Path) -> dict[str, Any] | None:
     return dict(card)
 
 
-def load_predictor(path: Path) -> Predictor:
+def load_predictor(path: Path, threads: int | None = None) -> Predictor:
     """Loads a `.keras`, `.h5` or `.tflite` model, ours or another's, for prediction.
 
     Another's model works where it takes 28x28, 28x28x1 or 784 numbers from 0 to 1, white ink on
     black, and gives ten logits or probabilities. A `.tflite` needs no TensorFlow.
+
+    Args:
+        path: the model file.
+        threads: of a `.tflite`; by default as many as there are cores, and 4 at most.
 
     Raises:
         ModelError: missing, damaged, of another kind or of the wrong shape.
@@ -241,7 +247,7 @@ def load_predictor(path: Path) -> Predictor:
     card = load_card(path)
     if path.suffix == ".tflite":
         vouched_for = card is not None and "tflite" in card["sha256"]
-        return Predictor(path, card, tflite_runner(path, vouched_for))
+        return Predictor(path, card, tflite_runner(path, vouched_for, threads))
     return Predictor(path, card, keras_runner(path))
 
 

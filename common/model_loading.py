@@ -147,13 +147,14 @@ def _try_apart(path: Path) -> None:
         raise ModelError(f"{path} is damaged: loading it ends with signal {-done.returncode}.")
 
 
-def tflite_runner(path: Path, vouched_for: bool = True) -> Run:
+def tflite_runner(path: Path, vouched_for: bool = True, threads: int | None = None) -> Run:
     """A `.tflite` model, ready to run; without TensorFlow.
 
     Args:
         path: the model file.
         vouched_for: whether its hash is known to be right. Any other is first tried in a process
             of its own: LiteRT checks a file's form, but some damage makes it wait for ever.
+        threads: by default as many as there are cores, and 4 at most.
 
     Raises:
         ModelError: damaged, or of the wrong shape.
@@ -162,7 +163,7 @@ def tflite_runner(path: Path, vouched_for: bool = True) -> Run:
         _try_apart(path)
     from ai_edge_litert.interpreter import Interpreter
 
-    threads = min(4, os.cpu_count() or 1)
+    threads = threads or min(4, os.cpu_count() or 1)
     try:
         # Read here and not by LiteRT, which takes any problem with the file for a missing one.
         content = path.read_bytes()

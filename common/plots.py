@@ -181,7 +181,7 @@ def worst_first(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return np.asarray(wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")])
 
 
-def annotated(source: Path | bytes, reading: Reading) -> Image.Image:
+def annotated(source: str | Path | bytes, reading: Reading) -> Image.Image:
     """The upright image with a box around each digit and above it what was read.
 
     Small images are enlarged, so that the digits can be read.

@@ -11,7 +11,7 @@ import warnings
 from contextlib import nullcontext
 from io import BytesIO
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -77,7 +77,7 @@ def read_image(source: str | Path | bytes) -> np.ndarray:
     """Decodes an image file, turns it upright and makes it grey.
 
     Args:
-        source: a path, or the bytes of an image file.
+        source: a path, an address (see `is_address`), or the bytes of an image file.
 
     Returns:
         uint8 (height, width), 0 is black, 255 is white.
@@ -133,6 +133,16 @@ def open_upright(source: str | Path | bytes) -> Image.Image:
         raise ImageError(f"{name} is damaged or unreadable ({reason}).") from error
 
 
+def image_size(content: bytes) -> tuple[int, int] | None:
+    """Width and height that an image file promises; None where it is none."""
+    try:
+        with Image.open(BytesIO(content), formats=FORMATS) as image:
+            return image.size
+    # Pillow's readers raise whatever a damaged file leads them to.
+    except Exception:
+        return None
+
+
 def _has_several_pictures(source: str | Path | bytes) -> bool:
     try:
         with Image.open(_openable(source), formats=FORMATS) as image:
@@ -142,10 +152,35 @@ def _has_several_pictures(source: str | Path | bytes) -> bool:
         return False
 
 
+def is_address(name: str | Path) -> bool:
+    """Whether a name is an address such as s3://bucket/7.png, and no path."""
+    return isinstance(name, str) and "://" in name
+
+
+def filesystem_of(address: str) -> tuple[Any, str]:
+    """The fsspec file system of an address, and the path inside it.
+
+    Raises:
+        UserError: fsspec, or what it needs for that kind of address, is not installed.
+    """
+    try:
+        import fsspec.core
+    except ModuleNotFoundError as error:
+        raise UserError(f"{address} needs fsspec: pip install -r requirements/ray.txt") from error
+    try:
+        filesystem, path = fsspec.core.url_to_fs(address)
+    except (ImportError, ValueError) as error:
+        raise UserError(f"{address} cannot be read: {error}") from error
+    return filesystem, path
+
+
 def _openable(source: str | Path | bytes) -> str | Path | BytesIO:
     """What Pillow opens; never a pipe, which it would wait for."""
     if isinstance(source, bytes):
         return BytesIO(source)
+    if is_address(source):
+        filesystem, path = filesystem_of(str(source))
+        return BytesIO(filesystem.cat_file(path))
     mode = os.stat(source).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise OSError("it is a pipe or a device, not a file")

@@ -158,16 +158,18 @@ def adapted(recipe: Recipe, images: int) -> Recipe:
 
 def run_command(run: Run) -> str:
     """What to type to repeat a run."""
-    words = ["python", "train_model.py", "--preset", run.preset, "--seed", str(run.seed)]
+    words = ["python", "train_model.py"]
+    # A fine-tuning has preset, network, seed and split from the model that it starts from.
+    words += ["--from", run.start] if run.start else ["--preset", run.preset]
+    if not run.start:
+        words += ["--seed", str(run.seed)]
     preset = PRESETS[run.preset]
-    for name in RECIPE_OPTIONS:
+    for name in RECIPE_OPTIONS[1:] if run.start else RECIPE_OPTIONS:
         value = getattr(run.recipe, name)
         if value != getattr(preset, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
-    if run.validation_split != Run.validation_split:
+    if run.validation_split != Run.validation_split and not run.start:
         words += ["--validation-split", str(run.validation_split)]
-    if run.start:
-        words += ["--from", run.start]
     data = run.own or run.data
     if data != "mnist":
         words += ["--data", data]

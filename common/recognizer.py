@@ -123,15 +123,19 @@ class DigitRecognizer:
             every mark on a page of writing, where three marks or more are no digits and make up a
             third, measured by height: what looks like a digit there is more likely a letter.
             0 leaves nothing out.
+        threads: of the network; by default as many as there are cores, and 4 at most.
 
     Raises:
         ModelError: there is no such model, or it does not fit.
     """
 
     def __init__(
-        self, model: str | Path | None = None, min_confidence: float = MIN_CONFIDENCE
+        self,
+        model: str | Path | None = None,
+        min_confidence: float = MIN_CONFIDENCE,
+        threads: int | None = None,
     ) -> None:
-        self.predictor = load_predictor(chosen_model(model))
+        self.predictor = load_predictor(chosen_model(model), threads)
         self.min_confidence = min_confidence
 
     def read(self, image: ImageSource) -> Reading:

@@ -21,7 +21,7 @@ WARM_UP = 0.25  # share of the steps in which the learning rate rises to its hig
 WRITTEN_SHARE = 0.08  # of the training images: digits in rare ways added to them
 NON_DIGIT_SHARE = 0.15  # of the training images: what is no digit added to them
 OWN_SHARE = 0.25  # of the training images: the user's own digits added to them
-MOST_REPEATS = 200  # of each of them in an epoch
+MOST_REPEATS = 500  # of each of them in an epoch
 STEPS_PER_CALL = 50  # steps that Keras runs between two returns to Python
 
 

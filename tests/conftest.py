@@ -93,8 +93,10 @@ def page_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer
         text=True,
     ) as process:
         assert process.stdout is not None
-        yield PageServer(process.stdout.readline().split(" at ")[1].split()[0], copy)
-        process.terminate()
+        try:
+            yield PageServer(process.stdout.readline().split(" at ")[1].split()[0], copy)
+        finally:
+            process.terminate()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
 import json
+import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -22,36 +23,57 @@ PRETRAINED = ROOT / "models" / "pretrained.keras"
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    """A folder with six images of 3 and one of 7."""
+    """A folder with twenty images of 3, each a little different, and one of 7."""
     folder = tmp_path / "my_digits"
-    for digit, name, count in ((3, "3.png", 6), (7, "7.jpeg", 1)):
+    for digit, name, count in ((3, "3.png", 20), (7, "7.jpeg", 1)):
         (folder / str(digit)).mkdir(parents=True)
-        for number in range(count):
-            shutil.copy(ROOT / "samples" / name, folder / str(digit) / f"{number}-{name}")
+        with Image.open(ROOT / "samples" / name) as picture:
+            for number in range(count):
+                turned = picture.convert("L").rotate(number - 10, fillcolor="white")
+                turned.save(folder / str(digit) / f"{number}.png")
     return folder
 
 
 def test_own_digits_may_lack_some(own: Path) -> None:
     digits = load_own_digits(str(own))
-    assert sorted(digits.train_labels) == [3] * 5 + [7]
-    assert digits.test_labels.tolist() == [3]
+    assert len(digits.train_labels) + len(digits.test_labels) == 21
+    assert 7 in digits.train_labels
+    assert set(digits.test_labels) == {3}
     with pytest.raises(DataError, match="no image of 0"):
         load_dataset(str(own))
-    for path in own.rglob("*.*g"):
-        Image.new("L", (20, 20), "white").save(path, "PNG")
+    for path in own.rglob("*.png"):
+        Image.new("L", (20, 20), "white").save(path)
     with pytest.raises(DataError, match="no image of a digit"):
         load_own_digits(str(own))
+    empty = np.zeros((0, 28, 28), np.uint8)
+    labels = np.zeros(0, int)
+    np.savez(own / "own.npz", x_train=empty, y_train=labels, x_test=empty, y_test=labels)
+    with pytest.raises(DataError, match="no images to train on"):
+        load_own_digits(str(own / "own.npz"))
+
+
+def test_what_was_trained_on_is_not_held_out_later(own: Path) -> None:
+    all_of_them = load_own_digits(str(own))
+    for path in sorted((own / "3").iterdir())[::2]:
+        path.unlink()
+    fewer = load_own_digits(str(own))
+    held_out = {picture.tobytes() for picture in all_of_them.test_images}
+    assert len(held_out) >= 2
+    assert not held_out & {picture.tobytes() for picture in fewer.train_images}
 
 
 def test_own_digits_weigh_something_and_do_not_rule() -> None:
     images, targets = np.zeros((1000, 28, 28), np.uint8), np.eye(10)[np.arange(1000) % 10]
     mark = np.ones((28, 28), np.uint8)
-    for count, expected in ((1, 200), (5, 250), (2000, 2000)):
+    for count, expected in ((1, 250), (5, 250), (2000, 2000)):
         own = Dataset("own", np.stack([mark] * count), np.zeros(count, np.int64), *[mark[:0]] * 2)
         more, their_targets = training._with_own(images, targets, own)
         assert more[1000:].sum() == expected * 784
         assert np.array_equal(more[:1000], images)
         assert np.array_equal(their_targets[1000:], np.eye(10)[[0] * expected])
+    many = np.zeros((5000, 28, 28), np.uint8), np.eye(10)[np.arange(5000) % 10]
+    own = Dataset("own", mark[None], np.zeros(1, np.int64), *[mark[:0]] * 2)
+    assert len(training._with_own(*many, own)[0]) == 5000 + training.MOST_REPEATS
 
 
 def test_training_goes_on_from_the_given_weights(
@@ -96,10 +118,15 @@ def test_a_fine_tuning_is_resumed(
 
 def test_a_table_of_before_and_after(own: Path, tiny: Dataset) -> None:
     predictor = load_predictor(PRETRAINED.with_suffix(".tflite"))
-    rows = compared(predictor, predictor, load_own_digits(str(own)), tiny).splitlines()
-    assert rows[1].split() == ["my_digits,", "held", "out", "1", "100.00%", "100.00%"]
-    assert rows[2].split()[-3:] == ["6", "100.00%", "100.00%"]
+    digits = load_own_digits(str(own))
+    rows = compared(predictor, predictor, digits, tiny).splitlines()
+    held_out = str(len(digits.test_labels))
+    assert rows[1].split() == ["my_digits,", "held", "out", held_out, "100.00%", "100.00%"]
+    assert rows[2].split()[-2:] == ["100.00%", "100.00%"]
     assert rows[3].startswith("tiny, test")
+    assert len(rows) == 4
+    wrong = replace(digits, train_labels=np.full_like(digits.train_labels, 5))
+    assert "5 is still read wrongly in" in compared(predictor, predictor, wrong, tiny)
 
 
 def test_what_cannot_be_gone_on_from(command: Command, tmp_path: Path, own: Path) -> None:
@@ -116,6 +143,9 @@ def test_what_cannot_be_gone_on_from(command: Command, tmp_path: Path, own: Path
     done = command("train_model.py", "--data", own, "--from", PRETRAINED, "--network", "mlp")
     assert done.returncode == 2
     assert "no --network" in done.stderr
+    done = command("train_model.py", "--resume", "--from", PRETRAINED)
+    assert done.returncode == 2
+    assert "no --from" in done.stderr
     done = command("train_model.py", "--data", own, "--from", PRETRAINED)
     assert "MNIST could not be downloaded" in done.stderr
 
@@ -146,4 +176,6 @@ def test_the_command_teaches_a_hand(mnist: Dataset, command: Command, tmp_path: 
         str(tmp_path / "mirrored"),
         "mnist",
     )
+    words = shlex.split(card["command"])[1:]
     assert f"--from {start}.keras --data {tmp_path / 'mirrored'}" in card["command"]
+    assert command(*words, "--dry-run", **settings).returncode == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import shlex
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,10 +18,11 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from PIL import Image
 from starlette.exceptions import HTTPException as AnyHTTPException
+from starlette.requests import ClientDisconnect
 
 from common import UserError, console
 from common.marks import Box
-from common.model_files import PRETRAINED
+from common.model_files import PRETRAINED, load_card
 from common.page import Glyph, digits_on
 from common.preprocessing import (
     ImageError,
@@ -28,6 +30,7 @@ from common.preprocessing import (
     UnknownFormatError,
     digit_picture,
     grey,
+    image_size,
     open_upright,
     read_image,
 )
@@ -40,6 +43,7 @@ PAGE = Path(__file__).parent / "page"
 API_PAGE_FILES = Path(fastapi_offline.__file__).parent / "static"
 
 MOST_BYTES = 20 * 10**6  # of an image in a request
+MOST_PIXELS = 50_000_000  # of it; decoded, they take up to 0.5 GB
 MOST_AT_ONCE = 16  # requests with an image, the one being read included
 BODY_SECONDS = 30  # for an image to arrive
 SHOWN_SIDE = 1600  # pixels of the upright image that the page shows
@@ -61,14 +65,13 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     413: {"model": records.ErrorRecord, "description": "Too many bytes or pixels"},
     415: {"model": records.ErrorRecord, "description": "Not an image of a kind that is read"},
     422: {"model": records.ErrorRecord, "description": "A damaged image, or a wrong parameter"},
-    500: {
-        "model": records.ErrorRecord,
-        "description": "A digit cannot be kept, for one: disk full",
-    },
     503: {"model": records.ErrorRecord, "description": "Too many requests at once"},
 }
 
-NO_MARK = {"model": records.ErrorRecord, "description": "There is no mark in that box"}
+NOT_KEPT: dict[int | str, dict[str, Any]] = {
+    404: {"model": records.ErrorRecord, "description": "There is no mark in that box"},
+    500: {"model": records.ErrorRecord, "description": "What is kept cannot be written"},
+}
 
 
 class Desk:
@@ -91,6 +94,7 @@ class Desk:
             content = await _received(request)
             loop = asyncio.get_running_loop()
             try:
+                await loop.run_in_executor(self.worker, _check_size, content)
                 return await loop.run_in_executor(self.worker, work, content)
             except TooManyPixelsError as error:
                 raise HTTPException(413, str(error)) from error
@@ -183,7 +187,7 @@ def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.
         """How many of the user's own digits are kept, and how to train on them."""
         return kept()
 
-    @app.post("/keep", **image_request, responses=REFUSALS | {404: NO_MARK})
+    @app.post("/keep", **image_request, responses=REFUSALS | NOT_KEPT)
     async def keep(
         request: Request,
         digit: Annotated[int, Query(ge=0, le=9, description="What it is.")],
@@ -209,12 +213,17 @@ def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.
 
 
 def training_command(my_digits: Path, model: Path) -> str:
-    """What to type to train the model in use, or the pretrained one, on the user's own digits."""
-    start = model.with_suffix(".keras")
-    if not start.is_file():
+    """What to type to train on the user's own digits.
+
+    From the model in use, from what that was fine-tuned from, or from the pretrained one.
+    """
+    start, card = model.with_suffix(".keras"), load_card(model)
+    if card and card.get("own"):  # not from there: it has seen some of the digits already
+        start = Path(card["start"])
+    if not card or not start.is_file():
         start = PRETRAINED.with_suffix(".keras")
-    shown = console.shown
-    return f"python train_model.py --data {shown(my_digits)} --from {shown(start)}"
+    paths = (console.shown(path) for path in (my_digits, start))
+    return "python train_model.py --data {} --from {}".format(*map(shlex.quote, paths))
 
 
 async def _received(request: Request) -> bytes:
@@ -233,7 +242,18 @@ async def _received(request: Request) -> bytes:
         await asyncio.wait_for(receive(), BODY_SECONDS)
     except asyncio.TimeoutError as error:
         raise HTTPException(408, "The image took too long to arrive.") from error
+    except ClientDisconnect as error:
+        raise HTTPException(400, "The image did not arrive.") from error  # nobody will read it
     return bytes(content)
+
+
+def _check_size(content: bytes) -> None:
+    """Raises a `TooManyPixelsError` before memory is taken; other faults are found in reading."""
+    size = image_size(content)
+    if size and size[0] * size[1] > MOST_PIXELS:
+        raise TooManyPixelsError(
+            f"The image has {size[0]} x {size[1]} pixels; {MOST_PIXELS // 10**6} million at most."
+        )
 
 
 def _read(recognizer: DigitRecognizer, content: bytes) -> tuple[Any, list[Glyph], Reading]:
@@ -248,8 +268,13 @@ def _look(recognizer: DigitRecognizer, content: bytes) -> dict[str, Any]:
     image, glyphs, reading = _read(recognizer, content)
     pictures = {glyph.box: _data_url(digit_picture(glyph.ink)) for glyph in glyphs}
 
+    places = {glyph.box: place for place, glyph in enumerate(glyphs)}
+
     def seen(marks: tuple[DigitReading, ...]) -> list[dict[str, Any]]:
-        return [mark.as_dict(9) | {"picture": pictures[mark.box]} for mark in marks]
+        return [
+            mark.as_dict(9) | {"picture": pictures[mark.box], "place": places[mark.box]}
+            for mark in marks
+        ]
 
     height, width = image.shape
     return {

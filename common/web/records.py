@@ -27,6 +27,7 @@ class Digit(BaseModel):
 class SeenDigit(Digit):
     """A digit with what the network sees of it."""
 
+    place: int = Field(ge=0, description="In reading order, with what is left out.")
     picture: str = Field(description="28x28 pixels, a PNG as a data: URL.")
 
 

@@ -5,16 +5,20 @@ import { show, showNothing } from "./reading.js";
 import * as server from "./server.js";
 
 const byId = (id) => document.getElementById(id);
+const SLOW = 300; // ms of reading, from which on it is said
 const paper = new Paper(byId("paper"), drawn, read);
 let image = null; // the file that is shown in the paper's place, or null
 let version = 0; // counts what there was to read
 let isReading = false;
+let opening = 0; // counts the images that were chosen, since a later one may be there earlier
 let waiting = null; // when what is still to be read was ready
 
 function drawn() {
   version++;
   byId("hint").hidden = !paper.isEmpty || image !== null;
-  byId("undo").disabled = byId("clear").disabled = paper.isEmpty && image === null;
+  byId("undo").disabled = !paper.canUndo && image === null;
+  byId("clear").disabled = paper.isEmpty && image === null;
+  byId("pens").disabled = image !== null;
 }
 
 // Reads what is there, one request at a time; `since`: when it was ready, for the measurement.
@@ -24,6 +28,7 @@ async function read(since) {
   isReading = true;
   while (waiting !== null) {
     const [started, seen] = [waiting, version];
+    const slow = setTimeout(() => say("Reading …"), SLOW);
     waiting = null;
     try {
       await readOnce(seen);
@@ -31,6 +36,8 @@ async function read(since) {
     } catch (error) {
       showNothing("");
       say(error.message);
+    } finally {
+      clearTimeout(slow);
     }
   }
   isReading = false;
@@ -53,8 +60,11 @@ function say(text) {
 }
 
 async function open(file) {
+  const mine = ++opening;
   try {
-    const url = URL.createObjectURL(await server.upright(file));
+    const shown = await server.upright(file);
+    if (mine !== opening) return;
+    const url = URL.createObjectURL(shown);
     closeImage();
     image = file;
     byId("image").src = url;
@@ -86,23 +96,27 @@ function undo() {
 }
 
 function clear() {
+  opening++;
   closeImage();
   paper.clear();
 }
 
+// Whether the mark was kept.
 async function keep(picture, mark, digit) {
   try {
     showKept(await server.keep(picture, digit, mark.box));
-    say(`Kept as ${digit}.`);
+    say("");
+    return true;
   } catch (error) {
     say(error.message);
+    return false;
   }
 }
 
 function showKept({ folder, count, command }) {
   const digits = count === 1 ? "1 digit is" : `${count} digits are`;
   byId("kept").textContent = count
-    ? `${digits} kept in ${folder}. To train on them, stop the server and type:`
+    ? `${digits} kept in ${folder}; delete there what you do not want. To train on them, stop the server, type this, and start it again:`
     : "A digit is read wrongly? Type the right one beside it, and it is kept to train on.";
   byId("command").textContent = command;
   byId("training").hidden = count === 0;
@@ -153,4 +167,5 @@ document.addEventListener("keydown", (event) => {
     clear();
   }
 });
+server.health().then(({ model }) => (byId("model").textContent = `Read by ${model}.`), () => {});
 server.kept().then(showKept, (error) => say(error.message));

@@ -7,6 +7,7 @@ const MOST_PIXELS = 1000; // width of the picture that is read
 export class Paper {
   #canvas;
   #pen;
+  #cleared = []; // what `clear` took away, until something is drawn
   #strokes = []; // each: {width, points: [[x, y, pressure], ...]}, in shares of the canvas's width
   #open = new Map(); // strokes being drawn, by pointer
   #timer;
@@ -30,12 +31,25 @@ export class Paper {
     return this.#strokes.length === 0;
   }
 
+  get canUndo() {
+    return !this.isEmpty || this.#cleared.length > 0;
+  }
+
+  // Takes back the last stroke, or the last `clear`.
   undo() {
-    this.#strokes.pop();
+    this.#open.clear(); // a stroke that is being drawn ends here
+    if (this.isEmpty) {
+      this.#strokes = this.#cleared;
+      this.#cleared = [];
+    } else {
+      this.#strokes.pop();
+    }
     this.#redraw();
   }
 
   clear() {
+    this.#open.clear();
+    if (!this.isEmpty) this.#cleared = this.#strokes;
     this.#strokes = [];
     this.#redraw();
   }
@@ -52,13 +66,16 @@ export class Paper {
     this.#canvas.setPointerCapture(event.pointerId);
     const stroke = { width: this.penWidth / this.#canvas.clientWidth, points: [] };
     this.#strokes.push(stroke);
+    this.#cleared = [];
     this.#open.set(event.pointerId, stroke);
     this.#extend(stroke, [event]);
   }
 
   #move(event) {
     const stroke = this.#open.get(event.pointerId);
-    if (stroke) this.#extend(stroke, event.getCoalescedEvents?.() ?? [event]);
+    if (!stroke) return;
+    const all = event.getCoalescedEvents?.() ?? [];
+    this.#extend(stroke, all.length ? all : [event]);
   }
 
   #up(event) {

@@ -7,15 +7,31 @@ const SVG = "http://www.w3.org/2000/svg";
 const byId = (id) => document.getElementById(id);
 const percent = (share) => `${(Math.floor(share * 1000) / 10).toFixed(1)} %`;
 
-// reading: as the server gives it; keep(mark, digit): asked for with a mark's form.
+const keptAs = new Map(); // what digits were kept as, by their pictures
+
+// reading: as the server gives it; keep(mark, digit): asked for with a mark's form, resolves to
+// whether it was kept.
 export function show(reading, keep) {
   const marks = [
     ...reading.digits.map((mark) => ({ ...mark, kind: mark.confidence >= SURE ? "sure" : "unsure" })),
     ...reading.left_out.map((mark) => ({ ...mark, kind: "left-out" })),
-  ];
+  ].sort((one, other) => one.place - other.place);
   showText(reading);
-  showBoxes(reading, marks);
-  byId("marks").replaceChildren(...marks.map((mark) => card(mark, keep)));
+  const boxes = showBoxes(reading, marks);
+  showCards(marks.map((mark, index) => card(mark, boxes[index], keep)));
+}
+
+// Replaces the cards; what is being typed on one whose digit is the same stays.
+function showCards(cards) {
+  const input = (item) => item.querySelector("input");
+  const earlier = new Map([...byId("marks").children].map((item) => [item.dataset.picture, input(item)]));
+  const focused = document.activeElement;
+  byId("marks").replaceChildren(...cards);
+  for (const item of cards) {
+    const before = earlier.get(item.dataset.picture);
+    if (before) input(item).value = before.value;
+    if (before && before === focused) input(item).focus();
+  }
 }
 
 // Takes everything away again; says why there is no reading.
@@ -54,6 +70,7 @@ function showBoxes({ width, height }, marks) {
       return group;
     }),
   );
+  return boxes.children;
 }
 
 function svg(name, attributes) {
@@ -62,24 +79,37 @@ function svg(name, attributes) {
   return element;
 }
 
-function card(mark, keep) {
+function card(mark, box, keep) {
   const item = byId("mark").content.cloneNode(true).firstElementChild;
   const find = (selector) => item.querySelector(selector);
   const shares = shareOfEach(mark);
   item.classList.add(mark.kind);
+  item.dataset.picture = mark.picture;
+  for (const [event, on] of [["pointerenter", true], ["pointerleave", false], ["focusin", true], ["focusout", false]]) {
+    item.addEventListener(event, () => box.classList.toggle("chosen", on));
+  }
   find(".picture").src = mark.picture;
   find(".picture").alt = `What the network sees: 28 by 28 pixels, read as ${mark.digit}`;
   find(".digit").textContent = mark.kind === "left-out" ? leftOutAs(mark) : mark.digit;
-  const before = { sure: "", unsure: "unsure, ", "left-out": `nearest: ${mark.digit}, ` }[mark.kind];
-  find(".confidence").textContent = before + percent(mark.confidence);
+  const before = { sure: "", unsure: "unsure, ", "left-out": `perhaps ${mark.digit}, ` }[mark.kind];
+  const saysNothing = mark.kind === "left-out" && mark.confidence < MAYBE;
+  find(".confidence").textContent = saysNothing ? "" : before + percent(mark.confidence);
   const bars = find(".bars");
   bars.setAttribute("aria-label", "Probabilities");
   bars.append(...shares.map((share, digit) => bar(share, digit, digit === mark.digit)));
   const form = find("form");
-  form.addEventListener("submit", (event) => {
+  const sayKept = () => {
+    if (keptAs.has(mark.picture)) find(".kept-as").textContent = `kept as ${keptAs.get(mark.picture)}`;
+  };
+  form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    keep(mark, form.querySelector("input").value);
+    const digit = form.querySelector("input").value;
+    if (await keep(mark, digit)) {
+      keptAs.set(mark.picture, digit);
+      sayKept();
+    }
   });
+  sayKept();
   return item;
 }
 

@@ -13,7 +13,8 @@ async function ask(path, image) {
     throw new Error("The server does not answer. Is draw_digit.py still running?");
   }
   if (!answer.ok) {
-    throw new Error((await answer.json()).error);
+    const said = await answer.json().catch(() => ({}));
+    throw new Error(said.error ?? `The server answers with ${answer.status}.`);
   }
   return answer;
 }
@@ -26,6 +27,11 @@ export async function look(image) {
 // The image upright, as a Blob that every browser shows.
 export async function upright(image) {
   return (await ask("upright", image)).blob();
+}
+
+// Which model reads: {status, model}.
+export async function health() {
+  return (await ask("health")).json();
 }
 
 // How many digits are kept, and how to train on them: {folder, count, command}.

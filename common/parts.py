@@ -1,0 +1,163 @@
+"""Results in a folder, part by part, so that a run that was killed can go on."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from common import UserError
+from common.files import check_writable, replacing
+from common.recognizer import Reading
+from common.sources import Source
+
+IMAGES_A_PART = 500
+
+Part = tuple[int, list[Source]]
+"""The number of a part, and its images."""
+
+Done = tuple[int, list[Reading]]
+"""The same part, read."""
+FORMATS = ("jsonl", "parquet")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What decides the content of the parts; kept beside them as `job.json`.
+
+    Attributes:
+        images: how many there are, `names_sha256` the hash of their names in order.
+        model_sha256: of the model file.
+        min_confidence, top: as of `predict_image.py`.
+        form: one of `FORMATS`.
+    """
+
+    images: int
+    names_sha256: str
+    model_sha256: str
+    min_confidence: float
+    top: int
+    form: str
+
+
+def job_of(sources: list[Source], model: Path, min_confidence: float, top: int, form: str) -> Job:
+    """The job that reads the sources with a model."""
+    names = hashlib.sha256()
+    for name, _ in sources:
+        names.update(name.encode("utf-8", "surrogatepass") + b"\n")
+    model_sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
+    return Job(len(sources), names.hexdigest(), model_sha256, min_confidence, top, form)
+
+
+def in_order(done: Iterable[Done]) -> Iterator[Reading]:
+    """The readings of all parts in the order of their numbers, which start at 0."""
+    early: dict[int, list[Reading]] = {}
+    wanted = 0
+    for number, readings in done:
+        early[number] = readings
+        while wanted in early:
+            yield from early.pop(wanted)
+            wanted += 1
+
+
+class PartsFolder:
+    """A folder of parts: `part-00000.jsonl` has the first 500 images, and so on.
+
+    Each part appears in one step when all of it is read, so that whatever the moment of a crash,
+    no image is there twice or in half.
+
+    Args:
+        folder: is made where it is missing.
+        job: what is read, and how.
+        resume: go on where an earlier run of the same job stopped.
+
+    Raises:
+        UserError: the folder holds results and is not to be resumed, or those of another job, or
+            cannot be written to.
+    """
+
+    def __init__(self, folder: Path, job: Job, resume: bool) -> None:
+        self.folder, self.job = folder, job
+        check_writable(folder)
+        earlier = self._earlier()
+        if earlier and not resume:
+            raise UserError(
+                f"{folder} holds results already. Go on with them: --resume. Or give another "
+                "--output."
+            )
+        if earlier and earlier != asdict(job):
+            changed = ", ".join(
+                key for key, value in asdict(job).items() if earlier.get(key) != value
+            )
+            raise UserError(f"{folder} holds the results of another job; different: {changed}.")
+        if not earlier:
+            with replacing(folder / "job.json") as temporary:
+                temporary.write_text(json.dumps(asdict(job), indent=2) + "\n", encoding="utf-8")
+
+    def _earlier(self) -> dict[str, Any] | None:
+        path = self.folder / "job.json"
+        if not path.exists():
+            if any(self.folder.glob("part-*")):
+                raise UserError(f"{self.folder} holds parts of a job, but no job.json.")
+            return None
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{path} is damaged ({error}).") from error
+
+    def missing(self, sources: list[Source]) -> list[tuple[int, list[Source]]]:
+        """The parts that are not there yet: their numbers and their sources."""
+        starts = range(0, len(sources), IMAGES_A_PART)
+        return [
+            (number, sources[start : start + IMAGES_A_PART])
+            for number, start in enumerate(starts)
+            if not self.path(number).exists()
+        ]
+
+    def path(self, number: int) -> Path:
+        """The file of a part."""
+        return self.folder / f"part-{number:05d}.{self.job.form}"
+
+    def write(self, number: int, readings: Iterable[Reading]) -> None:
+        """Writes a part.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        records = [reading.as_dict(self.job.top) for reading in readings]
+        with replacing(self.path(number)) as temporary:
+            if self.job.form == "jsonl":
+                lines = (json.dumps(record) + "\n" for record in records)
+                temporary.write_text("".join(lines), encoding="utf-8")
+            else:
+                write_parquet(records, temporary)
+
+
+def write_parquet(records: list[dict[str, Any]], path: Path) -> None:
+    """Writes records as a Parquet file, the same columns whatever they hold."""
+    # Imported here: only those who want Parquet need it.
+    import pyarrow
+    import pyarrow.parquet
+
+    kinds = pyarrow
+    alternative = kinds.struct([("digit", kinds.int8()), ("confidence", kinds.float64())])
+    digit = kinds.struct(
+        [
+            ("digit", kinds.int8()),
+            ("confidence", kinds.float64()),
+            ("line", kinds.int32()),
+            ("box", kinds.list_(kinds.int32())),
+            ("alternatives", kinds.list_(alternative)),
+        ]
+    )
+    schema = kinds.schema(
+        [
+            ("image", kinds.string()),
+            ("text", kinds.string()),
+            ("lines", kinds.list_(kinds.string())),
+            ("digits", kinds.list_(digit)),
+            ("error", kinds.string()),
+        ]
+    )
+    pyarrow.parquet.write_table(kinds.Table.from_pylist(records, schema), path)
