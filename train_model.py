@@ -14,8 +14,10 @@ Earlier files of the same name are replaced when the training is finished, and n
 """
 
 import argparse
+import os
 import shlex
 import sys
+from contextlib import nullcontext
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +32,7 @@ from common.datasets import (
     load_mnist,
     load_own_digits,
 )
+from common.distribution import WATCHED, Place, watched
 from common.files import check_writable
 from common.model_files import (
     BUNDLED_NAME,
@@ -62,6 +65,9 @@ RUN_OPTIONS = ("preset", "seed", "validation_split")
 def main() -> int:
     """Finds out what to do and whether it can be done, and does it; gives the exit status."""
     arguments = parse_arguments()
+    place = place_of(arguments) if arguments.distribute else None
+    if place and place.coordinator and WATCHED not in os.environ:
+        return watched()
     stem = output_stem(arguments.output) if arguments.output else None
     own: Dataset | None = None
     if arguments.resume:
@@ -73,7 +79,8 @@ def main() -> int:
         dataset = load_dataset(arguments.data)
         run = new_run(dataset, **given(arguments, RECIPE_OPTIONS + RUN_OPTIONS))
         stem = stem or MODELS / default_name(dataset)
-    print(describe(run, dataset, own, stem), flush=True)
+    if not place or place.process == 0:
+        print(describe(run, dataset, own, stem), flush=True)
     if arguments.dry_run:
         print("Dry run: nothing was trained or written.")
         return console.OK
@@ -81,12 +88,43 @@ def main() -> int:
     # Imported here: TensorFlow takes five seconds, which a wrong argument should not cost.
     from common.checkpoint import alone
 
-    with alone(stem):
-        return train(arguments, run, dataset, own, stem)
+    with alone(stem) if not place or place.process == 0 else nullcontext():
+        return train(arguments, run, dataset, own, stem, place)
+
+
+def place_of(arguments: argparse.Namespace) -> Place:
+    """Which process of a distributed training this is, from the arguments or the environment.
+
+    Raises:
+        UserError: they do not fit together.
+    """
+    named = {
+        "coordinator": "KERAS_DISTRIBUTION_JOB_ADDRESSES",
+        "processes": "KERAS_DISTRIBUTION_NUM_PROCESSES",
+        "process": "KERAS_DISTRIBUTION_PROCESS_ID",
+    }
+    found = {name: getattr(arguments, name) or os.environ.get(key) for name, key in named.items()}
+    if not any(found.values()):
+        return Place()
+    try:
+        processes, process = int(found["processes"] or ""), int(found["process"] or 0)
+    except ValueError as error:
+        raise UserError("--coordinator needs --processes and --process, as numbers.") from error
+    if not found["coordinator"] or not 0 <= process < processes:
+        raise UserError(
+            f"Process {process} of {processes} at {found['coordinator']}: expected --coordinator "
+            "HOST:PORT, --processes N and --process from 0 to N - 1."
+        )
+    return Place(found["coordinator"], processes, process)
 
 
 def train(
-    arguments: argparse.Namespace, run: Run, dataset: Dataset, own: Dataset | None, stem: Path
+    arguments: argparse.Namespace,
+    run: Run,
+    dataset: Dataset,
+    own: Dataset | None,
+    stem: Path,
+    place: Place | None,
 ) -> int:
     """Trains, saves, plots and says what came of it; gives the exit status."""
     from common import training
@@ -107,6 +145,7 @@ def train(
             verbose=1 if sys.stdout.isatty() else 2,
             start=load_network(Path(run.start)) if run.start else None,
             own=own,
+            place=place,
         )
     except KeyboardInterrupt:
         epochs = epochs_done(checkpoint)
@@ -116,6 +155,8 @@ def train(
             output = printable(shlex.quote(output))
             print(f"Go on with: python train_model.py --resume --output {output}")
         return console.INTERRUPTED
+    if place and place.process != 0:
+        return console.OK
     write_results(run, result, stem)
     discard_checkpoint(checkpoint)
     print_summary(result, stem)
@@ -173,6 +214,17 @@ def parse_arguments() -> argparse.Namespace:
         help="go on with the training of --output that was interrupted, or with the last one",
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done and stop")
+    several = parser.add_argument_group("several devices or machines (needs JAX; docs/scale.md)")
+    several.add_argument(
+        "--distribute",
+        action="store_true",
+        help="share each batch among all devices; alone, among those of this machine",
+    )
+    several.add_argument(
+        "--coordinator", metavar="HOST:PORT", help="of process 0, for all the same"
+    )
+    several.add_argument("--processes", type=console.positive_int, help="how many there are")
+    several.add_argument("--process", help="which this is, from 0; that one writes the files")
     parser.add_argument(
         "--tensorboard", type=Path, metavar="DIR", help="also write logs for TensorBoard there"
     )
@@ -347,6 +399,7 @@ def counted(epochs: int) -> str:
 def write_results(run: Run, result: "Result", stem: Path) -> None:
     """Writes the three model files, the two plots and the history."""
     from common import plots
+    from common.backend import keras
 
     card = ModelCard(
         network=run.recipe.network,
@@ -366,7 +419,7 @@ def write_results(run: Run, result: "Result", stem: Path) -> None:
         start=run.start,
         own=run.own,
         versions={"python": python_version()}
-        | {name: metadata.version(name) for name in ("keras", "tensorflow", "numpy")},
+        | {name: metadata.version(name) for name in ("keras", keras.backend.backend(), "numpy")},
         date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
     save_model(result.network, stem, card)

@@ -43,11 +43,14 @@ class Checkpoint(keras.callbacks.Callback):
         folder: where to keep it.
         run: what is being trained.
         batches: told the epoch, so that it shuffles.
+        writes: whether it saves; of the processes that train together, one does.
     """
 
-    def __init__(self, folder: Path, run: Run, batches: "ShuffledBatches") -> None:
+    def __init__(
+        self, folder: Path, run: Run, batches: "ShuffledBatches", writes: bool = True
+    ) -> None:
         super().__init__()
-        self.folder, self.run, self.batches = folder, run, batches
+        self.folder, self.run, self.batches, self.writes = folder, run, batches, writes
         self.history: list[Row] = []
         self.epoch_started = 0.0
         self.stopping = False
@@ -139,6 +142,8 @@ class Checkpoint(keras.callbacks.Callback):
         self.history = state["history"]
 
     def _save(self) -> None:
+        if not self.writes:
+            return
         weights = self.folder / f"epoch-{whole_epochs(self.history):04d}.npz"
         # Not as Keras does it: HDF5 has no plain error for a full disk.
         with replacing(weights) as temporary, temporary.open("wb") as file:

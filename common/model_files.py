@@ -7,7 +7,6 @@ TensorFlow, `NAME.json`, the card that says how they came about.
 import hashlib
 import json
 import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,6 @@ import numpy as np
 from common import PROJECT, printable
 from common.files import replacing
 from common.model_loading import ModelError, Run, keras_runner, tflite_runner
-from common.quiet import notes_kept_back
 
 if TYPE_CHECKING:
     import keras
@@ -117,38 +115,33 @@ class Predictor:
 def save_model(network: "keras.Model", stem: Path, card: ModelCard) -> None:
     """Writes `stem`.keras, .tflite and .json; a crash leaves each earlier file whole.
 
+    With another backend than TensorFlow, the `.tflite` is made last, in a process of its own.
+
     Raises:
         UserError: they cannot be written.
     """
+    from common import export
+    from common.backend import keras
+
     keras_path, tflite_path, card_path = model_paths(stem)
+    if keras.backend.backend() != "tensorflow":
+        with replacing(card_path) as card_file, replacing(keras_path) as keras_file:
+            network.save(keras_file)
+            content = asdict(card) | {"sha256": {"keras": sha256_of(keras_file)}}
+            card_file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        tflite_path.unlink(missing_ok=True)  # of an earlier model
+        export.export_apart(keras_path)
+        return
     with (
         replacing(card_path) as card_file,
         replacing(tflite_path) as tflite_file,
         replacing(keras_path) as keras_file,
     ):
         network.save(keras_file)
-        tflite_file.write_bytes(_converted(network))
-        hashes = {"keras": _sha256(keras_file), "tflite": _sha256(tflite_file)}
+        tflite_file.write_bytes(export.converted(network))
+        hashes = {"keras": sha256_of(keras_file), "tflite": sha256_of(tflite_file)}
         content = asdict(card) | {"sha256": hashes}
         card_file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-def _converted(network: "keras.Model") -> bytes:
-    """The network as a LiteRT model with weights of 8 bits (dynamic-range quantisation).
-
-    Layers of few weights stay float32. It takes a quarter of the time and of the bytes; on MNIST's
-    test images it costs no accuracy, see README.
-
-    Keras's own `export(format="litert")` writes such files, too, but not before Keras 3.13, which
-    Python 3.10 does not have.
-    """
-    import tensorflow as tf
-
-    with tempfile.TemporaryDirectory() as folder, notes_kept_back():
-        network.export(folder, verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        return bytes(converter.convert())
 
 
 def model_paths(stem: Path) -> tuple[Path, Path, Path]:
@@ -215,7 +208,7 @@ def load_card(model: Path) -> dict[str, Any] | None:
     data = card.get("data")
     if not isinstance(data, str) or not data.strip() or "\0" in data:
         raise ModelError(f"The model's card {path} does not say what data it was trained on.")
-    if expected is not None and expected != _sha256(model):
+    if expected is not None and expected != sha256_of(model):
         print(
             f"{printable(str(model))} is not the file that its card describes (the hashes "
             "differ): going on without the card.",
@@ -268,5 +261,6 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The hash of a file's content."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

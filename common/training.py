@@ -1,5 +1,6 @@
 """One training run: schedule, checkpoint, resume."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from common.augmentation import augmentation
 from common.backend import keras
 from common.checkpoint import Checkpoint, Row, whole_epochs
 from common.datasets import Dataset, split_indices
+from common.distribution import Place, distributed
 from common.evaluation import Report, evaluate, fit_temperature
 from common.model_files import apply_temperature
 from common.networks import build_network
@@ -59,6 +61,7 @@ def train(
     verbose: str | int = "auto",
     start: keras.Model | None = None,
     own: Dataset | None = None,
+    place: Place | None = None,
 ) -> Result:
     """Trains a network, or goes on with a training that was interrupted.
 
@@ -71,6 +74,7 @@ def train(
         verbose: as Keras's `fit` takes it.
         start: network to go on with, see `fine_tuning`; by default one with fresh weights.
         own: the user's own digits, shown besides those of `dataset`.
+        place: which process this is of those that train together; None does not distribute.
 
     Raises:
         TrainingError: the loss stopped being finite.
@@ -84,18 +88,19 @@ def train(
         images, targets = _with_own(images, targets, own)
     if run.recipe.synthetic:
         images, targets = _with_synthetic(images, targets, run.seed)
-    batches = ShuffledBatches(images, targets, run.recipe.batch_size, run.seed)
-    network = start or build_network(run.recipe.network)
-    model = _compiled(network, run, len(batches))
-    keeper = Checkpoint(checkpoint, run, batches)
-    if resume:
-        keeper.restore(model)
+    here = place or Place()
+    batches = ShuffledBatches(images, targets, run.recipe.batch_size, run.seed, here)
+    keeper = Checkpoint(checkpoint, run, batches, writes=here.process == 0)
     callbacks: list[keras.callbacks.Callback] = [keeper]
-    if tensorboard:
+    if tensorboard and here.process == 0:
         callbacks.append(keras.callbacks.TensorBoard(str(tensorboard)))
     validation_images = network_input(dataset.train_images[validation_part])
     validation_labels = labels[validation_part]
-    with keeper.stopped_between_batches():
+    with distributed(place, run.seed) if place else nullcontext(), keeper.stopped_between_batches():
+        network = _built(run, start)
+        model = _compiled(network, run, len(batches))
+        if resume:
+            keeper.restore(model)
         model.fit(
             batches,
             shuffle=False,  # `batches` does it, in an order that a resumed training repeats
@@ -104,13 +109,23 @@ def train(
             validation_data=(validation_images, _one_hot(validation_labels)),
             validation_batch_size=500,
             callbacks=callbacks,
-            verbose=verbose,
+            verbose=verbose if here.process == 0 else 0,
         )
+    if place:  # the weights lie on all devices: what follows needs one
+        network = _built(run, network)
     held_out = network.predict(validation_images, batch_size=500, verbose=0)
     temperature = fit_temperature(held_out, validation_labels)
     test = network.predict(network_input(dataset.test_images), batch_size=500, verbose=0)
     report = evaluate(apply_temperature(test, temperature), dataset.test_labels)
     return Result(network, keeper.history, len(train_part), temperature, report)
+
+
+def _built(run: Run, start: keras.Model | None) -> keras.Model:
+    """The run's network with the weights of `start`, or with fresh ones."""
+    network = build_network(run.recipe.network)
+    if start:
+        network.set_weights(start.get_weights())
+    return network
 
 
 def _compiled(network: keras.Model, run: Run, steps: int) -> keras.Model:
@@ -137,7 +152,7 @@ def _compiled(network: keras.Model, run: Run, steps: int) -> keras.Model:
         loss="kl_divergence",  # cross-entropy, less what is left where no digit is the right one
         metrics=[DigitAccuracy(name="accuracy")],
         steps_per_execution=min(STEPS_PER_CALL, steps),
-        jit_compile=False,
+        jit_compile=keras.backend.backend() != "tensorflow",  # there, compiling takes longer
     )
     model.optimizer.build(model.trainable_variables)
     return model
@@ -197,10 +212,20 @@ class ShuffledBatches(keras.utils.PyDataset):
         targets: float32 (N, 10), the probability that each digit should get.
         size: pictures a batch; the last one holds what is left over.
         seed: of the order.
+        place: of the process that takes its share of each batch; shares have the same size, for
+            which the last batch may lose a few pictures.
     """
 
-    def __init__(self, images: np.ndarray, targets: np.ndarray, size: int, seed: int) -> None:
+    def __init__(
+        self,
+        images: np.ndarray,
+        targets: np.ndarray,
+        size: int,
+        seed: int,
+        place: Place | None = None,
+    ) -> None:
         super().__init__()
+        self.place = place or Place()
         self.images, self.targets = images, targets
         self.size, self.seed = size, seed
         self.shuffle(0)
@@ -210,8 +235,11 @@ class ShuffledBatches(keras.utils.PyDataset):
         self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.images))
 
     def __len__(self) -> int:
-        return -(-len(self.images) // self.size)
+        whole, left = divmod(len(self.images), self.size)
+        return whole + (left >= self.place.processes)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self.order[index * self.size : (index + 1) * self.size]
+        share = len(chosen) // self.place.processes
+        chosen = chosen[self.place.process * share : (self.place.process + 1) * share]
         return network_input(self.images[chosen]), self.targets[chosen]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common import model_files
+from common import export, model_files
 from common.backend import keras, layers
 from common.model_files import ModelCard, default_model, load_predictor, save_model
 from common.model_loading import ModelError
@@ -135,7 +135,7 @@ def test_code_inside_a_model_is_refused(tmp_path: Path) -> None:
 def test_a_tflite_that_takes_so_many_images_at_a_time(tmp_path: Path, size: int) -> None:
     network = keras.Sequential([keras.Input((784,), batch_size=size), layers.Dense(10)])
     path = tmp_path / "one.tflite"
-    path.write_bytes(model_files._converted(network))
+    path.write_bytes(export.converted(network))
     shares = load_predictor(path).predict(IMAGES)
     assert shares.shape == (70, 10)
     expected = model_files.softmax(np.asarray(IMAGES.reshape(70, 784) @ network.get_weights()[0]))
