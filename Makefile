@@ -1,7 +1,8 @@
 # make run    set everything up, train a network, evaluate it and read the sample images
 # make test   run the tests
 # make test-web  get a browser (Debian's Chromium) and test the page to draw on with it
-# make faults the tests that take many minutes: trainings killed fifty times, about 5 minutes
+# make test-jax  the tests of networks and training with JAX, about 6 minutes
+# make faults trainings killed fifty times, 20,000 images killed five times, about 8 minutes
 # make fuzz   20,000 mutated images and 2,000 mutated model and data files, about 2 minutes
 # make lint   check style and types
 # make bench  measure speed against the usual ways, about 15 minutes
@@ -10,7 +11,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
-.PHONY: run test test-web browser faults fuzz lint format bench
+.PHONY: run test test-web test-jax browser faults fuzz lint format bench
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -23,6 +24,11 @@ test: .venv/installed-dev
 
 test-web: .venv/installed-dev browser
 	$(BIN)/python -m pytest $(wildcard tests/test_web_*.py)
+
+test-jax: .venv/installed-dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/jax.txt
+	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/test_networks.py tests/test_augmentation.py \
+	  tests/test_training.py tests/test_fine_tuning.py tests/test_distribution.py
 
 browser:
 	command -v chromium || command -v google-chrome || command -v chrome || \
@@ -52,6 +58,6 @@ format: .venv/installed-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-.venv/installed-dev: .venv/installed requirements/dev.txt requirements/web.txt
+.venv/installed-dev: .venv/installed requirements/dev.txt requirements/web.txt requirements/ray.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	touch $@

@@ -15,6 +15,7 @@ from PIL import Image
 
 from benchmarks.measure import PYTHON, Row, command, in_turn, peak_memory, run, timed
 from benchmarks.rivals.decode import decode
+from benchmarks.scale import scale
 from common import PROJECT
 from common.datasets import Dataset, load_mnist
 from common.model_files import PRETRAINED, load_card, load_predictor
@@ -272,6 +273,7 @@ def all_rows() -> list[Row]:
             *folder_of_images(folder),
             *large_photo(folder),
             *growth(folder),
+            *scale(data, folder),
             *training(folder),
             *network_alone(),
         ]

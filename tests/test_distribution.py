@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,12 +35,13 @@ def history(project: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def start(project: Path, *words: str, processes: int = 2) -> list["subprocess.Popen[str]"]:
-    """Starts a training in so many processes of this machine."""
+@contextmanager
+def started(project: Path, *words: str) -> Iterator[list["subprocess.Popen[str]"]]:
+    """A training in two processes of this machine."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         coordinator = f"127.0.0.1:{free.getsockname()[1]}"
-    shared = [*words, "--distribute", "--coordinator", coordinator, "--processes", str(processes)]
-    return [
+    shared = [*words, "--distribute", "--coordinator", coordinator, "--processes", "2"]
+    processes = [
         subprocess.Popen(
             [sys.executable, *shared, "--process", str(process)],
             cwd=project,
@@ -46,9 +49,17 @@ def start(project: Path, *words: str, processes: int = 2) -> list["subprocess.Po
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
-        for process in range(processes)
+        for process in range(2)
     ]
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # those that they have started, too
+            process.communicate()
 
 
 def test_shares_of_batches() -> None:
@@ -69,10 +80,11 @@ def test_two_processes_learn_as_one(command: Command, project: Path, tmp_path: P
     alone = command(*words, "--distribute", "--output", tmp_path / "alone", env=backend("jax"))
     assert alone.returncode == 0, alone.stderr
     (expected,) = [row for row in history(project) if row["val_loss"]]
-    together = start(project, *words, "--output", str(tmp_path / "both"))
-    said = [process.communicate(timeout=200) for process in together]
-    assert [process.returncode for process in together] == [0, 0], said
-    assert said[1] == ("", "")
+    with started(project, *words, "--output", str(tmp_path / "both")) as together:
+        said = [process.communicate(timeout=200) for process in together]
+        assert [process.returncode for process in together] == [0, 0], said
+    assert all(line.startswith("[Gloo]") for line in said[1][0].splitlines())
+    assert said[1][1] == ""
     (row,) = [row for row in history(project) if row["val_loss"]]
     for name in ("loss", "val_loss"):
         assert float(row[name]) == pytest.approx(float(expected[name]), rel=0.01)
@@ -88,30 +100,24 @@ def test_a_process_that_is_gone(
     command: Command, project: Path, tmp_path: Path, victim: int
 ) -> None:
     words = (*TRAINING, "--epochs", "400", "--output", str(tmp_path / "gone"))
-    together = start(project, *words)
-    output = together[0].stdout
-    assert output is not None
-    assert any("Epoch 3/" in line for line in output)
-    found = subprocess.run(
-        ["pgrep", "-f", f"--process {victim}"], capture_output=True, text=True, check=True
-    )
-    for pid in map(int, found.stdout.split()):
-        os.kill(pid, signal.SIGKILL)
-    other = together[1 - victim]
-    started = time.monotonic()
-    said = other.communicate(timeout=MOST_SECONDS)[1]
-    together[victim].communicate()
-    assert time.monotonic() - started < MOST_SECONDS
-    assert other.returncode == 2
+    with started(project, *words) as together:
+        output = together[0].stdout
+        assert output is not None
+        assert any("Epoch 3/" in line for line in output)
+        os.killpg(together[victim].pid, signal.SIGKILL)
+        at = time.monotonic()
+        said = together[1 - victim].communicate(timeout=MOST_SECONDS)[1]
+        assert time.monotonic() - at < MOST_SECONDS
+        assert together[1 - victim].returncode == 2
     assert said.startswith("error: Another process of this training is gone")
     assert said.count("\n") == 1
     state = json.loads((tmp_path / "gone.checkpoint" / "state.json").read_text())
     assert len(state["history"]) >= 2
     state["run"]["recipe"]["epochs"] = len(state["history"]) + 1  # not all 400
     (tmp_path / "gone.checkpoint" / "state.json").write_text(json.dumps(state))
-    again = start(project, "train_model.py", "--resume", "--output", str(tmp_path / "gone"))
-    said_again = [process.communicate(timeout=200) for process in again]
-    assert [process.returncode for process in again] == [0, 0], said_again
+    with started(project, "train_model.py", "--resume", *words[-2:]) as again:
+        said_again = [process.communicate(timeout=200) for process in again]
+        assert [process.returncode for process in again] == [0, 0], said_again
     assert (tmp_path / "gone.keras").is_file()
 
 
