@@ -76,7 +76,7 @@ def print_readings(
     arguments: argparse.Namespace, recognizer: DigitRecognizer, sources: list[Source]
 ) -> int:
     """Prints what every image says, in their order; gives the exit status."""
-    taken = {os.path.realpath(source) for _, source in sources if isinstance(source, Path)}
+    taken = real_paths(sources) if arguments.save else set()
     drawn: Counter[str] = Counter()
     text = formatter(arguments, [name for name, _ in sources])
     if several(arguments):
@@ -108,13 +108,19 @@ def print_readings(
     return status
 
 
+def real_paths(sources: list[Source]) -> set[str]:
+    """The files behind the sources, whatever links lead there."""
+    names = {str(source) for _, source in sources if isinstance(source, Path)}
+    return {os.path.realpath(name) for name in names if "\0" not in name}
+
+
 def write_parts(
     arguments: argparse.Namespace, recognizer: DigitRecognizer, sources: list[Source]
 ) -> int:
     """Writes what every image says into a folder, part by part; gives the exit status."""
     top = 1 if arguments.top is None else arguments.top
     form = "parquet" if arguments.parquet else "jsonl"
-    job = job_of(sources, recognizer.predictor.path, arguments.min_confidence, top, form)
+    job = job_of(sources, recognizer, top, form)
     folder = PartsFolder(arguments.output, job, arguments.resume)
     missing = folder.missing(sources)
     count = sum(len(part) for _, part in missing)

@@ -107,10 +107,11 @@ def place_of(arguments: argparse.Namespace) -> Place:
     if not any(found.values()):
         return Place()
     try:
-        processes, process = int(found["processes"] or ""), int(found["process"] or 0)
+        processes, process = int(found["processes"] or ""), int(found["process"] or "")
     except ValueError as error:
         raise UserError("--coordinator needs --processes and --process, as numbers.") from error
-    if not found["coordinator"] or not 0 <= process < processes:
+    name, _, port = str(found["coordinator"]).partition(",")[0].rpartition(":")
+    if not name or not port.isdecimal() or not 0 <= process < processes:
         raise UserError(
             f"Process {process} of {processes} at {found['coordinator']}: expected --coordinator "
             "HOST:PORT, --processes N and --process from 0 to N - 1."
@@ -229,6 +230,9 @@ def parse_arguments() -> argparse.Namespace:
         "--tensorboard", type=Path, metavar="DIR", help="also write logs for TensorBoard there"
     )
     arguments = parser.parse_args()
+    for name in ("coordinator", "processes", "process"):
+        if getattr(arguments, name) and not arguments.distribute:
+            parser.error(f"--{name} needs --distribute")
     if arguments.start and arguments.resume:
         parser.error("--resume knows what it started from: no --from")
     fixed = ("preset", "network", "seed", "validation_split")

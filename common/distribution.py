@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from common import UserError
+from common import UserError, console
 
 WATCHED = "DIGITS_WATCHED"
 """Environment variable that tells a process that `watched` has started it."""
@@ -31,7 +31,7 @@ class Place:
 
 
 @contextmanager
-def distributed(place: Place, seed: int) -> Iterator[None]:
+def distributed(place: Place, seed: int) -> Iterator[int]:
     """Shares every batch among all devices of all processes while the block runs.
 
     Each device holds the whole network and works on its part of a batch; what all learn from is
@@ -40,6 +40,9 @@ def distributed(place: Place, seed: int) -> Iterator[None]:
     Args:
         place: of this process.
         seed: the same for all.
+
+    Yields:
+        How many devices this process has; its share of a batch must be a multiple of it.
 
     Raises:
         UserError: the backend is not JAX, the others do not come, or one of them is gone.
@@ -61,7 +64,7 @@ def distributed(place: Place, seed: int) -> Iterator[None]:
         keras.distribution.set_distribution(
             keras.distribution.DataParallel(auto_shard_dataset=False)
         )
-        yield
+        yield jax.local_device_count()
     except jax.errors.JaxRuntimeError as error:
         raise UserError(f"{GONE} ({str(error).strip().splitlines()[0][:200]})") from error
     finally:
@@ -83,11 +86,13 @@ def watched() -> int:
     with tempfile.TemporaryFile() as notes:
         command = [sys.executable, *sys.orig_argv[1:]]
         process = subprocess.Popen(command, env=os.environ | {WATCHED: "1"}, stderr=notes)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, *console.STOPS):
             signal.signal(number, lambda number, _: process.send_signal(number))
         status = process.wait()
         if status == -signal.SIGABRT:
             raise UserError(GONE)
+        if status < 0:
+            raise UserError(f"The training was ended by signal {-status}. Go on with: --resume")
         if status:
             notes.seek(0)
             sys.stderr.write(notes.read().decode(errors="replace"))

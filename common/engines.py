@@ -6,18 +6,21 @@ import multiprocessing.connection
 import os
 import pickle
 import signal
+import socket
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from common import UserError, console
 from common.parts import Done, Part
-from common.quiet import notes_kept_back
+from common.quiet import discarded_notes, notes_kept_back
 from common.recognizer import DigitRecognizer
 
+CONNECT_SECONDS = 10  # for the head of a Ray cluster to answer
 AHEAD = 2  # parts a worker that are handed out before the first of them comes back
 
 
@@ -34,33 +37,46 @@ def on_processes(
     """
     # Not forked: LiteRT and OpenCV have threads, which a fork does not bring along.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _start_worker, (model, min_confidence)) as pool:
-        waiting: set[Future[Done]] = set()
-        try:
-            for part in parts:
+    pool = ProcessPoolExecutor(jobs, context, _start_worker, (model, min_confidence))
+    waiting: set[Future[Done]] = set()
+    try:
+        for part in parts:
+            with _interrupts_ignored():  # the workers, which are started here, take it over
                 waiting.add(pool.submit(_read_part, part))
-                if len(waiting) >= AHEAD * jobs:
-                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in done)
-            while waiting:
+            if len(waiting) >= AHEAD * jobs:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
-        except BrokenProcessPool as error:
-            raise UserError(
-                "A process that read images was killed, perhaps for want of memory. With "
-                "--output, --resume goes on."
-            ) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done)
+    except BrokenProcessPool as error:
+        raise UserError(
+            "A process that read images was killed, perhaps for want of memory. With --output, "
+            "--resume goes on."
+        ) from error
+    except BaseException:  # Ctrl-C, a full disk, nobody who takes the rows: nothing to wait for
+        for worker in multiprocessing.active_children():
+            worker.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
-_recognizer: DigitRecognizer  # of this process, where it is a worker
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+_recognizer: DigitRecognizer | UserError  # of this process, where it is a worker
 
 
 def _start_worker(model: Path, min_confidence: float) -> None:
     global _recognizer
     console.prepare_libraries()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that hands out
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -69,10 +85,16 @@ def _start_worker(model: Path, min_confidence: float) -> None:
         os._exit(1)  # nobody is there to take what is read
 
     threading.Thread(target=follow, daemon=True).start()
-    _recognizer = DigitRecognizer(model, min_confidence, threads=1)
+    try:
+        with discarded_notes():  # the process that hands out has told them
+            _recognizer = DigitRecognizer(model, min_confidence, threads=1)
+    except UserError as error:
+        _recognizer = error
 
 
 def _read_part(part: Part) -> Done:
+    if isinstance(_recognizer, UserError):
+        raise _recognizer
     number, sources = part
     return number, list(_recognizer.read_many(sources))
 
@@ -117,20 +139,28 @@ def on_ray(
         import ray.data
         import ray.exceptions
 
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
     try:
-        with notes_kept_back():
-            ray.init(address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, ValueError, RuntimeError) as error:
+        if port.isdecimal():  # Ray itself would try for minutes
+            socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+        with discarded_notes():
+            ray.init(
+                address or "local",
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level="ERROR",
+            )
+    except (OSError, OverflowError, ValueError, RuntimeError) as error:
         raise UserError(f"Ray cannot be reached at {address}: {error}") from error
     try:
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
-        items = [{"part": pickle.dumps(part)} for part in parts]
+        items = [{"part": pickle.dumps(_absolute(part))} for part in parts]
         if items:
             read = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
                 RayReader,
-                fn_constructor_args=(model, min_confidence),
+                fn_constructor_args=(model.resolve(), min_confidence),
                 batch_size=1,
                 num_cpus=1,
                 compute=ray.data.ActorPoolStrategy(size=min(jobs, len(items))),
@@ -141,3 +171,12 @@ def on_ray(
         raise UserError(f"Ray stopped: {str(error).splitlines()[0]}") from error
     finally:
         ray.shutdown()
+
+
+def _absolute(part: Part) -> Part:
+    """The part with paths that hold in whatever folder a worker runs."""
+    number, sources = part
+    return number, [
+        (name, source.absolute() if isinstance(source, Path) else source)
+        for name, source in sources
+    ]

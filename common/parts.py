@@ -2,14 +2,18 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from common import UserError
 from common.files import check_writable, replacing
-from common.recognizer import Reading
+from common.model_files import sha256_of
+from common.recognizer import DigitRecognizer, Reading
 from common.sources import Source
 
 IMAGES_A_PART = 500
@@ -29,6 +33,7 @@ class Job:
     Attributes:
         images: how many there are, `names_sha256` the hash of their names in order.
         model_sha256: of the model file.
+        temperature: of its card.
         min_confidence, top: as of `predict_image.py`.
         form: one of `FORMATS`.
     """
@@ -36,18 +41,34 @@ class Job:
     images: int
     names_sha256: str
     model_sha256: str
+    temperature: float
     min_confidence: float
     top: int
     form: str
 
 
-def job_of(sources: list[Source], model: Path, min_confidence: float, top: int, form: str) -> Job:
-    """The job that reads the sources with a model."""
+def job_of(sources: list[Source], recognizer: DigitRecognizer, top: int, form: str) -> Job:
+    """The job that reads the sources.
+
+    Raises:
+        UserError: a source is bytes, of which a later run could not know what they were.
+    """
     names = hashlib.sha256()
-    for name, _ in sources:
-        names.update(name.encode("utf-8", "surrogatepass") + b"\n")
-    model_sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
-    return Job(len(sources), names.hexdigest(), model_sha256, min_confidence, top, form)
+    for name, source in sources:
+        if isinstance(source, bytes):
+            raise UserError('--output needs files or addresses: not stdin\'s bytes, that is "-".')
+        place = os.path.abspath(name) if isinstance(source, Path) else name
+        names.update(place.encode("utf-8", "surrogatepass") + b"\n")
+    predictor = recognizer.predictor
+    return Job(
+        len(sources),
+        names.hexdigest(),
+        sha256_of(predictor.path),
+        predictor.temperature,
+        recognizer.min_confidence,
+        top,
+        form,
+    )
 
 
 def in_order(done: Iterable[Done]) -> Iterator[Reading]:
@@ -80,18 +101,25 @@ class PartsFolder:
     def __init__(self, folder: Path, job: Job, resume: bool) -> None:
         self.folder, self.job = folder, job
         check_writable(folder)
+        self.lock = FileLock(folder / ".lock", timeout=0)  # until this process ends
+        try:
+            self.lock.acquire()
+        except Timeout as error:
+            raise UserError(f"Another command is writing to {folder}: wait for its end.") from error
+        for left in folder.glob(".*.part-*"):  # by one that was killed
+            left.unlink()
         earlier = self._earlier()
-        if earlier and not resume:
+        if earlier is not None and not resume:
             raise UserError(
                 f"{folder} holds results already. Go on with them: --resume. Or give another "
                 "--output."
             )
-        if earlier and earlier != asdict(job):
+        if earlier is not None and earlier != asdict(job):
             changed = ", ".join(
                 key for key, value in asdict(job).items() if earlier.get(key) != value
             )
             raise UserError(f"{folder} holds the results of another job; different: {changed}.")
-        if not earlier:
+        if earlier is None:
             with replacing(folder / "job.json") as temporary:
                 temporary.write_text(json.dumps(asdict(job), indent=2) + "\n", encoding="utf-8")
 

@@ -169,7 +169,8 @@ def filesystem_of(address: str) -> tuple[Any, str]:
         raise UserError(f"{address} needs fsspec: pip install -r requirements/ray.txt") from error
     try:
         filesystem, path = fsspec.core.url_to_fs(address)
-    except (ImportError, ValueError) as error:
+    # Every kind of storage raises errors of its own.
+    except Exception as error:
         raise UserError(f"{address} cannot be read: {error}") from error
     return filesystem, path
 

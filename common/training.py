@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from common import UserError
 from common.augmentation import augmentation
 from common.backend import keras
 from common.checkpoint import Checkpoint, Row, whole_epochs
@@ -96,7 +97,12 @@ def train(
         callbacks.append(keras.callbacks.TensorBoard(str(tensorboard)))
     validation_images = network_input(dataset.train_images[validation_part])
     validation_labels = labels[validation_part]
-    with distributed(place, run.seed) if place else nullcontext(), keeper.stopped_between_batches():
+    with (
+        distributed(place, run.seed) if place else nullcontext(1) as devices,
+        keeper.stopped_between_batches(),
+    ):
+        batches.share_among(devices)
+        shared = len(validation_labels) // devices * devices  # what all devices get as many of
         network = _built(run, start)
         model = _compiled(network, run, len(batches))
         if resume:
@@ -106,8 +112,8 @@ def train(
             shuffle=False,  # `batches` does it, in an order that a resumed training repeats
             initial_epoch=whole_epochs(keeper.history),
             epochs=run.recipe.epochs,
-            validation_data=(validation_images, _one_hot(validation_labels)),
-            validation_batch_size=500,
+            validation_data=(validation_images[:shared], _one_hot(validation_labels[:shared])),
+            validation_batch_size=500 // devices * devices,
             callbacks=callbacks,
             verbose=verbose if here.process == 0 else 0,
         )
@@ -225,7 +231,7 @@ class ShuffledBatches(keras.utils.PyDataset):
         place: Place | None = None,
     ) -> None:
         super().__init__()
-        self.place = place or Place()
+        self.place, self.devices = place or Place(), 1
         self.images, self.targets = images, targets
         self.size, self.seed = size, seed
         self.shuffle(0)
@@ -234,12 +240,25 @@ class ShuffledBatches(keras.utils.PyDataset):
         """Puts the pictures into the order of `epoch`."""
         self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.images))
 
+    def share_among(self, devices: int) -> None:
+        """Makes this process's shares multiples of the number of its devices.
+
+        Raises:
+            UserError: batches are too small.
+        """
+        if self.size < devices * self.place.processes:
+            raise UserError(
+                f"A batch of {self.size} is too small for {devices * self.place.processes} "
+                "devices: --batch-size"
+            )
+        self.devices = devices
+
     def __len__(self) -> int:
         whole, left = divmod(len(self.images), self.size)
-        return whole + (left >= self.place.processes)
+        return whole + (left >= self.place.processes * self.devices)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self.order[index * self.size : (index + 1) * self.size]
-        share = len(chosen) // self.place.processes
+        share = len(chosen) // (self.place.processes * self.devices) * self.devices
         chosen = chosen[self.place.process * share : (self.place.process + 1) * share]
         return network_input(self.images[chosen]), self.targets[chosen]

@@ -72,7 +72,21 @@ def test_shares_of_batches() -> None:
         parts = [share[index][1].argmax(axis=1) for share in shares]
         assert [len(part) for part in parts] == [left // 2] * 2
         assert np.array_equal(np.concatenate(parts), expected)
+    shares[1].share_among(4)
+    assert len(shares[1]) == 2
+    assert len(shares[1][0][1]) == 8
     assert len(ShuffledBatches(images[:41], np.eye(41), 20, 1, Place("c", 2, 0))) == 2
+
+
+def test_eight_devices_of_one_machine(command: Command, tmp_path: Path) -> None:
+    devices = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
+    words = (*TRAINING, "--epochs", "1", "--distribute", "--output", tmp_path / "eight")
+    done = command(*words, env=backend("jax") | devices, timeout=200)
+    assert done.returncode == 0, done.stderr
+    few = (*TRAINING[:-1], "4", "--distribute", "--output", tmp_path / "few")
+    done = command(*few, env=backend("jax") | devices)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "A batch of 4 is too small for 8 devices" in done.stderr
 
 
 def test_two_processes_learn_as_one(command: Command, project: Path, tmp_path: Path) -> None:
@@ -151,6 +165,7 @@ def test_arguments_that_do_not_fit(command: Command) -> None:
         (("--coordinator", "127.0.0.1:1"), "needs --processes"),
         (("--coordinator", "127.0.0.1:1", "--processes", "2", "--process", "2"), "from 0 to N - 1"),
         (("--processes", "2", "--process", "0"), "expected --coordinator"),
+        (("--coordinator", "x", "--processes", "2", "--process", "0"), "expected --coordinator"),
     ):
         done = command(*TRAINING, "--distribute", *words, env=backend("jax"))
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr

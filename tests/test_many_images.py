@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from conftest import ROOT, Command
 from PIL import Image
 
 from common import UserError
-from common.parts import Job, PartsFolder, in_order
+from common.parts import IMAGES_A_PART, Job, PartsFolder, in_order
 from common.preprocessing import read_image
 from common.recognizer import Reading
 from common.sources import image_sources, listed_at
@@ -77,7 +78,7 @@ def test_every_image_has_one_record(
 ) -> None:
     images = many(1200)
     done = command("predict_image.py", *MODEL, *engine, "--output", tmp_path / "out", images)
-    assert done.returncode == 1, done.stderr
+    assert (done.returncode, done.stderr) == (1, "")
     assert "1,200 images read, 12 of them unreadable; 1,200 in " in done.stdout
     check(tmp_path / "out", images, 1200)
     again = command("predict_image.py", *MODEL, *engine, "--output", tmp_path / "out", images)
@@ -151,15 +152,27 @@ def test_addresses(command: Command, many: Many) -> None:
 
 
 def test_a_folder_of_parts_belongs_to_one_job(tmp_path: Path) -> None:
-    job = Job(3, "names", "model", 0.5, 1, "jsonl")
+    job = Job(3, "names", "model", 1.0, 0.5, 1, "jsonl")
     folder = PartsFolder(tmp_path, job, resume=True)  # nothing there yet: starts
     folder.write(0, [Reading("a.png")])
-    assert PartsFolder(tmp_path, job, resume=True).missing([("a.png", b"")]) == []
-    with pytest.raises(UserError, match="different: model_sha256"):
-        PartsFolder(tmp_path, Job(3, "names", "other", 0.5, 1, "jsonl"), resume=True)
-    (tmp_path / "job.json").write_text("{")
-    with pytest.raises(UserError, match="damaged"):
+    with pytest.raises(UserError, match="Another command is writing"):
         PartsFolder(tmp_path, job, resume=True)
+    folder.lock.release()
+    (tmp_path / ".123.part-00001.jsonl").write_text("of one that was killed")
+    again = PartsFolder(tmp_path, job, resume=True)
+    again.lock.release()
+    assert again.missing([("a.png", b"")]) == []
+    assert not list(tmp_path.glob(".*.part-*"))
+    for other, word in (
+        (replace(job, model_sha256="other"), "different: model_sha256"),
+        (replace(job, temperature=2.0), "different: temperature"),
+    ):
+        with pytest.raises(UserError, match=word):
+            PartsFolder(tmp_path, other, resume=True)
+    for content, word in (("{", "damaged"), ("{}", "different: images")):
+        (tmp_path / "job.json").write_text(content)
+        with pytest.raises(UserError, match=word):
+            PartsFolder(tmp_path, job, resume=True)
     (tmp_path / "job.json").unlink()
     with pytest.raises(UserError, match=r"no job\.json"):
         PartsFolder(tmp_path, job, resume=True)
@@ -183,6 +196,33 @@ def test_options_that_do_not_go_together(command: Command, tmp_path: Path) -> No
         assert said in done.stderr
 
 
+def test_ctrl_c_ends_all_processes(project: Path, many: Many, tmp_path: Path) -> None:
+    words = [sys.executable, "predict_image.py", *map(str, MODEL), "--jobs", "2", "--output"]
+    undisturbed = set(children("spawn_main"))
+    with subprocess.Popen(
+        [*words, str(tmp_path / "out"), *[str(many(3000))] * 20],
+        cwd=project,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        while not list((tmp_path / "out").glob("part-*")):
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        assert process.wait(10) == 130
+        assert process.stderr is not None
+        assert process.stderr.read() == b"\ninterrupted\n"
+    assert set(children("spawn_main")) <= undisturbed
+
+
+@needs_ray
+def test_a_cluster_that_is_not_there(command: Command) -> None:
+    words = ("predict_image.py", *MODEL, "--engine", "ray", "--address", "127.0.0.1:9", "samples")
+    done = command(*words, timeout=60)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "Ray cannot be reached at 127.0.0.1:9" in done.stderr
+
+
 def children(name: str) -> list[int]:
     """The processes with a name in their command lines."""
     found = subprocess.run(["pgrep", "-f", name], capture_output=True, text=True, check=False)
@@ -198,6 +238,7 @@ def killed_and_resumed(
     worker = "ray::" if "ray" in engine else "spawn_main"
     generator = random.Random(0)
     undisturbed = set(children("spawn_main"))
+    killed = 0
     for kill in range(kills):
         parts = len(list(output.glob("part-*")))
         with subprocess.Popen(
@@ -211,10 +252,12 @@ def killed_and_resumed(
                 os.kill(generator.choice(workers), signal.SIGKILL)
             else:
                 process.kill()
+            killed += len(list(output.glob("part-*"))) < -(-count // IMAGES_A_PART)
             assert process.stderr is not None
             assert b"Traceback" not in process.stderr.read()
     done = subprocess.run(words, cwd=project, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr
+    assert killed > 0
     check(output, images, count)
     until = time.monotonic() + 20
     while left := [pid for pid in children("spawn_main") if pid not in undisturbed]:
