@@ -2,9 +2,10 @@
 
 Imports only go downwards:
 
-    scripts -> web
-            -> recognizer, training, evaluation, plots
-            -> presets, augmentation, networks, model_files
+    scripts -> web, engines
+            -> training, fine_tuning, evaluation, plots, parts
+            -> recognizer, checkpoint, distribution, export
+            -> presets, augmentation, networks, model_files, sources
             -> datasets, synthetic
             -> page
             -> segmentation

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from common import UserError
 from common.backend import keras
 from common.console import STOPS
 from common.datasets import ZIP_DAMAGE
-from common.files import replacing
+from common.files import locked, replacing
 from common.presets import PRESETS, USUAL_PRESET, Run
 
 if TYPE_CHECKING:
@@ -173,13 +172,10 @@ def alone(stem: Path) -> Iterator[None]:
     Raises:
         TrainingError: another one does so.
     """
-    lock = FileLock(stem.with_name(f".{stem.name}.lock"), timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise TrainingError(
-            f"Another training is writing {stem}: wait for its end, or give another --output."
-        ) from error
+    refusal = TrainingError(
+        f"Another training is writing {stem}: wait for its end, or give another --output."
+    )
+    lock = locked(stem.with_name(f".{stem.name}.lock"), refusal)
     try:
         yield
     finally:

@@ -15,6 +15,12 @@ WATCHED = "DIGITS_WATCHED"
 """Environment variable that tells a process that `watched` has started it."""
 
 
+GONE = (
+    "Another process of this training is gone or does not answer. When all have ended, start them "
+    "again with --resume."
+)
+
+
 @dataclass(frozen=True)
 class Place:
     """Which process of a training this is.
@@ -69,12 +75,6 @@ def distributed(place: Place, seed: int) -> Iterator[int]:
         raise UserError(f"{GONE} ({str(error).strip().splitlines()[0][:200]})") from error
     finally:
         keras.distribution.set_distribution(None)
-
-
-GONE = (
-    "Another process of this training is gone or does not answer. When all have ended, start them "
-    "again with --resume."
-)
 
 
 def watched() -> int:

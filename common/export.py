@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +48,7 @@ def export_apart(keras_path: Path) -> None:
         UserError: it failed.
     """
     command = [sys.executable, "-m", "common.export", str(keras_path.resolve())]
-    if not find_spec("tensorflow"):
+    if not console.has_module("tensorflow"):
         print(
             f"note: {keras_path.stem}.tflite is made where TensorFlow is: {' '.join(command[1:])}"
         )

@@ -8,10 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from common import UserError
-from common.files import check_writable, replacing
+from common.files import check_writable, locked, replacing
 from common.model_files import sha256_of
 from common.recognizer import DigitRecognizer, Reading
 from common.sources import Source
@@ -23,7 +21,6 @@ Part = tuple[int, list[Source]]
 
 Done = tuple[int, list[Reading]]
 """The same part, read."""
-FORMATS = ("jsonl", "parquet")
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class Job:
         model_sha256: of the model file.
         temperature: of its card.
         min_confidence, top: as of `predict_image.py`.
-        form: one of `FORMATS`.
+        form: "jsonl" or "parquet", which is the suffix of the parts, too.
     """
 
     images: int
@@ -101,11 +98,8 @@ class PartsFolder:
     def __init__(self, folder: Path, job: Job, resume: bool) -> None:
         self.folder, self.job = folder, job
         check_writable(folder)
-        self.lock = FileLock(folder / ".lock", timeout=0)  # until this process ends
-        try:
-            self.lock.acquire()
-        except Timeout as error:
-            raise UserError(f"Another command is writing to {folder}: wait for its end.") from error
+        refusal = UserError(f"Another command is writing to {folder}: wait for its end.")
+        self.lock = locked(folder / ".lock", refusal)  # until this process ends
         for left in folder.glob(".*.part-*"):  # by one that was killed
             left.unlink()
         earlier = self._earlier()

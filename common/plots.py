@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from common.evaluation import Report
 from common.files import replacing
-from common.preprocessing import grey, open_upright
+from common.preprocessing import open_in_colour
 from common.recognizer import Reading
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
@@ -189,10 +189,7 @@ def annotated(source: str | Path | bytes, reading: Reading) -> Image.Image:
     Raises:
         ImageError: the image cannot be read.
     """
-    image = open_upright(source)
-    if image.mode.startswith(("I", "F")):  # Pillow clips these, `grey` scales them
-        image = Image.fromarray(grey(image))
-    image = image.convert("RGBA")
+    image = open_in_colour(source)
     paper = Image.new("RGBA", image.size, "white")
     drawn = Image.alpha_composite(paper, image).convert("RGB")
     factor = max(1, round(ANNOTATED_SIDE / max(drawn.size)))

@@ -133,6 +133,18 @@ def open_upright(source: str | Path | bytes) -> Image.Image:
         raise ImageError(f"{name} is damaged or unreadable ({reason}).") from error
 
 
+def open_in_colour(source: str | Path | bytes) -> Image.Image:
+    """Opens an image upright as RGBA, to be shown to people.
+
+    Raises:
+        ImageError: as of `open_upright`.
+    """
+    image = open_upright(source)
+    if image.mode.startswith(("I", "F")):  # Pillow clips these, `grey` scales them
+        image = Image.fromarray(grey(image))
+    return image.convert("RGBA")
+
+
 def image_size(content: bytes) -> tuple[int, int] | None:
     """Width and height that an image file promises; None where it is none."""
     try:

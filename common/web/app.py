@@ -16,7 +16,6 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
-from PIL import Image
 from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.requests import ClientDisconnect
 
@@ -29,9 +28,8 @@ from common.preprocessing import (
     TooManyPixelsError,
     UnknownFormatError,
     digit_picture,
-    grey,
     image_size,
-    open_upright,
+    open_in_colour,
     read_image,
 )
 from common.recognizer import DigitReading, DigitRecognizer, Reading
@@ -292,10 +290,7 @@ def _data_url(picture: Any) -> str:
 
 
 def _upright(content: bytes) -> bytes:
-    image = open_upright(content)
-    if image.mode.startswith(("I", "F")):  # Pillow clips these, `grey` scales them
-        image = Image.fromarray(grey(image))
-    image = image.convert("RGBA")
+    image = open_in_colour(content)
     image.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
     file = BytesIO()
     image.save(file, "PNG", compress_level=1)
