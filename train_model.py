@@ -78,7 +78,7 @@ def main() -> int:
     else:
         dataset = load_dataset(arguments.data)
         run = new_run(dataset, **given(arguments, RECIPE_OPTIONS + RUN_OPTIONS))
-        stem = stem or MODELS / default_name(dataset)
+        stem = stem or MODELS / default_name(dataset, run.recipe.network)
     if not place or place.process == 0:
         print(describe(run, dataset, own, stem), flush=True)
     if arguments.dry_run:
@@ -131,23 +131,30 @@ def train(
     from common import training
     from common.checkpoint import checkpoint_folder, discard_checkpoint, epochs_done
     from common.fine_tuning import compared
+    from common.finder_training import train_finder
 
     checkpoint = checkpoint_folder(stem)
+    verbose = 1 if sys.stdout.isatty() else 2
     if not arguments.resume:
         refuse_to_lose(checkpoint, epochs_done(checkpoint))
     before = load_predictor(Path(run.start)) if run.start else None
     try:
-        result = training.train(
-            run,
-            dataset,
-            checkpoint,
-            resume=arguments.resume,
-            tensorboard=arguments.tensorboard,
-            verbose=1 if sys.stdout.isatty() else 2,
-            start=load_network(Path(run.start)) if run.start else None,
-            own=own,
-            place=place,
-        )
+        if run.recipe.network == "finder":
+            result = train_finder(
+                run, dataset, checkpoint, arguments.resume, arguments.tensorboard, verbose
+            )
+        else:
+            result = training.train(
+                run,
+                dataset,
+                checkpoint,
+                resume=arguments.resume,
+                tensorboard=arguments.tensorboard,
+                verbose=verbose,
+                start=load_network(Path(run.start)) if run.start else None,
+                own=own,
+                place=place,
+            )
     except KeyboardInterrupt:
         epochs = epochs_done(checkpoint)
         print(f"\nInterrupted; {epochs} of {counted(run.recipe.epochs)} saved.")
@@ -371,8 +378,10 @@ def output_stem(output: str) -> Path:
     return MODELS / path if path.parent == Path() and "/" not in output else path
 
 
-def default_name(dataset: Dataset) -> str:
+def default_name(dataset: Dataset, network: str = "") -> str:
     """The name of the model where `--output` gives none."""
+    if network == "finder":
+        return "finder"
     if dataset.sha256 == MNIST_SHA256:
         return "digit_cnn"
     return BUNDLED_NAME if dataset.name == "digits" else f"{Path(dataset.name).stem}_cnn"

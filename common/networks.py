@@ -1,13 +1,16 @@
 """The networks by name.
 
-Each takes float32 (N, 28, 28, 1), 0 is paper and 1 is ink, and gives ten probabilities.
+The classifiers take float32 (N, 28, 28, 1), 0 is paper and 1 is ink, and give ten probabilities.
+The finder takes a whole page and says where digits are.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from common.backend import keras, layers
+from common.finding.encoding import HEAT, INK, OUTPUTS
 
 
 def mlp() -> list[layers.Layer]:
@@ -92,12 +95,62 @@ def _convolution(filters: int, size: int, strides: int = 1) -> list[layers.Layer
     return [convolution, *_normalised_relu()]
 
 
+def finder() -> keras.Model:
+    """Finds the digits of a page (1,168,240 parameters).
+
+    An hourglass: strided convolutions down to 1/32 of the resolution, with residual blocks (He et
+    al., "Deep Residual Learning", 2016) on the way, then back up to 1/4, where each stage adds what
+    the way down saw (Lin et al., "Feature Pyramid Networks", 2017).
+
+    It takes float32 (N, height, width, 1) as of `finding.encoding.normalised`, both sides multiples
+    of 32, and gives float32 (N, height / 4, width / 4, 32), the maps of `finding.encoding`.
+    """
+    page = keras.Input((None, None, 1))
+    half = _stage(page, 16, 5, strides=2)
+    quarter = _residual(_stage(half, 32, 3, strides=2))
+    eighth = _residual(_residual(_stage(quarter, 64, 3, strides=2)))
+    sixteenth = _residual(_residual(_stage(eighth, 96, 3, strides=2)))
+    thirty_second = _residual(_stage(sixteenth, 128, 3, strides=2))
+    up = _stage(_up(thirty_second, sixteenth), 96, 3)
+    up = _stage(_up(up, eighth), 64, 3)
+    up = _stage(_residual(_up(up, quarter)), 64, 3)
+    # At first, digits and their ink are rare: so the first steps do not unlearn everything else.
+    bias = np.zeros(OUTPUTS, np.float32)
+    bias[HEAT], bias[INK] = -4.6, -3.0
+    head = layers.Conv2D(OUTPUTS, 1)
+    network = keras.Model(page, head(up), name="finder")
+    head.bias.assign(bias)
+    return network
+
+
+def _stage(maps: Any, filters: int, size: int, strides: int = 1) -> Any:
+    convolution = layers.Conv2D(filters, size, strides=strides, padding="same", use_bias=False)
+    return layers.ReLU()(_normalised(convolution(maps)))
+
+
+def _residual(maps: Any) -> Any:
+    filters = maps.shape[-1]
+    inner = _stage(maps, filters, 3)
+    inner = layers.Conv2D(filters, 3, padding="same", use_bias=False)(inner)
+    return layers.ReLU()(layers.Add()([maps, _normalised(inner)]))
+
+
+def _up(maps: Any, finer: Any) -> Any:
+    """Maps at twice the resolution, added to the finer ones."""
+    reduced = _normalised(layers.Conv2D(finer.shape[-1], 1, use_bias=False)(maps))
+    return layers.ReLU()(layers.Add()([layers.UpSampling2D()(reduced), finer]))
+
+
+def _normalised(maps: Any) -> Any:
+    return layers.BatchNormalization(momentum=0.98)(maps)
+
+
 def _normalised_relu() -> list[layers.Layer]:
     # Keras's momentum of 0.99 needs hundreds of steps before its averages can be used.
     return [layers.BatchNormalization(momentum=0.95), layers.ReLU()]
 
 
-NETWORKS: dict[str, Callable[[], list[layers.Layer]]] = {
+CLASSIFIERS: dict[str, Callable[[], list[layers.Layer]]] = {
     "mlp": mlp,
     "simple_cnn": simple_cnn,
     "fast_cnn": fast_cnn,
@@ -105,10 +158,12 @@ NETWORKS: dict[str, Callable[[], list[layers.Layer]]] = {
 }
 
 
-def build_network(name: str) -> keras.Sequential:
+def build_network(name: str) -> keras.Model:
     """Builds a network with fresh weights, drawn under Keras's global random seed.
 
     Raises:
-        KeyError: no network of that name in `NETWORKS`.
+        KeyError: There is no network of that name.
     """
-    return keras.Sequential([keras.Input((28, 28, 1)), *NETWORKS[name]()], name=name)
+    if name == "finder":
+        return finder()
+    return keras.Sequential([keras.Input((28, 28, 1)), *CLASSIFIERS[name]()], name=name)

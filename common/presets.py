@@ -20,9 +20,10 @@ class Recipe:
     """How a network is trained.
 
     Attributes:
-        network: name in `networks.NETWORKS`.
+        network: name of a network in `networks`.
         epochs: passes through MNIST's training images; see `adapted` for small sets.
-        batch_size: pictures a step.
+        batch_size: pictures a step; for the finder, as many pages of 128x128 pixels as make up
+            the pixels of a step.
         learning_rate: its highest value; it rises linearly and falls along a cosine (one cycle:
             Smith and Topin, "Super-Convergence", 2018).
         weight_decay: of AdamW (Loshchilov and Hutter, 2019); 0 makes it Adam.
@@ -65,6 +66,8 @@ PRESETS = {
     "standard": _STANDARD,
     "best": replace(_STANDARD, epochs=30, batch_size=256, learning_rate=0.003),
 }
+FINDER = "finder"
+PRESETS[FINDER] = Recipe("finder", epochs=60, batch_size=16, learning_rate=0.003, weight_decay=0.02)
 FINE_TUNING = "fine_tuning"
 PRESETS[FINE_TUNING] = replace(_STANDARD, epochs=2, learning_rate=0.0005)
 USUAL_PRESET = {
@@ -72,6 +75,7 @@ USUAL_PRESET = {
     "simple_cnn": "classic",
     "fast_cnn": "fast",
     "deep_cnn": "standard",
+    "finder": FINDER,
 }
 """The preset of a network that is asked for without one."""
 
@@ -151,6 +155,8 @@ def adapted(recipe: Recipe, images: int) -> Recipe:
     takes the place of the images that it lacks.
     """
     steps = -(-images // recipe.batch_size)
+    if recipe.network == "finder":  # its pages are made anew for each step
+        return recipe
     if steps * recipe.epochs >= FEW_STEPS:
         return recipe
     return replace(recipe, epochs=-(-ENOUGH_STEPS // steps), augment=True)

@@ -17,7 +17,7 @@ from common.evaluation import Report, evaluate, fit_temperature
 from common.model_files import apply_temperature
 from common.networks import build_network
 from common.preprocessing import network_input
-from common.presets import Run
+from common.presets import Recipe, Run
 from common.synthetic import non_digits, written_digits
 
 WARM_UP = 0.25  # share of the steps in which the learning rate rises to its highest
@@ -26,6 +26,14 @@ NON_DIGIT_SHARE = 0.15  # of the training images: what is no digit added to them
 OWN_SHARE = 0.25  # of the training images: the user's own digits added to them
 MOST_REPEATS = 500  # of each of them in an epoch
 STEPS_PER_CALL = 50  # steps that Keras runs between two returns to Python
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a network achieves on its test data: accuracy from 0 to 1, and loss."""
+
+    accuracy: float
+    loss: float
 
 
 @dataclass(frozen=True)
@@ -38,14 +46,14 @@ class Result:
             there is one epoch only, rows with parts of an epoch, loss and accuracy come before it.
         train_images: how many of the data set's images the network was trained on.
         temperature: for calibrated probabilities, fitted on the validation images.
-        test: the report on the test images, used this once.
+        test: the score on the test images, used this once.
     """
 
     network: keras.Model
     history: list[Row]
     train_images: int
     temperature: float
-    test: Report
+    test: Score | Report
 
     @property
     def seconds(self) -> float:
@@ -137,6 +145,21 @@ def _built(run: Run, start: keras.Model | None) -> keras.Model:
 def _compiled(network: keras.Model, run: Run, steps: int) -> keras.Model:
     """The network behind its augmentation, ready to be fitted for `steps` steps an epoch."""
     recipe = run.recipe
+    before = augmentation(run.seed) if recipe.augment else []
+    model = keras.Sequential([keras.Input((28, 28, 1)), *before, network])
+    model.compile(
+        optimizer=optimizer(recipe, steps),
+        loss="kl_divergence",  # cross-entropy, less what is left where no digit is the right one
+        metrics=[DigitAccuracy(name="accuracy")],
+        steps_per_execution=min(STEPS_PER_CALL, steps),
+        jit_compile=keras.backend.backend() != "tensorflow",  # there, compiling takes longer
+    )
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    """The recipe's optimizer and learning rate, for `steps` steps an epoch."""
     total = steps * recipe.epochs
     warm_up = max(1, round(WARM_UP * total))
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -146,22 +169,12 @@ def _compiled(network: keras.Model, run: Run, steps: int) -> keras.Model:
         decay_steps=max(1, total - warm_up),
         alpha=0.001,
     )
-    before = augmentation(run.seed) if recipe.augment else []
-    model = keras.Sequential([keras.Input((28, 28, 1)), *before, network])
-    model.compile(
-        optimizer=keras.optimizers.AdamW(
-            schedule,
-            weight_decay=recipe.weight_decay,
-            beta_1=recipe.beta_1,
-            beta_2=recipe.beta_2,
-        ),
-        loss="kl_divergence",  # cross-entropy, less what is left where no digit is the right one
-        metrics=[DigitAccuracy(name="accuracy")],
-        steps_per_execution=min(STEPS_PER_CALL, steps),
-        jit_compile=keras.backend.backend() != "tensorflow",  # there, compiling takes longer
+    return keras.optimizers.AdamW(
+        schedule,
+        weight_decay=recipe.weight_decay,
+        beta_1=recipe.beta_1,
+        beta_2=recipe.beta_2,
     )
-    model.optimizer.build(model.trainable_variables)
-    return model
 
 
 def _one_hot(labels: np.ndarray) -> np.ndarray:

@@ -1,0 +1,149 @@
+"""What the finder is taught and what it says: maps at a quarter of the page's resolution.
+
+The maps follow Zhou et al., "Objects as Points", 2019: the centre of each digit is a peak in the heat
+map of its class, and at the peak stand the offset and the size of its box. Two further maps say
+which pixels are a digit's ink, and from each ink cell where its digit's centre is, so that digits
+that touch come apart.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+CELL = 4
+"""Pixels of the page along either side of one cell of the maps."""
+
+STRIDE = 32
+"""Pixels; the sides of what the network takes are multiples of it."""
+
+HEAT = slice(0, 10)
+BOX = slice(10, 14)
+INK = slice(14, 14 + CELL * CELL)
+VOTE = slice(30, 32)
+OUTPUTS = 32
+"""Channels of the finder's output: logits of HEAT and INK, numbers in BOX and VOTE."""
+
+HEAT_WEIGHT, BOX_WEIGHT, INK_WEIGHT, VOTE_WEIGHT = 32, 33, 34, 35
+TARGETS = 36
+"""Channels of the targets: those of the output, and how much each counts in a cell."""
+
+SIZE_UNIT = 32.0
+"""Pixels; boxes are given as the logarithm of their sides in this unit."""
+
+VOTE_UNIT = 4.0
+"""Cells; votes are given in this unit."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Sizes of digits (longer side, in pixels) that the finder answers to.
+
+    The page is shown at several scales (SNIP: Singh and Davis, "An Analysis of Scale Invariance in
+    Object Detection", 2018), so that one of them makes every digit such a size.
+
+    Attributes:
+        min_size, max_size: Between these, a digit must be found.
+        margin: Within this factor outside of them, it may be found.
+    """
+
+    min_size: float = 16.0
+    max_size: float = 60.0
+    margin: float = 1.3
+
+
+SCALE = Scale()
+
+
+def encode(
+    digits: np.ndarray,
+    boxes: np.ndarray,
+    visible: np.ndarray,
+    owner: np.ndarray,
+    min_visible: float = 0.75,
+    max_hidden: float = 0.3,
+) -> np.ndarray:
+    """The targets for one page.
+
+    Args:
+        digits: int (N,), 0 to 9.
+        boxes: float (N, 4): x, y, width, height in pixels.
+        visible: float (N,), 0 to 1.
+        owner: int (height, width), both multiples of 4: i + 1 at the ink of digit i, else 0.
+        min_visible: Digits that are visible at least this much must be found.
+        max_hidden: Digits that are visible no more than this must not be found.
+
+    Returns:
+        float32 (height / 4, width / 4, 36), see the constants of this module.
+    """
+    rows, columns = owner.shape[0] // CELL, owner.shape[1] // CELL
+    targets = np.zeros((rows, columns, TARGETS), np.float32)
+    targets[..., HEAT_WEIGHT] = targets[..., INK_WEIGHT] = 1
+    wanted = np.zeros(len(digits) + 1, np.int8)  # 1 a digit, 0 none, -1 either
+    for index, (x, y, width, height) in enumerate(boxes):
+        size = max(width, height)
+        inside = max(SCALE.min_size / max(size, 1e-6), size / SCALE.max_size)
+        if visible[index] <= max_hidden or inside > SCALE.margin:
+            continue
+        wanted[index + 1] = 1 if visible[index] >= min_visible and inside <= 1 else -1
+        if wanted[index + 1] < 0:
+            cells = (
+                slice(int(y) // CELL, int(y + height) // CELL + 1),
+                slice(int(x) // CELL, int(x + width) // CELL + 1),
+            )
+            targets[(*cells, HEAT_WEIGHT)] = 0
+    votes = owner[CELL // 2 :: CELL, CELL // 2 :: CELL]
+    for index in np.flatnonzero(wanted[1:] == 1):
+        _encode_digit(targets, int(digits[index]), boxes[index])
+        x, y, width, height = boxes[index] / CELL
+        cell_rows, cell_columns = np.nonzero(votes == index + 1)
+        targets[cell_rows, cell_columns, VOTE.start] = (
+            x + width / 2 - cell_columns - 0.5
+        ) / VOTE_UNIT
+        targets[cell_rows, cell_columns, VOTE.start + 1] = (
+            y + height / 2 - cell_rows - 0.5
+        ) / VOTE_UNIT
+        targets[cell_rows, cell_columns, VOTE_WEIGHT] = 1
+    ink = wanted[owner]
+    blocks = ink.reshape(rows, CELL, columns, CELL).transpose(0, 2, 1, 3).reshape(rows, columns, -1)
+    targets[..., INK] = blocks == 1
+    targets[..., INK_WEIGHT] = ~(blocks < 0).any(axis=2)
+    return targets
+
+
+def _encode_digit(targets: np.ndarray, digit: int, box: np.ndarray) -> None:
+    rows, columns, _ = targets.shape
+    x, y, width, height = box / CELL
+    center_x, center_y = x + width / 2, y + height / 2
+    column = min(max(int(center_x), 0), columns - 1)
+    row = min(max(int(center_y), 0), rows - 1)
+    sigma_x, sigma_y = max(0.6, width / 6), max(0.6, height / 6)
+    reach_x, reach_y = int(3 * sigma_x) + 1, int(3 * sigma_y) + 1
+    top, bottom = max(row - reach_y, 0), min(row + reach_y + 1, rows)
+    left, right = max(column - reach_x, 0), min(column + reach_x + 1, columns)
+    ys, xs = np.arange(top, bottom)[:, None], np.arange(left, right)[None]
+    peak = np.exp(-(((xs - column) / sigma_x) ** 2 + ((ys - row) / sigma_y) ** 2) / 2)
+    part = targets[top:bottom, left:right]
+    np.maximum(part[..., digit], peak, out=part[..., digit])
+    near = peak > np.maximum(part[..., BOX_WEIGHT], 0.6)
+    values = np.empty((*peak.shape, 4), np.float32)
+    values[..., 0] = center_x - xs - 0.5
+    values[..., 1] = center_y - ys - 0.5
+    values[..., 2:] = np.log(np.maximum(box[2:], 1) / SIZE_UNIT)
+    part[near, BOX] = values[near]
+    part[near, BOX_WEIGHT] = peak[near]
+
+
+def normalised(page: np.ndarray) -> np.ndarray:
+    """A page as the finder sees it: brightness and contrast of the whole are taken out.
+
+    Args:
+        page: uint8 (height, width) or (N, height, width).
+
+    Returns:
+        float32 of the same shape.
+    """
+    grey = page.astype(np.float32)
+    mean = grey.mean(axis=(-2, -1), keepdims=True)
+    spread = grey.std(axis=(-2, -1), keepdims=True)
+    # A blank page must not become a page of noise.
+    return np.asarray((grey - mean) / np.maximum(spread, 12))

@@ -1,0 +1,169 @@
+"""Runs the finder over a page at several scales: grey page -> boxes of digits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from common.finding.encoding import (
+    BOX,
+    CELL,
+    HEAT,
+    INK,
+    SCALE,
+    SIZE_UNIT,
+    STRIDE,
+    VOTE,
+    VOTE_UNIT,
+    normalised,
+)
+
+Run = Callable[[np.ndarray], np.ndarray]
+"""float32 (N, height, width, 1) -> float32 (N, height / 4, width / 4, 32), see `encoding`."""
+
+
+@dataclass(frozen=True)
+class FindingSettings:
+    """What decides which peaks of the network's answer are digits.
+
+    Attributes:
+        min_score: Peaks below it are ignored, 0 to 1.
+        max_overlap: Two boxes that share more than this (intersection over union) are one digit.
+        max_inside: A box of which more than this lies inside a likelier one is a part of it.
+        max_side: Longer side in pixels of the largest scale at which a page is shown.
+        max_enlarging: Factor by which small pages are enlarged at most.
+    """
+
+    min_score: float = 0.3
+    max_overlap: float = 0.35
+    max_inside: float = 0.65
+    max_side: int = 1536
+    max_enlarging: float = 3.0
+
+
+@dataclass(frozen=True)
+class Level:
+    """The finder's answer at one scale of the page.
+
+    Attributes:
+        scale: Pixels here for one pixel of the page.
+        ink: float32 (height, width), probability that a pixel is a digit's ink.
+        votes: float32 (height / 4, width / 4, 2), from each cell to the centre of the digit it
+            belongs to, in pixels of this level.
+    """
+
+    scale: float
+    ink: np.ndarray
+    votes: np.ndarray
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A digit found on a page.
+
+    Attributes:
+        x, y, width, height: Its box in pixels of the page.
+        score: Confidence of the finder that it is a digit, 0 to 1.
+        classes: float32 (10,), the finder's scores for 0 to 9.
+        level: Where it was found.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    score: float
+    classes: np.ndarray
+    level: Level
+
+
+def page_scales(height: int, width: int, settings: FindingSettings) -> list[float]:
+    """The scales at which a page is shown, the smallest first, each twice the one before.
+
+    At the smallest, a digit as large as the page has the largest size that the finder answers to.
+    """
+    short, long = min(height, width), max(height, width)
+    smallest = 0.95 * SCALE.max_size / long
+    largest = max(min(settings.max_side / long, settings.max_enlarging), smallest)
+    scales = [smallest]
+    while scales[-1] * 1.5 < largest:
+        scales.append(min(2 * scales[-1], largest))
+    # A strip is too low at the small scales for digits of any size.
+    fitting = [scale for scale in scales if short * scale >= 1.3 * SCALE.min_size]
+    return fitting or scales[-1:]
+
+
+def find(page: np.ndarray, run: Run, settings: FindingSettings | None = None) -> list[Detection]:
+    """Finds the digits of a page.
+
+    Args:
+        page: uint8 (height, width), ink darker or lighter than the paper.
+        run: The network.
+        settings: What decides which of its peaks are digits.
+
+    Returns:
+        The digits, the likeliest first.
+    """
+    settings = settings or FindingSettings()
+    found: list[Detection] = []
+    for scale in page_scales(*page.shape, settings):
+        found += _at_scale(page, scale, run, settings)
+    return _without_doubles(found, settings)
+
+
+def _at_scale(
+    page: np.ndarray, scale: float, run: Run, settings: FindingSettings
+) -> list[Detection]:
+    height, width = (max(1, round(side * scale)) for side in page.shape)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    shown = cv2.resize(page, (width, height), interpolation=method)
+    padding = ((0, -height % STRIDE), (0, -width % STRIDE))
+    padded = np.pad(normalised(shown), padding, mode="edge")
+    output = run(padded[None, ..., None])[0]
+    rows, columns = -(-height // CELL), -(-width // CELL)
+    output = output[:rows, :columns]
+    heat = _sigmoid(output[..., HEAT])
+    blocks = _sigmoid(output[..., INK]).reshape(rows, columns, CELL, CELL)
+    ink = blocks.transpose(0, 2, 1, 3).reshape(rows * CELL, columns * CELL)
+    level = Level(scale, ink[:height, :width], output[..., VOTE] * VOTE_UNIT * CELL)
+    best = heat.max(axis=2)
+    neighbourhood = cv2.dilate(best, np.ones((3, 3), np.uint8))
+    found = []
+    for row, column in np.argwhere((best >= neighbourhood) & (best > settings.min_score)):
+        dx, dy, log_width, log_height = output[row, column, BOX]
+        box_width, box_height = SIZE_UNIT * np.exp(np.clip((log_width, log_height), -4, 1.5))
+        size = max(box_width, box_height)
+        if not SCALE.min_size / SCALE.margin < size < SCALE.max_size * SCALE.margin:
+            continue
+        x = (column + 0.5 + dx) * CELL - box_width / 2
+        y = (row + 0.5 + dy) * CELL - box_height / 2
+        box = (float(value / scale) for value in (x, y, box_width, box_height))
+        found.append(Detection(*box, float(best[row, column]), heat[row, column], level))
+    return found
+
+
+def _without_doubles(found: list[Detection], settings: FindingSettings) -> list[Detection]:
+    """Non-maximum suppression over all scales."""
+    kept: list[Detection] = []
+    for candidate in sorted(found, key=lambda detection: -detection.score):
+        for other in kept:
+            shared = _shared_area(candidate, other)
+            area, other_area = (d.width * d.height for d in (candidate, other))
+            if shared > settings.max_overlap * (area + other_area - shared):
+                break
+            if shared > settings.max_inside * min(area, other_area):
+                break
+        else:
+            kept.append(candidate)
+    return kept
+
+
+def _shared_area(one: Detection, other: Detection) -> float:
+    width = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
+    height = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
+    return max(width, 0.0) * max(height, 0.0)
+
+
+def _sigmoid(values: np.ndarray) -> np.ndarray:
+    return np.asarray(1 / (1 + np.exp(-values.clip(-30, 30))))

@@ -1,0 +1,65 @@
+"""Puts boxes into reading order: lines from top to bottom, each from left to right."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+MAX_TILT = 0.7  # rise over run; 35 degrees: steeper neighbours stand below one another
+MIN_SHARED_ROWS = 0.3  # least share of rows in common with the box before on the same line
+REACH = 3.0  # heights; neighbours farther away say little about the tilt of their line
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something stands on a page, in pixels."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def lines_of(places: Sequence[Place]) -> list[list[int]]:
+    """Groups boxes into lines of writing.
+
+    The tilt of the lines is the median slope between neighbours; it is taken out first. Then each
+    box, from left to right, continues the line whose last box shares the most rows with it.
+
+    Args:
+        places: Boxes in any order.
+
+    Returns:
+        Indices into `places`, one list for each line in reading order.
+    """
+    if not places:
+        return []
+    centers = np.array([(p.x + p.width / 2, p.y + p.height / 2) for p in places])
+    heights = np.array([p.height for p in places])
+    level = centers[:, 1] - _tilt(centers, heights) * centers[:, 0]
+    lines: list[list[int]] = []
+    for index in np.argsort(centers[:, 0], kind="stable"):
+        best, most = None, MIN_SHARED_ROWS
+        for line in lines:
+            last = line[-1]
+            half = (heights[last] + heights[index]) / 2
+            shared = (half - abs(level[last] - level[index])) / min(heights[last], heights[index])
+            if shared > most:
+                best, most = line, shared
+        if best is None:
+            lines.append([int(index)])
+        else:
+            best.append(int(index))
+    return sorted(lines, key=lambda line: float(np.mean(level[line])))
+
+
+def _tilt(centers: np.ndarray, heights: np.ndarray) -> float:
+    """Median rise over run from each box to its nearest neighbour on the right; 0 if none."""
+    slopes = []
+    for center, height in zip(centers, heights, strict=True):
+        dx, dy = (centers - center).T
+        beside = (dx > 0.2 * height) & (np.abs(dy) < MAX_TILT * dx) & (dx < REACH * height)
+        if beside.any():
+            nearest = np.argmin(np.where(beside, np.hypot(dx, 2 * dy), np.inf))
+            slopes.append(dy[nearest] / dx[nearest])
+    return float(np.median(slopes)) if slopes else 0.0
