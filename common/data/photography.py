@@ -1,0 +1,229 @@
+"""Paper, light and camera of synthetic pages."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from common import PROJECT
+
+PICTURES = PROJECT / "data" / "pictures"
+"""Optional folder of natural pictures (.jpg or .png), shown as backgrounds and without digits."""
+
+
+@dataclass(frozen=True)
+class Light:
+    """How one page is lit and taken.
+
+    Attributes:
+        is_flat: A drawing or a clean scan: no gradient, texture, shadow or noise.
+        paper: Brightness of the paper, 0 to 255.
+        noise: Standard deviation of the sensor's noise in grey levels.
+        inverted: Whether light ink stands on a dark ground.
+    """
+
+    is_flat: bool
+    paper: float
+    noise: float
+    inverted: bool
+
+
+def load_pictures(folder: Path = PICTURES) -> list[np.ndarray]:
+    """The natural pictures of `folder` and those that scikit-learn ships, at most 640 pixels wide.
+
+    Returns:
+        uint8 (height, width) each, sorted by file name.
+    """
+    # Imported here: only training needs it.
+    import sklearn.datasets
+
+    shipped = Path(sklearn.datasets.__file__).parent / "images"
+    names: dict[str, Path] = {}
+    for place in (shipped, folder):
+        names |= {path.name: path for path in place.glob("*") if path.suffix in (".jpg", ".png")}
+    pictures = []
+    for _, path in sorted(names.items()):
+        with Image.open(path) as image:
+            grey = image.convert("L")
+            grey.thumbnail((640, 640))
+            pictures.append(np.asarray(grey))
+    return pictures
+
+
+class Photographer:
+    """Makes paper and turns what is written on it into an image.
+
+    Args:
+        pictures: uint8 (height, width) each, natural pictures.
+    """
+
+    def __init__(self, pictures: list[np.ndarray]) -> None:
+        self.pictures = pictures
+
+    def light(self, rng: np.random.Generator) -> Light:
+        """A random light."""
+        flat = bool(rng.random() < 0.35)
+        bright = rng.random() < 0.7
+        paper = (
+            255.0
+            if flat and rng.random() < 0.7
+            else (rng.uniform(150, 255) if bright else rng.uniform(60, 200))
+        )
+        noise = 0.0 if flat else float(rng.choice([0, 1, 2, 4, 8], p=[0.2, 0.3, 0.3, 0.15, 0.05]))
+        return Light(flat, float(paper), noise, bool(rng.random() < (0.25 if flat else 0.1)))
+
+    def paper(
+        self, height: int, width: int, light: Light, natural: bool, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Bare paper, or a natural picture in its place: float32 (height, width), 0 to 255."""
+        if natural:
+            return self._crop(height, width, rng)
+        grey = np.full((height, width), light.paper, np.float32)
+        if light.is_flat:
+            return grey
+        if rng.random() < 0.8:  # light from one side
+            x, y = np.meshgrid(np.linspace(-0.5, 0.5, width), np.linspace(-0.5, 0.5, height))
+            angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.4)
+            grey *= (1 + strength * (np.cos(angle) * x + np.sin(angle) * y)).astype(np.float32)
+        if rng.random() < 0.4:  # grain, from that of paper to creases and stains
+            sigma = float(np.exp(rng.uniform(np.log(0.6), np.log(20))))
+            grain = _smooth_noise(height, width, sigma, rng)
+            grey *= 1 + np.float32(rng.uniform(0.005, 0.05)) * grain
+        if rng.random() < 0.05:
+            grey *= 1 + 0.15 * (self._crop(height, width, rng) / 128 - 1) * rng.uniform(0.2, 1)
+        return grey
+
+    def rule(self, grey: np.ndarray, rng: np.random.Generator) -> None:
+        """Draws ruled or squared paper, straight or a little turned."""
+        height, width = grey.shape
+        pitch = rng.uniform(8, 70)
+        opacity, thickness = rng.uniform(0.05, 0.6), int(rng.choice([1, 1, 1, 2]))
+        mask = np.zeros((height, width), np.float32)
+        slope, phase = rng.normal(0, 0.03), rng.uniform(0, pitch)
+        for y in np.arange(phase - width * abs(slope), height + width * abs(slope), pitch):
+            cv2.line(
+                mask, (0, round(y)), (width, round(y + slope * width)), 1.0, thickness, cv2.LINE_AA
+            )
+        if rng.random() < 0.5:
+            for x in np.arange(phase - height * abs(slope), width + height * abs(slope), pitch):
+                cv2.line(
+                    mask,
+                    (round(x), 0),
+                    (round(x - slope * height), height),
+                    1.0,
+                    thickness,
+                    cv2.LINE_AA,
+                )
+        grey *= 1 - opacity * mask.clip(0, 1)
+
+    def cover(self, grey: np.ndarray, light: Light, rng: np.random.Generator) -> np.ndarray:
+        """Lays shadows and things on the page, or ends the paper before the image does.
+
+        Returns:
+            bool (height, width), where the page is hidden.
+        """
+        height, width = grey.shape
+        hidden = np.zeros((height, width), bool)
+        if not light.is_flat and rng.random() < 0.25:
+            mask = _blob(height, width, rng)
+            soft = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.5, 15)))
+            grey *= 1 - np.float32(rng.uniform(0.1, 0.6)) * soft
+        if rng.random() < (0.05 if light.is_flat else 0.2):
+            mask = np.zeros((height, width), np.uint8)
+            for _ in range(rng.integers(1, 3)):
+                cv2.fillPoly(mask, [_beside(height, width, rng)], 255)
+            hidden = mask > 0
+            other = self._ground(height, width, rng)
+            grey[hidden] = other[hidden]
+        return hidden
+
+    def take(self, grey: np.ndarray, light: Light, rng: np.random.Generator) -> np.ndarray:
+        """The image that a camera, a scanner or a drawing program makes of the page: uint8."""
+        height, width = grey.shape
+        if light.inverted:
+            grey = 255 - grey
+        if not light.is_flat or rng.random() < 0.3:
+            kind = rng.random()
+            if kind < 0.45:
+                grey = cv2.GaussianBlur(grey, (0, 0), float(rng.uniform(0.3, 1.6)))
+            elif kind < 0.55:
+                grey = cv2.filter2D(grey, -1, _motion(rng))
+        if rng.random() < 0.2:  # few pixels, shown large
+            factor = rng.uniform(1.2, 3.5)
+            small = (max(8, round(width / factor)), max(8, round(height / factor)))
+            grey = cv2.resize(grey, small, interpolation=cv2.INTER_AREA)
+            if light.is_flat and rng.random() < 0.4:
+                level = float(grey.min() + rng.uniform(0.3, 0.7) * (grey.max() - grey.min()))
+                grey = np.where(grey > level, np.float32(255), np.float32(0))
+            method = rng.choice([cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC])
+            grey = cv2.resize(grey, (width, height), interpolation=int(method))
+        if light.noise:
+            grey = grey + rng.normal(0, light.noise, grey.shape).astype(np.float32)
+        image = np.clip(grey, 0, 255).astype(np.uint8)
+        if rng.random() < (0.15 if light.is_flat else 0.4):
+            quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 95))]
+            _, coded = cv2.imencode(".jpg", image, quality)
+            image = cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE)
+        return image
+
+    def _crop(self, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+        """A part of a natural picture, at a random scale, turned by a random quarter."""
+        picture = self.pictures[rng.integers(len(self.pictures))]
+        rows, columns = picture.shape
+        share = np.exp(rng.uniform(np.log(0.15), 0))
+        part_height, part_width = max(8, int(share * rows)), max(8, int(share * columns))
+        y, x = rng.integers(0, rows - part_height + 1), rng.integers(0, columns - part_width + 1)
+        part = np.rot90(picture[y : y + part_height, x : x + part_width], rng.integers(4))
+        part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
+        return part.astype(np.float32)
+
+    def _ground(self, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+        """What lies beside or on the paper: a desk, a phone, a hand."""
+        if rng.random() < 0.4:
+            return self._crop(height, width, rng)
+        level = rng.uniform(0, 130) if rng.random() < 0.75 else rng.uniform(130, 255)
+        grain = _smooth_noise(height, width, rng.uniform(0.5, 8), rng)
+        return (level + rng.uniform(0, 12) * grain).clip(0, 255)
+
+
+def _smooth_noise(height: int, width: int, sigma: float, rng: np.random.Generator) -> np.ndarray:
+    """Noise of unit variance whose grains are `sigma` pixels large: float32 (height, width)."""
+    factor = max(1.0, sigma / 2)
+    rows, columns = int(height / factor) + 2, int(width / factor) + 2
+    noise = cv2.GaussianBlur(
+        rng.standard_normal((rows, columns), np.float32), (0, 0), sigma / factor
+    )
+    noise = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+    return (noise - noise.mean()) / max(float(noise.std()), 1e-6)
+
+
+def _blob(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    """A polygon of 3 to 6 corners somewhere: float32 (height, width), 0 or 1."""
+    mask = np.zeros((height, width), np.float32)
+    corners = rng.uniform(-0.5, 1.5, (rng.integers(3, 7), 2)) * (width, height)
+    cv2.fillPoly(mask, [corners.astype(np.int32)], 1.0)
+    return mask
+
+
+def _beside(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    """Corners of a region along one side of the image, or of a box that comes in from there."""
+    depth, tilt = rng.uniform(0.02, 0.35), rng.normal(0, 0.12)
+    start, end = (-0.2, 1.2) if rng.random() < 0.6 else sorted(rng.uniform(-0.2, 1.2, 2))
+    corners = np.array(
+        [[start, -0.3], [end, -0.3], [end, depth + tilt], [start, depth - tilt]], np.float32
+    )
+    for _ in range(rng.integers(4)):  # quarter turns about the image's middle
+        corners = np.stack([1 - corners[:, 1], corners[:, 0]], axis=1)
+    return (corners * (width, height)).astype(np.int32)
+
+
+def _motion(rng: np.random.Generator) -> np.ndarray:
+    """The kernel of a camera that moved by 2 to 5 pixels."""
+    kernel = np.zeros((7, 7), np.float32)
+    angle, length = rng.uniform(0, np.pi), rng.uniform(1, 2.5)
+    move = np.array([np.cos(angle), np.sin(angle)]) * length
+    start, end = (3 - move).round().astype(int), (3 + move).round().astype(int)
+    cv2.line(kernel, tuple(map(int, start)), tuple(map(int, end)), 1.0, 1)
+    return kernel / kernel.sum()
