@@ -77,6 +77,11 @@ class Detection:
     classes: np.ndarray
     level: Level
 
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Column and row of the box's centre."""
+        return self.x + self.width / 2, self.y + self.height / 2
+
 
 def page_scales(height: int, width: int, settings: FindingSettings) -> list[float]:
     """The scales at which a page is shown, the smallest first, each twice the one before.

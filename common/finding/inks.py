@@ -1,108 +1,158 @@
 """The ink of one found digit, without paper, ruled lines and neighbours."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
-from common.finding.finder import CELL, Detection
+from common.finding.encoding import CELL
+from common.finding.finder import Detection
 
 CROP_SIZE = 56  # pixels; the longer side of a digit's box is reduced to this at most
-MARGIN = 0.2  # of the longer side, around the box
-PAPER = 0.15  # below this probability of ink, a pixel is paper or belongs to something else
-INK = 0.5  # above it, a pixel is surely ink
+MARGIN = 0.25  # of the longer side, around the box
+PAPER = 0.15  # below this probability of ink, the network sees paper or something else
+INK = 0.5  # above it, a digit's ink
+STROKE = 0.35  # contrast above it belongs to a stroke; below, to its soft edge
+MIN_INSIDE = 0.9  # share of a connected component inside the box, for it to count as a whole
+
+
+@dataclass(frozen=True)
+class _Crop:
+    """The surroundings of a box.
+
+    Attributes:
+        grey: float32 (rows, columns), 0 to 255.
+        inside: bool (rows, columns), the box.
+        chance: float32 (rows, columns), the finder's probability of a digit's ink.
+        own: float32 (rows, columns), 1 where a pixel points to this digit, 0 to a neighbour.
+    """
+
+    grey: np.ndarray
+    inside: np.ndarray
+    chance: np.ndarray
+    own: np.ndarray
 
 
 def digit_ink(page: np.ndarray, digit: Detection, others: list[Detection]) -> np.ndarray:
-    """How much of a digit's ink there is at each pixel of its box.
+    """How much of a digit's ink there is at each pixel of its surroundings.
+
+    A connected component inside the box is taken as it is. Of one that leaves the box (a ruled line,
+    a frame, a neighbour that touches), the pixels are taken that the finder holds for this digit's.
 
     Args:
         page: uint8 (height, width).
         digit: The digit.
-        others: The other digits of the page; ink nearer to them is left out.
+        others: All digits of the page.
 
     Returns:
         float32 (rows, columns), 0 is paper and 1 is full ink.
     """
+    crop = _crop(page, digit, others)
+    if crop is None:
+        return np.zeros((1, 1), np.float32)
+    contrast = _contrast(crop)
+    count, labels = cv2.connectedComponents((contrast > STROKE).astype(np.uint8), connectivity=8)
+    size = np.bincount(labels.ravel(), minlength=count)
+    inside = np.bincount(labels.ravel(), crop.inside.ravel(), count) / size
+    own = np.bincount(labels.ravel(), crop.own.ravel(), count) / size
+    chance = np.bincount(labels.ravel(), crop.chance.ravel(), count) / size
+    whole = (inside >= MIN_INSIDE) & (own > 0.5) & (chance > PAPER)
+    parted = (inside < MIN_INSIDE) & (chance * inside > 0)
+    whole[0] = parted[0] = False
+    gate = (crop.chance * crop.own > (PAPER + INK) / 2) & crop.inside
+    kept = whole[labels] | (parted[labels] & gate)
+    # Soft edges stay, but not those of what is left out.
+    near = cv2.dilate(kept.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return np.asarray(contrast * (kept | (near & (labels == 0))))
+
+
+def _crop(page: np.ndarray, digit: Detection, others: list[Detection]) -> _Crop | None:
     size = max(digit.width, digit.height)
     reach = MARGIN * size
     x0, y0 = max(0, int(digit.x - reach)), max(0, int(digit.y - reach))
     x1 = min(page.shape[1], int(np.ceil(digit.x + digit.width + reach)) + 1)
     y1 = min(page.shape[0], int(np.ceil(digit.y + digit.height + reach)) + 1)
-    scale = min(1.0, CROP_SIZE / size)
     grey = page[y0:y1, x0:x1]
     if grey.size == 0:
-        return np.zeros((1, 1), np.float32)
+        return None
+    scale = min(1.0, CROP_SIZE / size)
     if scale < 1:
         shape = (max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale)))
         grey = cv2.resize(grey, shape, interpolation=cv2.INTER_AREA)
-    grey = grey.astype(np.float32)
     rows, columns = grey.shape
-    # Centres of the crop's pixels, in pixels of the level that the digit was found on.
-    factor = digit.level.scale
-    xs = ((np.arange(columns) + 0.5) / columns * (x1 - x0) + x0) * factor - 0.5
-    ys = ((np.arange(rows) + 0.5) / rows * (y1 - y0) + y0) * factor - 0.5
-    map_x, map_y = np.meshgrid(xs.astype(np.float32), ys.astype(np.float32))
-    chance = cv2.remap(
-        digit.level.ink, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    # Centres of the crop's pixels, in pixels of the page, then of the digit's level.
+    xs = (np.arange(columns, dtype=np.float32) + 0.5) / columns * (x1 - x0) + x0
+    ys = (np.arange(rows, dtype=np.float32) + 0.5) / rows * (y1 - y0) + y0
+    slack = 0.05 * size + 0.5
+    in_x = (xs > digit.x - slack) & (xs < digit.x + digit.width + slack)
+    in_y = (ys > digit.y - slack) & (ys < digit.y + digit.height + slack)
+    factor = np.float32(digit.level.scale)
+    map_x, map_y = np.meshgrid(xs * factor - 0.5, ys * factor - 0.5)
+    chance = _sampled(digit.level.ink, map_x, map_y)
+    own = _own(digit, others, map_x, map_y)
+    return _Crop(grey.astype(np.float32), in_y[:, None] & in_x, chance, own)
+
+
+def _sampled(values: np.ndarray, map_x: np.ndarray, map_y: np.ndarray) -> np.ndarray:
+    return np.asarray(
+        cv2.remap(values, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     )
-    own = chance * _own_share(digit, others, map_x, map_y)
-    contrast = _contrast(grey, chance, own)
-    gate = cv2.dilate(own, np.ones((3, 3), np.uint8))
-    return np.asarray(contrast * ((gate - PAPER) / (INK - PAPER)).clip(0, 1))
 
 
-def _own_share(
+def _own(
     digit: Detection, others: list[Detection], map_x: np.ndarray, map_y: np.ndarray
 ) -> np.ndarray:
-    """1 where the pixel's vote is nearer to the digit than to another one, else 0: bool-like."""
-    factor = digit.level.scale
+    """1 where the finder's vote points nearer to the digit than to a neighbour, else 0."""
+    reach = MARGIN * max(digit.width, digit.height)
     near = [
         other
         for other in others
         if other is not digit
-        and abs(other.x + other.width / 2 - digit.x - digit.width / 2)
-        < (other.width + digit.width) / 2 + MARGIN * max(digit.width, digit.height)
-        and abs(other.y + other.height / 2 - digit.y - digit.height / 2)
-        < (other.height + digit.height) / 2 + MARGIN * max(digit.width, digit.height)
+        and abs(other.middle[0] - digit.middle[0]) < (other.width + digit.width) / 2 + reach
+        and abs(other.middle[1] - digit.middle[1]) < (other.height + digit.height) / 2 + reach
     ]
     if not near:
         return np.ones(map_x.shape, np.float32)
-    votes = digit.level.votes
-    cells = ((map_x + 0.5) / CELL - 0.5, (map_y + 0.5) / CELL - 0.5)
-    vote_x, vote_y = (
-        cv2.remap(
-            np.ascontiguousarray(votes[..., axis]),
-            *cells,
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        for axis in (0, 1)
+    cell_x, cell_y = (map_x + 0.5) / CELL - 0.5, (map_y + 0.5) / CELL - 0.5
+    to_x, to_y = (
+        at + _sampled(np.ascontiguousarray(digit.level.votes[..., axis]), cell_x, cell_y)
+        for axis, at in enumerate((map_x, map_y))
     )
-    pointed_x, pointed_y = map_x + vote_x, map_y + vote_y
 
     def distance(one: Detection) -> np.ndarray:
-        x = (one.x + one.width / 2) * factor
-        y = (one.y + one.height / 2) * factor
-        return (pointed_x - x) ** 2 + (pointed_y - y) ** 2
+        x, y = one.middle
+        return np.hypot(to_x - x * digit.level.scale, to_y - y * digit.level.scale)
 
-    own = distance(digit)
-    nearest = np.min([distance(other) for other in near], axis=0)
+    own, nearest = distance(digit), np.min([distance(other) for other in near], axis=0)
     return (own <= nearest).astype(np.float32)
 
 
-def _contrast(grey: np.ndarray, chance: np.ndarray, own: np.ndarray) -> np.ndarray:
+def _contrast(crop: _Crop) -> np.ndarray:
     """The pixels' place between the paper's brightness, 0, and the ink's, 1."""
-    paper = (chance < PAPER).astype(np.float32)
-    reach = max(grey.shape) / 4
-    weight = cv2.GaussianBlur(paper, (0, 0), reach) + 1e-4
-    level = (cv2.GaussianBlur(grey * paper, (0, 0), reach) + 1e-4 * float(np.median(grey))) / weight
-    difference = grey - level
-    inked = own > INK
-    if inked.sum() < 4:
-        inked = own >= np.partition(own.ravel(), -4)[-4] if own.size > 4 else own >= 0
-    strength = float(np.median(difference[inked]))
-    difference = difference * np.sign(strength)
-    full = float(np.quantile(difference[inked], 0.6))
+    grey = crop.grey
+    level, _ = cv2.threshold(
+        grey[crop.inside].astype(np.uint8), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU
+    )
+    light = grey > level
+    # Ink is the side of the threshold that the finder holds for it.
+    is_light = _mean(crop.chance, light) > _mean(crop.chance, ~light)
+    inked = light if is_light else ~light
+    paper = (~inked & (crop.chance < INK)).astype(np.float32)
+    reach = max(grey.shape) / 3
+    usual = float(np.median(grey[~inked])) if (~inked).any() else 255.0 - level
+    around = (cv2.GaussianBlur(grey * paper, (0, 0), reach) + 1e-3 * usual) / (
+        cv2.GaussianBlur(paper, (0, 0), reach) + 1e-3
+    )
+    difference = grey - around if is_light else around - grey
+    sure = inked & crop.inside & (crop.chance * crop.own > PAPER)
+    if not sure.any():
+        sure = inked & crop.inside
+    full = float(np.quantile(difference[sure], 0.6)) if sure.any() else 1.0
     bare = difference[paper > 0]
-    noise = float(np.median(np.abs(bare))) * 1.5 if bare.size else 0.0
-    floor = min(max(2.5 * noise, 0.08 * full), 0.5 * full)
+    noise = 1.5 * float(np.median(np.abs(bare))) if bare.size else 0.0
+    floor = min(max(2.5 * noise, 0.08 * full), 0.4 * full)
     return np.asarray(((difference - floor) / max(full - floor, 1.0)).clip(0, 1))
+
+
+def _mean(values: np.ndarray, where: np.ndarray) -> float:
+    return float(values[where].mean()) if where.any() else 0.0

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from common.data.page_batches import PageSource, make_batch, make_writer
+from common.data.pages import PageWriter
+from common.finding.encoding import TARGETS
+
+
+@pytest.fixture(scope="module")
+def writer() -> PageWriter:
+    rng = np.random.default_rng(0)
+    return make_writer(*some_digits(rng), 0)
+
+
+def some_digits(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Twenty pictures of blobs, two of each digit."""
+    images = np.zeros((20, 28, 28), np.uint8)
+    images[:, 4:24, 8:20] = rng.integers(128, 256, (20, 20, 12))
+    return images, np.arange(20) % 10
+
+
+def test_the_same_seed_writes_the_same_page(writer: PageWriter) -> None:
+    for seed in range(5):
+        one, other = (writer.page(64, 96, np.random.default_rng(seed)) for _ in range(2))
+        np.testing.assert_array_equal(one.image, other.image)
+        np.testing.assert_array_equal(one.owner, other.owner)
+
+
+def test_pages_differ(writer: PageWriter) -> None:
+    rng = np.random.default_rng(1)
+    images = [writer.page(64, 64, rng).image for _ in range(20)]
+    assert len({image.tobytes() for image in images}) >= 18
+
+
+def test_boxes_enclose_the_ink_of_their_digits(writer: PageWriter) -> None:
+    rng = np.random.default_rng(2)
+    digits = 0
+    for _ in range(40):
+        page = writer.page(128, 128, rng)
+        for index, (x, y, width, height) in enumerate(page.boxes):
+            rows, columns = np.nonzero(page.owner == index + 1)
+            if rows.size:
+                digits += 1
+                assert (columns.min(), rows.min()) == (x, y)
+                assert (columns.max() + 1, rows.max() + 1) == (x + width, y + height)
+    assert digits > 40
+
+
+def test_digits_that_cannot_be_seen_are_not_labelled(writer: PageWriter) -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(60):
+        page = writer.page(96, 96, rng)
+        for index in np.flatnonzero(page.visible > 0.75):
+            ink = page.owner == index + 1
+            x, y, width, height = page.boxes[index].astype(int)
+            around = page.image[max(y - 3, 0) : y + height + 3, max(x - 3, 0) : x + width + 3]
+            assert np.ptp(around) > 8
+            assert ink.sum() > 0
+
+
+def test_batches_made_beside_the_training_are_those_made_in_it() -> None:
+    images, labels = some_digits(np.random.default_rng(0))
+    source = PageSource(images, labels, steps=3, batch_size=2, seed=5)
+    try:
+        beside = [source.batch(0, 1), source.batch(0, 2), source.batch(1, 0), source.batch(4, 1)]
+    finally:
+        source.close()
+    writer = make_writer(images, labels, 5)
+    for (pages, targets), key in zip(
+        beside, [(5, 0, 1), (5, 0, 2), (5, 1, 0), (5, 4, 1)], strict=True
+    ):
+        same_pages, same_targets = make_batch(writer, 2, key)
+        np.testing.assert_array_equal(pages, same_pages)
+        np.testing.assert_array_equal(targets, same_targets)
+        assert targets.shape[-1] == TARGETS

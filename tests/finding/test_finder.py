@@ -1,0 +1,61 @@
+"""The finder's decoding, with a network that answers with what the pages show."""
+
+import numpy as np
+import pytest
+
+from common.finding.encoding import BOX, HEAT, INK, OUTPUTS, SCALE, SIZE_UNIT
+from common.finding.finder import FindingSettings, find, page_scales
+
+
+def perfect_network(pages: np.ndarray) -> np.ndarray:
+    """Finds the one dark rectangle of each page, if its size suits, and calls it a 3."""
+    count, height, width, _ = pages.shape
+    output = np.zeros((count, height // 4, width // 4, OUTPUTS), np.float32)
+    output[..., HEAT] = output[..., INK] = -10
+    for page, maps in zip(pages[..., 0], output, strict=True):
+        rows, columns = np.nonzero(page < -0.5)
+        if rows.size == 0:
+            continue
+        top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
+        if not SCALE.min_size <= max(bottom - top, right - left) <= SCALE.max_size:
+            continue
+        y, x = (top + bottom) / 8, (left + right) / 8
+        row, column = int(y), int(x)
+        maps[row, column, HEAT.start + 3] = 3
+        maps[row, column, BOX] = (
+            x - column - 0.5,
+            y - row - 0.5,
+            np.log((right - left) / SIZE_UNIT),
+            np.log((bottom - top) / SIZE_UNIT),
+        )
+    return output
+
+
+@pytest.mark.parametrize("side", [28, 100, 333, 1000, 2500])
+@pytest.mark.parametrize("share", [0.08, 0.3, 0.95])
+def test_digits_of_every_size_are_found_once_on_pages_of_every_size(
+    side: int, share: float
+) -> None:
+    size = max(round(share * side), 8)
+    page = np.full((side, round(1.3 * side)), 255, np.uint8)
+    start = (side - size) // 2
+    page[start : start + size, start : start + size] = 0
+    found = find(page, perfect_network)
+    assert len(found) == 1
+    box = (found[0].x, found[0].y, found[0].width, found[0].height)
+    np.testing.assert_allclose(box, (start, start, size, size), atol=0.08 * size + 1)
+    assert found[0].classes.argmax() == 3
+
+
+def test_a_blank_page_has_no_digits() -> None:
+    assert find(np.full((50, 80), 255, np.uint8), perfect_network) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (28, 28), (40, 900), (9000, 12000)])
+def test_the_scales_of_a_page_are_few_and_bounded(shape: tuple[int, int]) -> None:
+    settings = FindingSettings()
+    scales = page_scales(*shape, settings)
+    assert 1 <= len(scales) <= 6
+    sides = [max(shape) * scale for scale in scales]
+    assert max(sides) <= max(settings.max_side, SCALE.max_size) + 1e-6
+    assert sides == sorted(sides)

@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from common.finding.layout import Place, lines_of
+
+
+def row_of_boxes(count: int, top: float, tilt: float = 0.0) -> list[Place]:
+    """Boxes 30 pixels high and 40 pixels apart on a line that falls by `tilt` degrees."""
+    slope = np.tan(np.radians(tilt))
+    return [Place(40 * i, top + slope * 40 * i, 20, 30) for i in range(count)]
+
+
+def test_no_boxes_give_no_lines() -> None:
+    assert lines_of([]) == []
+
+
+def test_a_line_is_read_from_left_to_right_whatever_the_order_of_its_boxes() -> None:
+    places = row_of_boxes(5, 0)
+    shuffled = [places[i] for i in (3, 0, 4, 1, 2)]
+    assert lines_of(shuffled) == [[1, 3, 4, 0, 2]]
+
+
+@pytest.mark.parametrize("tilt", [-20, -10, 0, 10, 20])
+def test_tilted_lines_stay_apart_and_are_read_from_top_to_bottom(tilt: float) -> None:
+    places = row_of_boxes(6, 200, tilt) + row_of_boxes(6, 270, tilt) + row_of_boxes(6, 130, tilt)
+    assert lines_of(places) == [[*range(12, 18)], [*range(6)], [*range(6, 12)]]
+
+
+def test_boxes_above_one_another_are_lines_of_their_own() -> None:
+    assert lines_of([Place(10, 50, 20, 30), Place(12, 0, 20, 30)]) == [[1], [0]]
+
+
+def test_a_small_box_beside_a_large_one_is_on_its_line() -> None:
+    assert lines_of([Place(0, 0, 40, 80), Place(50, 25, 20, 30)]) == [[0, 1]]
