@@ -20,18 +20,18 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.requests import ClientDisconnect
 
 from common import UserError, console
-from common.marks import Box
-from common.model_files import PRETRAINED, load_card
-from common.page import Glyph, digits_on
-from common.preprocessing import (
+from common.images import (
     ImageError,
-    TooManyPixelsError,
+    TooLargeError,
     UnknownFormatError,
-    digit_picture,
     image_size,
     open_in_colour,
     read_image,
 )
+from common.marks import Box
+from common.model_files import PRETRAINED, load_card
+from common.page import Glyph, digits_on
+from common.preprocessing import digit_picture
 from common.recognizer import DigitReading, DigitRecognizer, Reading
 from common.web import records
 from common.web.guard import Guard
@@ -94,7 +94,7 @@ class Desk:
             try:
                 await loop.run_in_executor(self.worker, _check_size, content)
                 return await loop.run_in_executor(self.worker, work, content)
-            except TooManyPixelsError as error:
+            except TooLargeError as error:
                 raise HTTPException(413, str(error)) from error
             except UnknownFormatError as error:
                 raise HTTPException(415, str(error)) from error
@@ -246,10 +246,10 @@ async def _received(request: Request) -> bytes:
 
 
 def _check_size(content: bytes) -> None:
-    """Raises a `TooManyPixelsError` before memory is taken; other faults are found in reading."""
+    """Raises a `TooLargeError` before memory is taken; other faults are found in reading."""
     size = image_size(content)
     if size and size[0] * size[1] > MOST_PIXELS:
-        raise TooManyPixelsError(
+        raise TooLargeError(
             f"The image has {size[0]} x {size[1]} pixels; {MOST_PIXELS // 10**6} million at most."
         )
 
