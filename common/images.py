@@ -106,8 +106,9 @@ def open_in_colour(source: str | Path | bytes) -> Image.Image:
 
 
 def image_size(content: bytes) -> tuple[int, int] | None:
-    """Width and height that an image file promises; None where it is none."""
+    """Width and height that an image file promises; None where it is no readable image."""
     try:
+        scans_in(content)
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             return image.size
     # Pillow's readers raise whatever a damaged file leads them to.
