@@ -184,6 +184,8 @@ def jpeg_of_many_segments(count: int) -> bytes:
     return file.getvalue()[:2] + b"\xff\xe5\0\2" * count + file.getvalue()[2:]
 
 
+CHECKERED_SIDES = (28, 100, 199, 201, 299, 301, 707, 1414, 2001)
+
 EXPENSIVE_IMAGES: dict[str, Callable[[], bytes]] = {
     "nested_squares.png": lambda: nested(2000, 6, False),
     "nested_squares_small.png": lambda: nested(1320, 4, False),
@@ -199,7 +201,7 @@ EXPENSIVE_IMAGES: dict[str, Callable[[], bytes]] = {
     "grid_dashed.png": lambda: grid(2000, 34, 6),
     "grid_dashed_small.png": lambda: grid(1000, 17, 8),
     **{f"checkers_{step}.png": partial(checkers, 2000, step) for step in (1, 2, 7, 40)},
-    "checkers_1_small.png": lambda: checkers(300, 1),
+    **{f"checkers_1_of_{side}.png": partial(checkers, side, 1) for side in CHECKERED_SIDES},
     "dots.png": lambda: checkers(2000, 1, 1),
     "squares.png": lambda: checkers(2000, 40, 20),
     **{f"combs_{high}.png": partial(combs, 2000, high, high // 3) for high in (20, 48, 100)},
