@@ -28,7 +28,7 @@ CUT_SLANTS = (0.0, -0.2, 0.2, -0.4, 0.4)  # of the cuts; columns a row; the firs
 CUT_SPACING = 0.08  # least distance between cuts, as a share of the mark's height
 WIDEST = 1.3  # of its height: no digit is wider
 MOST_CUTS = 20
-MAX_JUDGED = 4000  # inks that the network judges per page ...
+MAX_JUDGED = 3000  # inks that the network judges per page ...
 MAX_JUDGED_AREA = 16_000_000  # ... and pixels of their boxes, four times the largest page
 MAX_PAIRS = 2000  # of marks per page that could be one digit
 
