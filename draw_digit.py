@@ -18,19 +18,19 @@ import os
 import socket
 import sys
 import webbrowser
+from typing import NoReturn
 
 from common import UserError, console
 from common.recognizer import DigitRecognizer
 
 
-def main() -> int:
-    """Starts the server, opens the page and serves until Ctrl-C; gives the exit status."""
+def main() -> NoReturn:
+    """Starts the server, opens the page, serves until Ctrl-C and ends the process."""
     arguments = parse_arguments()
     try:
-        import uvicorn
-
         from common.web.app import make_app
         from common.web.my_digits import MY_DIGITS
+        from common.web.server import server_of
     except ModuleNotFoundError as error:
         raise UserError(
             f"The page needs {error.name}: pip install -r requirements/web.txt"
@@ -43,14 +43,14 @@ def main() -> int:
         if not arguments.no_browser and has_screen():
             webbrowser.open(url)
         app = make_app(recognizer, MY_DIGITS, arguments.host)
-        settings = uvicorn.Config(
-            app, log_level="warning", limit_concurrency=200, timeout_graceful_shutdown=3
-        )
         try:
-            uvicorn.Server(settings).run(sockets=[listener])
+            server_of(app).run(sockets=[listener])
         except KeyboardInterrupt:
             print("\nstopped", file=sys.stderr)
-    return console.OK
+    # Python would wait for the thread that reads an image, whose answer nobody takes any more.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(console.OK)
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -18,9 +18,10 @@ from benchmarks.rivals.decode import decode
 from benchmarks.scale import scale
 from common import PROJECT
 from common.datasets import Dataset, load_mnist
+from common.images import read_image
 from common.model_files import PRETRAINED, load_card, load_predictor
 from common.model_loading import load_network
-from common.preprocessing import network_input, read_image
+from common.preprocessing import network_input
 from common.recognizer import DigitRecognizer
 
 PREDICT = (PYTHON, PROJECT / "predict_image.py", "--model", PRETRAINED)
@@ -123,7 +124,7 @@ def where_time_goes(paths: list[Path]) -> str:
     }
     whole = times["recognizer.read_many"]
     parts = {
-        "decode": times["preprocessing.read_image"],
+        "decode": times["images.read_image"],
         # Where there is a doubt, the network is asked while digits are looked for.
         "find": times["page.digits_on"] - times.get("recognizer.judge", 0.0),
         "normalise": times["preprocessing.digit_picture"],

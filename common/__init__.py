@@ -10,8 +10,9 @@ Imports only go downwards:
             -> page
             -> segmentation
             -> marks
-            -> preprocessing
-            -> ruling, handwriting, model_loading, backend, files, console, quiet, this module
+            -> preprocessing, images
+            -> ruling, handwriting, model_loading, backend, structure, files, console, quiet,
+               this module
 """
 
 import unicodedata

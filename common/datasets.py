@@ -23,8 +23,9 @@ from tqdm import tqdm
 
 from common import PROJECT, UserError, printable
 from common.files import replacing
+from common.images import ImageError, list_images, read_image
 from common.page import digits_on
-from common.preprocessing import ImageError, digit_picture, list_images, read_image
+from common.preprocessing import digit_picture
 
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 MNIST_FILE_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"

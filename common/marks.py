@@ -13,6 +13,8 @@ OVERLAP = 0.5  # share of the narrower mark that must lie below or above the oth
 FRAME_EDGE = 0.08  # of a box's sides: ink so near to them lies along its edges
 ENCLOSED = 0.3  # of a frame's height: so high at least are, all together, the marks inside
 SOFT_EDGE = 2  # pixels around a stroke that belong to it
+MAX_MARKS = 1000  # per page: a page full of specks is no page of digits
+MAX_COVER = 4  # times the page's area: the boxes of its marks together; they may be nested
 _SOFT_KERNEL = np.ones((2 * SOFT_EDGE + 1, 2 * SOFT_EDGE + 1), np.uint8)
 
 
@@ -65,7 +67,9 @@ class InkOnPage:
         ink: float32 (height, width), 0 is paper, 1 is full ink.
 
     Attributes:
-        marks: its connected pieces.
+        marks: its connected pieces, the largest boxes first: as many as `MAX_MARKS` and
+            `MAX_COVER` allow.
+        omitted: how many smaller pieces these limits leave out.
     """
 
     def __init__(self, ink: np.ndarray) -> None:
@@ -73,8 +77,13 @@ class InkOnPage:
         count, self.labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
         self.ink = ink
         # Two thresholds, as of edges by Canny (1986): a stroke may be faint in part, not all over.
-        strong = np.bincount(self.labels[ink > STRONG]).nonzero()[0].tolist()
-        self.marks = [Mark(Box(*stats[i, :4].tolist()), (i,)) for i in strong]
+        strong = np.bincount(self.labels[ink > STRONG]).nonzero()[0]
+        areas = stats[strong, cv2.CC_STAT_WIDTH] * stats[strong, cv2.CC_STAT_HEIGHT]
+        largest = np.argsort(-areas, kind="stable")[:MAX_MARKS]
+        # The limits apply before any component becomes a Python object: noise has millions.
+        largest = largest[np.cumsum(areas[largest], dtype=np.int64) <= MAX_COVER * ink.size]
+        self.marks = [Mark(Box(*stats[i, :4].tolist()), (i,)) for i in strong[largest].tolist()]
+        self.omitted = len(strong) - len(largest)
         self._next = count
 
     def cut_out(self, mark: Mark) -> np.ndarray:
@@ -153,30 +162,45 @@ def digit_height(marks: list[Mark]) -> float:
 
 def join_parts(marks: list[Mark], height: float, stroke: float) -> list[Mark]:
     """Joins marks that are parts of one digit, the smallest first; sizes in pixels."""
-    waiting = sorted(marks, key=lambda mark: mark.box.width * mark.box.height)
+    marks = sorted(marks, key=lambda mark: mark.box.width * mark.box.height)
+    boxes = [mark.box for mark in marks]
+    sides = np.array([(box.x, box.y, box.right, box.bottom) for box in boxes]).reshape(-1, 4)
     joined = []
-    while waiting:
-        mark = waiting.pop(0)
-        other = next(
-            (o for o in waiting if _belong_together(mark.box, o.box, height, stroke)), None
-        )
-        if other is None:
+    for place, mark in enumerate(marks):
+        larger = sides[place + 1 :]
+        fits = _belong_together(sides[place], larger, height, stroke)
+        if not fits.any():
             joined.append(mark)
-        else:
-            waiting[waiting.index(other)] = mark.joined(other)
+            continue
+        other = place + 1 + int(fits.argmax())
+        marks[other] = mark.joined(marks[other])
+        box = marks[other].box
+        sides[other] = box.x, box.y, box.right, box.bottom
     return joined
 
 
-def _belong_together(small: Box, large: Box, height: float, stroke: float) -> bool:
-    shared = min(small.right, large.right) - max(small.x, large.x)
-    gap = max(small.y, large.y) - min(small.bottom, large.bottom)
-    whole = small.joined(large)
-    if shared > 0 and gap <= -OVERLAP * small.height:
-        # One stands in the other's corner, as the strokes of an open 4. Leaning neighbours do so
-        # too, but those have the same height.
-        lower, higher = sorted((small.height, large.height))
-        return lower <= 0.8 * higher and whole.width <= 0.9 * whole.height
-    if shared < OVERLAP * min(small.width, large.width):
-        return False
+def _belong_together(
+    small: np.ndarray, large: np.ndarray, height: float, stroke: float
+) -> np.ndarray:
+    """Whether a mark is a part of each of some others: bool (N,).
+
+    Args:
+        small: int (4,), left, top, right and bottom of the mark, in pixels.
+        large: int (N, 4), of the others, which are no smaller.
+        height: of the page's digits.
+        stroke: width of the page's strokes.
+    """
+    first, last = np.maximum(small[:2], large[:, :2]), np.minimum(small[2:], large[:, 2:])
+    shared, gap = last[:, 0] - first[:, 0], first[:, 1] - last[:, 1]
+    whole = np.maximum(small[2:], large[:, 2:]) - np.minimum(small[:2], large[:, :2])
+    width, high = small[2:] - small[:2]
+    widths, heights = (large[:, 2:] - large[:, :2]).T
+    # One stands in the other's corner, as the strokes of an open 4. Leaning neighbours do so
+    # too, but those have the same height.
+    in_corner = (shared > 0) & (gap <= -OVERLAP * high)
+    lower, higher = np.minimum(high, heights), np.maximum(high, heights)
+    of_a_four = (lower <= 0.8 * higher) & (whole[:, 0] <= 0.9 * whole[:, 1])
     # A gap no wider than the pen is a break in a stroke, however high the parts are.
-    return gap <= stroke or (gap <= NEAR * height and whole.height <= 1.5 * height)
+    near = (gap <= stroke) | ((gap <= NEAR * height) & (whole[:, 1] <= 1.5 * height))
+    above = shared >= OVERLAP * np.minimum(width, widths)
+    return np.where(in_corner, of_a_four, above & near)

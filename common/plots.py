@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from common.evaluation import Report
 from common.files import replacing
-from common.preprocessing import open_in_colour
+from common.images import open_in_colour
 from common.recognizer import Reading
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"

@@ -1,30 +1,16 @@
-"""From an image file to ink, and from a digit's ink to the 28x28 picture that the network sees.
+"""From a grey page to ink, and from a digit's ink to the 28x28 picture that the network sees.
 
 Training data and a user's photo go through the same code here, so that the network is shown what
 it was taught.
 """
 
-import os
-import re
-import stat
-import warnings
-from contextlib import nullcontext
-from io import BytesIO
-from pathlib import Path
-from typing import Any, cast
+import math
+from typing import cast
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
-from common import UserError
-from common.quiet import discarded_notes
 from common.ruling import without_ruling
-
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-
-MOST_PIXELS = 125_000_000  # of an image; phones make up to 108 million
 
 PICTURE_SIZE = 28  # pixels, the side of MNIST's pictures
 DIGIT_SIZE = 20  # pixels, the longer side of a digit inside them
@@ -42,210 +28,9 @@ LEAST_PAPER_WINDOW = 60  # pixels; a photo of few pixels shows few digits, and t
 BOTH_WAYS = 0.3  # of what stands out one way stands out the other way, too: no paper
 INK_THRESHOLD = 0.3  # ink above it belongs to a stroke; below, to its soft edge
 EDGE_THRESHOLD = 0.02  # ink above it lies inside the digit's box
+MAX_CROSSINGS = 500_000  # of rows and columns with the outlines of strokes that are followed
+WIDENED_SIDE = 300  # pixels; digits with thin strokes are reduced to it before these are widened
 LEAST_STROKE = 0.10  # stroke width as a share of the longer side; in MNIST, 98 % lie in 0.08-0.25
-
-
-class ImageError(UserError):
-    """An image that cannot be read."""
-
-
-class UnknownFormatError(ImageError):
-    """What is no image of `FORMATS`."""
-
-
-class TooManyPixelsError(ImageError):
-    """An image of more than `MOST_PIXELS`."""
-
-
-def list_images(folder: Path) -> list[Path]:
-    """The image files of a folder in natural order: digit2 before digit10."""
-    names = (name for name in os.listdir(folder) if not name.startswith("."))
-    images = (name for name in names if name.lower().endswith(SUFFIXES))
-    return [folder / name for name in sorted(images, key=natural_key)]
-
-
-def natural_key(name: str) -> list[tuple[int, int | str]]:
-    """Sort key under which numbers inside names count as numbers."""
-    return [
-        (0, int(part)) if part.isdecimal() else (1, part.lower())
-        for part in re.split(r"(\d+)", name)
-        if part
-    ]
-
-
-def read_image(source: str | Path | bytes) -> np.ndarray:
-    """Decodes an image file, turns it upright and makes it grey.
-
-    Args:
-        source: a path, an address (see `is_address`), or the bytes of an image file.
-
-    Returns:
-        uint8 (height, width), 0 is black, 255 is white.
-
-    Raises:
-        ImageError: missing, not an image of `FORMATS`, damaged or too large.
-    """
-    image = open_upright(source)
-    if image.format in ("GIF", "TIFF", "WEBP") and _has_several_pictures(source):
-        warnings.warn(f"{_name(source)} has several pictures; the first is read.", stacklevel=2)
-    try:
-        return grey(image)
-    except ValueError as error:
-        raise ImageError(
-            f"{_name(source)} has pixels of a kind not read here ({error})."
-        ) from error
-
-
-def open_upright(source: str | Path | bytes) -> Image.Image:
-    """Decodes an image file and turns it upright, as its EXIF orientation says.
-
-    Raises:
-        ImageError: missing, not an image of `FORMATS`, damaged or too large.
-    """
-    name = _name(source)
-    try:
-        with Image.open(_openable(source), formats=FORMATS) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise Image.DecompressionBombError
-            # Where a TIFF is damaged, its library writes to stderr by itself, line after line.
-            with discarded_notes() if image.format == "TIFF" else nullcontext():
-                image.load()
-            if image.info or image.format == "TIFF":  # no other place says how it was held
-                ImageOps.exif_transpose(image, in_place=True)
-            return image
-    except FileNotFoundError as error:
-        raise ImageError(f"{name} does not exist.") from error
-    except IsADirectoryError as error:
-        raise ImageError(f"{name} is a folder; expected an image file.") from error
-    except UnidentifiedImageError as error:
-        raise UnknownFormatError(
-            f"{name} is not an image; expected {', '.join(FORMATS)}."
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise TooManyPixelsError(
-            f"{name} has too many pixels; expected at most {MOST_PIXELS // 10**6} million."
-        ) from error
-    except MemoryError as error:
-        raise ImageError(f"{name} needs more memory than there is.") from error
-    # Pillow's readers raise whatever a damaged file leads them to.
-    except Exception as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{name} is damaged or unreadable ({reason}).") from error
-
-
-def open_in_colour(source: str | Path | bytes) -> Image.Image:
-    """Opens an image upright as RGBA, to be shown to people.
-
-    Raises:
-        ImageError: as of `open_upright`.
-    """
-    image = open_upright(source)
-    if image.mode.startswith(("I", "F")):  # Pillow clips these, `grey` scales them
-        image = Image.fromarray(grey(image))
-    return image.convert("RGBA")
-
-
-def image_size(content: bytes) -> tuple[int, int] | None:
-    """Width and height that an image file promises; None where it is none."""
-    try:
-        with Image.open(BytesIO(content), formats=FORMATS) as image:
-            return image.size
-    # Pillow's readers raise whatever a damaged file leads them to.
-    except Exception:
-        return None
-
-
-def _has_several_pictures(source: str | Path | bytes) -> bool:
-    try:
-        with Image.open(_openable(source), formats=FORMATS) as image:
-            return bool(getattr(image, "is_animated", False))
-    # Pillow's readers raise whatever a damaged second picture leads them to; the first was read.
-    except Exception:
-        return False
-
-
-def is_address(name: str | Path) -> bool:
-    """Whether a name is an address such as s3://bucket/7.png, and no path."""
-    return isinstance(name, str) and "://" in name
-
-
-def filesystem_of(address: str) -> tuple[Any, str]:
-    """The fsspec file system of an address, and the path inside it.
-
-    Raises:
-        UserError: fsspec, or what it needs for that kind of address, is not installed.
-    """
-    try:
-        import fsspec.core
-    except ModuleNotFoundError as error:
-        raise UserError(f"{address} needs fsspec: pip install -r requirements/ray.txt") from error
-    try:
-        filesystem, path = fsspec.core.url_to_fs(address)
-    # Every kind of storage raises errors of its own.
-    except Exception as error:
-        raise UserError(f"{address} cannot be read: {error}") from error
-    return filesystem, path
-
-
-def _openable(source: str | Path | bytes) -> str | Path | BytesIO:
-    """What Pillow opens; never a pipe, which it would wait for."""
-    if isinstance(source, bytes):
-        return BytesIO(source)
-    if is_address(source):
-        filesystem, path = filesystem_of(str(source))
-        return BytesIO(filesystem.cat_file(path))
-    mode = os.stat(source).st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise OSError("it is a pipe or a device, not a file")
-    return source
-
-
-def _name(source: str | Path | bytes) -> str:
-    return "The input" if isinstance(source, bytes) else name_of(source)
-
-
-def name_of(path: str | Path) -> str:
-    """A path as text; bytes that are no UTF-8 as backslash escapes, since JSON cannot hold them."""
-    return str(path).encode("utf-8", "backslashreplace").decode()
-
-
-def grey(image: Image.Image) -> np.ndarray:
-    """An image of any mode as uint8 (height, width).
-
-    16-bit and floating-point pixels are stretched from their own darkest and lightest to 0 and
-    255 (less where these lie close together). Transparent parts take the colour of the opaque ones
-    where these cover most of the image; where only strokes are opaque, or nothing is, they are laid
-    on white, or on black if the strokes are light.
-    """
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _stretch(np.array(image, dtype=np.float32))
-    if image.has_transparency_data:
-        image = _lay_on_paper(image)
-    return np.asarray(image if image.mode == "L" else image.convert("L"))
-
-
-def _stretch(values: np.ndarray) -> np.ndarray:
-    """float32 of any range, changed in place -> uint8."""
-    np.nan_to_num(values, copy=False, posinf=0.0, neginf=0.0)
-    values *= 0.25  # so that the range from the lowest to the highest fits into float32, too
-    low, high = float(values.min()), float(values.max())
-    # Bare paper has a narrow range: stretched, its grain would look like ink.
-    span = max(high - low, 0.1 * max(abs(low), abs(high)), 1e-12)
-    values /= span
-    values -= high / span
-    values *= 255
-    values += 255
-    return np.rint(values, out=values).astype(np.uint8)
-
-
-def _lay_on_paper(image: Image.Image) -> Image.Image:
-    luminance, alpha = image.convert("LA").split()
-    opaque = np.asarray(luminance)[np.asarray(alpha) > 127]
-    if opaque.size > image.width * image.height / 2:
-        paper = float(np.median(opaque))
-    else:
-        paper = 255.0 if opaque.size == 0 or opaque.mean() < 128 else 0.0
-    return Image.composite(luminance, Image.new("L", image.size, round(paper)), alpha)
 
 
 def ink_map(image: np.ndarray) -> np.ndarray:
@@ -397,11 +182,20 @@ def resized(image: np.ndarray, scale: float) -> np.ndarray:
 def stroke_width(ink: np.ndarray) -> float:
     """Mean width of the strokes in pixels: twice their area over the length of their outlines."""
     mask = (ink > INK_THRESHOLD).view(np.uint8)
+    area = cv2.countNonZero(mask)
+    crossings = sum(
+        np.count_nonzero(one != other)
+        for one, other in ((mask[1:], mask[:-1]), (mask[:, 1:], mask[:, :-1]))
+    )
+    if crossings > MAX_CROSSINGS:
+        # The outlines of noise are millions. The crossings of a grid with them tell their length,
+        # too (Cauchy-Crofton formula), but less exactly on the few pixels of a digit.
+        return 2 * area / (math.pi / 4 * crossings)
     outlines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     # An outline runs through the centres of the edge pixels, half a pixel inside the stroke: a
     # stroke of width w and length l has the area w*l and outlines of about 2*l in all.
     length = sum(cv2.arcLength(outline, True) for outline in outlines)
-    return 2 * cv2.countNonZero(mask) / length if length else 0.0
+    return 2 * area / length if length else 0.0
 
 
 def _widen_strokes(ink: np.ndarray) -> np.ndarray:
@@ -409,6 +203,12 @@ def _widen_strokes(ink: np.ndarray) -> np.ndarray:
     missing = LEAST_STROKE * max(ink.shape) - stroke_width(ink)
     if missing < 1:
         return ink
+    if max(ink.shape) > WIDENED_SIDE:
+        # The time to widen grows with the fourth power of the side. What is larger is reduced
+        # by its maximum, which no stroke is too thin to survive.
+        scale = WIDENED_SIDE / max(ink.shape)
+        block = np.ones((math.ceil(1 / scale), math.ceil(1 / scale)), np.uint8)
+        return _widen_strokes(resized(cast(np.ndarray, cv2.dilate(ink, block)), scale))
     reach = round(missing / 2)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     return cast(np.ndarray, cv2.dilate(np.pad(ink, reach), kernel))

@@ -8,16 +8,11 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from common.images import ImageError, failures_named, grey, read_image
 from common.marks import Box
 from common.model_files import chosen_model, load_predictor
 from common.page import Glyph, digits_on
-from common.preprocessing import (
-    ImageError,
-    digit_picture,
-    grey,
-    network_input,
-    read_image,
-)
+from common.preprocessing import digit_picture, network_input
 
 MIN_CONFIDENCE = 0.5  # what is a digit with less confidence is left out
 OTHER_WRITING = 3  # marks that are no digits, from which on an image may be a page of writing
@@ -149,7 +144,10 @@ class DigitRecognizer:
             ImageError: the image cannot be read.
         """
         name = str(image) if isinstance(image, str | Path) else "image"
-        return self.read_glyphs([(name, digits_on(_grey_image(image), self.judge))])[0]
+        reading = self.read_glyphs([(name, digits_on(_grey_image(image), self.judge, name))])[0]
+        if reading.error:
+            raise ImageError(reading.error)
+        return reading
 
     def read_many(self, sources: Iterable[tuple[str, str | Path | bytes]]) -> Iterator[Reading]:
         """Reads any number of images in batches; one that cannot be read does not stop the rest.
@@ -161,12 +159,18 @@ class DigitRecognizer:
             One reading for each source, in their order; an unreadable one has its `error` set.
         """
         for batch in _decoded(sources):
-            found = [
-                (name, image if isinstance(image, str) else digits_on(image, self.judge))
-                for name, image in batch
-            ]
+            found = [(name, self._found(name, image)) for name, image in batch]
             del batch  # its images need not be kept while the next ones are decoded
             yield from self.read_glyphs(found)
+
+    def _found(self, name: str, image: np.ndarray | str) -> list[Glyph] | str:
+        """The digits on a grey image, or why it could not be read."""
+        if isinstance(image, str):
+            return image
+        try:
+            return digits_on(image, self.judge, name)
+        except ImageError as error:
+            return str(error)
 
     def judge(self, inks: Sequence[np.ndarray]) -> np.ndarray:
         """How sure the network is that each ink is one digit: float (N,), 0 to 1."""
@@ -174,7 +178,10 @@ class DigitRecognizer:
 
     def _probabilities(self, inks: Sequence[np.ndarray]) -> np.ndarray:
         """Float (N, 10) for the ink of N digits."""
-        pictures = [digit_picture(ink) for ink in inks]
+        return self._predicted([digit_picture(ink) for ink in inks])
+
+    def _predicted(self, pictures: list[np.ndarray]) -> np.ndarray:
+        """Float (N, 10) for N pictures of digits."""
         stacked = np.stack(pictures) if pictures else np.zeros((0, 28, 28), np.uint8)
         return self.predictor.predict(network_input(stacked))
 
@@ -184,13 +191,22 @@ class DigitRecognizer:
         Args:
             found: for each image its name, and its digits or why it could not be read.
         """
-        glyphs = [glyph for _, page in found if not isinstance(page, str) for glyph in page]
-        shares = iter(self._probabilities([glyph.ink for glyph in glyphs]))
+        pictures: list[np.ndarray] = []
+        checked: list[tuple[str, list[Glyph] | str]] = []
+        for name, page in found:
+            try:
+                with failures_named(name):
+                    if not isinstance(page, str):
+                        pictures += [digit_picture(glyph.ink) for glyph in page]
+                    checked.append((name, page))
+            except ImageError as error:
+                checked.append((name, str(error)))
+        shares = iter(self._predicted(pictures))
         return [
             Reading(name, error=page)
             if isinstance(page, str)
             else self._reading(name, [_digit_reading(glyph, next(shares)) for glyph in page])
-            for name, page in found
+            for name, page in checked
         ]
 
     def _reading(self, name: str, marks: list[DigitReading]) -> Reading:

@@ -23,6 +23,7 @@ PART_OF_THE_WAY = 0.4  # ... and so are three as long as that
 SHORTEST = 0.05  # of the page's width: further lines are no shorter, where the page ends
 CROSSED = 1.5  # times the line's thickness: where the ink is thicker there is a stroke, too
 MOST_LINES = 100
+MAX_WORK = 40_000_000  # runs counted along slopes; what takes more is a texture
 
 
 def without_ruling(contrast: np.ndarray, least: float) -> np.ndarray:
@@ -63,8 +64,10 @@ def _level_lines(mask: np.ndarray) -> np.ndarray:
     slopes = np.linspace(-STEEPEST, STEEPEST, SLOPES)
     left = np.ones(len(ys), bool)
     lines: list[tuple[int, np.ndarray]] = []
+    work = 0
     for _ in range(MOST_LINES):
-        if not left.any():
+        work += int(left.sum()) * len(slopes)
+        if not left.any() or work > MAX_WORK:
             break
         on_line, slope, course = _strongest(ys, xs, left, slopes, mask.shape)
         # At the corners of a tilted page lines are short.

@@ -6,8 +6,9 @@ and Strategies in Character Segmentation", 1996). It takes a network that is uns
 digit, or two; see `synthetic`.
 """
 
-from collections.abc import Callable, Sequence
-from itertools import combinations, pairwise
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, islice, pairwise
 
 import numpy as np
 
@@ -27,6 +28,9 @@ CUT_SLANTS = (0.0, -0.2, 0.2, -0.4, 0.4)  # of the cuts; columns a row; the firs
 CUT_SPACING = 0.08  # least distance between cuts, as a share of the mark's height
 WIDEST = 1.3  # of its height: no digit is wider
 MOST_CUTS = 20
+MAX_JUDGED = 3000  # inks that the network judges per page ...
+MAX_JUDGED_AREA = 16_000_000  # ... and pixels of their boxes, four times the largest page
+MAX_PAIRS = 2000  # of marks per page that could be one digit
 
 Judge = Callable[[Sequence[np.ndarray]], np.ndarray]
 """How sure a network is that each of the inks, as of `ink_map`, is one digit: (N,), 0 to 1."""
@@ -35,7 +39,9 @@ Cut = tuple[float, float]
 """A line from the top to the bottom of a mark: its column half-way down, columns a row."""
 
 
-def regrouped(page: InkOnPage, digits: list[Mark], height: float, judge: Judge) -> list[Mark]:
+def regrouped(
+    page: InkOnPage, digits: list[Mark], height: float, judge: Judge
+) -> tuple[list[Mark], bool]:
     """Parts, joins and cuts marks as the network reads them best.
 
     Args:
@@ -43,26 +49,47 @@ def regrouped(page: InkOnPage, digits: list[Mark], height: float, judge: Judge) 
         digits: marks as their places alone group them.
         height: of the page's digits, in pixels.
         judge: the network's word.
+
+    Returns:
+        The marks, and whether the limits allowed the network to judge all of them.
     """
     jury = _Jury(page, judge)
     if len(page.marks) > 1:
         digits = _joined(_parted(digits, jury), height, jury)
-    return _cut(digits, jury)
+    digits = _cut(digits, jury)
+    return digits, jury.complete
 
 
 class _Jury:
-    """Asks the network about marks, about each of them once."""
+    """Asks the network about marks, about each of them once, within limits.
+
+    Attributes:
+        complete: whether the limits allowed all questions so far.
+    """
 
     def __init__(self, page: InkOnPage, judge: Judge) -> None:
         self.page, self.judge = page, judge
         self.known: dict[Mark, float] = {}
+        self.complete = True
+        self._judged = self._area = 0
+
+    def affords(self, shapes: Sequence[tuple[int, int]]) -> int:
+        """How many inks of such shapes, from the first, the limits allow; counts them."""
+        for number, (height, width) in enumerate(shapes):
+            if self._judged == MAX_JUDGED or self._area + height * width > MAX_JUDGED_AREA:
+                self.complete = False
+                return number
+            self._judged += 1
+            self._area += height * width
+        return len(shapes)
 
     def ask(self, marks: Sequence[Mark]) -> list[float]:
-        """How sure it is that each mark is one digit."""
+        """How sure it is that each mark is one digit; 0 beyond the limits."""
         new = [mark for mark in dict.fromkeys(marks) if mark not in self.known]
         if new:
-            answers = self.judge([self.page.cut_out(mark) for mark in new])
-            self.known.update(zip(new, answers, strict=True))
+            asked = new[: self.affords([(mark.box.height, mark.box.width) for mark in new])]
+            answers = self.judge([self.page.cut_out(mark) for mark in asked]) if asked else ()
+            self.known |= dict.fromkeys(new, 0.0) | dict(zip(asked, answers, strict=True))
         return [self.known[mark] for mark in marks]
 
     def ask_parts(self, whole: Mark, parts: Sequence[Mark]) -> float:
@@ -93,9 +120,12 @@ def _better(whole: Mark, parts: list[Mark], jury: _Jury) -> list[Mark]:
 
 def _joined(digits: list[Mark], height: float, jury: _Jury) -> list[Mark]:
     """Joins marks that make a digit only together."""
+    near = list(islice(_near(digits, height), MAX_PAIRS + 1))
+    if len(near) > MAX_PAIRS:
+        jury.complete = False
     pairs = {
         digits[one].joined(digits[other]): (digits[one], digits[other])
-        for one, other in _near(digits, height)
+        for one, other in near[:MAX_PAIRS]
     }
     jury.ask([each for whole, pair in pairs.items() for each in (whole, *pair)])
     taken: set[Mark] = set()
@@ -108,13 +138,12 @@ def _joined(digits: list[Mark], height: float, jury: _Jury) -> list[Mark]:
     return [mark for mark in digits if mark not in taken] + made
 
 
-def _near(marks: list[Mark], height: float) -> list[tuple[int, int]]:
+def _near(marks: list[Mark], height: float) -> Iterator[tuple[int, int]]:
     """The pairs of marks so near to one another that they could be one digit."""
     boxes = [mark.box for mark in marks]
     left, top, right, bottom = (
         np.array([getattr(box, side) for box in boxes]) for side in ("x", "y", "right", "bottom")
     )
-    pairs = []
     for one in range(len(marks) - 1):
         others = slice(one + 1, None)
         gap_x = np.maximum(left[one], left[others]) - np.minimum(right[one], right[others])
@@ -124,8 +153,7 @@ def _near(marks: list[Mark], height: float) -> list[tuple[int, int]]:
         higher = np.maximum(bottom[one] - top[one], bottom[others] - top[others])
         near = (gap_x <= BESIDE * high) & (gap_y <= NEAR * high)
         near &= (high <= np.maximum(1.5 * height, 2 * higher)) & (wide <= 1.2 * high)
-        pairs += [(one, one + 1 + int(other)) for other in np.flatnonzero(near)]
-    return pairs
+        yield from ((one, one + 1 + int(other)) for other in np.flatnonzero(near))
 
 
 def _cut(digits: list[Mark], jury: _Jury) -> list[Mark]:
@@ -137,11 +165,9 @@ def _cut(digits: list[Mark], jury: _Jury) -> list[Mark]:
     others = [sure[mark] for mark in digits if mark not in wide]
     if sum(answer > LIKELY for answer in others) < AMONG_DIGITS * len(others):
         wide = _at_least(WIDE_ALONE, digits)
-    return [
-        piece
-        for mark in digits
-        for piece in (_pieces(mark, jury) if mark in wide and sure[mark] < LIKELY else [mark])
-    ]
+    doubted = [mark for mark in digits if mark in wide and sure[mark] < LIKELY]
+    pieces = _pieces(doubted, jury)
+    return [piece for mark in digits for piece in pieces.get(mark, [mark])]
 
 
 def _at_least(width: float, marks: list[Mark]) -> set[Mark]:
@@ -149,14 +175,54 @@ def _at_least(width: float, marks: list[Mark]) -> set[Mark]:
     return {mark for mark in marks if mark.box.width >= width * mark.box.height}
 
 
-def _pieces(mark: Mark, jury: _Jury) -> list[Mark]:
-    """The mark cut where all pieces are digits, or whole."""
-    ink = jury.page.cut_out(mark)
+@dataclass(frozen=True)
+class _Proposal:
+    """Where a mark may be cut.
+
+    Attributes:
+        mark: what to cut.
+        scale: of the reduced ink on which the cuts were found.
+        cuts: the cuts on it.
+        spans: pieces of the reduced ink, each by the numbers of the edges on its two sides.
+        inks: float32, the ink of each piece.
+    """
+
+    mark: Mark
+    scale: float
+    cuts: list[Cut]
+    spans: list[tuple[int, int]]
+    inks: list[np.ndarray]
+
+
+def _pieces(marks: list[Mark], jury: _Jury) -> dict[Mark, list[Mark]]:
+    """The pieces of those marks that can be cut so that all pieces are digits."""
+    proposals: list[_Proposal] = []
+    for mark in marks:
+        proposal = _proposal(mark, jury.page)
+        shapes = [(ink.shape[0], ink.shape[1]) for ink in proposal.inks]
+        if jury.affords(shapes) < len(shapes):
+            break
+        proposals.append(proposal)
+    inks = [ink for proposal in proposals for ink in proposal.inks]
+    answers = iter(jury.judge(inks) if inks else ())
+    pieces: dict[Mark, list[Mark]] = {}
+    for proposal in proposals:
+        confidence = {span: float(next(answers)) for span in proposal.spans}
+        path = _best_path(confidence, len(proposal.cuts) + 1)
+        if min((confidence[span] for span in pairwise(path)), default=0.0) > SURE:
+            # The cuts may cross: only counted all together do they part the ink as it was judged.
+            cuts = [(column / proposal.scale, slant) for column, slant in proposal.cuts]
+            position = _position(jury.page.cut_out(proposal.mark).shape, cuts)
+            piece = np.digitize(position, path[1:-1])
+            pieces[proposal.mark] = jury.page.split(proposal.mark, piece)
+    return pieces
+
+
+def _proposal(mark: Mark, page: InkOnPage) -> _Proposal:
+    ink = page.cut_out(mark)
     scale = min(1.0, CUT_HEIGHT / ink.shape[0])
     small = resized(ink, scale)
     cuts = _cuts(small > INK_THRESHOLD)
-    if not cuts:
-        return [mark]
     # Of each pixel: how many cuts lie to its left. A piece lies between any two cuts or edges.
     position = _position(small.shape, cuts)
     last = len(cuts) + 1
@@ -166,14 +232,13 @@ def _pieces(mark: Mark, jury: _Jury) -> list[Mark]:
         for start, end in combinations(range(last + 1), 2)
         if edges[end] - edges[start] <= WIDEST * small.shape[0] and (start, end) != (0, last)
     ]
-    inks = [np.where((position >= i) & (position < j), small, np.float32(0)) for i, j in spans]
-    confidence = dict(zip(spans, jury.judge(inks), strict=True))
-    path = _best_path(confidence, last)
-    if min((confidence[span] for span in pairwise(path)), default=0.0) <= SURE:
-        return [mark]
-    # The cuts may cross: only counted all together do they part the ink as it was judged.
-    position = _position(ink.shape, [(column / scale, slant) for column, slant in cuts])
-    return jury.page.split(mark, np.digitize(position, path[1:-1]))
+    slant = max(abs(slant) for slant in CUT_SLANTS) * small.shape[0] / 2
+    inks = []
+    for start, end in spans:
+        columns = slice(max(int(edges[start] - slant), 0), int(edges[end] + slant) + 2)
+        own = (position[:, columns] >= start) & (position[:, columns] < end)
+        inks.append(np.where(own, small[:, columns], np.float32(0)))
+    return _Proposal(mark, scale, cuts, spans, inks)
 
 
 def _cuts(mask: np.ndarray) -> list[Cut]:
@@ -190,16 +255,20 @@ def _cuts(mask: np.ndarray) -> list[Cut]:
     cuts: list[Cut] = []
     for column in np.argsort(least, kind="stable"):
         apart = all(abs(column - other) >= spacing for other, _ in cuts)
-        if apart and spacing <= column <= width - spacing and len(cuts) < MOST_CUTS:
+        if apart and spacing <= column <= width - spacing:
             cuts.append((float(column), CUT_SLANTS[int(best[column])]))
+        if len(cuts) == MOST_CUTS:
+            break
     return sorted(cuts)
 
 
 def _position(shape: tuple[int, ...], cuts: list[Cut]) -> np.ndarray:
-    """Int (height, width): how many of the cuts lie to the left of each pixel."""
-    ys, xs = np.indices(shape)
-    left = [xs > column + slant * (ys - shape[0] / 2) for column, slant in cuts]
-    return np.sum(left, axis=0, dtype=int)
+    """uint8 (height, width): how many of the cuts lie to the left of each pixel."""
+    ys, xs = np.ogrid[: shape[0], : shape[1]]
+    position = np.zeros(shape, np.uint8)  # enough for `MOST_CUTS`
+    for column, slant in cuts:
+        position += xs > column + slant * (ys - shape[0] / 2)
+    return position
 
 
 def _best_path(confidence: dict[tuple[int, int], float], last: int) -> list[int]:

@@ -3,11 +3,14 @@
 import glob
 import os
 import sys
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from common import UserError
-from common.preprocessing import (
+from common.images import (
+    MAX_BYTES,
     SUFFIXES,
     filesystem_of,
     is_address,
@@ -15,6 +18,9 @@ from common.preprocessing import (
     name_of,
     natural_key,
 )
+
+MAX_LIST_BYTES = 200_000_000  # of a list of images
+MAX_NAMES = 10_000_000  # in it; they take 5 GB
 
 Source = tuple[str, str | Path | bytes]
 """An image's name, and where its bytes are or what they are."""
@@ -38,7 +44,7 @@ def image_sources(arguments: list[str]) -> list[Source]:
     for argument in arguments:
         path = Path(argument)
         if argument == "-":
-            sources.append(("-", sys.stdin.buffer.read()))
+            sources.append(("-", sys.stdin.buffer.read(MAX_BYTES + 1)))
         elif is_address(argument):
             sources += [(address, address) for address in listed_at(argument)]
         elif os.path.isdir(argument):
@@ -62,13 +68,23 @@ def sources_from(listing: Path) -> list[Source]:
     """The images that a text file names, one a line; "-" is stdin.
 
     Raises:
-        UserError: it cannot be read, or names none.
+        UserError: it cannot be read, names none, or is too long.
     """
     try:
-        content = sys.stdin.buffer.read() if str(listing) == "-" else listing.read_bytes()
+        if str(listing) == "-":
+            content = sys.stdin.buffer.read(MAX_LIST_BYTES + 1)
+        else:
+            with listing.open("rb") as file:
+                content = file.read(MAX_LIST_BYTES + 1)
     except OSError as error:
         raise UserError(f"The list {listing} cannot be read: {error.strerror}.") from error
-    names = [os.fsdecode(line) for line in content.splitlines() if line.strip()]
+    lines = (line.rstrip(b"\r\n") for line in BytesIO(content))
+    names = [os.fsdecode(line) for line in islice((n for n in lines if n.strip()), MAX_NAMES + 1)]
+    if len(content) > MAX_LIST_BYTES or len(names) > MAX_NAMES:
+        raise UserError(
+            f"The list {listing} is too long; expected at most {MAX_LIST_BYTES // 10**6} MB and "
+            f"{MAX_NAMES:,} names. Cut it into several."
+        )
     if not names:
         raise UserError(f"The list {listing} names no image.")
     return [(name_of(name), name if is_address(name) else Path(name)) for name in names]

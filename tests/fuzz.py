@@ -4,6 +4,7 @@
 Images go to `DigitRecognizer.read`, models to `load_predictor`, data sets to `load_dataset`.
 Nothing but the project's own errors may come out, each within 5 seconds, all within 1 GB of
 memory. What fails is made as small as can be and shown (MacIver et al., "Hypothesis", 2019).
+Images that were made to cost much come last, each in a process of its own.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import gzip
 import io
 import resource
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +28,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from expensive import EXPENSIVE_IMAGES, Cost, cost_of
 
 from common import PROJECT, UserError
 from common.datasets import load_dataset
@@ -159,8 +163,33 @@ def fuzz(name: str, seeds: list, work: Callable[..., object], examples: int) -> 
     assert megabytes < MOST_MEGABYTES, f"{megabytes:.0f} MB"
 
 
+def read_expensive_images(folder: Path) -> None:
+    """Reads images that were made to cost much, each alone and then all in one batch."""
+    folder.mkdir()
+    costs: dict[str, Cost] = {}
+    for name, made in EXPENSIVE_IMAGES.items():
+        (folder / name).write_bytes(made())
+        costs[name] = cost_of(folder / name)
+    slowest = max(costs, key=lambda name: costs[name].seconds)
+    largest = max(costs, key=lambda name: costs[name].megabytes)
+    print(
+        f"made    {len(costs):7,}  refused {sum(cost.text is None for cost in costs.values()):,}  "
+        f"slowest {costs[slowest].seconds:.2f} s ({slowest})  "
+        f"peak {costs[largest].megabytes:.0f} MB ({largest})",
+        flush=True,
+    )
+    assert costs[slowest].seconds < MOST_SECONDS
+    assert costs[largest].megabytes < MOST_MEGABYTES
+    words = [sys.executable, "predict_image.py", "--json", "--model", str(PRETRAINED), str(folder)]
+    done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.stdout.count("\n") == len(costs), done.stderr
+
+
 def main() -> None:
-    """Fuzzes images, data sets and models, in this order: TensorFlow alone takes half a GB."""
+    """Fuzzes images, data sets and models, in this order: TensorFlow alone takes half a GB.
+
+    To make expensive images takes more memory than to read them, so these come last.
+    """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -193,6 +222,7 @@ def main() -> None:
             load_predictor(folder / f"model{kind}").predict(np.zeros((1, 28, 28, 1), np.float32))
 
         fuzz("models", model_seeds(folder), load_model, arguments.models)
+        read_expensive_images(folder / "expensive")
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from conftest import ROOT, Command
 from PIL import Image
 
 from common import UserError
+from common.images import read_image
 from common.parts import IMAGES_A_PART, Job, PartsFolder, in_order
-from common.preprocessing import read_image
 from common.recognizer import Reading
 from common.sources import image_sources, listed_at
 

@@ -7,9 +7,10 @@ from PIL import Image
 
 from common.datasets import Dataset
 from common.handwriting import draw_digit, write_page
+from common.images import ImageError, list_images
 from common.marks import Box
 from common.model_files import PRETRAINED, load_card, load_predictor
-from common.preprocessing import ImageError, list_images, network_input
+from common.preprocessing import network_input
 from common.recognizer import DigitReading, DigitRecognizer, Reading
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"

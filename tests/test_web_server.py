@@ -25,9 +25,10 @@ from fastapi.testclient import TestClient
 
 from common import console
 from common.datasets import load_own_digits
+from common.images import read_image
 from common.model_files import PRETRAINED
 from common.page import digits_on
-from common.preprocessing import digit_picture, read_image
+from common.preprocessing import digit_picture
 from common.recognizer import DigitRecognizer
 from common.web import app as web
 from common.web.my_digits import keep_digit, kept_digits

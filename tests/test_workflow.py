@@ -19,7 +19,7 @@ from conftest import ROOT, Command, no_network
 from PIL import Image
 
 from common.handwriting import draw_digit
-from common.preprocessing import list_images
+from common.images import list_images
 
 SAMPLES = ROOT / "samples"
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}

@@ -20,18 +20,19 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.requests import ClientDisconnect
 
 from common import UserError, console
-from common.marks import Box
-from common.model_files import PRETRAINED, load_card
-from common.page import Glyph, digits_on
-from common.preprocessing import (
+from common.images import (
     ImageError,
-    TooManyPixelsError,
+    TooLargeError,
     UnknownFormatError,
-    digit_picture,
+    failures_named,
     image_size,
     open_in_colour,
     read_image,
 )
+from common.marks import Box
+from common.model_files import PRETRAINED, load_card
+from common.page import Glyph, digits_on
+from common.preprocessing import digit_picture
 from common.recognizer import DigitReading, DigitRecognizer, Reading
 from common.web import records
 from common.web.guard import Guard
@@ -43,7 +44,8 @@ API_PAGE_FILES = Path(fastapi_offline.__file__).parent / "static"
 MOST_BYTES = 20 * 10**6  # of an image in a request
 MOST_PIXELS = 50_000_000  # of it; decoded, they take up to 0.5 GB
 MOST_AT_ONCE = 16  # requests with an image, the one being read included
-BODY_SECONDS = 30  # for an image to arrive
+BODY_SECONDS = 5.0  # for an image to arrive ...
+BODY_BYTES_PER_SECOND = 500_000  # ... and a second more for as much of it as has come
 SHOWN_SIDE = 1600  # pixels of the upright image that the page shows
 
 Answer = TypeVar("Answer")
@@ -60,7 +62,10 @@ IMAGE_BODY = {
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     408: {"model": records.ErrorRecord, "description": "The image took too long to arrive"},
-    413: {"model": records.ErrorRecord, "description": "Too many bytes or pixels"},
+    413: {
+        "model": records.ErrorRecord,
+        "description": "Too many bytes or pixels, or more than there is memory for",
+    },
     415: {"model": records.ErrorRecord, "description": "Not an image of a kind that is read"},
     422: {"model": records.ErrorRecord, "description": "A damaged image, or a wrong parameter"},
     503: {"model": records.ErrorRecord, "description": "Too many requests at once"},
@@ -90,11 +95,15 @@ class Desk:
         """
         with self._place():
             content = await _received(request)
-            loop = asyncio.get_running_loop()
+
+            def checked() -> Answer:
+                with failures_named("The image"):
+                    _check_size(content)
+                    return work(content)
+
             try:
-                await loop.run_in_executor(self.worker, _check_size, content)
-                return await loop.run_in_executor(self.worker, work, content)
-            except TooManyPixelsError as error:
+                return await asyncio.get_running_loop().run_in_executor(self.worker, checked)
+            except TooLargeError as error:
                 raise HTTPException(413, str(error)) from error
             except UnknownFormatError as error:
                 raise HTTPException(415, str(error)) from error
@@ -226,30 +235,33 @@ def training_command(my_digits: Path, model: Path) -> str:
 
 async def _received(request: Request) -> bytes:
     """The body of a request, while it is small enough and arrives in time."""
-    content = bytearray()
-
-    async def receive() -> None:
-        async for part in request.stream():
-            content.extend(part)
-            if len(content) > MOST_BYTES:
-                raise HTTPException(413, f"An image may have {MOST_BYTES // 10**6} MB at most.")
-
+    too_large = HTTPException(413, f"An image may have {MOST_BYTES // 10**6} MB at most.")
     if int(request.headers.get("content-length", 0)) > MOST_BYTES:
-        raise HTTPException(413, f"An image may have {MOST_BYTES // 10**6} MB at most.")
+        raise too_large
+    content = bytearray()
+    parts = request.stream()
+    clock = asyncio.get_running_loop().time
+    started = clock()
     try:
-        await asyncio.wait_for(receive(), BODY_SECONDS)
+        while True:
+            until = started + BODY_SECONDS + len(content) / BODY_BYTES_PER_SECOND
+            try:
+                content += await asyncio.wait_for(anext(parts), until - clock())
+            except StopAsyncIteration:
+                return bytes(content)
+            if len(content) > MOST_BYTES:
+                raise too_large
     except asyncio.TimeoutError as error:
         raise HTTPException(408, "The image took too long to arrive.") from error
     except ClientDisconnect as error:
         raise HTTPException(400, "The image did not arrive.") from error  # nobody will read it
-    return bytes(content)
 
 
 def _check_size(content: bytes) -> None:
-    """Raises a `TooManyPixelsError` before memory is taken; other faults are found in reading."""
+    """Raises a `TooLargeError` before memory is taken; other faults are found in reading."""
     size = image_size(content)
     if size and size[0] * size[1] > MOST_PIXELS:
-        raise TooManyPixelsError(
+        raise TooLargeError(
             f"The image has {size[0]} x {size[1]} pixels; {MOST_PIXELS // 10**6} million at most."
         )
 

@@ -1,0 +1,173 @@
+"""The server's limits: slow clients lose their places, and Ctrl-C ends it whatever it is doing."""
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import pytest
+from conftest import ROOT
+from expensive import in_format
+from fastapi.testclient import TestClient
+
+pytest.importorskip("fastapi_offline")
+pytest.importorskip("uvicorn")
+
+from common.model_files import PRETRAINED
+from common.recognizer import DigitRecognizer
+from common.web import app as web
+from common.web.server import HEAD_SECONDS, MAX_CONNECTIONS
+
+SAMPLE = (ROOT / "samples" / "3.png").read_bytes()
+HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+HEAD = b"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+Connect = Callable[[], socket.socket]
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[subprocess.Popen[str], Connect]]:
+    """The real `draw_digit.py`, and how to connect to it."""
+    words = [sys.executable, "-u", "draw_digit.py", "--no-browser", "--port", "0"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(
+        [*words, "--model", str(PRETRAINED)],
+        cwd=ROOT,
+        text=True,
+        **pipes,  # type: ignore[call-overload]
+    ) as process:
+        port = int(process.stdout.readline().split("127.0.0.1:")[1].split("/")[0])
+        try:
+            yield process, lambda: socket.create_connection(("127.0.0.1", port), timeout=40)
+        finally:
+            process.kill()
+
+
+def is_healthy(client: socket.socket) -> bool:
+    client.sendall(HEALTH)
+    answer = b""
+    while not answer.endswith((b"}", b"Service Unavailable")):
+        answer += client.recv(1000)
+    return answer.startswith(b"HTTP/1.1 200")
+
+
+def healthy(connect: Connect) -> bool:
+    with connect() as client:
+        return is_healthy(client)
+
+
+def test_connections_without_a_whole_head_are_closed(
+    server: tuple[subprocess.Popen[str], Connect],
+) -> None:
+    _, connect = server
+    answered = connect()
+    assert is_healthy(answered)
+    answered.sendall(HEALTH[:20])  # of a second request
+    waiting = [connect() for _ in range(MAX_CONNECTIONS + 50)]
+    for client in waiting[::2]:
+        client.sendall(HEALTH[:20])
+    assert not healthy(connect)
+    time.sleep(HEAD_SECONDS + 2)
+    assert healthy(connect)
+    for client in (answered, *waiting):
+        assert client.recv(1) == b""
+        client.close()
+
+
+def test_bodies_that_trickle_lose_their_place(
+    server: tuple[subprocess.Popen[str], Connect],
+) -> None:
+    _, connect = server
+    slow = [connect() for _ in range(web.MOST_AT_ONCE)]
+    for client in slow:
+        client.sendall(HEAD % 10_000 + b"a")
+    time.sleep(0.5)
+    until = time.monotonic() + web.BODY_SECONDS + 1
+    while time.monotonic() < until:
+        for client in slow:
+            client.sendall(b"a")
+        time.sleep(0.5)
+    with connect() as client:
+        client.sendall(HEAD % len(SAMPLE) + SAMPLE)
+        assert client.recv(1000).startswith(b"HTTP/1.1 200")
+    for client in slow:
+        assert client.recv(1000).startswith(b"HTTP/1.1 408")
+        client.close()
+
+
+def test_a_body_that_arrives_steadily_has_the_time_it_needs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(web, "BODY_SECONDS", 0.5)
+    monkeypatch.setattr(web, "BODY_BYTES_PER_SECOND", 2000)
+
+    async def steady() -> int:
+        import httpx
+
+        async def parts() -> "asyncio.AsyncIterator[bytes]":  # type: ignore[name-defined]
+            for start in range(0, len(SAMPLE), 500):
+                yield SAMPLE[start : start + 500]
+                await asyncio.sleep(0.15)
+
+        app = web.make_app(DigitRecognizer(PRETRAINED), tmp_path)
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return (await client.post("/read", content=parts())).status_code
+
+    assert asyncio.run(steady()) == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_while_it_reads_an_image(
+    server: tuple[subprocess.Popen[str], Connect], number: signal.Signals
+) -> None:
+    process, connect = server
+    content = in_format("JPEG", 7000, 7000)
+    clients = [connect() for _ in range(8)]
+    for client in clients:
+        client.sendall(HEAD % len(content) + content)
+    trickling = connect()
+    trickling.sendall(HEAD % 10_000 + b"a")
+    time.sleep(0.5)
+    started = time.monotonic()
+    process.send_signal(number)
+    assert process.wait(20) == 0
+    assert time.monotonic() - started < 2 * 3  # promised are 2; 1.2 are usual
+    assert process.stderr is not None
+    assert process.stderr.read() == "\nstopped\n"
+    for client in (*clients, trickling):
+        client.close()
+
+
+@pytest.mark.parametrize(("failure", "status"), [(MemoryError(), 413), (cv2.error("broken"), 422)])
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/read", "common.page.ink_map"),
+        ("/read", "common.images.grey"),
+        ("/look", "common.web.app.digit_picture"),
+        ("/upright", "common.web.app.open_in_colour"),
+    ],
+)
+def test_a_lack_of_memory_is_a_refusal(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    failure: Exception,
+    status: int,
+    path: str,
+    place: str,
+) -> None:
+    def fails(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(place, fails)
+    app = web.make_app(DigitRecognizer(PRETRAINED), tmp_path)
+    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+        answer = client.post(path, content=SAMPLE)
+        assert (answer.status_code, list(answer.json())) == (status, ["error"])
+        monkeypatch.undo()
+        assert client.post("/read", content=SAMPLE).status_code == 200
