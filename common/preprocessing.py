@@ -161,11 +161,13 @@ def digit_picture(ink: np.ndarray) -> np.ndarray:
     ink = _widen_strokes(ink[top : top + height, left : left + width])
     small = resized(ink, DIGIT_SIZE / max(ink.shape))
     height, width = small.shape
-    moments = cv2.moments(small)
-    mass = max(moments["m00"], 1e-6)
+    # Not cv2.moments: it takes a float32 array of two columns for an outline.
+    mass = max(float(small.sum()), 1e-6)
+    center_x = float(small.sum(axis=0) @ np.arange(width)) / mass
+    center_y = float(small.sum(axis=1) @ np.arange(height)) / mass
     # MNIST's digits have their centre of mass at index 14.0 of the picture.
-    left = round(PICTURE_SIZE / 2 - moments["m10"] / mass)
-    top = round(PICTURE_SIZE / 2 - moments["m01"] / mass)
+    left = round(PICTURE_SIZE / 2 - center_x)
+    top = round(PICTURE_SIZE / 2 - center_y)
     left = min(max(left, 0), PICTURE_SIZE - width)
     top = min(max(top, 0), PICTURE_SIZE - height)
     picture[top : top + height, left : left + width] = cv2.convertScaleAbs(small, alpha=255)

@@ -129,3 +129,11 @@ def test_the_faintest_drawing_on_flat_paper_is_seen() -> None:
     drawn = np.pad(draw_digit(9, 100, np.random.default_rng(0)), 30)
     ink = ink_map(np.rint(255 - 12 * drawn).astype(np.uint8))
     assert ((ink > 0.5) == (drawn > 0.5)).mean() > 0.98
+
+
+@pytest.mark.parametrize("width", range(1, 29))
+def test_a_digit_of_any_width_has_its_centre_of_mass_in_the_middle(width: int) -> None:
+    picture = digit_picture(np.ones((20, width), np.float32)).astype(float)
+    rows, columns = np.indices(picture.shape)
+    assert (picture * rows).sum() / picture.sum() == pytest.approx(14, abs=1)
+    assert (picture * columns).sum() / picture.sum() == pytest.approx(14, abs=1)
