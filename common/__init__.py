@@ -10,8 +10,9 @@ Imports only go downwards:
             -> page
             -> segmentation
             -> marks
-            -> preprocessing
-            -> ruling, handwriting, model_loading, backend, files, console, quiet, this module
+            -> preprocessing, model_trial
+            -> ruling, handwriting, model_loading
+            -> keras_safety, tflite_safety, backend, files, console, quiet, this module
 """
 
 import unicodedata
