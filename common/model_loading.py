@@ -226,7 +226,8 @@ def _checked_run(path: Path, run: Run) -> Run:
             outputs = run(images)
         # LiteRT and Keras pass on whatever their operators and layers raise.
         except Exception as error:
-            raise ModelError(f"{path} cannot be run ({_reason(error)}).") from error
+            kind = type(error).__name__  # where Keras lacks memory, nothing else says so
+            raise ModelError(f"{path} cannot be run ({kind}: {_reason(error)}).") from error
         if outputs.shape != (len(images), 10):
             raise ModelError(
                 f"{path} gives {outputs.shape} for {len(images)} images; expected "

@@ -22,7 +22,8 @@ from common.model_loading import (
 )
 from common.tflite_safety import RefusedOperatorsError, check_operators
 
-MAX_SECONDS = 60  # of the whole trial, the import of TensorFlow included
+MAX_SECONDS = {".tflite": 30, ".keras": 120, ".h5": 120}
+"""By the clock: TensorFlow takes five seconds to import, on a busy machine many more."""
 MAX_CPU_SECONDS = 20  # of loading the model and running it on 127 images
 MAX_MEGABYTES = 700  # in addition to what the libraries take
 REFUSED = 2
@@ -48,7 +49,7 @@ def try_apart(path: Path) -> None:
             stderr=subprocess.DEVNULL,
             encoding="utf-8",
             errors="backslashreplace",
-            timeout=MAX_SECONDS,
+            timeout=MAX_SECONDS[path.suffix],
             check=False,
         )
     except subprocess.TimeoutExpired as error:

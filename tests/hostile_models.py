@@ -115,11 +115,15 @@ def wide_config(config: Config, depth: int, units: int) -> Config:
     hostile = json.loads(json.dumps(config))
     stacked = hostile["config"]["layers"]
     last = stacked.pop()
-    for index in range(depth):
+    before = "flat"
+    for index in range(depth + 1):
         layer = json.loads(json.dumps(last))
-        layer["config"] |= {"name": f"wide_{index}", "units": units}
+        history = layer["inbound_nodes"][0]["args"][0]["config"]
+        history["keras_history"] = [before, 0, 0]
+        if index < depth:
+            before = layer["name"] = layer["config"]["name"] = f"wide_{index}"
+            layer["config"]["units"] = units
         stacked.append(layer)
-    stacked.append(last)
     return hostile
 
 

@@ -243,8 +243,31 @@ def test_a_model_that_fails_after_its_trial_is_one_error(
         raise RuntimeError("Node number 1 failed to invoke.\nMore.")
 
     monkeypatch.setattr(Interpreter, "invoke", failing)
-    with pytest.raises(ModelError, match=r"cannot be run \(Node number 1 failed to invoke\.\)"):
+    with pytest.raises(
+        ModelError, match=r"cannot be run \(RuntimeError: Node number 1 failed to invoke\.\)"
+    ):
         predictor.predict(IMAGES)
+
+
+def test_a_tflite_runs_only_in_batch_sizes_that_its_trial_has_tried(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    sizes: set[int] = set()
+    resize = Interpreter.resize_tensor_input
+
+    def noted(self: Interpreter, index: int, shape: tuple[int, ...]) -> None:
+        sizes.add(shape[0])
+        resize(self, index, shape)
+
+    monkeypatch.setattr(Interpreter, "resize_tensor_input", noted)
+    model_trial.attempt(saved.with_suffix(".tflite"))
+    tried = sizes.copy()
+    predictor = load_predictor(saved.with_suffix(".tflite"))
+    for count in (1, 3, 37, 64, 70):
+        assert predictor.predict(IMAGES[:count]).shape == (count, 10)
+    assert sizes == tried == {2, 4, 8, 16, 32, 64} | (sizes & {1})
 
 
 def test_files_too_large_for_a_model_are_refused(tmp_path: Path) -> None:
