@@ -107,9 +107,8 @@ def fuzz_names(config: hostile.Config) -> None:
     _report("names", outcomes)
 
 
-def fuzz_configs(folder: Path, content: bytes, examples: int) -> None:
-    """Puts hostile parts at places of a model's config, nested, and loads what is accepted."""
-    config = hostile.keras_config(content)
+def hostile_parts(config: hostile.Config) -> st.SearchStrategy:
+    """Parts of configs, nested, that name code or do not belong where they stand."""
     layer = config["config"]["layers"][-1]
     leaves = st.sampled_from(
         [
@@ -126,7 +125,7 @@ def fuzz_configs(folder: Path, content: bytes, examples: int) -> None:
             1e308,
         ]
     )
-    parts = st.recursive(
+    return st.recursive(
         leaves,
         lambda inner: (
             st.lists(inner, max_size=3)
@@ -134,11 +133,16 @@ def fuzz_configs(folder: Path, content: bytes, examples: int) -> None:
         ),
         max_leaves=8,
     )
+
+
+def fuzz_configs(folder: Path, content: bytes, examples: int) -> None:
+    """Puts hostile parts at places of a model's config, nested, and loads what is accepted."""
+    config = hostile.keras_config(content)
     outcomes: Counter[str] = Counter()
     path = folder / "nested.keras"
 
     @settings(SETTINGS, max_examples=examples)
-    @given(st.lists(st.integers(0, 30), min_size=1, max_size=8), parts)
+    @given(st.lists(st.integers(0, 30), min_size=1, max_size=8), hostile_parts(config))
     def run(steps: list[int], part: object) -> None:
         global _watching
         changed: Any = copy.deepcopy(config)

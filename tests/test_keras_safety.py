@@ -31,32 +31,37 @@ def config(functional: bytes) -> hostile.Config:
     return hostile.keras_config(functional)
 
 
+def convolutional_layers() -> list[layers.Layer]:
+    """A network with most kinds of layers that work on pictures."""
+    return [
+        layers.RandomRotation(0.1),
+        layers.RandomTranslation(0.1, 0.1),
+        layers.RandomZoom(0.1),
+        layers.Rescaling(2.0, offset=-1),
+        layers.ZeroPadding2D(2),
+        layers.Conv2D(4, 3, activation="relu", kernel_initializer="he_normal"),
+        layers.BatchNormalization(),
+        layers.LeakyReLU(0.1),
+        layers.MaxPooling2D(),
+        layers.SeparableConv2D(4, 3, activation=layers.LeakyReLU(0.2)),
+        layers.SpatialDropout2D(0.1, seed=123_456_789),
+        layers.DepthwiseConv2D(3, padding="same"),
+        layers.PReLU(),
+        layers.AveragePooling2D(2),
+        layers.Conv2DTranspose(4, 3, strides=2),
+        layers.Cropping2D(1),
+        layers.LayerNormalization(),
+        layers.GroupNormalization(2),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(10),
+        layers.Softmax(),
+    ]
+
+
 def usual_networks() -> dict[str, list[layers.Layer]]:
     """Sequential networks as people train them on MNIST, without their input."""
     return {
-        "convolutions": [
-            layers.RandomRotation(0.1),
-            layers.RandomTranslation(0.1, 0.1),
-            layers.RandomZoom(0.1),
-            layers.Rescaling(2.0, offset=-1),
-            layers.ZeroPadding2D(2),
-            layers.Conv2D(4, 3, activation="relu", kernel_initializer="he_normal"),
-            layers.BatchNormalization(),
-            layers.LeakyReLU(0.1),
-            layers.MaxPooling2D(),
-            layers.SeparableConv2D(4, 3, activation=layers.LeakyReLU(0.2)),
-            layers.SpatialDropout2D(0.1, seed=123_456_789),
-            layers.DepthwiseConv2D(3, padding="same"),
-            layers.PReLU(),
-            layers.AveragePooling2D(2),
-            layers.Conv2DTranspose(4, 3, strides=2),
-            layers.Cropping2D(1),
-            layers.LayerNormalization(),
-            layers.GroupNormalization(2),
-            layers.GlobalAveragePooling2D(),
-            layers.Dense(10),
-            layers.Softmax(),
-        ],
+        "convolutions": convolutional_layers(),
         "dense": [
             layers.Flatten(),
             layers.Dense(
