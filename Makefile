@@ -3,7 +3,8 @@
 # make test-web  get a browser (Debian's Chromium) and test the page to draw on with it
 # make test-jax  the tests of networks and training with JAX, about 8 minutes
 # make faults trainings killed fifty times, 20,000 images killed five times, about 8 minutes
-# make fuzz   20,000 mutated images and 2,000 mutated model and data files, about 2 minutes
+# make fuzz   20,000 mutated images, 2,000 mutated model and data files, hostile models, about
+#             15 minutes
 # make lint   check style and types
 # make bench  measure speed against the usual ways, about 15 minutes
 

@@ -10,9 +10,9 @@ Imports only go downwards:
             -> page
             -> segmentation
             -> marks
-            -> preprocessing, images
-            -> ruling, handwriting, model_loading, backend, structure, files, console, quiet,
-               this module
+            -> preprocessing, images, model_trial
+            -> ruling, handwriting, model_loading
+            -> keras_safety, tflite_safety, structure, backend, files, console, quiet, this module
 """
 
 import unicodedata

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from common import PROJECT, UserError, console
 from common.files import replacing
-from common.model_files import load_card, model_paths, sha256_of
+from common.model_files import load_card, model_paths, sha256_of, try_unless_vouched_for
 from common.model_loading import ModelError, load_network
 from common.quiet import notes_kept_back
 
@@ -69,6 +69,7 @@ def main() -> int:
     if not path.is_file():
         raise ModelError(f"There is no model at {path}.")
     card = load_card(path)
+    try_unless_vouched_for(path, card)
     content = converted(load_network(path))
     _, tflite_path, card_path = model_paths(path.with_suffix(""))
     with replacing(tflite_path) as temporary:

@@ -7,7 +7,7 @@ TensorFlow, `NAME.json`, the card that says how they came about.
 import hashlib
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,15 @@ import numpy as np
 
 from common import PROJECT, printable
 from common.files import replacing
-from common.model_loading import ModelError, Run, keras_runner, tflite_runner
+from common.model_loading import (
+    BATCH,
+    ModelError,
+    Run,
+    check_size,
+    keras_runner,
+    tflite_runner,
+)
+from common.model_trial import try_apart
 
 if TYPE_CHECKING:
     import keras
@@ -26,7 +34,15 @@ BUNDLED_NAME = "bundled_digits"
 """Name of the models trained on the bundled set: never the default while there is another."""
 
 SMALLEST_PROBABILITY = 1e-7  # keeps one sure mistake from making the loss infinite; as in Keras
-BATCH = 64  # images a call; larger ones are no faster on CPUs and take more memory
+MAX_CARD_BYTES = 10**6
+CARD_TYPES: dict[Any, tuple[type, ...]] = {
+    str: (str,),
+    int: (int,),
+    float: (int, float),
+    str | None: (str, type(None)),
+    dict[str, str]: (dict,),
+}
+"""What JSON may hold for a field of `ModelCard`, by the field's type."""
 
 
 @dataclass(frozen=True)
@@ -194,20 +210,22 @@ def load_card(model: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
+        if path.stat().st_size > MAX_CARD_BYTES:
+            raise ValueError(f"larger than {MAX_CARD_BYTES:,} bytes")
         card = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(card, dict) or "sha256" not in card:
             return None  # some other program's file of that name
-        expected = card["sha256"].get(model.suffix[1:])
-        temperature = float(card["temperature"])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelError(f"The model's card {path} is damaged ({error!r}).") from error
-    if not 0.01 <= temperature <= 100:
+        _check_types(card)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"The model's card {path} is damaged ({str(error)[:200]}).") from error
+    temperature = card.get("temperature")
+    if temperature is None or not 0.01 <= temperature <= 100:
         raise ModelError(
             f"The card {path} gives the temperature {temperature}; expected 0.01 to 100."
         )
-    data = card.get("data")
-    if not isinstance(data, str) or not data.strip() or "\0" in data:
+    if not card.get("data", "").strip():
         raise ModelError(f"The model's card {path} does not say what data it was trained on.")
+    expected = card["sha256"].get(model.suffix[1:])
     if expected is not None and expected != sha256_of(model):
         print(
             f"{printable(str(model))} is not the file that its card describes (the hashes "
@@ -215,7 +233,37 @@ def load_card(model: Path) -> dict[str, Any] | None:
             file=sys.stderr,
         )
         return None
-    return dict(card)
+    return card
+
+
+def _check_types(card: dict[str, Any]) -> None:
+    """Raises a ValueError where a card, of whatever origin, holds values of other types."""
+    kinds = {field.name: CARD_TYPES[field.type] for field in fields(ModelCard)} | {
+        "sha256": (dict,)
+    }
+    for name, value in card.items():
+        if name in kinds and not isinstance(value, kinds[name]):
+            expected = " or ".join(kind.__name__ for kind in kinds[name])
+            raise ValueError(f"{name} is {str(value)[:50]!r}; expected {expected}")
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError(f"{name} holds a NUL character")
+
+
+def try_unless_vouched_for(path: Path, card: dict[str, Any] | None) -> None:
+    """Tries a model apart, unless the project's own `models/` folder says what it is.
+
+    Anybody can write a card that fits a hostile model; nobody else writes to that folder.
+
+    Args:
+        path: The model file.
+        card: What `load_card` gives for it.
+
+    Raises:
+        ModelError: The model cannot be used.
+    """
+    own = path.parent.resolve() == MODELS.resolve()
+    if not own or card is None or path.suffix[1:] not in card["sha256"]:
+        try_apart(path)
 
 
 def load_predictor(path: Path, threads: int | None = None) -> Predictor:
@@ -237,11 +285,11 @@ def load_predictor(path: Path, threads: int | None = None) -> Predictor:
         raise ModelError(f"There is no model at {path}.")
     if path.suffix not in (".keras", ".h5", ".tflite"):
         raise ModelError(f"{path} is no model file; expected .keras, .h5 or .tflite.")
+    check_size(path)
     card = load_card(path)
-    if path.suffix == ".tflite":
-        vouched_for = card is not None and "tflite" in card["sha256"]
-        return Predictor(path, card, tflite_runner(path, vouched_for, threads))
-    return Predictor(path, card, keras_runner(path))
+    try_unless_vouched_for(path, card)
+    run = tflite_runner(path, threads) if path.suffix == ".tflite" else keras_runner(path)
+    return Predictor(path, card, run)
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
@@ -263,4 +311,8 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 def sha256_of(path: Path) -> str:
     """The hash of a file's content."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()

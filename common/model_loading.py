@@ -1,9 +1,9 @@
-"""Opens model files, whoever made them, and runs nothing in them that is no network."""
+"""Opens model files, whoever made them, and runs nothing in them but a network."""
 
 import json
 import os
-import subprocess
-import sys
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,23 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from common import PROJECT, UserError
+from common import UserError
+from common.keras_safety import RefusedConfigError, checked_model
 from common.quiet import notes_kept_back
 
 if TYPE_CHECKING:
     import keras
 
-CODE_LAYERS = ("Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
-"""Class names under which Keras keeps code in model files."""
-
-TRIAL_SECONDS = 10  # that a model without a card may take to load
-
-MOST_BYTES = 2 * 10**9  # that a model file may unpack to
-MOST_UNITS = 10_000  # any number in a network's config: a small file can ask for much memory
-NO_AMOUNTS = ("seed", "shared_object_id")  # names of numbers there that stand for no amount
+BATCH = 64  # images a call at most; larger ones are no faster on CPUs and take more memory
+MAX_BYTES = 400 * 10**6  # of a model file, and of what it unpacks to
+MAX_CONFIG_BYTES = 5 * 10**6  # of the JSON in it that describes the network
+KERAS_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
+"""Files in a `.keras` archive. Keras has more for layers that are not on the allow-list."""
 
 Run = Callable[[np.ndarray], np.ndarray]
-"""float32 (N, 28, 28, 1), 0 to 1 -> float32 (N, 10), logits or probabilities."""
+"""float32 (N, 28, 28, 1), 0 to 1, N at most `BATCH` -> float32 (N, 10), logits or probabilities."""
 
 
 class ModelError(UserError):
@@ -35,75 +33,111 @@ class ModelError(UserError):
 
 
 def load_network(path: Path) -> "keras.Model":
-    """Loads a `.keras` or `.h5` model as Keras has it; code inside the file is refused.
+    """Loads a `.keras` or `.h5` model; anything in it but a classifier's layers is refused.
 
     Raises:
-        ModelError: damaged, or holds code.
+        ModelError: The file is damaged, too large, or asks for what is not on the allow-list.
     """
     try:
-        _refuse_code(path, json.loads(_network_config(path)))
-        # Imported here: a file that is refused should not take the five seconds of TensorFlow.
-        from common.backend import keras
+        with tempfile.TemporaryDirectory() as folder:
+            # Keras reads a copy that holds what was checked, whatever happens to the file.
+            copy = Path(folder, f"model{path.suffix}")
+            config = json.dumps(_checked_config(path))
+            (_copy_keras if path.suffix == ".keras" else _copy_h5)(path, copy, config)
+            # Imported here: a file that is refused should not take the five seconds of TensorFlow.
+            from common.backend import keras
 
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+            return keras.saving.load_model(copy, compile=False, safe_mode=True)
     except ModelError:
         raise
     # Keras passes on whatever its zip, HDF5 and JSON readers and its layers raise.
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise ModelError(f"{path} is damaged or cannot be loaded ({reason[:200]}).") from error
+        raise ModelError(f"{path} is damaged or cannot be loaded ({_reason(error)}).") from error
+
+
+def check_network(path: Path) -> None:
+    """Checks what a `.keras` or `.h5` model says of itself, without TensorFlow.
+
+    Raises:
+        ModelError: The file is damaged, too large, or asks for what is not on the allow-list.
+    """
+    try:
+        _checked_config(path)
+    except ModelError:
+        raise
+    # The zip, HDF5 and JSON readers raise errors of many kinds.
+    except Exception as error:
+        raise ModelError(f"{path} is damaged or cannot be loaded ({_reason(error)}).") from error
+
+
+def _checked_config(path: Path) -> dict[str, Any]:
+    check_size(path)
+    try:
+        return checked_model(json.loads(_network_config(path)))
+    except RefusedConfigError as error:
+        raise ModelError(f"{path} {error}.") from error
 
 
 def _network_config(path: Path) -> str | bytes:
     """The JSON in a `.keras` or `.h5` file that says what its layers are."""
     if path.suffix == ".keras":
         with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
-                raise ModelError(f"{path} would unpack to more than {MOST_BYTES // 10**9} GB.")
-            if damaged := archive.testzip():
-                raise ModelError(f"{path} is damaged ({damaged} does not fit its checksum).")
-            return archive.read("config.json")
-    # Imported here: reading images with a .tflite does without.
+            _check_archive(path, archive)
+            config: str | bytes = archive.read("config.json")
+    else:
+        # Imported here: reading images with a .tflite does without.
+        import h5py
+
+        with h5py.File(path) as file:
+            if "model_config" not in file.attrs:
+                raise ModelError(f"{path} holds weights without a network; save the whole model.")
+            config = file.attrs["model_config"]
+    if len(config) > MAX_CONFIG_BYTES:
+        raise ModelError(
+            f"{path} describes its network in {len(config):,} bytes; expected "
+            f"{MAX_CONFIG_BYTES:,} at most."
+        )
+    return config
+
+
+def _check_archive(path: Path, archive: zipfile.ZipFile) -> None:
+    """Refuses an archive that is damaged, too large, or holds more than config and weights."""
+    if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
+        raise ModelError(f"{path} would unpack to more than {MAX_BYTES // 10**6} MB.")
+    names = archive.namelist()
+    if len(names) != len(KERAS_MEMBERS) or set(names) != KERAS_MEMBERS:
+        others = ", ".join(sorted(set(names) - KERAS_MEMBERS)[:3])
+        raise ModelError(
+            f"{path} is damaged or not a .keras model: it holds {len(names):,} files "
+            f"({others[:80]}); expected {', '.join(sorted(KERAS_MEMBERS))}."
+        )
+    if damaged := archive.testzip():
+        raise ModelError(f"{path} is damaged ({damaged} does not fit its checksum).")
+
+
+def _copy_keras(path: Path, copy: Path, config: str) -> None:
+    """Copies a `.keras` file with another config."""
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(copy, "w") as target:
+        target.writestr("config.json", config)
+        for name in sorted(KERAS_MEMBERS - {"config.json"}):
+            with source.open(name) as member, target.open(name, "w") as written:
+                shutil.copyfileobj(member, written)
+
+
+def _copy_h5(path: Path, copy: Path, config: str) -> None:
+    """Copies an `.h5` file with another config."""
     import h5py
 
-    with h5py.File(path) as file:
-        if "model_config" not in file.attrs:
-            raise ModelError(f"{path} holds weights without a network; save the whole model.")
-        return file.attrs["model_config"]
-
-
-def _refuse_code(path: Path, config: Any, key: str = "") -> None:
-    """Refuses a network's config that asks for more than Keras's own layers, or for huge ones.
-
-    Keras refuses code, too, but has not always done so, least of all in `.h5` files.
-
-    Args:
-        path: the model file.
-        config: what Keras saves of a network, or a part of it.
-        key: what that part is called.
-
-    Raises:
-        ModelError: it holds code or a number above `MOST_UNITS`.
-    """
-    if isinstance(config, dict):
-        name, module = config.get("class_name"), config.get("module")
-        foreign = module is not None and str(module).split(".")[0] not in ("keras", "builtins")
-        if name in CODE_LAYERS or foreign:
-            raise ModelError(f"{path} holds code ({module or 'keras'}: {name}); it is never run.")
-        for part, value in config.items():
-            _refuse_code(path, value, part)
-    elif isinstance(config, list):
-        for value in config:
-            _refuse_code(path, value, key)
-    elif isinstance(config, int) and config > MOST_UNITS and key not in NO_AMOUNTS:
-        raise ModelError(f"{path} has {key} {config}; expected {MOST_UNITS:,} at most.")
+    shutil.copyfile(path, copy)
+    with h5py.File(copy, "r+") as file:
+        file.attrs["model_config"] = config
 
 
 def keras_runner(path: Path) -> Run:
     """A `.keras` or `.h5` model, ready to run.
 
     Raises:
-        ModelError: damaged, holds code, or of the wrong shape.
+        ModelError: The file is damaged, refused, or of the wrong shape.
     """
     network = load_network(path)
     try:
@@ -118,52 +152,26 @@ def keras_runner(path: Path) -> Run:
     def run(images: np.ndarray) -> np.ndarray:
         return np.asarray(network.predict_on_batch(images.reshape(-1, *shape)))
 
-    try:
-        run(np.zeros((1, 28, 28, 1), np.float32))
-    # Keras passes on whatever its layers raise.
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else repr(error)
-        raise ModelError(f"{path} cannot be run ({reason}).") from error
-    return run
+    return _checked_run(path, run)
 
 
-def _try_apart(path: Path) -> None:
-    """Raises a `ModelError` where loading a `.tflite` crashes or does not end."""
-    code = (
-        "import sys, pathlib; from common.model_loading import tflite_runner; "
-        "tflite_runner(pathlib.Path(sys.argv[1]))"
-    )
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", code, str(path.resolve())],
-            cwd=PROJECT,
-            capture_output=True,
-            timeout=TRIAL_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ModelError(f"{path} is damaged: loading it does not end.") from error
-    if done.returncode < 0:
-        raise ModelError(f"{path} is damaged: loading it ends with signal {-done.returncode}.")
-
-
-def tflite_runner(path: Path, vouched_for: bool = True, threads: int | None = None) -> Run:
+def tflite_runner(path: Path, threads: int | None = None) -> Run:
     """A `.tflite` model, ready to run; without TensorFlow.
 
+    LiteRT checks a file's form, but some damage makes it wait for ever: a file from elsewhere must
+    have passed its trial, see `model_trial`.
+
     Args:
-        path: the model file.
-        vouched_for: whether its hash is known to be right. Any other is first tried in a process
-            of its own: LiteRT checks a file's form, but some damage makes it wait for ever.
-        threads: by default as many as there are cores, and 4 at most.
+        path: The model file.
+        threads: By default as many as there are cores, and 4 at most.
 
     Raises:
-        ModelError: damaged, or of the wrong shape.
+        ModelError: The file is damaged, too large, or of the wrong shape.
     """
-    if not vouched_for:
-        _try_apart(path)
     from ai_edge_litert.interpreter import Interpreter
 
     threads = threads or min(4, os.cpu_count() or 1)
+    check_size(path)
     try:
         # Read here and not by LiteRT, which takes any problem with the file for a missing one.
         content = path.read_bytes()
@@ -171,20 +179,28 @@ def tflite_runner(path: Path, vouched_for: bool = True, threads: int | None = No
             interpreter = Interpreter(model_content=content, num_threads=threads)
             interpreter.allocate_tensors()
     except (OSError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"{path} is damaged or not a .tflite model ({reason}).") from error
+        raise ModelError(f"{path} is damaged or not a .tflite model ({_reason(error)}).") from error
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if [detail["dtype"] for detail in inputs + outputs] != [np.float32, np.float32]:
         raise ModelError(f"{path} must take one float32 input and give one float32 output.")
-    entry, exit_ = inputs[0]["index"], outputs[0]["index"]
     shape = _input_shape(path, tuple(inputs[0]["shape"]), tuple(outputs[0]["shape"]))
-    size = int(inputs[0]["shape"][0])
-    any_size = inputs[0]["shape_signature"][0] == -1
+    return _checked_run(path, _tflite_run(interpreter, shape))
+
+
+def _tflite_run(interpreter: Any, shape: tuple[int, ...]) -> Run:
+    details, exit_ = (
+        interpreter.get_input_details()[0],
+        interpreter.get_output_details()[0]["index"],
+    )
+    entry, size = details["index"], int(details["shape"][0])
+    any_size = details["shape_signature"][0] == -1
 
     def run(images: np.ndarray) -> np.ndarray:
         nonlocal size
-        if any_size and len(images) != size:
-            size = len(images)
+        # Only powers of two: few enough for the trial to try them all, and each new size costs.
+        wanted = 1 << (len(images) - 1).bit_length()
+        if any_size and wanted != size:
+            size = wanted
             interpreter.resize_tensor_input(entry, (size, *shape))
             interpreter.allocate_tensors()
         given = images.reshape(-1, *shape)
@@ -199,11 +215,46 @@ def tflite_runner(path: Path, vouched_for: bool = True, threads: int | None = No
             answers.append(interpreter.get_tensor(exit_)[: size - missing])
         return np.concatenate(answers)
 
-    try:
-        run(np.zeros((1, 28, 28, 1), np.float32))
-    except (ValueError, RuntimeError) as error:
-        raise ModelError(f"{path} is damaged: it cannot be run ({str(error)[:200]}).") from error
     return run
+
+
+def _checked_run(path: Path, run: Run) -> Run:
+    """The same, whose every failure is a `ModelError`; tried once on an empty image."""
+
+    def checked(images: np.ndarray) -> np.ndarray:
+        try:
+            outputs = run(images)
+        # LiteRT and Keras pass on whatever their operators and layers raise.
+        except Exception as error:
+            kind = type(error).__name__  # where Keras lacks memory, nothing else says so
+            raise ModelError(f"{path} cannot be run ({kind}: {_reason(error)}).") from error
+        if outputs.shape != (len(images), 10):
+            raise ModelError(
+                f"{path} gives {outputs.shape} for {len(images)} images; expected "
+                f"({len(images)}, 10)."
+            )
+        return outputs
+
+    checked(np.zeros((1, 28, 28, 1), np.float32))
+    return checked
+
+
+def check_size(path: Path) -> None:
+    """Refuses a model file that is too large to be read.
+
+    Raises:
+        ModelError: It is larger than `MAX_BYTES`.
+    """
+    if (size := path.stat().st_size) > MAX_BYTES:
+        raise ModelError(
+            f"{path} has {size // 10**6:,} MB; expected {MAX_BYTES // 10**6} MB at most."
+        )
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error's text, for a message."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
 
 
 def _input_shape(path: Path, entry: Any, exit_: Any) -> tuple[int, ...]:

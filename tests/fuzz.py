@@ -3,8 +3,9 @@
 
 Images go to `DigitRecognizer.read`, models to `load_predictor`, data sets to `load_dataset`.
 Nothing but the project's own errors may come out, each within 5 seconds, all within 1 GB of
-memory. What fails is made as small as can be and shown (MacIver et al., "Hypothesis", 2019).
-Images that were made to cost much come last, each in a process of its own.
+memory. Images that were made to cost much and hostile models follow, see `expensive.py` and
+`fuzz_models.py`. What fails is made as small as can be and shown (MacIver et al., "Hypothesis",
+2019).
 """
 
 import argparse
@@ -21,6 +22,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
@@ -31,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from expensive import EXPENSIVE_IMAGES, Cost, cost_of
 
-from common import PROJECT, UserError
+from common import PROJECT, UserError, model_files, model_trial
 from common.datasets import load_dataset
 from common.model_files import PRETRAINED, load_predictor
 from common.recognizer import DigitRecognizer
@@ -217,12 +219,21 @@ def main() -> None:
 
         fuzz("data", data_seeds(), load_data, arguments.data)
 
+        def try_here(path: Path) -> None:
+            """A trial apart takes seconds with TensorFlow; LiteRT may wait for ever."""
+            (model_trial.try_apart if path.suffix == ".tflite" else model_trial.attempt)(path)
+
         def load_model(kind: str, content: bytes) -> None:
             (folder / f"model{kind}").write_bytes(content)
             load_predictor(folder / f"model{kind}").predict(np.zeros((1, 28, 28, 1), np.float32))
 
-        fuzz("models", model_seeds(folder), load_model, arguments.models)
+        with patch.object(model_files, "try_apart", try_here):
+            fuzz("models", model_seeds(folder), load_model, arguments.models)
         read_expensive_images(folder / "expensive")
+        # Imported here: it takes TensorFlow, whose memory counts above.
+        from fuzz_models import fuzz_hostile_models
+
+        fuzz_hostile_models(folder, arguments.models)
 
 
 if __name__ == "__main__":

@@ -70,9 +70,9 @@ def test_foreign_and_hostile_archives(
         zipfile.ZipFile(bomb, "a", zipfile.ZIP_DEFLATED) as archive,
         archive.open("zeros", "w", force_zip64=True) as member,
     ):
-        for _ in range(2100):
+        for _ in range(410):
             member.write(bytes(10**6))
-    assert "would unpack to more than 2 GB" in refusal(command, bomb)
+    assert "would unpack to more than 400 MB" in refusal(command, bomb)
 
 
 @pytest.mark.parametrize("kind", [".keras", ".h5"])
@@ -83,7 +83,7 @@ def test_code_is_refused_and_not_run(command: Command, tmp_path: Path, kind: str
     network = keras.Sequential([keras.Input((28, 28, 1)), inner, layers.Dense(10)])
     path = tmp_path / f"code{kind}"
     network.save(path)
-    assert "holds code (keras" in refusal(command, path)
+    assert "asks for Lambda" in refusal(command, path)
 
 
 def test_classes_from_elsewhere_are_refused(
@@ -99,7 +99,7 @@ def test_classes_from_elsewhere_are_refused(
                 config["config"]["layers"][-1] |= {"module": "os", "class_name": "system"}
                 content = json.dumps(config).encode()
             target.writestr(name, content)
-    assert "holds code (os: system)" in refusal(command, copy)
+    assert "asks for system of os" in refusal(command, copy)
 
 
 @pytest.mark.parametrize("kind", [".keras", ".h5"])

@@ -1,15 +1,21 @@
 import json
 import os
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from common import export, model_files
+from common import export, model_files, model_trial
 from common.backend import keras, layers
-from common.model_files import ModelCard, default_model, load_predictor, save_model
+from common.model_files import (
+    ModelCard,
+    default_model,
+    load_card,
+    load_predictor,
+    save_model,
+)
 from common.model_loading import ModelError
 from common.networks import build_network
 
@@ -42,6 +48,12 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_model(network, stem, CARD)
     network.save(stem.with_suffix(".h5"))
     return stem
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trial of models from elsewhere takes seconds; `test_model_trial` starts real ones."""
+    monkeypatch.setattr(model_files, "try_apart", model_trial.attempt)
 
 
 def foreign(path: Path, entry: tuple[int, ...], outputs: int = 10, **dense: object) -> Path:
@@ -168,6 +180,103 @@ def test_a_card_of_another_model_is_noticed(
     (tmp_path / "one.json").write_text("{")
     with pytest.raises(ModelError, match=r"card .* is damaged"):
         load_predictor(tmp_path / "one.tflite")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("start", 5),
+        ("start", "nul\0"),
+        ("own", ["digits"]),
+        ("temperature", "1.0"),
+        ("temperature", float("nan")),
+        ("temperature", None),
+        ("seed", "0"),
+        ("validation_split", {}),
+        ("data", 7),
+        ("data", " "),
+        ("network", None),
+        ("versions", []),
+        ("sha256", "0"),
+        ("command", 10**400),
+        ("other", "x" * 1_000_001),
+    ],
+)
+def test_a_card_of_other_types_is_refused_in_one_line(
+    tmp_path: Path, field: str, value: object
+) -> None:
+    (tmp_path / "one.tflite").write_bytes(b"")
+    card = asdict(CARD) | {"sha256": {}} | {field: value}
+    (tmp_path / "one.json").write_text(json.dumps(card))
+    with pytest.raises(ModelError, match="card") as refused:
+        load_card(tmp_path / "one.tflite")
+    assert len(str(refused.value).splitlines()) == 1
+    assert len(str(refused.value)) < 500
+
+
+def test_only_a_card_in_the_models_folder_spares_the_trial(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Path] = []
+    monkeypatch.setattr(model_files, "try_apart", tried.append)
+    keras_file, tflite_file = saved.with_suffix(".keras"), saved.with_suffix(".tflite")
+    load_predictor(tflite_file)
+    load_predictor(keras_file)
+    assert tried == [tflite_file, keras_file]
+    tried.clear()
+    monkeypatch.setattr(model_files, "MODELS", saved.parent)
+    load_predictor(tflite_file)
+    load_predictor(keras_file)
+    assert tried == []
+    load_predictor(saved.with_suffix(".h5"))  # the card does not name its hash
+    assert tried == [saved.with_suffix(".h5")]
+
+
+def test_a_model_that_fails_after_its_trial_is_one_error(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    predictor = load_predictor(saved.with_suffix(".tflite"))
+
+    def failing(_: object) -> None:
+        raise RuntimeError("Node number 1 failed to invoke.\nMore.")
+
+    monkeypatch.setattr(Interpreter, "invoke", failing)
+    with pytest.raises(
+        ModelError, match=r"cannot be run \(RuntimeError: Node number 1 failed to invoke\.\)"
+    ):
+        predictor.predict(IMAGES)
+
+
+def test_a_tflite_runs_only_in_batch_sizes_that_its_trial_has_tried(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    sizes: set[int] = set()
+    resize = Interpreter.resize_tensor_input
+
+    def noted(self: Interpreter, index: int, shape: tuple[int, ...]) -> None:
+        sizes.add(shape[0])
+        resize(self, index, shape)
+
+    monkeypatch.setattr(Interpreter, "resize_tensor_input", noted)
+    model_trial.attempt(saved.with_suffix(".tflite"))
+    tried = sizes.copy()
+    predictor = load_predictor(saved.with_suffix(".tflite"))
+    for count in (1, 3, 37, 64, 70):
+        assert predictor.predict(IMAGES[:count]).shape == (count, 10)
+    assert sizes == tried == {2, 4, 8, 16, 32, 64} | (sizes & {1})
+
+
+def test_files_too_large_for_a_model_are_refused(tmp_path: Path) -> None:
+    for suffix in (".keras", ".h5", ".tflite"):
+        path = tmp_path / f"large{suffix}"
+        with path.open("wb") as file:
+            file.truncate(401 * 10**6)
+        with pytest.raises(ModelError, match=r"large.* has 401 MB; expected 400 MB at most"):
+            load_predictor(path)
 
 
 def test_without_any_model_the_command_to_type_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -276,6 +276,8 @@ def test_the_command_to_train_with(recognizer: DigitRecognizer, tmp_path: Path) 
     cards: dict[str, dict[str, object]] = {
         "strange": {},
         "tuned": {"own": "digits", "start": str(pretrained)},
+        "startless": {"own": "digits"},
+        "long": {"own": "digits", "start": "long" * 2000},
     }
     for name, card in cards.items():
         for suffix in (".tflite", ".keras"):

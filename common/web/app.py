@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import os
 import shlex
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -226,8 +227,8 @@ def training_command(my_digits: Path, model: Path) -> str:
     """
     start, card = model.with_suffix(".keras"), load_card(model)
     if card and card.get("own"):  # not from there: it has seen some of the digits already
-        start = Path(card["start"])
-    if not card or not start.is_file():
+        start = Path(card.get("start") or "")
+    if not card or not os.path.isfile(start):  # unlike Path's, no error for an impossible name
         start = PRETRAINED.with_suffix(".keras")
     paths = (console.shown(path) for path in (my_digits, start))
     return "python train_model.py --data {} --from {}".format(*map(shlex.quote, paths))

@@ -1,0 +1,266 @@
+"""Checks the config of a Keras model against an allow-list before Keras sees it.
+
+A config names classes and functions, and Keras imports and calls what it names. So only the layers
+that classifiers are made of are let through, each by its exact class and module, with numbers,
+known words and known objects as settings. `checked_model` builds a new config from these alone;
+a file's own config never reaches Keras.
+"""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+MAX_SIZE = 10_000  # of any whole number in a config, such as units: a small file can ask for much
+MAX_LAYERS = 1_000  # of a model, those of models inside it not counted
+UNLIMITED = ("seed",)  # whole numbers that are not sizes
+WRAPPED = ("layer", "backward_layer")  # settings of wrappers that hold a layer
+
+LAYERS = frozenset(
+    """
+    Activation ActivityRegularization Add AlphaDropout Average AveragePooling1D AveragePooling2D
+    BatchNormalization Bidirectional CenterCrop Concatenate Conv1D Conv1DTranspose Conv2D
+    Conv2DTranspose Cropping1D Cropping2D Dense DepthwiseConv1D DepthwiseConv2D Dot Dropout ELU
+    Flatten GRU GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D
+    GlobalMaxPooling1D GlobalMaxPooling2D GroupNormalization Identity InputLayer LSTM
+    LayerNormalization LeakyReLU MaxPooling1D MaxPooling2D Maximum Minimum Multiply Normalization
+    PReLU Permute RMSNormalization RandomBrightness RandomContrast RandomCrop RandomErasing
+    RandomFlip RandomRotation RandomShear RandomTranslation RandomZoom ReLU RepeatVector Rescaling
+    Reshape Resizing SeparableConv1D SeparableConv2D SimpleRNN Softmax SpatialDropout1D
+    SpatialDropout2D Subtract TimeDistributed UnitNormalization UpSampling1D UpSampling2D
+    ZeroPadding1D ZeroPadding2D
+    """.split()  # noqa: SIM905 (one word a line would hide the code)
+)
+MODELS = ("Sequential", "Functional", "Model")
+ARITHMETIC = frozenset({"Add", "Subtract", "Multiply", "Divide", "TrueDivide"})
+INITIALIZERS = frozenset(
+    """
+    Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones
+    Orthogonal OrthogonalInitializer RandomNormal RandomUniform TruncatedNormal VarianceScaling
+    Zeros
+    """.split()  # noqa: SIM905 (one word a line would hide the code)
+)
+REGULARIZERS = frozenset({"L1", "L2", "L1L2", "OrthogonalRegularizer"})
+CONSTRAINTS = frozenset({"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"})
+
+MODEL_MODULES = {
+    "keras": frozenset({"Sequential", "Model"}),
+    "keras.src.models.functional": frozenset({"Functional"}),
+}
+LAYER_MODULES = {
+    "keras.layers": LAYERS,
+    "keras.src.ops.numpy": ARITHMETIC,  # Keras writes `x / 255` like this
+}
+SETTING_MODULES = {
+    "keras": frozenset({"DTypePolicy"}),
+    "keras.initializers": INITIALIZERS,
+    "keras.regularizers": REGULARIZERS,
+    "keras.constraints": CONSTRAINTS,
+}
+OLD_SETTINGS = INITIALIZERS | REGULARIZERS | CONSTRAINTS
+"""Classes that older `.h5` files name without a module."""
+
+WORDS = frozenset(
+    """
+    valid same causal channels_first channels_last auto
+    nearest bilinear bicubic lanczos3 lanczos5 area constant reflect wrap
+    horizontal vertical horizontal_and_vertical
+    fan_in fan_out fan_avg normal uniform truncated_normal untruncated_normal
+    concat sum mul ave
+    float16 bfloat16 float32 float64 mixed_float16 mixed_bfloat16 uint8 int32 int64 bool
+    celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh
+    leaky_relu linear log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink
+    softmax softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus swish tanh
+    tanh_shrink threshold
+    glorot_normal glorot_uniform he_normal he_uniform identity lecun_normal lecun_uniform one ones
+    orthogonal random_normal random_uniform variance_scaling zero zeros
+    l1 l2 l1l2 l1_l2 max_norm min_max_norm non_neg unit_norm
+    """.split()  # noqa: SIM905 (one word a line would hide the code)
+)
+"""What a setting may say: modes, dtypes, and the names of activations, initializers and others.
+
+None of them may be a function in `keras.layers`, since Keras replaces such strings in `.h5` files.
+"""
+
+
+class RefusedConfigError(Exception):
+    """A config outside the allow-list; its text says what, to stand after the file's name."""
+
+
+def checked_model(config: Any) -> dict[str, Any]:
+    """Builds a config of a model from the allowed parts of another one.
+
+    Build and compile settings are left out: Keras can do without them.
+
+    Args:
+        config: What Keras saves of a model, parsed from JSON.
+
+    Returns:
+        A new config that Keras loads.
+
+    Raises:
+        RefusedConfigError: A part is not on the allow-list or too large.
+    """
+    module, name = _named(config, MODEL_MODULES, MODELS)
+    settings = config["config"]
+    if not isinstance(settings, dict) or not isinstance(settings.get("layers"), list):
+        raise RefusedConfigError(f"has a {name} without a list of layers")
+    if len(settings["layers"]) > MAX_LAYERS:
+        count = len(settings["layers"])
+        raise RefusedConfigError(f"has {count:,} layers; expected {MAX_LAYERS:,} at most")
+    checks: dict[str, Callable[[Any], Any]] = {
+        "layers": lambda layers: [_layer(layer) for layer in layers],
+        "input_layers": _tensor_names,
+        "output_layers": _tensor_names,
+        "build_input_shape": lambda shape: _plain("build_input_shape", shape),
+    }
+    clean = {
+        key: checks[key](value) if key in checks else _setting(key, value)
+        for key, value in settings.items()
+    }
+    return _rebuilt(module, name, clean)
+
+
+def _layer(config: Any) -> dict[str, Any]:
+    if isinstance(config, dict) and config.get("class_name") in MODELS:
+        clean = checked_model(config)
+    else:
+        module, name = _named(config, LAYER_MODULES, LAYERS)
+        settings = config["config"]
+        if not isinstance(settings, dict):
+            raise RefusedConfigError(f"has a {name} whose config is not an object")
+        clean = _rebuilt(module, name, {key: _setting(key, part) for key, part in settings.items()})
+    if "inbound_nodes" in config:  # a layer of a functional model
+        clean["name"] = _text("name", config.get("name"))
+        nodes = config["inbound_nodes"]
+        if not isinstance(nodes, list):
+            raise RefusedConfigError("has inbound_nodes that are not a list")
+        clean["inbound_nodes"] = [_node(node) for node in nodes]
+    return clean
+
+
+def _named(
+    config: Any, modules: dict[str, frozenset[str]], old: Collection[str]
+) -> tuple[str | None, str]:
+    """The module and the class that a config names.
+
+    Args:
+        config: An object as Keras saves it.
+        modules: The allowed classes by module.
+        old: The classes that may stand without a module, as in older `.h5` files.
+    """
+    if not isinstance(config, dict) or "config" not in config:
+        raise RefusedConfigError(f"has {_short(config)} where a Keras object was expected")
+    module, name = config.get("module"), config.get("class_name")
+    allowed = old if "module" not in config else modules.get(str(module), frozenset())
+    if not isinstance(name, str) or name not in allowed:
+        place = f" of {_short(module)}" if "module" in config else ""
+        inner = config["config"]
+        what = f" {_short(inner)}" if name == "function" and isinstance(inner, str) else ""
+        raise RefusedConfigError(
+            f"asks for {_short(name)}{what}{place}, which may run code or is not supported in a "
+            "classifier"
+        )
+    if config.get("registered_name") not in (None, name):
+        raise RefusedConfigError(f"gives {name} the name {_short(config['registered_name'])}")
+    return module, name
+
+
+def _rebuilt(module: str | None, name: str, settings: dict[str, Any]) -> dict[str, Any]:
+    if module is None:
+        return {"class_name": name, "config": settings}
+    return {"module": module, "class_name": name, "config": settings, "registered_name": None}
+
+
+def _setting(key: str, value: Any) -> Any:
+    """The setting of a layer: plain, or an object such as an initializer or a wrapped layer."""
+    if key == "name":
+        return value if value is None else _text(key, value)
+    if not isinstance(value, dict):
+        return _plain(key, value)
+    if value.get("module") == "keras.layers" or key in WRAPPED:
+        return _layer(value)
+    module, name = _named(value, SETTING_MODULES, OLD_SETTINGS)
+    inner = value["config"]
+    if not isinstance(inner, dict):
+        raise RefusedConfigError(f"has a {name} whose config is not an object")
+    return _rebuilt(module, name, {part: _plain(part, inner[part]) for part in inner})
+
+
+def _plain(key: str, value: Any) -> Any:
+    """A number, a known word, nothing, or a list of these."""
+    if isinstance(value, list):
+        return [_plain(key, part) for part in value]
+    if isinstance(value, str):
+        if value not in WORDS:
+            raise RefusedConfigError(f"has {_short(key)} {_short(value)}, which is not supported")
+    elif isinstance(value, dict):
+        raise RefusedConfigError(f"has {_short(key)} {_short(value)}, which is not supported")
+    elif isinstance(value, int) and abs(value) > MAX_SIZE and key not in UNLIMITED:
+        raise RefusedConfigError(
+            f"has {_short(key)} {_short(value)}; expected {MAX_SIZE:,} at most"
+        )
+    return value
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise RefusedConfigError(f"has {_short(key)} {_short(value)}; expected text")
+    return value
+
+
+def _tensor_names(value: Any) -> Any:
+    """Where tensors come from: [layer, node, tensor], or lists of these."""
+    if isinstance(value, list):
+        return [_tensor_names(part) for part in value]
+    return value if isinstance(value, str) else _plain("tensor", value)
+
+
+def _node(node: Any) -> Any:
+    """A call of a layer, in the form of Keras 3 or in the older one."""
+    if not isinstance(node, dict):
+        return _old_call(node)
+    if not set(node) <= {"args", "kwargs"} or not isinstance(node.get("kwargs"), dict):
+        raise RefusedConfigError(f"has a node {_short(node)}; expected args and kwargs")
+    kwargs = {key: _argument(key, value) for key, value in node["kwargs"].items()}
+    return {"args": _argument("args", node.get("args")), "kwargs": kwargs}
+
+
+def _old_call(node: Any) -> list[Any]:
+    """A list of [layer, node, tensor] or [layer, node, tensor, kwargs]."""
+    calls = []
+    for call in node if isinstance(node, list) else [node]:
+        if not isinstance(call, list) or len(call) not in (3, 4):
+            raise RefusedConfigError(f"has a node {_short(call)}; expected a layer and two numbers")
+        kwargs = call[3] if len(call) == 4 else {}
+        if not isinstance(kwargs, dict):
+            raise RefusedConfigError(f"has a node {_short(call)}; expected an object at its end")
+        plain = {key: _plain(key, value) for key, value in kwargs.items()}
+        calls.append([*_tensor_names(call[:3]), plain])
+    return calls
+
+
+def _argument(key: str, value: Any) -> Any:
+    """An argument of a call: a tensor, a plain value, or a list of these."""
+    if isinstance(value, list):
+        return [_argument(key, part) for part in value]
+    if not isinstance(value, dict):
+        return _plain(key, value)
+    inner = value.get("config")
+    if value.get("class_name") != "__keras_tensor__" or not isinstance(inner, dict):
+        name = value.get("class_name")
+        function = f" {_short(inner)}" if isinstance(inner, str) else ""
+        raise RefusedConfigError(
+            f"passes {_short(name)}{function} to a layer, which may run code; expected tensors "
+            "and numbers"
+        )
+    clean = {
+        "shape": _plain("shape", inner.get("shape")),
+        "dtype": _plain("dtype", inner.get("dtype")),
+        "keras_history": _tensor_names(inner.get("keras_history")),
+    }
+    return {"class_name": "__keras_tensor__", "config": clean}
+
+
+def _short(value: Any) -> str:
+    """The value for a message, of 80 characters at most."""
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

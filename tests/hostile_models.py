@@ -1,0 +1,165 @@
+"""Makes model files that ask for more than a classifier does, which loading promises to refuse."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.backend import keras, layers
+
+Config = dict[str, Any]
+
+
+def keras_config(content: bytes) -> Config:
+    """The config in a `.keras` file."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return json.loads(archive.read("config.json"))
+
+
+def with_config(content: bytes, config: object) -> bytes:
+    """A `.keras` file with another config."""
+    changed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(changed, "w") as target:
+        for name in source.namelist():
+            part = json.dumps(config) if name == "config.json" else source.read(name)
+            target.writestr(name, part)
+    return changed.getvalue()
+
+
+def functional_model(folder: Path) -> bytes:
+    """A small functional model as a `.keras` file."""
+    entry = keras.Input((28, 28, 1), name="entry")
+    outputs = layers.Dense(10, name="last")(layers.Flatten(name="flat")(entry))
+    path = folder / "functional.keras"
+    keras.Model(entry, outputs).save(path)
+    return path.read_bytes()
+
+
+def tensor(config: Config) -> Config:
+    """The input of a functional model's first layer, as an argument."""
+    return config["config"]["layers"][1]["inbound_nodes"][0]["args"][0]
+
+
+def calling(config: Config, module: str, function: str, *arguments: object) -> Config:
+    """A functional model with a `Switch`, which calls a function of Keras while it is loaded."""
+    reference = {
+        "class_name": "function",
+        "module": module,
+        "config": function,
+        "registered_name": function,
+    }
+    switch = {
+        "module": "keras.src.ops.core",
+        "class_name": "Switch",
+        "config": {"name": "switch"},
+        "registered_name": "Switch",
+        "name": "switch",
+        "inbound_nodes": [{"args": [tensor(config), [reference], *arguments], "kwargs": {}}],
+    }
+    hostile = json.loads(json.dumps(config))
+    hostile["config"]["layers"].append(switch)
+    return hostile
+
+
+def with_last(config: Config, changes: Config) -> Config:
+    """A model whose last layer has another class, module or config."""
+    hostile = json.loads(json.dumps(config))
+    hostile["config"]["layers"][-1].update(changes)
+    return hostile
+
+
+def with_setting(config: Config, key: str, value: object) -> Config:
+    """A model whose last layer has another setting."""
+    hostile = json.loads(json.dumps(config))
+    hostile["config"]["layers"][-1]["config"][key] = value
+    return hostile
+
+
+def expensive_networks() -> dict[str, Callable[[], "keras.Model"]]:
+    """Networks that take minutes or gigabytes, small as files, by name."""
+
+    def pixels(*middle: layers.Layer) -> "keras.Model":
+        head = [layers.Flatten(), layers.Dense(10)]
+        return keras.Sequential([keras.Input((28, 28, 1)), *middle, *head])
+
+    return {
+        "upsampling": lambda: pixels(layers.UpSampling2D(100), layers.MaxPooling2D(500)),
+        "padding": lambda: pixels(layers.ZeroPadding2D(9000), layers.GlobalMaxPooling2D()),
+        "resizing": lambda: pixels(layers.Resizing(9000, 9000), layers.GlobalMaxPooling2D()),
+        "pooling": lambda: pixels(
+            *[layers.MaxPooling2D(500, 1, padding="same") for _ in range(300)]
+        ),
+        "repeating": lambda: keras.Sequential(
+            [
+                keras.Input((784,)),
+                layers.RepeatVector(10_000),
+                layers.Flatten(),
+                layers.RepeatVector(100),
+                layers.GlobalMaxPooling1D(),
+                layers.Reshape((784, 10_000)),
+                layers.GlobalMaxPooling1D(),
+                layers.Reshape((10_000, 1)),
+                layers.GlobalMaxPooling1D(),
+                layers.Dense(10),
+            ]
+        ),
+    }
+
+
+def wide_config(config: Config, depth: int, units: int) -> Config:
+    """A model of many dense layers, which would hold depth times units squared weights."""
+    hostile = json.loads(json.dumps(config))
+    stacked = hostile["config"]["layers"]
+    last = stacked.pop()
+    before = "flat"
+    for index in range(depth + 1):
+        layer = json.loads(json.dumps(last))
+        history = layer["inbound_nodes"][0]["args"][0]["config"]
+        history["keras_history"] = [before, 0, 0]
+        if index < depth:
+            before = layer["name"] = layer["config"]["name"] = f"wide_{index}"
+            layer["config"]["units"] = units
+        stacked.append(layer)
+    return hostile
+
+
+def hostile_tflite() -> dict[str, bytes]:
+    """`.tflite` models whose work depends on what the image shows, by name."""
+    import tensorflow as tf
+
+    weights = tf.constant(np.ones((784, 10), np.float32))
+
+    def looping(image: Any) -> Any:
+        enough = tf.reduce_sum(image) * 1e9
+        _, total = tf.while_loop(
+            lambda count, _: count < enough, lambda count, sum_: (count + 1, sum_ + 1), (0.0, 0.0)
+        )
+        return tf.matmul(image, weights) + total
+
+    def branching(image: Any) -> Any:
+        answer = tf.matmul(image, weights)
+        return tf.cond(tf.reduce_sum(image) > 1, lambda: answer * 2, lambda: tf.sin(answer))
+
+    def reshaping(image: Any) -> Any:
+        count = tf.cast(tf.reduce_sum(image) * 1e6, tf.int32)
+        return tf.matmul(image, weights) + tf.reduce_sum(tf.fill([count + 1, 1000], 1.0))
+
+    return {
+        "looping": converted(looping),
+        "branching": converted(branching),
+        "reshaping": converted(reshaping),
+    }
+
+
+def converted(function: Callable[[Any], Any]) -> bytes:
+    """A function of float32 (1, 784) as a `.tflite` model."""
+    import tensorflow as tf
+
+    concrete = tf.function(
+        function, input_signature=[tf.TensorSpec((1, 784), tf.float32)]
+    ).get_concrete_function()
+    return bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert())
