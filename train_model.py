@@ -130,8 +130,8 @@ def train(
     """Trains, saves, plots and says what came of it; gives the exit status."""
     from common import training
     from common.checkpoint import checkpoint_folder, discard_checkpoint, epochs_done
-    from common.fine_tuning import compared
     from common.finder_training import train_finder
+    from common.fine_tuning import compared
 
     checkpoint = checkpoint_folder(stem)
     verbose = 1 if sys.stdout.isatty() else 2

@@ -15,7 +15,7 @@ from common import keras_safety
 from common.backend import keras, layers
 from common.keras_safety import RefusedConfigError, checked_model
 from common.model_loading import ModelError, check_network, load_network
-from common.networks import NETWORKS, build_network
+from common.networks import CLASSIFIERS, build_network
 
 IMAGES = np.random.default_rng(0).random((4, 28, 28, 1), np.float32)
 
@@ -96,12 +96,12 @@ def usual_networks() -> dict[str, list[layers.Layer]]:
     }
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, "convolutions", "dense", "recurrent", "lines"])
+@pytest.mark.parametrize("name", [*CLASSIFIERS, "convolutions", "dense", "recurrent", "lines"])
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_our_own_and_usual_networks_load_and_answer_the_same(
     tmp_path: Path, name: str, suffix: str
 ) -> None:
-    if name in NETWORKS:
+    if name in CLASSIFIERS:
         network = build_network(name)
     else:
         network = keras.Sequential([keras.Input((28, 28, 1)), *usual_networks()[name]])

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from common.networks import NETWORKS, build_network
+from common.finding.encoding import OUTPUTS
+from common.networks import CLASSIFIERS, build_network
 from common.presets import PRESETS, USUAL_PRESET
 
 
@@ -19,5 +20,13 @@ def test_shapes_and_parameters(name: str, parameters: int) -> None:
 
 
 def test_every_network_has_a_usual_preset_and_every_preset_a_network() -> None:
-    assert set(USUAL_PRESET) == set(NETWORKS)
-    assert {recipe.network for recipe in PRESETS.values()} <= set(NETWORKS)
+    assert set(USUAL_PRESET) == {*CLASSIFIERS, "finder"}
+    assert {recipe.network for recipe in PRESETS.values()} <= {*CLASSIFIERS, "finder"}
+
+
+def test_the_finder_takes_pages_of_any_size_and_gives_a_quarter_of_it() -> None:
+    network = build_network("finder")
+    assert network.count_params() == 1_168_240
+    for height, width in ((32, 64), (96, 32)):
+        maps = network(np.zeros((2, height, width, 1), np.float32))
+        assert maps.shape == (2, height // 4, width // 4, OUTPUTS)

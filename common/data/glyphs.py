@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -18,13 +19,15 @@ from PIL import Image, ImageDraw, ImageFont
 from common import PROJECT
 from common.handwriting import DOODLES, LETTERS, STROKES, draw_strokes
 
+Item = TypeVar("Item")
+
 FONTS = PROJECT / "data" / "fonts"
 """Optional folder of further fonts (.ttf, .otf or .woff), for instance of handwriting."""
 
 GLYPH_HEIGHT = 60
 """Height in pixels at which glyphs are drawn; pages scale them."""
 
-SIGNS = "+-=/()[]{}<>.,:;!?%&*#@~^\"'×÷√∑∫π€$→°±≤≥"
+SIGNS = "+-=/()[]{}<>.,:;!?%&*#@~^\"'\u00d7÷√∑∫π€$→°±≤≥"
 DISTINCT_LETTERS = "ACEFHJKLMNPQRTUVWXYabcdefhkmnprtuvwxy"
 """Letters that nobody takes for a digit; the others are letters only inside of a word."""
 
@@ -118,8 +121,8 @@ def load_fonts() -> tuple[ImageFont.FreeTypeFont, ...]:
     return tuple(ImageFont.truetype(str(path), size) for path in sorted(paths))
 
 
-def _pick(items: Sequence, rng: np.random.Generator):  # type: ignore[no-untyped-def]
-    return items[rng.integers(len(items))]
+def _pick(items: Sequence[Item], rng: np.random.Generator) -> Item:
+    return items[int(rng.integers(len(items)))]
 
 
 def _cropped(ink: np.ndarray) -> np.ndarray:

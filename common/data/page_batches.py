@@ -27,7 +27,7 @@ PIXELS = 128 * 128
 AHEAD = 8  # batches made before they are asked for
 
 Batch = tuple[np.ndarray, np.ndarray]
-"""float32 (N, height, width, 1) pages as of `normalised`; float32 (N, ...) targets as of `encode`."""
+"""Pages, float32 (N, height, width, 1), and targets, float32 (N, height / 4, width / 4, 36)."""
 
 _writer: PageWriter  # of this process, where it makes pages
 

@@ -4,159 +4,26 @@ A page is drawn in three steps: paper and what is printed on it; what is written
 things; then the camera, see `photography`. The page knows the place and the ink of each digit.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import cv2
 import numpy as np
 
 from common.data.glyphs import GLYPH_HEIGHT, GlyphBank
 from common.data.photography import Photographer
+from common.data.shapes import draw_frame, draw_underline, random_shape
+from common.data.sheet import (
+    Hand,
+    Sheet,
+    SyntheticPage,
+    drawn_glyph,
+    finished,
+    random_hand,
+    touching_x,
+)
 
-MIN_CONTRAST = 6.0  # grey levels between a digit and the paper around it; fainter ones are unseen
 CROWDED = (0, 1, 3, 4, 5, 6)  # kinds of pages on which other things may stand, too
-INK_LEVEL = 0.3  # ink above it belongs to a glyph
-
-
-@dataclass(frozen=True)
-class SyntheticPage:
-    """An image and the digits on it.
-
-    Attributes:
-        image: uint8 (height, width).
-        digits: int (N,), 0 to 9, in the order of writing.
-        boxes: float32 (N, 4): x, y, width and height of the visible ink in pixels.
-        visible: float32 (N,), share of each digit's ink that lies inside the image and is not
-            covered; 0 where it cannot be told from the paper.
-        owner: int16 (height, width): at ink of digit i, i + 1; elsewhere 0.
-    """
-
-    image: np.ndarray
-    digits: np.ndarray
-    boxes: np.ndarray
-    visible: np.ndarray
-    owner: np.ndarray
-
-
-@dataclass(frozen=True)
-class Hand:
-    """What one writer's glyphs have in common.
-
-    Attributes:
-        source: Where digits come from, "data", "strokes" or "fonts".
-        pen: Pixels by which strokes are widened (below 0: thinned) on glyphs 60 pixels high.
-        slant: Horizontal shift of the top against the bottom, as a share of the height.
-        aspect: Factor on the width.
-        turn: Rotation of each glyph in degrees.
-        ink: Opacity of the pen, 0 to 1.
-    """
-
-    source: str
-    pen: int
-    slant: float
-    aspect: float
-    turn: float
-    ink: float
-
-
-def random_hand(rng: np.random.Generator, min_ink: float = 0.12) -> Hand:
-    """A writer with an own pen."""
-    thick = rng.random() < 0.25
-    return Hand(
-        source=str(rng.choice(["data", "strokes", "fonts"], p=[0.66, 0.2, 0.14])),
-        pen=int(rng.integers(2, 8)) if thick else int(rng.integers(-2, 3)),
-        slant=float(rng.normal(0, 0.12)),
-        aspect=float(np.exp(rng.normal(0, 0.15))),
-        turn=float(rng.normal(0, 4)),
-        ink=float(rng.uniform(min_ink, 1) if rng.random() < 0.5 else rng.uniform(0.6, 1)),
-    )
-
-
-def drawn_glyph(
-    glyph: np.ndarray, scale: float, hand: Hand, rng: np.random.Generator
-) -> np.ndarray:
-    """A glyph as `hand` writes it.
-
-    Args:
-        glyph: uint8 (height, width), see `glyphs`.
-        scale: Factor on its size.
-        hand: The writer.
-        rng: Adds what differs from glyph to glyph.
-
-    Returns:
-        float32 (height, width), 0 to 1, cropped to its ink.
-    """
-    pen = abs(hand.pen)
-    glyph = np.pad(glyph, pen + 2)
-    if pen:
-        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (pen + 1, pen + 1))
-        thinned = glyph if hand.pen > 0 else cv2.erode(glyph, kernel)
-        # A stroke as thin as the kernel would vanish: it stays as it is.
-        if hand.pen > 0:
-            glyph = cv2.dilate(glyph, kernel)
-        elif thinned.sum() > 0.4 * glyph.sum():
-            glyph = thinned
-    if scale < 0.5:
-        glyph = cv2.GaussianBlur(glyph, (0, 0), 0.35 / scale)
-    slant, angle = hand.slant + rng.normal(0, 0.03), np.radians(hand.turn + rng.normal(0, 3))
-    wide = scale * hand.aspect * np.exp(rng.normal(0, 0.05))
-    cos, sin = np.cos(angle), np.sin(angle)
-    matrix = np.array([[cos, -sin], [sin, cos]]) @ np.array([[wide, -slant * scale], [0, scale]])
-    height, width = glyph.shape
-    corners = matrix @ np.array([[0, width, 0, width], [0, 0, height, height]])
-    low = corners.min(axis=1)
-    columns, rows = np.ceil(corners.max(axis=1) - low).astype(int) + 2
-    affine = np.column_stack([matrix, 1 - low])
-    ink = cv2.warpAffine(glyph, affine, (int(columns), int(rows))).astype(np.float32) / 255
-    if scale > 0.5:  # a crisp edge, as of a pen; the level varies the stroke's width a little
-        level, steepness = rng.uniform(0.35, 0.65), 1 + 1.5 * scale
-        ink = ((ink - level) * steepness + 0.5).clip(0, 1)
-    left, top, width, height = cv2.boundingRect((ink > INK_LEVEL).astype(np.uint8))
-    return ink[top : top + height, left : left + width]
-
-
-@dataclass
-class Sheet:
-    """A page while it is written on.
-
-    Attributes:
-        grey: float32 (height, width), 0 to 255.
-        owner: as of `SyntheticPage`.
-        total: Ink pixels of each digit, those outside of the image included.
-    """
-
-    grey: np.ndarray
-    owner: np.ndarray = field(init=False)
-    taken: np.ndarray = field(init=False)
-    digits: list[int] = field(default_factory=list)
-    total: list[int] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.owner = np.zeros(self.grey.shape, np.int16)
-        self.taken = np.zeros(self.grey.shape, bool)
-
-    def put(self, ink: np.ndarray, x: float, y: float, opacity: float, digit: int = -1) -> None:
-        """Lays ink on the sheet with its top left corner at (x, y); `digit` -1 is no digit."""
-        left, top = round(x), round(y)
-        height, width = self.grey.shape
-        if digit >= 0:
-            self.digits.append(digit)
-            self.total.append(max(1, int((ink > INK_LEVEL).sum())))
-        x0, y0 = max(left, 0), max(top, 0)
-        x1, y1 = min(left + ink.shape[1], width), min(top + ink.shape[0], height)
-        if x1 <= x0 or y1 <= y0:
-            return
-        part = ink[y0 - top : y1 - top, x0 - left : x1 - left]
-        self.grey[y0:y1, x0:x1] *= 1 - opacity * part
-        self.taken[y0:y1, x0:x1] |= True
-        marked = part > INK_LEVEL
-        if digit >= 0:
-            self.owner[y0:y1, x0:x1][marked] = len(self.digits)
-
-    def is_free(self, x: float, y: float, width: float, height: float) -> bool:
-        """Whether nothing has been laid inside of a rectangle."""
-        left, top = max(round(x), 0), max(round(y), 0)
-        return not self.taken[top : round(y + height), left : round(x + width)].any()
 
 
 class PageWriter:
@@ -197,7 +64,7 @@ class PageWriter:
         covered = self.photographer.cover(sheet.grey, light, rng)
         sheet.owner[covered] = 0
         image = self.photographer.take(sheet.grey, light, rng)
-        return _finished(sheet, image)
+        return finished(sheet, image)
 
     def _size(self, sheet: Sheet, rng: np.random.Generator, low: float, high: float) -> float:
         """Height of digits in pixels, no more than the page holds."""
@@ -220,7 +87,7 @@ class PageWriter:
         x = (width - columns) * (0.5 + spread * rng.uniform(-0.5, 0.5))
         y = (height - rows) * (0.5 + spread * rng.uniform(-0.5, 0.5))
         if rng.random() < 0.1:
-            _frame(sheet, x, y, columns, rows, rng)
+            draw_frame(sheet, x, y, columns, rows, rng)
         sheet.put(ink, x, y, hand.ink, digit)
 
     def _lines(self, sheet: Sheet, rng: np.random.Generator) -> None:
@@ -239,7 +106,7 @@ class PageWriter:
             tokens = [int(n) for n in rng.integers(0, 10, 30)]
             self._write(sheet, tokens, size, y, tilt, str(closeness), hand, rng)
             if rng.random() < 0.1:
-                _underline(sheet, y + size * rng.uniform(0.95, 1.2), hand, rng)
+                draw_underline(sheet, y + size * rng.uniform(0.95, 1.2), hand, rng)
             y += pitch
             if rng.random() < 0.25:
                 break
@@ -264,7 +131,7 @@ class PageWriter:
     def _write(
         self,
         sheet: Sheet,
-        tokens: list[int | np.ndarray],
+        tokens: Sequence[int | np.ndarray],
         size: float,
         top: float,
         tilt: float,
@@ -279,8 +146,8 @@ class PageWriter:
         before: tuple[np.ndarray, float, float] | None = None
         length = int(rng.integers(1, 12))
         for token in tokens[:length]:
-            is_digit = isinstance(token, int)
-            if is_digit:
+            digit = token if isinstance(token, int) else -1
+            if isinstance(token, int):
                 own_size = size * np.exp(rng.normal(0, 0.07))
                 ink = self._digit(token, own_size, hand, rng)
                 y = top + size - ink.shape[0] + rng.normal(0, 0.04) * size
@@ -291,12 +158,12 @@ class PageWriter:
                 continue
             y += tilt * (x - width / 2)
             if before is not None and closeness == "touching" and rng.random() < 0.75:
-                x = _touching_x(before, ink, y) + rng.uniform(-0.05, 0.03) * size
+                x = touching_x(before, ink, y) + rng.uniform(-0.05, 0.03) * size
             elif before is not None:
                 x = before[1] + before[0].shape[1] + rng.uniform(*gap_limits[closeness]) * size
             if x > width - 0.3 * ink.shape[1]:
                 break
-            sheet.put(ink, x, y, hand.ink, token if is_digit else -1)
+            sheet.put(ink, x, y, hand.ink, digit)
             before = (ink, x, y)
 
     def _expression(self, sheet: Sheet, rng: np.random.Generator) -> None:
@@ -395,7 +262,7 @@ class PageWriter:
                 glyph = glyphs[rng.integers(len(glyphs))]
                 ink = drawn_glyph(glyph, size / GLYPH_HEIGHT, hand, rng)
             else:
-                ink = _shape(size, rng)
+                ink = random_shape(size, rng)
             x = rng.uniform(-0.3, 0.9) * sheet.grey.shape[1]
             y = rng.uniform(-0.3, 0.9) * sheet.grey.shape[0]
             sheet.put(ink, x, y, hand.ink)
@@ -409,7 +276,7 @@ class PageWriter:
         points = (rng.uniform(-0.1, 1.1, (int(rng.integers(3, 9)), 2)) * (width, height)).astype(
             int
         )
-        for (x, y), (other_x, other_y) in zip(points[:-1], points[1:], strict=True):
+        for (x, y), (other_x, other_y) in pairwise(points):
             bend = (int(other_x), int(y))
             cv2.line(ink, (int(x), int(y)), bend, 1.0, thickness, cv2.LINE_AA)
             if rng.random() < 0.7:
@@ -417,7 +284,7 @@ class PageWriter:
         size = self._size(sheet, rng, 14, 60)
         for x, y in points:
             if rng.random() < 0.7:
-                part = _shape(size, rng)
+                part = random_shape(size, rng)
             else:
                 glyph = self.bank.letters[rng.integers(len(self.bank.letters))]
                 part = drawn_glyph(glyph, size / GLYPH_HEIGHT, hand, rng)
@@ -449,128 +316,10 @@ class PageWriter:
             sources = (self.bank.words, self.bank.drawings, self.bank.signs)
             glyphs = sources[rng.choice(3, p=[0.5, 0.2, 0.3])]
             if rng.random() < 0.15:
-                ink = _shape(size * 2, rng)
+                ink = random_shape(size * 2, rng)
             else:
                 glyph = glyphs[rng.integers(len(glyphs))]
                 ink = drawn_glyph(glyph, size / GLYPH_HEIGHT, hand, rng)
             x, y = rng.uniform(-0.2, 0.9) * width, rng.uniform(-0.2, 0.95) * height
             if sheet.is_free(x - 3, y - 3, ink.shape[1] + 6, ink.shape[0] + 6):
                 sheet.put(ink, x, y, hand.ink)
-
-
-def _finished(sheet: Sheet, image: np.ndarray) -> SyntheticPage:
-    count = len(sheet.digits)
-    pixels = np.bincount(sheet.owner.ravel(), minlength=count + 1)[1:]
-    boxes = np.zeros((count, 4), np.float32)
-    visible = pixels / np.array(sheet.total, np.float32) if count else np.zeros(0, np.float32)
-    for index in range(count):
-        if pixels[index]:
-            ink = sheet.owner == index + 1
-            boxes[index] = cv2.boundingRect(ink.astype(np.uint8))
-            contrast = _contrast(image, ink, boxes[index].astype(int))
-            if contrast < 2 * MIN_CONTRAST:  # hard to see: neither a digit nor none
-                visible[index] = min(visible[index], 0.5 if contrast > MIN_CONTRAST else 0)
-    digits = np.array(sheet.digits, np.int64)
-    return SyntheticPage(image, digits, boxes, visible, sheet.owner)
-
-
-def _contrast(image: np.ndarray, ink: np.ndarray, box: np.ndarray) -> float:
-    """Difference in grey levels between a digit's ink and what surrounds it."""
-    x, y, width, height = box
-    reach = max(width, height) // 8 + 2
-    rows = slice(max(y - reach, 0), y + height + reach)
-    columns = slice(max(x - reach, 0), x + width + reach)
-    part, ink = image[rows, columns], ink[rows, columns]
-    paper = part[cv2.dilate(ink.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0]
-    if paper.size == 0:
-        return 255.0
-    return abs(float(part[ink].mean()) - float(np.median(paper)))
-
-
-def _touching_x(before: tuple[np.ndarray, float, float], ink: np.ndarray, y: float) -> float:
-    """Where ink must stand to just touch the glyph before it."""
-    left, left_x, left_y = before
-    top, bottom = round(max(left_y, y)), round(min(left_y + len(left), y + len(ink)))
-    if bottom - top < 2:
-        return left_x + left.shape[1]
-    left_rows = left[max(top - round(left_y), 0) :][: bottom - top] > INK_LEVEL
-    right_rows = ink[max(top - round(y), 0) :][: bottom - top] > INK_LEVEL
-    rows = min(len(left_rows), len(right_rows))
-    left_rows, right_rows = left_rows[:rows], right_rows[:rows]
-    ends = np.where(
-        left_rows.any(axis=1), left.shape[1] - left_rows[:, ::-1].argmax(axis=1), -10_000
-    )
-    starts = np.where(right_rows.any(axis=1), right_rows.argmax(axis=1), 10_000)
-    distance = int((starts - ends).min())
-    # Not farther than half of either: digits touch, they do not hide one another.
-    most = 0.5 * min(left.shape[1], ink.shape[1])
-    return (
-        left_x + max(-distance, left.shape[1] - most)
-        if distance < 5000
-        else (left_x + left.shape[1])
-    )
-
-
-def _frame(
-    sheet: Sheet, x: float, y: float, width: float, height: float, rng: np.random.Generator
-) -> None:
-    """A box around a digit, in print or by hand."""
-    left, top = (rng.uniform(0.02, 0.6, 2) * height).astype(int)
-    right, bottom = (rng.uniform(0.02, 0.6, 2) * height).astype(int)
-    mask = np.zeros(sheet.grey.shape, np.float32)
-    corner = (round(x) - int(left), round(y) - int(top))
-    other = (round(x + width) + int(right), round(y + height) + int(bottom))
-    cv2.rectangle(mask, corner, other, 1.0, int(rng.integers(1, max(2, round(0.08 * height)) + 1)))
-    sheet.grey *= 1 - rng.uniform(0.3, 1) * mask
-
-
-def _underline(sheet: Sheet, y: float, hand: Hand, rng: np.random.Generator) -> None:
-    height, width = sheet.grey.shape
-    x0, x1 = sorted(rng.uniform(-0.1, 1.1, 2) * width)
-    mask = np.zeros((height, width), np.float32)
-    start, end = (round(x0), round(y)), (round(x1), round(y + rng.normal(0, 2)))
-    cv2.line(mask, start, end, 1.0, int(rng.integers(1, 4)), cv2.LINE_AA)
-    sheet.grey *= 1 - hand.ink * mask.clip(0, 1)
-
-
-def _shape(size: float, rng: np.random.Generator) -> np.ndarray:
-    """A rectangle, polygon, curve of measurements, arrow or blob as ink, float32 0 to 1."""
-    side = max(12, round(size))
-    canvas = np.zeros((side + 8, side + 8), np.uint8)
-    thickness = int(rng.integers(1, max(2, round(0.1 * side)) + 1))
-    kind = rng.integers(8)
-    points = rng.integers(4, side + 4, (int(rng.integers(3, 8)), 2)).astype(np.int32)
-    if kind == 0:
-        fill = -1 if rng.random() < 0.3 else thickness
-        wide, high = rng.uniform(0.3, 1, 2) * side
-        cv2.rectangle(canvas, (4, 4), (4 + round(wide), 4 + round(high)), 255, fill)
-    elif kind == 1:
-        cv2.polylines(canvas, [points], True, 255, thickness, cv2.LINE_AA)
-    elif kind == 2:
-        cv2.fillPoly(canvas, [points], 255, cv2.LINE_AA)
-    elif kind == 3:
-        rises = rng.normal(0, 0.2 * side, len(points)).cumsum() + side / 2
-        xs = np.linspace(4, side + 4, len(points))
-        curve = np.stack([xs, rises.clip(4, side + 4)], axis=1).astype(np.int32)
-        cv2.polylines(canvas, [curve], False, 255, thickness, cv2.LINE_AA)
-    elif kind == 4:
-        level = int(rng.integers(4, side + 4))
-        rise = int(rng.normal(0, 0.2 * side))
-        cv2.arrowedLine(
-            canvas, (4, level), (side, level + rise), 255, thickness, cv2.LINE_AA, tipLength=0.3
-        )
-    elif kind == 5:  # half an ellipse closed by a line, as the sign of a logic gate
-        middle = side // 2 + 4
-        start = int(rng.choice([0, 90, 180, 270]))
-        axes = (round(side * rng.uniform(0.25, 0.5)), round(side * rng.uniform(0.25, 0.5)))
-        half = cv2.ellipse2Poly((middle, middle), axes, 0, start, start + 180, 8)
-        cv2.polylines(canvas, [half], True, 255, thickness, cv2.LINE_AA)
-    elif kind == 6:  # two circles, one inside the other
-        middle = (side // 2 + 4, side // 2 + 4)
-        for share in (0.5, rng.uniform(0.1, 0.4)):
-            fill = -1 if share < 0.3 else thickness
-            cv2.circle(canvas, middle, round(share * side), 255, fill, cv2.LINE_AA)
-    else:
-        noise = cv2.GaussianBlur(rng.normal(0, 1, canvas.shape), (0, 0), side / 6)
-        canvas = ((noise > noise.mean()) * 255).astype(np.uint8)
-    return canvas.astype(np.float32) / 255

@@ -175,7 +175,7 @@ class Photographer:
         share = np.exp(rng.uniform(np.log(0.15), 0))
         part_height, part_width = max(8, int(share * rows)), max(8, int(share * columns))
         y, x = rng.integers(0, rows - part_height + 1), rng.integers(0, columns - part_width + 1)
-        part = np.rot90(picture[y : y + part_height, x : x + part_width], rng.integers(4))
+        part = np.rot90(picture[y : y + part_height, x : x + part_width], int(rng.integers(4)))
         part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
         return part.astype(np.float32)
 

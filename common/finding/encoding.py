@@ -1,9 +1,9 @@
 """What the finder is taught and what it says: maps at a quarter of the page's resolution.
 
-The maps follow Zhou et al., "Objects as Points", 2019: the centre of each digit is a peak in the heat
-map of its class, and at the peak stand the offset and the size of its box. Two further maps say
-which pixels are a digit's ink, and from each ink cell where its digit's centre is, so that digits
-that touch come apart.
+The maps follow Zhou et al., "Objects as Points", 2019: the centre of each digit is a peak in the
+heat map of its class, and at the peak stand the offset and the size of its box. Two further maps
+say which pixels are a digit's ink, and from each ink cell where its digit's centre is, so that
+digits that touch come apart.
 """
 
 from dataclasses import dataclass
@@ -90,9 +90,9 @@ def encode(
                 slice(int(y) // CELL, int(y + height) // CELL + 1),
                 slice(int(x) // CELL, int(x + width) // CELL + 1),
             )
-            targets[(*cells, HEAT_WEIGHT)] = 0
+            targets[cells][..., HEAT_WEIGHT] = 0
     votes = owner[CELL // 2 :: CELL, CELL // 2 :: CELL]
-    for index in np.flatnonzero(wanted[1:] == 1):
+    for index in np.flatnonzero(wanted[1:] == 1).tolist():
         _encode_digit(targets, int(digits[index]), boxes[index])
         x, y, width, height = boxes[index] / CELL
         cell_rows, cell_columns = np.nonzero(votes == index + 1)

@@ -112,7 +112,7 @@ def find(page: np.ndarray, run: Run, settings: FindingSettings | None = None) ->
     """
     settings = settings or FindingSettings()
     found: list[Detection] = []
-    for scale in page_scales(*page.shape, settings):
+    for scale in page_scales(page.shape[0], page.shape[1], settings):
         found += _at_scale(page, scale, run, settings)
     return _without_doubles(found, settings)
 
@@ -143,8 +143,17 @@ def _at_scale(
             continue
         x = (column + 0.5 + dx) * CELL - box_width / 2
         y = (row + 0.5 + dy) * CELL - box_height / 2
-        box = (float(value / scale) for value in (x, y, box_width, box_height))
-        found.append(Detection(*box, float(best[row, column]), heat[row, column], level))
+        found.append(
+            Detection(
+                x=float(x / scale),
+                y=float(y / scale),
+                width=float(box_width / scale),
+                height=float(box_height / scale),
+                score=float(best[row, column]),
+                classes=heat[row, column],
+                level=level,
+            )
+        )
     return found
 
 

@@ -36,8 +36,9 @@ class _Crop:
 def digit_ink(page: np.ndarray, digit: Detection, others: list[Detection]) -> np.ndarray:
     """How much of a digit's ink there is at each pixel of its surroundings.
 
-    A connected component inside the box is taken as it is. Of one that leaves the box (a ruled line,
-    a frame, a neighbour that touches), the pixels are taken that the finder holds for this digit's.
+    A connected component inside the box is taken as it is. Of one that leaves the box, such as a
+    ruled line, a frame or a neighbour that touches, only the digit's pixels are taken, as the
+    finder sees them.
 
     Args:
         page: uint8 (height, width).

@@ -1,0 +1,71 @@
+"""Frames, lines and shapes that stand beside, around and in place of digits."""
+
+import cv2
+import numpy as np
+
+from common.data.sheet import Hand, Sheet
+
+
+def draw_frame(
+    sheet: Sheet, x: float, y: float, width: float, height: float, rng: np.random.Generator
+) -> None:
+    """A box around a digit, in print or by hand."""
+    left, top = (rng.uniform(0.02, 0.6, 2) * height).astype(int)
+    right, bottom = (rng.uniform(0.02, 0.6, 2) * height).astype(int)
+    mask = np.zeros(sheet.grey.shape, np.float32)
+    corner = (round(x) - int(left), round(y) - int(top))
+    other = (round(x + width) + int(right), round(y + height) + int(bottom))
+    cv2.rectangle(mask, corner, other, 1.0, int(rng.integers(1, max(2, round(0.08 * height)) + 1)))
+    sheet.grey *= 1 - rng.uniform(0.3, 1) * mask
+
+
+def draw_underline(sheet: Sheet, y: float, hand: Hand, rng: np.random.Generator) -> None:
+    """A line in the hand's ink at row `y`, over a random part of the width."""
+    height, width = sheet.grey.shape
+    x0, x1 = sorted(rng.uniform(-0.1, 1.1, 2) * width)
+    mask = np.zeros((height, width), np.float32)
+    start, end = (round(x0), round(y)), (round(x1), round(y + rng.normal(0, 2)))
+    cv2.line(mask, start, end, 1.0, int(rng.integers(1, 4)), cv2.LINE_AA)
+    sheet.grey *= 1 - hand.ink * mask.clip(0, 1)
+
+
+def random_shape(size: float, rng: np.random.Generator) -> np.ndarray:
+    """A rectangle, polygon, curve of measurements, arrow or blob as ink, float32 0 to 1."""
+    side = max(12, round(size))
+    canvas = np.zeros((side + 8, side + 8), np.uint8)
+    thickness = int(rng.integers(1, max(2, round(0.1 * side)) + 1))
+    kind = rng.integers(8)
+    middle = (side // 2 + 4, side // 2 + 4)
+    points = rng.integers(4, side + 4, (int(rng.integers(3, 8)), 2)).astype(np.int32)
+    if kind == 0:
+        fill = -1 if rng.random() < 0.3 else thickness
+        wide, high = rng.uniform(0.3, 1, 2) * side
+        cv2.rectangle(canvas, (4, 4), (4 + round(wide), 4 + round(high)), 255, fill)
+    elif kind == 1:
+        cv2.polylines(canvas, [points], True, 255, thickness, cv2.LINE_AA)
+    elif kind == 2:
+        cv2.fillPoly(canvas, [points], 255, cv2.LINE_AA)
+    elif kind == 3:
+        rises = rng.normal(0, 0.2 * side, len(points)).cumsum() + side / 2
+        xs = np.linspace(4, side + 4, len(points))
+        curve = np.stack([xs, rises.clip(4, side + 4)], axis=1).astype(np.int32)
+        cv2.polylines(canvas, [curve], False, 255, thickness, cv2.LINE_AA)
+    elif kind == 4:
+        level = int(rng.integers(4, side + 4))
+        rise = int(rng.normal(0, 0.2 * side))
+        cv2.arrowedLine(
+            canvas, (4, level), (side, level + rise), 255, thickness, cv2.LINE_AA, tipLength=0.3
+        )
+    elif kind == 5:  # half an ellipse closed by a line, as the sign of a logic gate
+        start = int(rng.choice([0, 90, 180, 270]))
+        axes = (round(side * rng.uniform(0.25, 0.5)), round(side * rng.uniform(0.25, 0.5)))
+        half = cv2.ellipse2Poly(middle, axes, 0, start, start + 180, 8)
+        cv2.polylines(canvas, [np.array(half)], True, 255, thickness, cv2.LINE_AA)
+    elif kind == 6:  # two circles, one inside the other
+        for share in (0.5, rng.uniform(0.1, 0.4)):
+            fill = -1 if share < 0.3 else thickness
+            cv2.circle(canvas, middle, round(share * side), 255, fill, cv2.LINE_AA)
+    else:
+        noise = cv2.GaussianBlur(rng.normal(0, 1, canvas.shape), (0, 0), side / 6)
+        canvas = ((noise > noise.mean()) * 255).astype(np.uint8)
+    return canvas.astype(np.float32) / 255

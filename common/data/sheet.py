@@ -1,0 +1,204 @@
+"""A sheet that is written on: pens, ink, and which ink belongs to which digit."""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+MIN_CONTRAST = 6.0  # grey levels between a digit and the paper around it; fainter ones are unseen
+INK_LEVEL = 0.3  # ink above it belongs to a glyph
+
+
+@dataclass(frozen=True)
+class SyntheticPage:
+    """An image and the digits on it.
+
+    Attributes:
+        image: uint8 (height, width).
+        digits: int (N,), 0 to 9, in the order of writing.
+        boxes: float32 (N, 4): x, y, width and height of the visible ink in pixels.
+        visible: float32 (N,), share of each digit's ink that lies inside the image and is not
+            covered; 0 where it cannot be told from the paper.
+        owner: int16 (height, width): at ink of digit i, i + 1; elsewhere 0.
+    """
+
+    image: np.ndarray
+    digits: np.ndarray
+    boxes: np.ndarray
+    visible: np.ndarray
+    owner: np.ndarray
+
+
+@dataclass(frozen=True)
+class Hand:
+    """What one writer's glyphs have in common.
+
+    Attributes:
+        source: Where digits come from, "data", "strokes" or "fonts".
+        pen: Pixels by which strokes are widened (below 0: thinned) on glyphs 60 pixels high.
+        slant: Horizontal shift of the top against the bottom, as a share of the height.
+        aspect: Factor on the width.
+        turn: Rotation of each glyph in degrees.
+        ink: Opacity of the pen, 0 to 1.
+    """
+
+    source: str
+    pen: int
+    slant: float
+    aspect: float
+    turn: float
+    ink: float
+
+
+def random_hand(rng: np.random.Generator, min_ink: float = 0.12) -> Hand:
+    """A writer with an own pen."""
+    thick = rng.random() < 0.25
+    return Hand(
+        source=str(rng.choice(["data", "strokes", "fonts"], p=[0.66, 0.2, 0.14])),
+        pen=int(rng.integers(2, 8)) if thick else int(rng.integers(-2, 3)),
+        slant=float(rng.normal(0, 0.12)),
+        aspect=float(np.exp(rng.normal(0, 0.15))),
+        turn=float(rng.normal(0, 4)),
+        ink=float(rng.uniform(min_ink, 1) if rng.random() < 0.5 else rng.uniform(0.6, 1)),
+    )
+
+
+def drawn_glyph(
+    glyph: np.ndarray, scale: float, hand: Hand, rng: np.random.Generator
+) -> np.ndarray:
+    """A glyph as `hand` writes it.
+
+    Args:
+        glyph: uint8 (height, width), see `glyphs`.
+        scale: Factor on its size.
+        hand: The writer.
+        rng: Adds what differs from glyph to glyph.
+
+    Returns:
+        float32 (height, width), 0 to 1, cropped to its ink.
+    """
+    pen = abs(hand.pen)
+    glyph = np.pad(glyph, pen + 2)
+    if pen:
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (pen + 1, pen + 1))
+        thinned = glyph if hand.pen > 0 else cv2.erode(glyph, kernel)
+        # A stroke as thin as the kernel would vanish: it stays as it is.
+        if hand.pen > 0:
+            glyph = cv2.dilate(glyph, kernel)
+        elif thinned.sum() > 0.4 * glyph.sum():
+            glyph = thinned
+    if scale < 0.5:
+        glyph = cv2.GaussianBlur(glyph, (0, 0), 0.35 / scale)
+    slant, angle = hand.slant + rng.normal(0, 0.03), np.radians(hand.turn + rng.normal(0, 3))
+    wide = scale * hand.aspect * np.exp(rng.normal(0, 0.05))
+    cos, sin = np.cos(angle), np.sin(angle)
+    matrix = np.array([[cos, -sin], [sin, cos]]) @ np.array([[wide, -slant * scale], [0, scale]])
+    height, width = glyph.shape
+    corners = matrix @ np.array([[0, width, 0, width], [0, 0, height, height]])
+    low = corners.min(axis=1)
+    columns, rows = np.ceil(corners.max(axis=1) - low).astype(int) + 2
+    affine = np.column_stack([matrix, 1 - low])
+    ink = cv2.warpAffine(glyph, affine, (int(columns), int(rows))).astype(np.float32) / 255
+    if scale > 0.5:  # a crisp edge, as of a pen; the level varies the stroke's width a little
+        level, steepness = rng.uniform(0.35, 0.65), 1 + 1.5 * scale
+        ink = ((ink - level) * steepness + 0.5).clip(0, 1)
+    left, top, width, height = cv2.boundingRect((ink > INK_LEVEL).astype(np.uint8))
+    return ink[top : top + height, left : left + width]
+
+
+@dataclass
+class Sheet:
+    """A page while it is written on.
+
+    Attributes:
+        grey: float32 (height, width), 0 to 255.
+        owner: as of `SyntheticPage`.
+        total: Ink pixels of each digit, those outside of the image included.
+    """
+
+    grey: np.ndarray
+    owner: np.ndarray = field(init=False)
+    taken: np.ndarray = field(init=False)
+    digits: list[int] = field(default_factory=list)
+    total: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.owner = np.zeros(self.grey.shape, np.int16)
+        self.taken = np.zeros(self.grey.shape, bool)
+
+    def put(self, ink: np.ndarray, x: float, y: float, opacity: float, digit: int = -1) -> None:
+        """Lays ink on the sheet with its top left corner at (x, y); `digit` -1 is no digit."""
+        left, top = round(x), round(y)
+        height, width = self.grey.shape
+        if digit >= 0:
+            self.digits.append(digit)
+            self.total.append(max(1, int((ink > INK_LEVEL).sum())))
+        x0, y0 = max(left, 0), max(top, 0)
+        x1, y1 = min(left + ink.shape[1], width), min(top + ink.shape[0], height)
+        if x1 <= x0 or y1 <= y0:
+            return
+        part = ink[y0 - top : y1 - top, x0 - left : x1 - left]
+        self.grey[y0:y1, x0:x1] *= 1 - opacity * part
+        self.taken[y0:y1, x0:x1] |= True
+        marked = part > INK_LEVEL
+        if digit >= 0:
+            self.owner[y0:y1, x0:x1][marked] = len(self.digits)
+
+    def is_free(self, x: float, y: float, width: float, height: float) -> bool:
+        """Whether nothing has been laid inside of a rectangle."""
+        left, top = max(round(x), 0), max(round(y), 0)
+        return not self.taken[top : round(y + height), left : round(x + width)].any()
+
+
+def finished(sheet: Sheet, image: np.ndarray) -> SyntheticPage:
+    """What was written on a sheet, as far as it can be seen on its image."""
+    count = len(sheet.digits)
+    pixels = np.bincount(sheet.owner.ravel(), minlength=count + 1)[1:]
+    boxes = np.zeros((count, 4), np.float32)
+    visible = pixels / np.array(sheet.total, np.float32) if count else np.zeros(0, np.float32)
+    for index in range(count):
+        if pixels[index]:
+            ink = sheet.owner == index + 1
+            boxes[index] = cv2.boundingRect(ink.astype(np.uint8))
+            contrast = _contrast(image, ink, boxes[index].astype(int))
+            if contrast < 2 * MIN_CONTRAST:  # hard to see: neither a digit nor none
+                visible[index] = min(visible[index], 0.5 if contrast > MIN_CONTRAST else 0)
+    digits = np.array(sheet.digits, np.int64)
+    return SyntheticPage(image, digits, boxes, visible, sheet.owner)
+
+
+def _contrast(image: np.ndarray, ink: np.ndarray, box: np.ndarray) -> float:
+    """Difference in grey levels between a digit's ink and what surrounds it."""
+    x, y, width, height = box
+    reach = max(width, height) // 8 + 2
+    rows = slice(max(y - reach, 0), y + height + reach)
+    columns = slice(max(x - reach, 0), x + width + reach)
+    part, ink = image[rows, columns], ink[rows, columns]
+    paper = part[cv2.dilate(ink.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0]
+    if paper.size == 0:
+        return 255.0
+    return abs(float(part[ink].mean()) - float(np.median(paper)))
+
+
+def touching_x(before: tuple[np.ndarray, float, float], ink: np.ndarray, y: float) -> float:
+    """Where ink must stand to just touch the glyph before it."""
+    left, left_x, left_y = before
+    top, bottom = round(max(left_y, y)), round(min(left_y + len(left), y + len(ink)))
+    if bottom - top < 2:
+        return left_x + left.shape[1]
+    left_rows = left[max(top - round(left_y), 0) :][: bottom - top] > INK_LEVEL
+    right_rows = ink[max(top - round(y), 0) :][: bottom - top] > INK_LEVEL
+    rows = min(len(left_rows), len(right_rows))
+    left_rows, right_rows = left_rows[:rows], right_rows[:rows]
+    ends = np.where(
+        left_rows.any(axis=1), left.shape[1] - left_rows[:, ::-1].argmax(axis=1), -10_000
+    )
+    starts = np.where(right_rows.any(axis=1), right_rows.argmax(axis=1), 10_000)
+    distance = int((starts - ends).min())
+    # Not farther than half of either: digits touch, they do not hide one another.
+    most = 0.5 * min(left.shape[1], ink.shape[1])
+    return (
+        left_x + max(-distance, left.shape[1] - most)
+        if distance < 5000
+        else (left_x + left.shape[1])
+    )
