@@ -8,10 +8,10 @@ import pickle
 import signal
 import socket
 import threading
-from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,15 @@ from common.quiet import discarded_notes, notes_kept_back
 from common.recognizer import DigitRecognizer
 
 CONNECT_SECONDS = 10  # for the head of a Ray cluster to answer
-AHEAD = 2  # parts a worker that are handed out before the first of them comes back
 
 
 def on_processes(
-    parts: Iterable[Part], model: Path, min_confidence: float, jobs: int
+    parts: Sequence[Part], model: Path, min_confidence: float, jobs: int
 ) -> Iterator[Done]:
     """Reads parts on `jobs` processes of this machine.
+
+    Each worker has a pipe of its own and no lock in common with the others. A worker that dies
+    closes its pipe, so that nothing waits for the rest of a message that it was sending.
 
     Yields:
         The parts as they are done, in any order.
@@ -35,31 +37,27 @@ def on_processes(
     Raises:
         UserError: a process was killed, or the model cannot be loaded.
     """
-    # Not forked: LiteRT and OpenCV have threads, which a fork does not bring along.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, context, _start_worker, (model, min_confidence))
-    waiting: set[Future[Done]] = set()
+    waiting = iter(parts)
+    workers: dict[Connection, BaseProcess] = {}
     try:
-        for part in parts:
-            with _interrupts_ignored():  # the workers, which are started here, take it over
-                waiting.add(pool.submit(_read_part, part))
-            if len(waiting) >= AHEAD * jobs:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
-    except BrokenProcessPool as error:
-        raise UserError(
-            "A process that read images was killed, perhaps for want of memory. With --output, "
-            "--resume goes on."
-        ) from error
-    except BaseException:  # Ctrl-C, a full disk, nobody who takes the rows: nothing to wait for
-        for worker in multiprocessing.active_children():
-            worker.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for _ in range(min(jobs, len(parts))):
+            with _interrupts_ignored():  # the worker inherits this
+                connection, process = _started_worker(model, min_confidence)
+                workers[connection] = process
+        busy = set(workers)
+        while busy:
+            for connection in busy.intersection(multiprocessing.connection.wait(busy)):
+                part = next(waiting, None)
+                done = _exchanged(connection, part)
+                if part is None:
+                    busy.remove(connection)
+                if done is not None:
+                    yield done
+    finally:  # also after Ctrl-C, on a full disk, or when nobody takes the rows
+        for process in workers.values():
+            process.kill()
+        for process in workers.values():
+            process.join()
 
 
 @contextmanager
@@ -71,32 +69,54 @@ def _interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-_recognizer: DigitRecognizer | UserError  # of this process, where it is a worker
+def _started_worker(model: Path, min_confidence: float) -> tuple[Connection, BaseProcess]:
+    # Not forked: LiteRT and OpenCV have threads, which a fork does not copy.
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs, model, min_confidence))
+    process.start()
+    theirs.close()
+    return ours, process
 
 
-def _start_worker(model: Path, min_confidence: float) -> None:
-    global _recognizer
+def _exchanged(connection: Connection, part: Part | None) -> Done | None:
+    """Takes what a worker has read, None at first, and hands it the next part."""
+    try:
+        done = connection.recv()
+        if isinstance(done, UserError):
+            raise done
+        if part is not None:
+            connection.send(part)
+    except (EOFError, OSError) as error:
+        raise UserError(
+            "A process that read images was killed, perhaps because memory ran out. With "
+            "--output, resume with --resume."
+        ) from error
+    return done
+
+
+def _work(connection: Connection, model: Path, min_confidence: float) -> None:
+    """Runs in a worker: reads one part after the other until it is killed."""
     console.prepare_libraries()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    try:
+        with discarded_notes():  # the parent has shown them already
+            recognizer = DigitRecognizer(model, min_confidence, threads=1)
+    except UserError as error:
+        connection.send(error)
+        return
+    with suppress(EOFError, ConnectionError):  # the parent is gone
+        connection.send(None)
+        while True:
+            number, sources = connection.recv()
+            connection.send((number, list(recognizer.read_many(sources))))
+
+
+def _exit_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
-
-    def follow() -> None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)  # nobody is there to take what is read
-
-    threading.Thread(target=follow, daemon=True).start()
-    try:
-        with discarded_notes():  # the process that hands out has told them
-            _recognizer = DigitRecognizer(model, min_confidence, threads=1)
-    except UserError as error:
-        _recognizer = error
-
-
-def _read_part(part: Part) -> Done:
-    if isinstance(_recognizer, UserError):
-        raise _recognizer
-    number, sources = part
-    return number, list(_recognizer.read_many(sources))
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)  # nobody is left to take the readings
 
 
 class RayReader:
@@ -114,7 +134,7 @@ class RayReader:
 
 
 def on_ray(
-    parts: Iterable[Part], model: Path, min_confidence: float, jobs: int, address: str | None
+    parts: Sequence[Part], model: Path, min_confidence: float, jobs: int, address: str | None
 ) -> Iterator[Done]:
     """Reads parts with Ray Data on `jobs` actors.
 
