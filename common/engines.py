@@ -37,22 +37,13 @@ def on_processes(
     Raises:
         UserError: a process was killed, or the model cannot be loaded.
     """
-    waiting = iter(parts)
     workers: dict[Connection, BaseProcess] = {}
     try:
         for _ in range(min(jobs, len(parts))):
             with _interrupts_ignored():  # the worker inherits this
                 connection, process = _started_worker(model, min_confidence)
                 workers[connection] = process
-        busy = set(workers)
-        while busy:
-            for connection in busy.intersection(multiprocessing.connection.wait(busy)):
-                part = next(waiting, None)
-                done = _exchanged(connection, part)
-                if part is None:
-                    busy.remove(connection)
-                if done is not None:
-                    yield done
+        yield from _handed_out(iter(parts), set(workers))
     finally:  # also after Ctrl-C, on a full disk, or when nobody takes the rows
         for process in workers.values():
             process.kill()
@@ -79,20 +70,28 @@ def _started_worker(model: Path, min_confidence: float) -> tuple[Connection, Bas
     return ours, process
 
 
-def _exchanged(connection: Connection, part: Part | None) -> Done | None:
-    """Takes what a worker has read, None at first, and hands it the next part."""
+def _handed_out(parts: Iterator[Part], busy: set[Connection]) -> Iterator[Done]:
+    finishing: set[Connection] = set()  # have been told that there are no more parts
     try:
-        done = connection.recv()
-        if isinstance(done, UserError):
-            raise done
-        if part is not None:
-            connection.send(part)
+        while busy:
+            for connection in busy.intersection(multiprocessing.connection.wait(busy)):
+                done = connection.recv()
+                if isinstance(done, UserError):
+                    raise done
+                if connection in finishing:
+                    busy.remove(connection)
+                else:
+                    part = next(parts, None)
+                    connection.send(part)
+                    if part is None:
+                        finishing.add(connection)
+                if done is not None:
+                    yield done
     except (EOFError, OSError) as error:
         raise UserError(
             "A process that read images was killed, perhaps because memory ran out. With "
             "--output, resume with --resume."
         ) from error
-    return done
 
 
 def _work(connection: Connection, model: Path, min_confidence: float) -> None:
@@ -106,10 +105,16 @@ def _work(connection: Connection, model: Path, min_confidence: float) -> None:
         connection.send(error)
         return
     with suppress(EOFError, ConnectionError):  # the parent is gone
+        # Each message asks for a part. One part waits here while another is read, and it is
+        # received before the readings are sent: the two ends never send at the same time.
         connection.send(None)
-        while True:
-            number, sources = connection.recv()
-            connection.send((number, list(recognizer.read_many(sources))))
+        part = connection.recv()
+        connection.send(None)
+        while part is not None:
+            number, sources = part
+            done = number, list(recognizer.read_many(sources))
+            part = connection.recv()
+            connection.send(done)
 
 
 def _exit_with_parent() -> None:
