@@ -6,10 +6,12 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn, TextIO
 
 from common import UserError, printable
 
@@ -115,6 +117,40 @@ sys.excepthook = _interrupted_early  # until `run` takes over, while libraries a
 def _note(message: Warning | str, *_: object, **__: object) -> None:
     """Shows a warning without the place in the code that it comes from."""
     print(f"note: {printable(str(message))}", file=sys.stderr)
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """An `argparse.ArgumentParser` whose error messages show control characters as escapes."""
+
+    def error(self, message: str) -> NoReturn:
+        """Prints the usage and the message on stderr, and ends with status 2."""
+        super().error(printable(message))
+
+
+@contextmanager
+def results_stream() -> Iterator[TextIO]:
+    """Keeps stdout for results; everything else that is written to it goes to stderr meanwhile.
+
+    Libraries and the processes that they start write to file descriptor 1, too.
+
+    Yields:
+        The stream to write the results to.
+    """
+    sys.stdout.flush()
+    number = sys.stdout.fileno()
+    stdout = os.dup(number)
+    os.dup2(sys.stderr.fileno(), number)
+    try:
+        with open(
+            stdout, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False
+        ) as results:
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                results.reconfigure(write_through=sys.stdout.write_through)  # python -u
+            yield results
+    finally:
+        sys.stdout.flush()
+        os.dup2(stdout, number)
+        os.close(stdout)
 
 
 def add_model_argument(parser: argparse.ArgumentParser) -> None:
