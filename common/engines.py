@@ -5,6 +5,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import pickle
+import secrets
 import signal
 import socket
 import threading
@@ -156,9 +157,7 @@ def on_ray(
     Raises:
         UserError: the cluster cannot be reached, or reading ended with an error.
     """
-    # Before the import: nothing is sent anywhere, nothing but what ends it is told.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    _prepare_ray(local=address is None)
     with notes_kept_back():
         import ray
         import ray.data
@@ -175,6 +174,12 @@ def on_ray(
                 log_to_driver=False,
                 logging_level="ERROR",
             )
+    except ray.exceptions.AuthenticationError as error:
+        raise UserError(
+            f"Ray at {address} lets in only those who have its token: set RAY_AUTH_TOKEN, or copy "
+            "the file ~/.ray/auth_token from that cluster. For a cluster without a token, set "
+            "RAY_AUTH_MODE=disabled."
+        ) from error
     except (OSError, OverflowError, ValueError, RuntimeError) as error:
         raise UserError(f"Ray cannot be reached at {address}: {error}") from error
     try:
@@ -196,6 +201,16 @@ def on_ray(
         raise UserError(f"Ray stopped: {str(error).splitlines()[0]}") from error
     finally:
         ray.shutdown()
+
+
+def _prepare_ray(local: bool) -> None:
+    """Sets what Ray takes from the environment when it is imported."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    # Ray listens on all interfaces and runs the code of whoever connects.
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    if local:  # Ray would write a token to the home folder, where other users can read it
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 def _absolute(part: Part) -> Part:
