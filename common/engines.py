@@ -181,7 +181,10 @@ def on_ray(
             "RAY_AUTH_MODE=disabled."
         ) from error
     except (OSError, OverflowError, ValueError, RuntimeError) as error:
-        raise UserError(f"Ray cannot be reached at {address}: {error}") from error
+        raise UserError(
+            f"Ray cannot be reached at {address}: {error}. Check that it is running, and that "
+            "RAY_AUTH_TOKEN or ~/.ray/auth_token has its token."
+        ) from error
     try:
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         context = ray.data.DataContext.get_current()
