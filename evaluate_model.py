@@ -40,13 +40,13 @@ def main() -> int:
         content = {"model": str(path), "data": dataset.name} | report.as_dict()
         with replacing(arguments.json) as temporary:
             temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        print(f"report    {arguments.json}")
+        print(f"report    {console.shown(arguments.json)}")
     return console.OK
 
 
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
+    parser = console.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     console.add_model_argument(parser)

@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from common import PROJECT, UserError, console, printable
 from common.files import check_writable, replacing
@@ -64,7 +65,8 @@ def main() -> int:
     else:
         sources = image_sources(arguments.images or [console.shown(SAMPLES)])
     work = write_parts if arguments.output else print_readings
-    return work(arguments, recognizer, sources)
+    with console.results_stream() as results:
+        return work(arguments, recognizer, sources, results)
 
 
 def several(arguments: argparse.Namespace) -> bool:
@@ -73,7 +75,10 @@ def several(arguments: argparse.Namespace) -> bool:
 
 
 def print_readings(
-    arguments: argparse.Namespace, recognizer: DigitRecognizer, sources: list[Source]
+    arguments: argparse.Namespace,
+    recognizer: DigitRecognizer,
+    sources: list[Source],
+    results: TextIO,
 ) -> int:
     """Prints what every image says, in their order; gives the exit status."""
     taken = real_paths(sources) if arguments.save else set()
@@ -87,23 +92,23 @@ def print_readings(
     else:
         readings = recognizer.read_many(sources)
     status = console.OK
-    with progress_bar(len(sources)) as (advance, say):
+    with progress_bar(len(sources), results) as (advance, say):
         if arguments.csv:
-            say(csv_line(CSV_HEADER))
+            say(csv_line(CSV_HEADER), results)
         for (_, source), reading in zip(sources, readings, strict=True):
             if reading.error:
                 status = console.SOME_UNREADABLE
             if reading.error and not (arguments.json or arguments.csv):
-                say(f"error: {printable(reading.error)}", file=sys.stderr)
+                say(f"error: {printable(reading.error)}", sys.stderr)
             else:
-                say(text(reading))
+                say(text(reading), results)
             if not reading.error and (arguments.save or arguments.show):
                 path = arguments.save and new_picture(arguments.save, reading.image, drawn, taken)
                 try:
                     draw(source, reading, path, arguments.show)
                 except UserError as error:
                     status = console.SOME_UNREADABLE
-                    say(f"error: {printable(str(error))}", file=sys.stderr)
+                    say(f"error: {printable(str(error))}", sys.stderr)
             advance(1)
     return status
 
@@ -115,7 +120,10 @@ def real_paths(sources: list[Source]) -> set[str]:
 
 
 def write_parts(
-    arguments: argparse.Namespace, recognizer: DigitRecognizer, sources: list[Source]
+    arguments: argparse.Namespace,
+    recognizer: DigitRecognizer,
+    sources: list[Source],
+    results: TextIO,
 ) -> int:
     """Writes what every image says into a folder, part by part; gives the exit status."""
     top = 1 if arguments.top is None else arguments.top
@@ -125,14 +133,15 @@ def write_parts(
     missing = folder.missing(sources)
     count = sum(len(part) for _, part in missing)
     unreadable = 0
-    with progress_bar(count) as (advance, _):
+    with progress_bar(count, results) as (advance, _):
         for number, readings in read_parts(arguments, recognizer, missing):
             folder.write(number, readings)
             unreadable += sum(reading.error is not None for reading in readings)
             advance(len(readings))
     print(
         f"{count:,} images read, {unreadable:,} of them unreadable; {len(sources):,} in "
-        f"{console.shown(arguments.output)}."
+        f"{console.shown(arguments.output)}.",
+        file=results,
     )
     return console.SOME_UNREADABLE if unreadable else console.OK
 
@@ -154,7 +163,7 @@ def read_parts(
 
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
+    parser = console.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
@@ -259,17 +268,26 @@ def introduction(model: Path) -> str:
 
 
 @contextmanager
-def progress_bar(count: int) -> Iterator[tuple[Callable[[int], object], Callable[..., None]]]:
+def progress_bar(
+    count: int, results: TextIO
+) -> Iterator[tuple[Callable[[int], object], Callable[[str, TextIO], None]]]:
     """On a terminal, a progress bar; gives how to move it on, and how to print meanwhile."""
+
+    def say(text: str, stream: TextIO) -> None:
+        print(text, file=stream)
+
     if not sys.stderr.isatty():
-        yield lambda _: None, print
+        yield lambda _: None, say
         return
     # Imported here: it would take a tenth of the time that the command needs for one image.
     from tqdm import tqdm
 
+    def say_above(text: str, stream: TextIO) -> None:
+        with tqdm.external_write_mode(file=sys.stderr):  # the bar makes way
+            say(text, stream)
+
     with tqdm(total=count, unit=" images", leave=False) as bar:
-        # The bar must make way for each line that is printed.
-        yield bar.update, tqdm.write if sys.stdout.isatty() else print
+        yield bar.update, say_above if results.isatty() else say
 
 
 def formatter(arguments: argparse.Namespace, names: list[str]) -> Callable[[Reading], str]:

@@ -175,7 +175,7 @@ def train(
 
 def parse_arguments() -> argparse.Namespace:
     """Reads and checks the command line."""
-    parser = argparse.ArgumentParser(
+    parser = console.ArgumentParser(
         description=__doc__,
         epilog=presets_table(),
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -21,7 +21,7 @@ COLUMNS = ("path", "label", "kind", "medium")
 
 def main() -> int:
     """Reads every image and prints the table."""
-    parser = argparse.ArgumentParser(
+    parser = console.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER")

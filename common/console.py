@@ -6,10 +6,12 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn, TextIO
 
 from common import UserError, printable
 
@@ -26,18 +28,26 @@ def run(main: Callable[[], int]) -> None:
     """
     prepare()
     try:
+        status = _status_of(main)
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        status = INTERRUPTED
+    _let_signals_end_the_process()
+    sys.exit(status)
+
+
+def _status_of(main: Callable[[], int]) -> int:
+    """Runs `main`, says what stopped it, and gives the exit status."""
+    try:
         status = main()
         sys.stdout.flush()
     except UserError as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
-        status = WRONG_CALL
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        status = INTERRUPTED
+        return WRONG_CALL
     except BrokenPipeError:
         # Python flushes stdout once more on its way out: give it somewhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = OK
+        return OK
     except OSError as error:
         # A path that cannot be looked at (closed, too long); where there is none, it is stdout.
         if error.filename is None:
@@ -46,8 +56,24 @@ def run(main: Callable[[], int]) -> None:
         else:
             what = f"{printable(str(error.filename))} cannot be used"
         print(f"error: {what}: {error.strerror or error}.", file=sys.stderr)
-        status = WRONG_CALL
-    sys.exit(status)
+        return WRONG_CALL
+    return status
+
+
+def _interrupt(*_: object) -> None:
+    """Signal handler: raises KeyboardInterrupt; the next signal ends the process at once.
+
+    A second KeyboardInterrupt would be raised amid the cleaning up after the first one, or
+    while Python exits, and print a traceback.
+    """
+    _let_signals_end_the_process()
+    raise KeyboardInterrupt
+
+
+def _let_signals_end_the_process() -> None:
+    for number in (signal.SIGINT, *STOPS):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, signal.SIG_DFL)
 
 
 def prepare() -> None:
@@ -57,9 +83,9 @@ def prepare() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (as long as the process)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: no name ends the program
-    for number in STOPS:
+    for number in (signal.SIGINT, *STOPS):
         if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, _interrupt)
     prepare_libraries()
 
 
@@ -79,6 +105,7 @@ def _interrupted_early(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     if issubclass(kind, KeyboardInterrupt):
+        _let_signals_end_the_process()
         print("\ninterrupted", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)
@@ -90,6 +117,40 @@ sys.excepthook = _interrupted_early  # until `run` takes over, while libraries a
 def _note(message: Warning | str, *_: object, **__: object) -> None:
     """Shows a warning without the place in the code that it comes from."""
     print(f"note: {printable(str(message))}", file=sys.stderr)
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """An `argparse.ArgumentParser` whose error messages show control characters as escapes."""
+
+    def error(self, message: str) -> NoReturn:
+        """Prints the usage and the message on stderr, and ends with status 2."""
+        super().error(printable(message))
+
+
+@contextmanager
+def results_stream() -> Iterator[TextIO]:
+    """Keeps stdout for results; everything else that is written to it goes to stderr meanwhile.
+
+    Libraries and the processes that they start write to file descriptor 1, too.
+
+    Yields:
+        The stream to write the results to.
+    """
+    sys.stdout.flush()
+    number = sys.stdout.fileno()
+    stdout = os.dup(number)
+    os.dup2(sys.stderr.fileno(), number)
+    try:
+        with open(
+            stdout, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False
+        ) as results:
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                results.reconfigure(write_through=sys.stdout.write_through)  # python -u
+            yield results
+    finally:
+        sys.stdout.flush()
+        os.dup2(stdout, number)
+        os.close(stdout)
 
 
 def add_model_argument(parser: argparse.ArgumentParser) -> None:

@@ -5,13 +5,14 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import pickle
+import secrets
 import signal
 import socket
 import threading
-from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,15 @@ from common.quiet import discarded_notes, notes_kept_back
 from common.recognizer import DigitRecognizer
 
 CONNECT_SECONDS = 10  # for the head of a Ray cluster to answer
-AHEAD = 2  # parts a worker that are handed out before the first of them comes back
 
 
 def on_processes(
-    parts: Iterable[Part], model: Path, min_confidence: float, jobs: int
+    parts: Sequence[Part], model: Path, min_confidence: float, jobs: int
 ) -> Iterator[Done]:
     """Reads parts on `jobs` processes of this machine.
+
+    Each worker has a pipe of its own and no lock in common with the others. A worker that dies
+    closes its pipe, so that nothing waits for the rest of a message that it was sending.
 
     Yields:
         The parts as they are done, in any order.
@@ -35,31 +38,18 @@ def on_processes(
     Raises:
         UserError: a process was killed, or the model cannot be loaded.
     """
-    # Not forked: LiteRT and OpenCV have threads, which a fork does not bring along.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, context, _start_worker, (model, min_confidence))
-    waiting: set[Future[Done]] = set()
+    workers: dict[Connection, BaseProcess] = {}
     try:
-        for part in parts:
-            with _interrupts_ignored():  # the workers, which are started here, take it over
-                waiting.add(pool.submit(_read_part, part))
-            if len(waiting) >= AHEAD * jobs:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
-    except BrokenProcessPool as error:
-        raise UserError(
-            "A process that read images was killed, perhaps for want of memory. With --output, "
-            "--resume goes on."
-        ) from error
-    except BaseException:  # Ctrl-C, a full disk, nobody who takes the rows: nothing to wait for
-        for worker in multiprocessing.active_children():
-            worker.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for _ in range(min(jobs, len(parts))):
+            with _interrupts_ignored():  # the worker inherits this
+                connection, process = _started_worker(model, min_confidence)
+                workers[connection] = process
+        yield from _handed_out(iter(parts), set(workers))
+    finally:  # also after Ctrl-C, on a full disk, or when nobody takes the rows
+        for process in workers.values():
+            process.kill()
+        for process in workers.values():
+            process.join()
 
 
 @contextmanager
@@ -71,32 +61,68 @@ def _interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-_recognizer: DigitRecognizer | UserError  # of this process, where it is a worker
+def _started_worker(model: Path, min_confidence: float) -> tuple[Connection, BaseProcess]:
+    # Not forked: LiteRT and OpenCV have threads, which a fork does not copy.
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs, model, min_confidence))
+    process.start()
+    theirs.close()
+    return ours, process
 
 
-def _start_worker(model: Path, min_confidence: float) -> None:
-    global _recognizer
+def _handed_out(parts: Iterator[Part], busy: set[Connection]) -> Iterator[Done]:
+    finishing: set[Connection] = set()  # have been told that there are no more parts
+    try:
+        while busy:
+            for connection in busy.intersection(multiprocessing.connection.wait(busy)):
+                done = connection.recv()
+                if isinstance(done, UserError):
+                    raise done
+                if connection in finishing:
+                    busy.remove(connection)
+                else:
+                    part = next(parts, None)
+                    connection.send(part)
+                    if part is None:
+                        finishing.add(connection)
+                if done is not None:
+                    yield done
+    except (EOFError, OSError) as error:
+        raise UserError(
+            "A process that read images was killed, perhaps because memory ran out. With "
+            "--output, resume with --resume."
+        ) from error
+
+
+def _work(connection: Connection, model: Path, min_confidence: float) -> None:
+    """Runs in a worker: reads one part after the other until it is killed."""
     console.prepare_libraries()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    try:
+        with discarded_notes():  # the parent has shown them already
+            recognizer = DigitRecognizer(model, min_confidence, threads=1)
+    except UserError as error:
+        connection.send(error)
+        return
+    with suppress(EOFError, ConnectionError):  # the parent is gone
+        # Each message asks for a part. One part waits here while another is read, and it is
+        # received before the readings are sent: the two ends never send at the same time.
+        connection.send(None)
+        part = connection.recv()
+        connection.send(None)
+        while part is not None:
+            number, sources = part
+            done = number, list(recognizer.read_many(sources))
+            part = connection.recv()
+            connection.send(done)
+
+
+def _exit_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
-
-    def follow() -> None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)  # nobody is there to take what is read
-
-    threading.Thread(target=follow, daemon=True).start()
-    try:
-        with discarded_notes():  # the process that hands out has told them
-            _recognizer = DigitRecognizer(model, min_confidence, threads=1)
-    except UserError as error:
-        _recognizer = error
-
-
-def _read_part(part: Part) -> Done:
-    if isinstance(_recognizer, UserError):
-        raise _recognizer
-    number, sources = part
-    return number, list(_recognizer.read_many(sources))
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)  # nobody is left to take the readings
 
 
 class RayReader:
@@ -114,7 +140,7 @@ class RayReader:
 
 
 def on_ray(
-    parts: Iterable[Part], model: Path, min_confidence: float, jobs: int, address: str | None
+    parts: Sequence[Part], model: Path, min_confidence: float, jobs: int, address: str | None
 ) -> Iterator[Done]:
     """Reads parts with Ray Data on `jobs` actors.
 
@@ -131,9 +157,7 @@ def on_ray(
     Raises:
         UserError: the cluster cannot be reached, or reading ended with an error.
     """
-    # Before the import: nothing is sent anywhere, nothing but what ends it is told.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    _prepare_ray(local=address is None)
     with notes_kept_back():
         import ray
         import ray.data
@@ -150,8 +174,17 @@ def on_ray(
                 log_to_driver=False,
                 logging_level="ERROR",
             )
+    except ray.exceptions.AuthenticationError as error:
+        raise UserError(
+            f"Ray at {address} lets in only those who have its token: set RAY_AUTH_TOKEN, or copy "
+            "the file ~/.ray/auth_token from that cluster. For a cluster without a token, set "
+            "RAY_AUTH_MODE=disabled."
+        ) from error
     except (OSError, OverflowError, ValueError, RuntimeError) as error:
-        raise UserError(f"Ray cannot be reached at {address}: {error}") from error
+        raise UserError(
+            f"Ray cannot be reached at {address}: {error}. Check that it is running, and that "
+            "RAY_AUTH_TOKEN or ~/.ray/auth_token has its token."
+        ) from error
     try:
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         context = ray.data.DataContext.get_current()
@@ -171,6 +204,16 @@ def on_ray(
         raise UserError(f"Ray stopped: {str(error).splitlines()[0]}") from error
     finally:
         ray.shutdown()
+
+
+def _prepare_ray(local: bool) -> None:
+    """Sets what Ray takes from the environment when it is imported."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    # Ray listens on all interfaces and runs the code of whoever connects.
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    if local:  # Ray would write a token to the home folder, where other users can read it
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 def _absolute(part: Part) -> Part:

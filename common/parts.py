@@ -15,6 +15,7 @@ from common.recognizer import DigitRecognizer, Reading
 from common.sources import Source
 
 IMAGES_A_PART = 500
+MAX_NAMED = 10  # parts that one message names
 
 Part = tuple[int, list[Source]]
 """The number of a part, and its images."""
@@ -29,6 +30,7 @@ class Job:
 
     Attributes:
         images: how many there are, `names_sha256` the hash of their names in order.
+        states_sha256: for each part, the hash of the sizes and modification times of its images.
         model_sha256: of the model file.
         temperature: of its card.
         min_confidence, top: as of `predict_image.py`.
@@ -37,6 +39,7 @@ class Job:
 
     images: int
     names_sha256: str
+    states_sha256: list[str]
     model_sha256: str
     temperature: float
     min_confidence: float
@@ -60,12 +63,34 @@ def job_of(sources: list[Source], recognizer: DigitRecognizer, top: int, form: s
     return Job(
         len(sources),
         names.hexdigest(),
+        [_state_of(part) for _, part in parts_of(sources)],
         sha256_of(predictor.path),
         predictor.temperature,
         recognizer.min_confidence,
         top,
         form,
     )
+
+
+def parts_of(sources: list[Source]) -> list[Part]:
+    """The sources in parts of `IMAGES_A_PART`, numbered from 0."""
+    starts = range(0, len(sources), IMAGES_A_PART)
+    return [(number, sources[start : start + IMAGES_A_PART]) for number, start in enumerate(starts)]
+
+
+def _state_of(sources: list[Source]) -> str:
+    """A hash that differs after a file was changed; an address has no state but its name."""
+    states = hashlib.sha256()
+    for _, source in sources:
+        state = ""
+        if isinstance(source, Path):
+            try:
+                status = os.stat(source)
+                state = f"{status.st_size} {status.st_mtime_ns}"
+            except (OSError, ValueError):  # a row with an error, until it can be looked at
+                state = "unreadable"
+        states.update(state.encode() + b"\n")
+    return states.hexdigest()
 
 
 def in_order(done: Iterable[Done]) -> Iterator[Reading]:
@@ -92,7 +117,7 @@ class PartsFolder:
 
     Raises:
         UserError: the folder holds results and is not to be resumed, or those of another job, or
-            cannot be written to.
+            of images that have changed since, or it cannot be written to.
     """
 
     def __init__(self, folder: Path, job: Job, resume: bool) -> None:
@@ -100,22 +125,43 @@ class PartsFolder:
         check_writable(folder)
         refusal = UserError(f"Another command is writing to {folder}: wait for its end.")
         self.lock = locked(folder / ".lock", refusal)  # until this process ends
-        for left in folder.glob(".*.part-*"):  # by one that was killed
-            left.unlink()
+        for left in (*folder.glob(".*.part-*"), *folder.glob(".*.job.json")):
+            left.unlink()  # of a command that was killed
         earlier = self._earlier()
         if earlier is not None and not resume:
             raise UserError(
                 f"{folder} holds results already. Go on with them: --resume. Or give another "
                 "--output."
             )
-        if earlier is not None and earlier != asdict(job):
-            changed = ", ".join(
-                key for key, value in asdict(job).items() if earlier.get(key) != value
+        if earlier is not None:
+            self._check_same(earlier)
+        # Parts that are missing are read as their images are now.
+        with replacing(folder / "job.json") as temporary:
+            temporary.write_text(json.dumps(asdict(job), indent=2) + "\n", encoding="utf-8")
+
+    def _check_same(self, earlier: dict[str, Any]) -> None:
+        now = asdict(self.job)
+        states = now.pop("states_sha256")
+        earlier_states: Any = earlier.get("states_sha256")
+        changed = [key for key, value in now.items() if earlier.get(key) != value]
+        if not isinstance(earlier_states, list) or len(earlier_states) != len(states):
+            changed.append("states_sha256")
+        if changed:
+            raise UserError(
+                f"{self.folder} holds the results of another job; different: {', '.join(changed)}."
             )
-            raise UserError(f"{folder} holds the results of another job; different: {changed}.")
-        if earlier is None:
-            with replacing(folder / "job.json") as temporary:
-                temporary.write_text(json.dumps(asdict(job), indent=2) + "\n", encoding="utf-8")
+        paths = [
+            self.path(number).name
+            for number, (state, before) in enumerate(zip(states, earlier_states, strict=True))
+            if state != before and self.path(number).exists()
+        ]
+        if paths:
+            more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
+            raise UserError(
+                f"Images have changed since these parts of {self.folder} were read: "
+                f"{', '.join(paths[:MAX_NAMED])}{more}. Delete these parts to read them again, or "
+                "give another --output."
+            )
 
     def _earlier(self) -> dict[str, Any] | None:
         path = self.folder / "job.json"
@@ -128,14 +174,9 @@ class PartsFolder:
         except (ValueError, TypeError) as error:
             raise UserError(f"{path} is damaged ({error}).") from error
 
-    def missing(self, sources: list[Source]) -> list[tuple[int, list[Source]]]:
+    def missing(self, sources: list[Source]) -> list[Part]:
         """The parts that are not there yet: their numbers and their sources."""
-        starts = range(0, len(sources), IMAGES_A_PART)
-        return [
-            (number, sources[start : start + IMAGES_A_PART])
-            for number, start in enumerate(starts)
-            if not self.path(number).exists()
-        ]
+        return [part for part in parts_of(sources) if not self.path(part[0]).exists()]
 
     def path(self, number: int) -> Path:
         """The file of a part."""
