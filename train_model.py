@@ -36,6 +36,7 @@ from common.distribution import WATCHED, Place, watched
 from common.files import check_writable
 from common.model_files import (
     BUNDLED_NAME,
+    FINDER,
     MODELS,
     ModelCard,
     default_model,
@@ -139,7 +140,7 @@ def train(
         refuse_to_lose(checkpoint, epochs_done(checkpoint))
     before = load_predictor(Path(run.start)) if run.start else None
     try:
-        if run.recipe.network == "finder":
+        if run.recipe.network == FINDER:
             result = train_finder(
                 run, dataset, checkpoint, arguments.resume, arguments.tensorboard, verbose
             )
@@ -380,8 +381,8 @@ def output_stem(output: str) -> Path:
 
 def default_name(dataset: Dataset, network: str = "") -> str:
     """The name of the model where `--output` gives none."""
-    if network == "finder":
-        return "finder"
+    if network == FINDER:
+        return FINDER
     if dataset.sha256 == MNIST_SHA256:
         return "digit_cnn"
     return BUNDLED_NAME if dataset.name == "digits" else f"{Path(dataset.name).stem}_cnn"

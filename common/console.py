@@ -101,6 +101,40 @@ def prepare_libraries() -> None:
     cv2.setNumThreads(1)
 
 
+@contextmanager
+def interrupts_delayed() -> Iterator[None]:
+    """Ctrl-C takes effect when the block ends, and never in processes that are started in it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows has no signals to delay
+        yield
+        return
+    # Imported here, as in `exit_with_parent`: reading one image needs none of it.
+    from multiprocessing import resource_tracker
+
+    # Where multiprocessing starts this process of its own, it lets signals through again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def exit_with_parent() -> None:
+    """Makes this worker process end when the process that started it does, however that ends."""
+    import multiprocessing.connection
+    import threading
+
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    sentinel = parent.sentinel
+
+    def follow() -> None:
+        multiprocessing.connection.wait([sentinel])
+        os._exit(1)  # nobody is left to take what the worker makes
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
 def _interrupted_early(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:

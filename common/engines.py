@@ -6,11 +6,9 @@ import multiprocessing.connection
 import os
 import pickle
 import secrets
-import signal
 import socket
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -41,7 +39,7 @@ def on_processes(
     workers: dict[Connection, BaseProcess] = {}
     try:
         for _ in range(min(jobs, len(parts))):
-            with _interrupts_ignored():  # the worker inherits this
+            with console.interrupts_delayed():  # for good in the worker, which inherits this
                 connection, process = _started_worker(model, min_confidence)
                 workers[connection] = process
         yield from _handed_out(iter(parts), set(workers))
@@ -50,15 +48,6 @@ def on_processes(
             process.kill()
         for process in workers.values():
             process.join()
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _started_worker(model: Path, min_confidence: float) -> tuple[Connection, BaseProcess]:
@@ -98,7 +87,7 @@ def _handed_out(parts: Iterator[Part], busy: set[Connection]) -> Iterator[Done]:
 def _work(connection: Connection, model: Path, min_confidence: float) -> None:
     """Runs in a worker: reads one part after the other until it is killed."""
     console.prepare_libraries()
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    console.exit_with_parent()
     try:
         with discarded_notes():  # the parent has shown them already
             recognizer = DigitRecognizer(model, min_confidence, threads=1)
@@ -116,13 +105,6 @@ def _work(connection: Connection, model: Path, min_confidence: float) -> None:
             done = number, list(recognizer.read_many(sources))
             part = connection.recv()
             connection.send(done)
-
-
-def _exit_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    multiprocessing.connection.wait([parent.sentinel])
-    os._exit(1)  # nobody is left to take the readings
 
 
 class RayReader:

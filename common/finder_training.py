@@ -1,6 +1,5 @@
 """Trains the finder on synthetic pages that are made while it learns."""
 
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,6 @@ def train_finder(
     training, validation = split_indices(labels, run.validation_split, run.seed)
     size = run.recipe.batch_size
     held_out = _pages(dataset.train_images[validation], labels[validation], size, run.seed + 1)
-    with_interrupts_ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)
     source = PageSource(dataset.train_images[training], labels[training], STEPS, size, run.seed)
     batches = PageBatches(source)
     keeper = Checkpoint(checkpoint, run, batches)
@@ -65,8 +63,6 @@ def train_finder(
     if tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(str(tensorboard)))
     try:
-        source.batch(whole_epochs(keeper.history), 0)  # starts the process that makes the pages
-        signal.signal(signal.SIGINT, with_interrupts_ignored)
         with keeper.stopped_between_batches():
             network = build_network("finder")
             network.compile(

@@ -17,9 +17,11 @@ from common import PROJECT, printable
 from common.files import replacing
 from common.model_loading import (
     BATCH,
+    Finder,
     ModelError,
     Run,
     check_size,
+    finder_runner,
     keras_runner,
     tflite_runner,
 )
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 MODELS = PROJECT / "models"
 PRETRAINED = MODELS / "pretrained.tflite"
+FINDER = "finder"
+"""The network that finds digits; the others say which digit each one is."""
+
 BUNDLED_NAME = "bundled_digits"
 """Name of the models trained on the bundled set: never the default while there is another."""
 
@@ -174,7 +179,7 @@ def default_model() -> Path | None:
 
     One trained on the bundled digits counts only where there is nothing else.
     """
-    files = (path for path in MODELS.glob("[!.]*.tflite") if path.is_file())
+    files = (p for p in MODELS.glob("[!.]*.tflite") if p.is_file() and not is_finder(p))
     found = sorted(files, key=lambda path: path.stat().st_mtime)
     own = [path for path in found if path not in (PRETRAINED, MODELS / f"{BUNDLED_NAME}.tflite")]
     if own:
@@ -182,6 +187,15 @@ def default_model() -> Path | None:
     if PRETRAINED.is_file():
         return PRETRAINED
     return found[-1] if found else None
+
+
+def is_finder(model: Path) -> bool:
+    """Whether a model is a finder by its card, or, where it has none, by its name."""
+    try:
+        card = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
+        return bool(card["network"] == FINDER)
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return model.stem.endswith(FINDER)
 
 
 def chosen_model(model: str | Path | None) -> Path:
@@ -249,7 +263,9 @@ def _check_types(card: dict[str, Any]) -> None:
             raise ValueError(f"{name} holds a NUL character")
 
 
-def try_unless_vouched_for(path: Path, card: dict[str, Any] | None) -> None:
+def try_unless_vouched_for(
+    path: Path, card: dict[str, Any] | None, kind: str = "classifier"
+) -> None:
     """Tries a model apart, unless the project's own `models/` folder says what it is.
 
     Anybody can write a card that fits a hostile model; nobody else writes to that folder.
@@ -257,13 +273,14 @@ def try_unless_vouched_for(path: Path, card: dict[str, Any] | None) -> None:
     Args:
         path: The model file.
         card: What `load_card` gives for it.
+        kind: As for `try_apart`.
 
     Raises:
         ModelError: The model cannot be used.
     """
     own = path.parent.resolve() == MODELS.resolve()
     if not own or card is None or path.suffix[1:] not in card["sha256"]:
-        try_apart(path)
+        try_apart(path, kind)
 
 
 def load_predictor(path: Path, threads: int | None = None) -> Predictor:
@@ -279,17 +296,38 @@ def load_predictor(path: Path, threads: int | None = None) -> Predictor:
     Raises:
         ModelError: missing, damaged, of another kind or of the wrong shape.
     """
-    if path.is_dir():
-        raise ModelError(f"{path} is a folder; expected a model file.")
-    if not path.is_file():
-        raise ModelError(f"There is no model at {path}.")
-    if path.suffix not in (".keras", ".h5", ".tflite"):
-        raise ModelError(f"{path} is no model file; expected .keras, .h5 or .tflite.")
-    check_size(path)
+    _check_file(path, (".keras", ".h5", ".tflite"))
     card = load_card(path)
     try_unless_vouched_for(path, card)
     run = tflite_runner(path, threads) if path.suffix == ".tflite" else keras_runner(path)
     return Predictor(path, card, run)
+
+
+def load_finder(path: Path, threads: int | None = None) -> Finder:
+    """Loads a finder.
+
+    Args:
+        path: Its `.tflite` file.
+        threads: As for `load_predictor`.
+
+    Raises:
+        ModelError: The file is missing, damaged, or no finder.
+    """
+    _check_file(path, (".tflite",))
+    try_unless_vouched_for(path, load_card(path), "finder")
+    return finder_runner(path, threads)
+
+
+def _check_file(path: Path, suffixes: tuple[str, ...]) -> None:
+    if path.is_dir():
+        raise ModelError(f"{path} is a folder; expected a model file.")
+    if not path.is_file():
+        raise ModelError(f"There is no model at {path}.")
+    if path.suffix not in suffixes:
+        *others, last = suffixes
+        expected = f"{', '.join(others)} or {last}" if others else last
+        raise ModelError(f"{path} is no model file; expected {expected}.")
+    check_size(path)
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from common import UserError
+from common.finding.encoding import OUTPUTS, STRIDE
 from common.keras_safety import RefusedConfigError, checked_model
 from common.quiet import notes_kept_back
 
@@ -26,6 +27,9 @@ KERAS_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 
 Run = Callable[[np.ndarray], np.ndarray]
 """float32 (N, 28, 28, 1), 0 to 1, N at most `BATCH` -> float32 (N, 10), logits or probabilities."""
+
+Finder = Callable[[np.ndarray], np.ndarray]
+"""float32 (N, height, width, 1), sides multiples of 32 -> the maps of `finding.encoding`."""
 
 
 class ModelError(UserError):
@@ -168,6 +172,52 @@ def tflite_runner(path: Path, threads: int | None = None) -> Run:
     Raises:
         ModelError: The file is damaged, too large, or of the wrong shape.
     """
+    interpreter = _interpreter(path, threads)
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    shape = _input_shape(path, tuple(inputs[0]["shape"]), tuple(outputs[0]["shape"]))
+    return _checked_run(path, _tflite_run(interpreter, shape))
+
+
+def finder_runner(path: Path, threads: int | None = None) -> Finder:
+    """A finder's `.tflite`, ready to run; without TensorFlow.
+
+    Args:
+        path: The model file; one from elsewhere must have passed its trial, see `model_trial`.
+        threads: As for `tflite_runner`.
+
+    Raises:
+        ModelError: The file is damaged, too large, or no finder.
+    """
+    interpreter = _interpreter(path, threads)
+    entry = interpreter.get_input_details()[0]
+    exit_ = interpreter.get_output_details()[0]
+    if entry["shape_signature"].tolist() != [-1, -1, -1, 1] or exit_["shape"][-1] != OUTPUTS:
+        raise ModelError(
+            f"{path} is not a finder: it takes {entry['shape_signature'].tolist()} and gives "
+            f"{exit_['shape_signature'].tolist()}; expected [-1, -1, -1, 1] and "
+            f"[-1, -1, -1, {OUTPUTS}]."
+        )
+    shape: tuple[int, ...] = ()
+
+    def run(pages: np.ndarray) -> np.ndarray:
+        nonlocal shape
+        try:
+            if pages.shape != shape:
+                interpreter.resize_tensor_input(entry["index"], pages.shape)
+                interpreter.allocate_tensors()
+                shape = pages.shape
+            interpreter.set_tensor(entry["index"], pages)
+            interpreter.invoke()
+            return np.asarray(interpreter.get_tensor(exit_["index"]))
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{path} cannot be run ({_reason(error)}).") from error
+
+    run(np.zeros((1, STRIDE, STRIDE, 1), np.float32))
+    return run
+
+
+def _interpreter(path: Path, threads: int | None) -> Any:
+    """LiteRT with a model that takes one float32 tensor and gives one."""
     from ai_edge_litert.interpreter import Interpreter
 
     threads = threads or min(4, os.cpu_count() or 1)
@@ -183,8 +233,7 @@ def tflite_runner(path: Path, threads: int | None = None) -> Run:
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if [detail["dtype"] for detail in inputs + outputs] != [np.float32, np.float32]:
         raise ModelError(f"{path} must take one float32 input and give one float32 output.")
-    shape = _input_shape(path, tuple(inputs[0]["shape"]), tuple(outputs[0]["shape"]))
-    return _checked_run(path, _tflite_run(interpreter, shape))
+    return interpreter
 
 
 def _tflite_run(interpreter: Any, shape: tuple[int, ...]) -> Run:

@@ -1,6 +1,6 @@
 """Tries a model from elsewhere in a process of its own, with limits on time and memory.
 
-    python -m common.model_trial FILE
+    python -m common.model_trial FILE [finder]
 
 A model file can ask for any amount of work. Here it can cost this process, and no other.
 """
@@ -17,6 +17,7 @@ from common.model_loading import (
     ModelError,
     check_network,
     check_size,
+    finder_runner,
     keras_runner,
     tflite_runner,
 )
@@ -29,11 +30,12 @@ MAX_MEGABYTES = 700  # in addition to what the libraries take
 REFUSED = 2
 
 
-def try_apart(path: Path) -> None:
+def try_apart(path: Path, kind: str = "classifier") -> None:
     """Tries a model in a process of its own.
 
     Args:
         path: A `.keras`, `.h5` or `.tflite` file.
+        kind: What it should be, "classifier" or "finder".
 
     Raises:
         ModelError: The model cannot be used, or takes more time or memory than a model may.
@@ -42,7 +44,7 @@ def try_apart(path: Path) -> None:
     resolved = path.resolve()
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "common.model_trial", str(resolved)],
+            [sys.executable, "-m", "common.model_trial", str(resolved), kind],
             cwd=PROJECT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -63,8 +65,23 @@ def try_apart(path: Path) -> None:
         raise ModelError(f"{path} is damaged or too large: trying it ended with {end} ({limits}).")
 
 
+def attempt_finder(path: Path) -> None:
+    """Loads a finder and runs it on blank, full and random pages of several sizes.
+
+    Raises:
+        ModelError: The model cannot be used.
+    """
+    _check_tflite(path)
+    run = finder_runner(path)
+    for height, width in ((32, 64), (256, 192), (768, 1024)):
+        pages = np.random.default_rng(0).normal(size=(3, height, width, 1)).astype(np.float32)
+        pages[0], pages[1] = 0, 1
+        for page in pages:
+            run(page[np.newaxis])
+
+
 def attempt(path: Path) -> None:
-    """Loads a model and runs it on zeros, ones and random ink, in batches of every size in use.
+    """Loads a classifier and runs it on zeros, ones and random ink, in batches of all sizes.
 
     Raises:
         ModelError: The model cannot be used.
@@ -128,7 +145,7 @@ def main() -> int:
             check_network(path)
             _start_keras()
         _limit_this_process()
-        attempt(path)
+        attempt_finder(path) if sys.argv[2:] == ["finder"] else attempt(path)
     except ModelError as error:
         sys.stdout.buffer.write(str(error).encode("utf-8", "backslashreplace"))
         return REFUSED

@@ -26,11 +26,13 @@ class Glyph:
         line: its line of writing, counted from 0 at the top.
         ink: float32 (height, width) as in `ink_map`, with a small margin and nothing of its
             neighbours.
+        score: The finder's confidence that it is a digit, 0 to 1; None without a finder.
     """
 
     box: Box
     line: int
     ink: np.ndarray
+    score: float | None = None
 
 
 def digits_on(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from common.datasets import Dataset, split_indices
+from common.model_files import FINDER
 
 FEW_STEPS = 200  # a network learns little in fewer; see `adapted`
 ENOUGH_STEPS = 400
@@ -66,7 +67,6 @@ PRESETS = {
     "standard": _STANDARD,
     "best": replace(_STANDARD, epochs=30, batch_size=256, learning_rate=0.003),
 }
-FINDER = "finder"
 PRESETS[FINDER] = Recipe("finder", epochs=60, batch_size=16, learning_rate=0.003, weight_decay=0.02)
 FINE_TUNING = "fine_tuning"
 PRESETS[FINE_TUNING] = replace(_STANDARD, epochs=2, learning_rate=0.0005)
@@ -155,7 +155,7 @@ def adapted(recipe: Recipe, images: int) -> Recipe:
     takes the place of the images that it lacks.
     """
     steps = -(-images // recipe.batch_size)
-    if recipe.network == "finder":  # its pages are made anew for each step
+    if recipe.network == FINDER:  # its pages are made anew for each step
         return recipe
     if steps * recipe.epochs >= FEW_STEPS:
         return recipe

@@ -1,5 +1,6 @@
 """The digit recogniser: from an image to what is written on it."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from common.finding.digits import found_digits
 from common.images import ImageError, failures_named, grey, read_image
 from common.marks import Box
-from common.model_files import chosen_model, load_predictor
+from common.model_files import chosen_model, load_finder, load_predictor
 from common.page import Glyph, digits_on
 from common.preprocessing import digit_picture, network_input
 
@@ -118,7 +120,8 @@ class DigitRecognizer:
             every mark on a page of writing, where three marks or more are no digits and make up a
             third, measured by height: what looks like a digit there is more likely a letter.
             0 leaves nothing out.
-        threads: of the network; by default as many as there are cores, and 4 at most.
+        finder: a `.tflite` file that finds the digits; without one, rules find them.
+        threads: of the networks; by default as many as there are cores, and 4 at most.
 
     Raises:
         ModelError: there is no such model, or it does not fit.
@@ -129,8 +132,10 @@ class DigitRecognizer:
         model: str | Path | None = None,
         min_confidence: float = MIN_CONFIDENCE,
         threads: int | None = None,
+        finder: str | Path | None = None,
     ) -> None:
         self.predictor = load_predictor(chosen_model(model), threads)
+        self.finder = load_finder(Path(finder), threads) if finder else None
         self.min_confidence = min_confidence
 
     def read(self, image: ImageSource) -> Reading:
@@ -144,7 +149,7 @@ class DigitRecognizer:
             ImageError: the image cannot be read.
         """
         name = str(image) if isinstance(image, str | Path) else "image"
-        reading = self.read_glyphs([(name, digits_on(_grey_image(image), self.judge, name))])[0]
+        reading = self.read_glyphs([(name, self._found(name, _grey_image(image)))])[0]
         if reading.error:
             raise ImageError(reading.error)
         return reading
@@ -168,7 +173,10 @@ class DigitRecognizer:
         if isinstance(image, str):
             return image
         try:
-            return digits_on(image, self.judge, name)
+            if self.finder is None:
+                return digits_on(image, self.judge, name)
+            with failures_named(name):
+                return found_digits(image, self.finder)
         except ImageError as error:
             return str(error)
 
@@ -212,10 +220,16 @@ class DigitRecognizer:
     def _reading(self, name: str, marks: list[DigitReading]) -> Reading:
         """The reading of an image, its marks sorted into digits and what is left out."""
         sure = self.min_confidence
+        if self.finder:
+            return self._without_unsure(name, marks)
         others = [mark.box.height for mark in marks if mark.confidence < MIN_CONFIDENCE]
         most = (1 - DIGITS_ONLY) * sum(mark.box.height for mark in marks)
         if sure and len(others) >= OTHER_WRITING and sum(others) > most:
             return Reading(name, left_out=tuple(marks))
+        return self._without_unsure(name, marks)
+
+    def _without_unsure(self, name: str, marks: list[DigitReading]) -> Reading:
+        sure = self.min_confidence
         kept = [mark for mark in marks if mark.confidence >= sure]
         left_out = tuple(mark for mark in marks if mark.confidence < sure)
         if left_out:  # perhaps whole lines
@@ -261,6 +275,14 @@ def _grey_image(source: ImageSource) -> np.ndarray:
 
 
 def _digit_reading(glyph: Glyph, shares: np.ndarray) -> DigitReading:
+    if glyph.score is not None:
+        # What every digit has in common is the classifier's doubt that it sees one at all: that is
+        # the finder's to say.
+        shares = shares - shares.min() + 1e-6
+        shares = shares / shares.sum()
     digit = int(shares.argmax())
     probabilities = tuple(shares.tolist())
-    return DigitReading(digit, probabilities[digit], glyph.line, glyph.box, probabilities)
+    confidence = probabilities[digit]
+    if glyph.score is not None:
+        confidence = math.sqrt(confidence * glyph.score)
+    return DigitReading(digit, confidence, glyph.line, glyph.box, probabilities)

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 
 import numpy as np
 
+from common.console import exit_with_parent, interrupts_delayed
 from common.data.glyphs import make_glyph_bank
 from common.data.pages import PageWriter
 from common.data.photography import Photographer, load_pictures
@@ -63,6 +64,7 @@ def make_batch(writer: PageWriter, batch_size: int, key: tuple[int, ...]) -> Bat
 
 def _start_worker(images: np.ndarray, labels: np.ndarray, seed: int) -> None:
     global _writer
+    exit_with_parent()
     _writer = make_writer(images, labels, seed)
 
 
@@ -99,7 +101,8 @@ class PageSource:
             self.waiting.clear()
         for later in range(position + len(self.waiting), position + AHEAD):
             key = (self.seed, *divmod(later, self.steps))
-            future = self.pool.submit(_batch_of_worker, self.batch_size, key)
+            with interrupts_delayed():  # the process is started here
+                future = self.pool.submit(_batch_of_worker, self.batch_size, key)
             self.waiting.append((later, future))
         return self.waiting.popleft()[1].result()
 

@@ -1,6 +1,5 @@
 """Runs the finder over a page at several scales: grey page -> boxes of digits."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -18,9 +17,7 @@ from common.finding.encoding import (
     VOTE_UNIT,
     normalised,
 )
-
-Run = Callable[[np.ndarray], np.ndarray]
-"""float32 (N, height, width, 1) -> float32 (N, height / 4, width / 4, 32), see `encoding`."""
+from common.model_loading import Finder
 
 
 @dataclass(frozen=True)
@@ -31,6 +28,7 @@ class FindingSettings:
         min_score: Peaks below it are ignored, 0 to 1.
         max_overlap: Two boxes that share more than this (intersection over union) are one digit.
         max_inside: A box of which more than this lies inside a likelier one is a part of it.
+        max_digits: Digits of a page at most; the others, the least likely ones, are ignored.
         max_side: Longer side in pixels of the largest scale at which a page is shown.
         max_enlarging: Factor by which small pages are enlarged at most.
     """
@@ -38,6 +36,7 @@ class FindingSettings:
     min_score: float = 0.3
     max_overlap: float = 0.35
     max_inside: float = 0.65
+    max_digits: int = 1000
     max_side: int = 1536
     max_enlarging: float = 3.0
 
@@ -99,12 +98,14 @@ def page_scales(height: int, width: int, settings: FindingSettings) -> list[floa
     return fitting or scales[-1:]
 
 
-def find(page: np.ndarray, run: Run, settings: FindingSettings | None = None) -> list[Detection]:
+def find(
+    page: np.ndarray, finder: Finder, settings: FindingSettings | None = None
+) -> list[Detection]:
     """Finds the digits of a page.
 
     Args:
         page: uint8 (height, width), ink darker or lighter than the paper.
-        run: The network.
+        finder: The network.
         settings: What decides which of its peaks are digits.
 
     Returns:
@@ -113,19 +114,19 @@ def find(page: np.ndarray, run: Run, settings: FindingSettings | None = None) ->
     settings = settings or FindingSettings()
     found: list[Detection] = []
     for scale in page_scales(page.shape[0], page.shape[1], settings):
-        found += _at_scale(page, scale, run, settings)
+        found += _at_scale(page, scale, finder, settings)
     return _without_doubles(found, settings)
 
 
 def _at_scale(
-    page: np.ndarray, scale: float, run: Run, settings: FindingSettings
+    page: np.ndarray, scale: float, finder: Finder, settings: FindingSettings
 ) -> list[Detection]:
     height, width = (max(1, round(side * scale)) for side in page.shape)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     shown = cv2.resize(page, (width, height), interpolation=method)
     padding = ((0, -height % STRIDE), (0, -width % STRIDE))
     padded = np.pad(normalised(shown), padding, mode="edge")
-    output = run(padded[None, ..., None])[0]
+    output = finder(padded[None, ..., None])[0]
     rows, columns = -(-height // CELL), -(-width // CELL)
     output = output[:rows, :columns]
     heat = _sigmoid(output[..., HEAT])
@@ -158,25 +159,23 @@ def _at_scale(
 
 
 def _without_doubles(found: list[Detection], settings: FindingSettings) -> list[Detection]:
-    """Non-maximum suppression over all scales."""
-    kept: list[Detection] = []
-    for candidate in sorted(found, key=lambda detection: -detection.score):
-        for other in kept:
-            shared = _shared_area(candidate, other)
-            area, other_area = (d.width * d.height for d in (candidate, other))
-            if shared > settings.max_overlap * (area + other_area - shared):
-                break
-            if shared > settings.max_inside * min(area, other_area):
-                break
-        else:
-            kept.append(candidate)
-    return kept
-
-
-def _shared_area(one: Detection, other: Detection) -> float:
-    width = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
-    height = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
-    return max(width, 0.0) * max(height, 0.0)
+    """Non-maximum suppression over all scales, of no more than `max_digits` of the likeliest."""
+    found = sorted(found, key=lambda digit: -digit.score)[: settings.max_digits]
+    left, top, right, bottom = np.array(
+        [(d.x, d.y, d.x + d.width, d.y + d.height) for d in found]
+    ).T.reshape(4, -1)
+    area = (right - left) * (bottom - top)
+    remaining = np.ones(len(found), bool)
+    for index in range(len(found)):
+        if remaining[index]:
+            width = np.minimum(right, right[index]) - np.maximum(left, left[index])
+            height = np.minimum(bottom, bottom[index]) - np.maximum(top, top[index])
+            shared = np.maximum(width, 0) * np.maximum(height, 0)
+            doubles = shared > settings.max_overlap * (area + area[index] - shared)
+            doubles |= shared > settings.max_inside * np.minimum(area, area[index])
+            doubles[: index + 1] = False
+            remaining &= ~doubles
+    return [digit for digit, is_kept in zip(found, remaining, strict=True) if is_kept]
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:

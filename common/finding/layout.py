@@ -1,7 +1,7 @@
 """Puts boxes into reading order: lines from top to bottom, each from left to right."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -10,17 +10,23 @@ MIN_SHARED_ROWS = 0.3  # least share of rows in common with the box before on th
 REACH = 3.0  # heights; neighbours farther away say little about the tilt of their line
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where something stands on a page, in pixels."""
+class Placed(Protocol):
+    """Anything with a box on a page, in pixels."""
 
-    x: float
-    y: float
-    width: float
-    height: float
+    @property
+    def x(self) -> float: ...  # noqa: D102
+
+    @property
+    def y(self) -> float: ...  # noqa: D102
+
+    @property
+    def width(self) -> float: ...  # noqa: D102
+
+    @property
+    def height(self) -> float: ...  # noqa: D102
 
 
-def lines_of(places: Sequence[Place]) -> list[list[int]]:
+def lines_of(places: Sequence[Placed]) -> list[list[int]]:
     """Groups boxes into lines of writing.
 
     The tilt of the lines is the median slope between neighbours; it is taken out first. Then each

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from common.finding.layout import Place, lines_of
+from common.finding.layout import lines_of
+from common.marks import Box
 
 
-def row_of_boxes(count: int, top: float, tilt: float = 0.0) -> list[Place]:
+def row_of_boxes(count: int, top: float, tilt: float = 0.0) -> list[Box]:
     """Boxes 30 pixels high and 40 pixels apart on a line that falls by `tilt` degrees."""
     slope = np.tan(np.radians(tilt))
-    return [Place(40 * i, top + slope * 40 * i, 20, 30) for i in range(count)]
+    return [Box(40 * i, round(top + slope * 40 * i), 20, 30) for i in range(count)]
 
 
 def test_no_boxes_give_no_lines() -> None:
@@ -27,8 +28,8 @@ def test_tilted_lines_stay_apart_and_are_read_from_top_to_bottom(tilt: float) ->
 
 
 def test_boxes_above_one_another_are_lines_of_their_own() -> None:
-    assert lines_of([Place(10, 50, 20, 30), Place(12, 0, 20, 30)]) == [[1], [0]]
+    assert lines_of([Box(10, 50, 20, 30), Box(12, 0, 20, 30)]) == [[1], [0]]
 
 
 def test_a_small_box_beside_a_large_one_is_on_its_line() -> None:
-    assert lines_of([Place(0, 0, 40, 80), Place(50, 25, 20, 30)]) == [[0, 1]]
+    assert lines_of([Box(0, 0, 40, 80), Box(50, 25, 20, 30)]) == [[0, 1]]

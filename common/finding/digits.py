@@ -1,0 +1,40 @@
+"""From a grey page to its digits: found, cut out and in reading order."""
+
+import math
+
+import numpy as np
+
+from common.finding.finder import Detection, find
+from common.finding.inks import digit_ink
+from common.finding.layout import lines_of
+from common.marks import Box
+from common.model_loading import Finder
+from common.page import Glyph
+
+
+def found_digits(page: np.ndarray, finder: Finder) -> list[Glyph]:
+    """The digits of a page in reading order.
+
+    Args:
+        page: uint8 (height, width), upright; ink darker or lighter than the paper.
+        finder: The network that finds them.
+
+    Returns:
+        The digits line by line, from left to right, with boxes in pixels of `page`.
+    """
+    found = find(page, finder)
+    return [
+        Glyph(_box(digit, page), number, digit_ink(page, digit, found), digit.score)
+        for number, line in enumerate(lines_of(found))
+        for digit in (found[index] for index in line)
+    ]
+
+
+def _box(digit: Detection, page: np.ndarray) -> Box:
+    """The box in whole pixels, inside the page."""
+    height, width = page.shape
+    left = min(max(math.floor(digit.x), 0), width - 1)
+    top = min(max(math.floor(digit.y), 0), height - 1)
+    right = min(max(math.ceil(digit.x + digit.width), left + 1), width)
+    bottom = min(max(math.ceil(digit.y + digit.height), top + 1), height)
+    return Box(left, top, right - left, bottom - top)
