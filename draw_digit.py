@@ -35,7 +35,7 @@ def main() -> NoReturn:
         raise UserError(
             f"The page needs {error.name}: pip install -r requirements/web.txt"
         ) from error
-    recognizer = DigitRecognizer(arguments.model)
+    recognizer = DigitRecognizer(arguments.model, finder=arguments.finder)
     with listening(arguments.host, arguments.port) as listener:
         url = f"http://{url_host(arguments.host)}:{listener.getsockname()[1]}/"
         model = console.shown(recognizer.predictor.path)
@@ -69,6 +69,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open the page")
     console.add_model_argument(parser)
+    console.add_finder_argument(parser)
     return parser.parse_args()
 
 

@@ -57,7 +57,7 @@ def main() -> int:
         raise UserError("--show needs a screen, and there is none; --save FOLDER writes files.")
     if arguments.save:
         check_writable(arguments.save)
-    recognizer = DigitRecognizer(arguments.model, arguments.min_confidence)
+    recognizer = DigitRecognizer(arguments.model, arguments.min_confidence, finder=arguments.finder)
     if arguments.model is None and sys.stderr.isatty():
         print(introduction(recognizer.predictor.path), file=sys.stderr)
     if arguments.files_from:
@@ -155,10 +155,9 @@ def read_parts(
     # Imported here, as Ray itself: one process needs none of it.
     from common.engines import on_processes, on_ray
 
-    model, sure = recognizer.predictor.path, recognizer.min_confidence
     if arguments.engine == "ray":
-        return on_ray(parts, model, sure, arguments.jobs, arguments.address)
-    return on_processes(parts, model, sure, arguments.jobs)
+        return on_ray(parts, recognizer.setup, arguments.jobs, arguments.address)
+    return on_processes(parts, recognizer.setup, arguments.jobs)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -174,6 +173,7 @@ def parse_arguments() -> argparse.Namespace:
         "bytes on stdin (default: samples/)",
     )
     console.add_model_argument(parser)
+    console.add_finder_argument(parser)
     parser.add_argument(
         "--top",
         type=int,

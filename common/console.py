@@ -198,6 +198,16 @@ def add_model_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_finder_argument(parser: argparse.ArgumentParser) -> None:
+    """Adds `--finder`."""
+    parser.add_argument(
+        "--finder",
+        type=Path,
+        metavar="FILE",
+        help="find the digits with this trained network, a .tflite file (default: with rules)",
+    )
+
+
 def add_min_confidence_argument(parser: argparse.ArgumentParser, default: float) -> None:
     """Adds `--min-confidence`; `default` is what it is without."""
     parser.add_argument(

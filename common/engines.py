@@ -9,6 +9,7 @@ import secrets
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -17,14 +18,12 @@ from typing import Any
 from common import UserError, console
 from common.parts import Done, Part
 from common.quiet import discarded_notes, notes_kept_back
-from common.recognizer import DigitRecognizer
+from common.recognizer import Setup
 
 CONNECT_SECONDS = 10  # for the head of a Ray cluster to answer
 
 
-def on_processes(
-    parts: Sequence[Part], model: Path, min_confidence: float, jobs: int
-) -> Iterator[Done]:
+def on_processes(parts: Sequence[Part], setup: Setup, jobs: int) -> Iterator[Done]:
     """Reads parts on `jobs` processes of this machine.
 
     Each worker has a pipe of its own and no lock in common with the others. A worker that dies
@@ -40,7 +39,7 @@ def on_processes(
     try:
         for _ in range(min(jobs, len(parts))):
             with console.interrupts_delayed():  # for good in the worker, which inherits this
-                connection, process = _started_worker(model, min_confidence)
+                connection, process = _started_worker(setup)
                 workers[connection] = process
         yield from _handed_out(iter(parts), set(workers))
     finally:  # also after Ctrl-C, on a full disk, or when nobody takes the rows
@@ -50,11 +49,11 @@ def on_processes(
             process.join()
 
 
-def _started_worker(model: Path, min_confidence: float) -> tuple[Connection, BaseProcess]:
+def _started_worker(setup: Setup) -> tuple[Connection, BaseProcess]:
     # Not forked: LiteRT and OpenCV have threads, which a fork does not copy.
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, model, min_confidence))
+    process = context.Process(target=_work, args=(theirs, setup))
     process.start()
     theirs.close()
     return ours, process
@@ -84,13 +83,13 @@ def _handed_out(parts: Iterator[Part], busy: set[Connection]) -> Iterator[Done]:
         ) from error
 
 
-def _work(connection: Connection, model: Path, min_confidence: float) -> None:
+def _work(connection: Connection, setup: Setup) -> None:
     """Runs in a worker: reads one part after the other until it is killed."""
     console.prepare_libraries()
     console.exit_with_parent()
     try:
         with discarded_notes():  # the parent has shown them already
-            recognizer = DigitRecognizer(model, min_confidence, threads=1)
+            recognizer = setup.recognizer(threads=1)
     except UserError as error:
         connection.send(error)
         return
@@ -110,9 +109,9 @@ def _work(connection: Connection, model: Path, min_confidence: float) -> None:
 class RayReader:
     """What a Ray actor runs: loads the model once and reads one part after the other."""
 
-    def __init__(self, model: Path, min_confidence: float) -> None:
+    def __init__(self, setup: Setup) -> None:
         console.prepare_libraries()
-        self.recognizer = DigitRecognizer(model, min_confidence, threads=1)
+        self.recognizer = setup.recognizer(threads=1)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Reads the part in `batch["part"]`, pickled; gives it back read, pickled."""
@@ -121,15 +120,13 @@ class RayReader:
         return {"done": [pickle.dumps(done)]}
 
 
-def on_ray(
-    parts: Sequence[Part], model: Path, min_confidence: float, jobs: int, address: str | None
-) -> Iterator[Done]:
+def on_ray(parts: Sequence[Part], setup: Setup, jobs: int, address: str | None) -> Iterator[Done]:
     """Reads parts with Ray Data on `jobs` actors.
 
     Args:
         parts: what to read; all of them are handed to Ray at once.
-        model: a model file that every machine of the cluster has at this path.
-        min_confidence: as of `DigitRecognizer`.
+        setup: What the actors read with; every machine of the cluster has its models at the same
+            paths.
         jobs: how many actors, of one CPU each.
         address: of a running cluster; None starts one here, and stops it at the end.
 
@@ -175,7 +172,7 @@ def on_ray(
         if items:
             read = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
                 RayReader,
-                fn_constructor_args=(model.resolve(), min_confidence),
+                fn_constructor_args=(_with_absolute_paths(setup),),
                 batch_size=1,
                 num_cpus=1,
                 compute=ray.data.ActorPoolStrategy(size=min(jobs, len(items))),
@@ -186,6 +183,12 @@ def on_ray(
         raise UserError(f"Ray stopped: {str(error).splitlines()[0]}") from error
     finally:
         ray.shutdown()
+
+
+def _with_absolute_paths(setup: Setup) -> Setup:
+    """The same models, whatever folder an actor runs in."""
+    finder = setup.finder and setup.finder.resolve()
+    return replace(setup, model=setup.model.resolve(), finder=finder)
 
 
 def _prepare_ray(local: bool) -> None:

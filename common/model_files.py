@@ -297,6 +297,8 @@ def load_predictor(path: Path, threads: int | None = None) -> Predictor:
         ModelError: missing, damaged, of another kind or of the wrong shape.
     """
     _check_file(path, (".keras", ".h5", ".tflite"))
+    if is_finder(path):
+        raise ModelError(f"{path} finds digits but does not read them: use it with --finder.")
     card = load_card(path)
     try_unless_vouched_for(path, card)
     run = tflite_runner(path, threads) if path.suffix == ".tflite" else keras_runner(path)

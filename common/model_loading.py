@@ -174,7 +174,8 @@ def tflite_runner(path: Path, threads: int | None = None) -> Run:
     """
     interpreter = _interpreter(path, threads)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    shape = _input_shape(path, tuple(inputs[0]["shape"]), tuple(outputs[0]["shape"]))
+    entry, exit_ = inputs[0]["shape"].tolist(), outputs[0]["shape"].tolist()
+    shape = _input_shape(path, tuple(entry), tuple(exit_))
     return _checked_run(path, _tflite_run(interpreter, shape))
 
 

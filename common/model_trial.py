@@ -1,6 +1,6 @@
 """Tries a model from elsewhere in a process of its own, with limits on time and memory.
 
-    python -m common.model_trial FILE [finder]
+    python -m common.model_trial FILE classifier|finder
 
 A model file can ask for any amount of work. Here it can cost this process, and no other.
 """
@@ -14,7 +14,9 @@ import numpy as np
 from common import PROJECT
 from common.model_loading import (
     BATCH,
+    Finder,
     ModelError,
+    Run,
     check_network,
     check_size,
     finder_runner,
@@ -65,38 +67,40 @@ def try_apart(path: Path, kind: str = "classifier") -> None:
         raise ModelError(f"{path} is damaged or too large: trying it ended with {end} ({limits}).")
 
 
-def attempt_finder(path: Path) -> None:
-    """Loads a finder and runs it on blank, full and random pages of several sizes.
+def attempt(path: Path, kind: str = "classifier") -> None:
+    """Loads a model and runs it on blank, full and random images of every size in use.
 
-    Raises:
-        ModelError: The model cannot be used.
-    """
-    _check_tflite(path)
-    run = finder_runner(path)
-    for height, width in ((32, 64), (256, 192), (768, 1024)):
-        pages = np.random.default_rng(0).normal(size=(3, height, width, 1)).astype(np.float32)
-        pages[0], pages[1] = 0, 1
-        for page in pages:
-            run(page[np.newaxis])
-
-
-def attempt(path: Path) -> None:
-    """Loads a classifier and runs it on zeros, ones and random ink, in batches of all sizes.
+    Args:
+        path: The model file.
+        kind: As for `try_apart`.
 
     Raises:
         ModelError: The model cannot be used.
     """
     if path.suffix == ".tflite":
         _check_tflite(path)
-        run = tflite_runner(path)
+    if kind == "finder":
+        _run_finder(finder_runner(path))
     else:
-        run = keras_runner(path)
+        run = tflite_runner(path) if path.suffix == ".tflite" else keras_runner(path)
+        _run_classifier(run)
+
+
+def _run_classifier(run: Run) -> None:
     images = np.random.default_rng(0).random((BATCH, 28, 28, 1), np.float32)
     images[0], images[1] = 0, 1
     size = BATCH
     while size:
         run(images[:size])
         size //= 2
+
+
+def _run_finder(run: Finder) -> None:
+    for height, width in ((32, 64), (256, 192), (768, 1024)):
+        pages = np.random.default_rng(0).normal(size=(3, height, width, 1)).astype(np.float32)
+        pages[0], pages[1] = 0, 1
+        for page in pages:
+            run(page[np.newaxis])
 
 
 def _check_tflite(path: Path) -> None:
@@ -145,7 +149,7 @@ def main() -> int:
             check_network(path)
             _start_keras()
         _limit_this_process()
-        attempt_finder(path) if sys.argv[2:] == ["finder"] else attempt(path)
+        attempt(path, sys.argv[2])
     except ModelError as error:
         sys.stdout.buffer.write(str(error).encode("utf-8", "backslashreplace"))
         return REFUSED

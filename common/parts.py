@@ -33,6 +33,7 @@ class Job:
         states_sha256: for each part, the hash of the sizes and modification times of its images.
         model_sha256: of the model file.
         temperature: of its card.
+        finder_sha256: Hash of the finder's file; None where rules find the digits.
         min_confidence, top: as of `predict_image.py`.
         form: "jsonl" or "parquet", which is the suffix of the parts, too.
     """
@@ -42,6 +43,7 @@ class Job:
     states_sha256: list[str]
     model_sha256: str
     temperature: float
+    finder_sha256: str | None
     min_confidence: float
     top: int
     form: str
@@ -59,14 +61,15 @@ def job_of(sources: list[Source], recognizer: DigitRecognizer, top: int, form: s
             raise UserError('--output needs files or addresses: not stdin\'s bytes, that is "-".')
         place = os.path.abspath(name) if isinstance(source, Path) else name
         names.update(place.encode("utf-8", "surrogatepass") + b"\n")
-    predictor = recognizer.predictor
+    predictor, finder = recognizer.predictor, recognizer.setup.finder
     return Job(
         len(sources),
         names.hexdigest(),
         [_state_of(part) for _, part in parts_of(sources)],
         sha256_of(predictor.path),
         predictor.temperature,
-        recognizer.min_confidence,
+        sha256_of(finder) if finder else None,
+        recognizer.setup.min_confidence,
         top,
         form,
     )

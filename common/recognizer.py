@@ -110,6 +110,29 @@ class Reading:
         }
 
 
+@dataclass(frozen=True)
+class Setup:
+    """What makes two recognisers read alike; it can be sent to other processes.
+
+    Attributes:
+        model: The classifier's file.
+        min_confidence: As for `DigitRecognizer`.
+        finder: The finder's file; None where rules find the digits.
+    """
+
+    model: Path
+    min_confidence: float
+    finder: Path | None
+
+    def recognizer(self, threads: int | None = None) -> "DigitRecognizer":
+        """Loads the models.
+
+        Raises:
+            ModelError: One is missing or does not fit.
+        """
+        return DigitRecognizer(self.model, self.min_confidence, threads, self.finder)
+
+
 class DigitRecognizer:
     """Reads handwritten digits from images.
 
@@ -134,9 +157,9 @@ class DigitRecognizer:
         threads: int | None = None,
         finder: str | Path | None = None,
     ) -> None:
-        self.predictor = load_predictor(chosen_model(model), threads)
-        self.finder = load_finder(Path(finder), threads) if finder else None
-        self.min_confidence = min_confidence
+        self.setup = Setup(chosen_model(model), min_confidence, Path(finder) if finder else None)
+        self.predictor = load_predictor(self.setup.model, threads)
+        self.finder = load_finder(self.setup.finder, threads) if self.setup.finder else None
 
     def read(self, image: ImageSource) -> Reading:
         """Reads one image.
@@ -173,12 +196,24 @@ class DigitRecognizer:
         if isinstance(image, str):
             return image
         try:
-            if self.finder is None:
-                return digits_on(image, self.judge, name)
-            with failures_named(name):
-                return found_digits(image, self.finder)
+            return self.glyphs_on(image, name)
         except ImageError as error:
             return str(error)
+
+    def glyphs_on(self, image: np.ndarray, name: str = "The image") -> list[Glyph]:
+        """Finds the digits on an image without reading them.
+
+        Args:
+            image: uint8 (height, width), upright.
+            name: What errors call the image.
+
+        Raises:
+            ImageError: There is not enough memory to look for them.
+        """
+        if self.finder is None:
+            return digits_on(image, self.judge, name)
+        with failures_named(name):
+            return found_digits(image, self.finder)
 
     def judge(self, inks: Sequence[np.ndarray]) -> np.ndarray:
         """How sure the network is that each ink is one digit: float (N,), 0 to 1."""
@@ -219,7 +254,7 @@ class DigitRecognizer:
 
     def _reading(self, name: str, marks: list[DigitReading]) -> Reading:
         """The reading of an image, its marks sorted into digits and what is left out."""
-        sure = self.min_confidence
+        sure = self.setup.min_confidence
         if self.finder:
             return self._without_unsure(name, marks)
         others = [mark.box.height for mark in marks if mark.confidence < MIN_CONFIDENCE]
@@ -229,7 +264,7 @@ class DigitRecognizer:
         return self._without_unsure(name, marks)
 
     def _without_unsure(self, name: str, marks: list[DigitReading]) -> Reading:
-        sure = self.min_confidence
+        sure = self.setup.min_confidence
         kept = [mark for mark in marks if mark.confidence >= sure]
         left_out = tuple(mark for mark in marks if mark.confidence < sure)
         if left_out:  # perhaps whole lines

@@ -219,9 +219,9 @@ def main() -> None:
 
         fuzz("data", data_seeds(), load_data, arguments.data)
 
-        def try_here(path: Path) -> None:
+        def try_here(path: Path, kind: str) -> None:
             """A trial apart takes seconds with TensorFlow; LiteRT may wait for ever."""
-            (model_trial.try_apart if path.suffix == ".tflite" else model_trial.attempt)(path)
+            (model_trial.try_apart if path.suffix == ".tflite" else model_trial.attempt)(path, kind)
 
         def load_model(kind: str, content: bytes) -> None:
             (folder / f"model{kind}").write_bytes(content)

@@ -23,12 +23,13 @@ import multiprocessing, os, signal, sys
 from pathlib import Path
 from common import UserError
 from common.engines import on_processes
+from common.recognizer import Setup
 
 if __name__ == "__main__":
     action, done, model = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     name = "/".join(["x" * 200] * 18)
     part = [(name, Path(name))] * 500
-    readings = on_processes([(number, part) for number in range(200)], model, 0.5, 2)
+    readings = on_processes([(number, part) for number in range(200)], Setup(model, 0.5, None), 2)
     for _ in range(done):
         next(readings)
     if action == "close":
@@ -122,9 +123,10 @@ STRANGER = """
 import os, subprocess, sys
 from pathlib import Path
 from common.engines import on_ray
+from common.recognizer import Setup
 
 part = [("3", Path("samples/3.png").absolute())]
-readings = on_ray([(0, part), (1, part)], Path(sys.argv[1]), 0.5, 1, None)
+readings = on_ray([(0, part), (1, part)], Setup(Path(sys.argv[1]), 0.5, None), 1, None)
 next(readings)
 import ray
 os.environ["ADDRESS"] = ray.get_runtime_context().gcs_address

@@ -218,7 +218,7 @@ def test_only_a_card_in_the_models_folder_spares_the_trial(
     saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[Path] = []
-    monkeypatch.setattr(model_files, "try_apart", tried.append)
+    monkeypatch.setattr(model_files, "try_apart", lambda path, kind: tried.append(path))
     keras_file, tflite_file = saved.with_suffix(".keras"), saved.with_suffix(".tflite")
     load_predictor(tflite_file)
     load_predictor(keras_file)

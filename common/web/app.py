@@ -32,7 +32,7 @@ from common.images import (
 )
 from common.marks import Box
 from common.model_files import PRETRAINED, load_card
-from common.page import Glyph, digits_on
+from common.page import Glyph
 from common.preprocessing import digit_picture
 from common.recognizer import DigitReading, DigitRecognizer, Reading
 from common.web import records
@@ -270,7 +270,7 @@ def _check_size(content: bytes) -> None:
 def _read(recognizer: DigitRecognizer, content: bytes) -> tuple[Any, list[Glyph], Reading]:
     """The grey image, the marks on it and the reading."""
     image = read_image(content)
-    glyphs = digits_on(image, recognizer.judge)
+    glyphs = recognizer.glyphs_on(image)
     return image, glyphs, recognizer.read_glyphs([("-", glyphs)])[0]
 
 

@@ -1,0 +1,67 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.finding.digits import found_digits
+from common.finding.encoding import BOX, HEAT, INK, OUTPUTS, SIZE_UNIT
+from common.model_files import PRETRAINED as CLASSIFIER
+from common.model_files import default_model, is_finder, load_finder, load_predictor
+from common.model_loading import ModelError
+
+
+def two_columns(pages: np.ndarray) -> np.ndarray:
+    """Finds a digit 24x40 pixels large in the left and another in the right half of the page."""
+    _, height, width, _ = pages.shape
+    maps = np.full((1, height // 4, width // 4, OUTPUTS), -10, np.float32)
+    for column in (width // 16, 3 * width // 16):
+        maps[0, height // 8, column, HEAT.start] = 2
+        maps[0, height // 8, column, BOX] = 0, 0, np.log(24 / SIZE_UNIT), np.log(40 / SIZE_UNIT)
+    maps[..., INK] = 1
+    return maps
+
+
+def test_digits_come_in_reading_order_with_boxes_inside_the_page() -> None:
+    page = np.full((60, 120), 255, np.uint8)
+    glyphs = found_digits(page, two_columns)
+    assert len(glyphs) == 2
+    assert glyphs[0].box.x < glyphs[1].box.x
+    assert {glyph.line for glyph in glyphs} == {0}
+    for glyph in glyphs:
+        assert glyph.box.x >= 0
+        assert glyph.box.right <= 120
+        assert glyph.box.bottom <= 60
+        assert glyph.score == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-6)
+
+
+def test_a_classifier_is_no_finder() -> None:
+    with pytest.raises(ModelError, match="is not a finder"):
+        load_finder(CLASSIFIER)
+
+
+def test_a_missing_finder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="There is no model at"):
+        load_finder(tmp_path / "finder.tflite")
+
+
+def test_a_damaged_finder_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "finder.tflite"
+    path.write_bytes(CLASSIFIER.read_bytes()[:20_000])
+    with pytest.raises(ModelError, match="damaged") as caught:
+        load_finder(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_finder_is_never_the_model_that_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.model_files.MODELS", tmp_path)
+    monkeypatch.setattr("common.model_files.PRETRAINED", tmp_path / "pretrained.tflite")
+    for name, network in (("pretrained", "deep_cnn"), ("pages", "finder")):
+        (tmp_path / f"{name}.tflite").write_bytes(b"")
+        (tmp_path / f"{name}.json").write_text(json.dumps({"network": network}))
+    assert is_finder(tmp_path / "pages.tflite")
+    assert default_model() == tmp_path / "pretrained.tflite"
+    with pytest.raises(ModelError, match="use it with --finder"):
+        load_predictor(tmp_path / "pages.tflite")

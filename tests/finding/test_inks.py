@@ -1,0 +1,76 @@
+"""Cutting a digit's ink out of a page, with the finder's maps drawn by hand."""
+
+import numpy as np
+import pytest
+
+from common.finding.finder import Detection, Level
+from common.finding.inks import digit_ink
+
+SIDE = 64
+STROKE = (slice(16, 48), slice(28, 34))
+
+
+def a_page(ink: np.ndarray, paper: int = 220, pen: int = 40) -> np.ndarray:
+    return np.where(ink, pen, paper).astype(np.uint8)
+
+
+def detection(
+    x: int, y: int, width: int, height: int, ink: np.ndarray, votes: np.ndarray | None = None
+) -> Detection:
+    if votes is None:
+        votes = np.zeros((SIDE // 4, SIDE // 4, 2), np.float32)
+    level = Level(1.0, ink.astype(np.float32), votes)
+    return Detection(x, y, width, height, 0.9, np.full(10, 0.1, np.float32), level)
+
+
+def upright_stroke() -> np.ndarray:
+    ink = np.zeros((SIDE, SIDE), bool)
+    ink[STROKE] = True
+    return ink
+
+
+@pytest.mark.parametrize(("paper", "pen"), [(255, 0), (0, 255), (220, 190), (60, 100)])
+def test_all_of_a_strokes_ink_and_no_paper_is_taken(paper: int, pen: int) -> None:
+    ink = upright_stroke()
+    digit = detection(28, 16, 6, 32, ink)
+    taken = digit_ink(a_page(ink, paper, pen), digit, [digit])
+    assert taken.max() == pytest.approx(1)
+    assert (taken > 0.5).sum() == ink.sum()
+    assert (taken > 0.02).sum() == ink.sum()
+
+
+def test_the_network_need_not_see_all_of_a_stroke() -> None:
+    ink = upright_stroke()
+    seen = ink.copy()
+    seen[16:30] = False
+    digit = detection(28, 16, 6, 32, seen)
+    assert (digit_ink(a_page(ink), digit, [digit]) > 0.5).sum() == ink.sum()
+
+
+def test_a_ruled_line_through_a_digit_is_left_out() -> None:
+    ink = upright_stroke()
+    page = ink.copy()
+    page[40:42] = True
+    digit = detection(28, 16, 6, 32, ink)
+    assert (digit_ink(a_page(page), digit, [digit]) > 0.5).sum() == ink.sum()
+
+
+def test_a_neighbour_that_touches_is_left_out() -> None:
+    left, right = upright_stroke(), np.zeros((SIDE, SIDE), bool)
+    right[30:34, 34:44] = True
+    right[16:48, 44:50] = True
+    votes = np.zeros((SIDE // 4, SIDE // 4, 2), np.float32)
+    cells = np.arange(SIDE // 4) * 4 + 2
+    votes[..., 0] = np.where(cells < 34, 31 - cells, 42 - cells)
+    votes[..., 1] = 32 - cells[:, None]
+    both = left | right
+    one = detection(28, 16, 6, 32, both, votes)
+    other = detection(34, 16, 16, 32, both, votes)
+    taken = digit_ink(a_page(both), one, [one, other])
+    assert (taken > 0.5).sum() == pytest.approx(left.sum(), abs=12)
+
+
+def test_a_box_beside_the_page_has_no_ink() -> None:
+    ink = upright_stroke()
+    digit = detection(200, 200, 10, 10, ink)
+    assert digit_ink(a_page(ink), digit, [digit]).sum() == 0
