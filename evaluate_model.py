@@ -1,17 +1,25 @@
 #!/usr/bin/env python3
-"""Measure how well a model reads the test images of a data set.
+"""Measure how well a model reads.
 
     python evaluate_model.py                                the model you trained last
     python evaluate_model.py --model models/pretrained.keras
+    python evaluate_model.py --model models/finder.keras    generated pages, by condition
     python evaluate_model.py --data my_digits --json report.json
+    python evaluate_model.py --data my_images               whole images, listed in labels.csv
 
-Prints accuracy, loss, calibration and a table for each digit; draws plots/confusion_matrix.png,
-plots/misclassified.png (the worst mistakes first) and plots/predictions.png.
+A classifier is measured on the test images of a data set: accuracy, loss, calibration and a table
+for each digit; plots/confusion_matrix.png, plots/misclassified.png (the worst mistakes first) and
+plots/predictions.png. A finder is measured on generated pages made of those test images:
+plots/worst_pages.png. A folder with a labels.csv (columns path and label, and kind if you like; "/"
+between lines, an empty label where there is no digit) measures the whole reader on your own
+images: plots/misread_images.png.
 """
 
 import argparse
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,29 +27,26 @@ from common import PROJECT, console, plots, printable
 from common.datasets import Dataset, load_dataset
 from common.evaluation import Report, evaluate
 from common.files import check_writable, replacing
-from common.model_files import Predictor, chosen_model, load_predictor
+from common.model_files import PRETRAINED, chosen_model, load_card, load_predictor
 from common.preprocessing import network_input
+from common.reading_evaluation import LABELS_FILE, evaluate_conditions, evaluate_folder
+from common.reading_scores import ReadingReport
+from common.recognizer import DigitRecognizer
 
 PLOTS = PROJECT / "plots"
+PAGES = 40  # of each condition
 
 
 def main() -> int:
-    """Evaluates, draws and prints; gives the exit status."""
+    """Evaluates, draws and prints; returns the exit status."""
     arguments = parse_arguments()
     path = chosen_model(arguments.model)
     check_writable(PLOTS, *([arguments.json.parent] if arguments.json else []))
-    predictor = load_predictor(path)
-    dataset = load_dataset(arguments.data or data_of(predictor))
-    probabilities = predictor.predict(network_input(dataset.test_images))
-    report = evaluate(probabilities, dataset.test_labels)
-    print(table(report, path, dataset))
-    draw(report, dataset, probabilities, f"{path.stem} on {Path(dataset.name).name}")
-    if arguments.json:
-        content = {"model": str(path), "data": dataset.name} | report.as_dict()
-        with replacing(arguments.json) as temporary:
-            temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        print(f"report    {arguments.json}")
-    return console.OK
+    if arguments.data and (Path(arguments.data) / LABELS_FILE).is_file():
+        return evaluate_images(path, Path(arguments.data), arguments.json)
+    if is_finder(path):
+        return evaluate_finder(path, arguments.data, arguments.pages, arguments.json)
+    return evaluate_classifier(path, arguments.data, arguments.json)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -52,16 +57,92 @@ def parse_arguments() -> argparse.Namespace:
     console.add_model_argument(parser)
     console.add_data_argument(parser, "what the model was trained on")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the report there")
+    parser.add_argument(
+        "--pages",
+        type=console.positive_int,
+        default=PAGES,
+        metavar="N",
+        help="generated pages of each condition that a finder reads (default: %(default)s)",
+    )
     return parser.parse_args()
 
 
-def data_of(predictor: Predictor) -> str | None:
-    """The data set that the model's card names.
+def is_finder(path: Path) -> bool:
+    """Whether a model's card says that it finds digits on pages."""
+    card = load_card(path) if path.is_file() else None
+    return card is not None and card.get("network") == "finder"
+
+
+def recognizer_for(path: Path) -> DigitRecognizer:
+    """The reader that is measured when a model is named: with this finder, or this classifier."""
+    if is_finder(path):
+        return DigitRecognizer(PRETRAINED)  # which has no parameter for the finder yet
+    return DigitRecognizer(path)
+
+
+def evaluate_classifier(path: Path, data: str | None, json_file: Path | None) -> int:
+    """Reads the test images of a data set, one digit each."""
+    predictor = load_predictor(path)
+    dataset = load_dataset(data or data_of(predictor.card))
+    probabilities = predictor.predict(network_input(dataset.test_images))
+    report = evaluate(probabilities, dataset.test_labels)
+    print(table(report, path, dataset))
+    draw(report, dataset, probabilities, f"{path.stem} on {Path(dataset.name).name}")
+    write_json(json_file, {"model": str(path), "data": dataset.name} | report.as_dict())
+    return console.OK
+
+
+def evaluate_finder(path: Path, data: str | None, pages: int, json_file: Path | None) -> int:
+    """Reads generated pages of every condition."""
+    recognizer = recognizer_for(path)
+    dataset = load_dataset(data or data_of(load_card(path)))
+    images, labels = dataset.test_images, dataset.test_labels
+    evaluation = evaluate_conditions(recognizer, images, labels, pages)
+    print(f"model     {console.shown(path)}")
+    print(f"pages     {pages} of each condition, written with the test images of ", end="")
+    print(f"{printable(dataset.name)}\n")
+    print(reading_table(evaluation.report, "condition"))
+    plot = PLOTS / "worst_pages.png"
+    title = f"{path.stem}: pages read worst, of each condition in turn"
+    plots.plot_misread(evaluation.misread, title, plot)
+    print(f"\nplot      {console.shown(plot)}")
+    content = {"model": str(path), "data": dataset.name, "pages_per_condition": pages}
+    write_json(json_file, content | evaluation.report.as_dict())
+    return console.OK
+
+
+def evaluate_images(path: Path, folder: Path, json_file: Path | None) -> int:
+    """Reads the images that a folder's `labels.csv` lists."""
+    evaluation = evaluate_folder(recognizer_for(path), folder)
+    for error in evaluation.unreadable:
+        print(f"not scored: {printable(error)}", file=sys.stderr)
+    print(f"model     {console.shown(path)}")
+    print(f"data      {console.shown(folder)}\n")
+    print(reading_table(evaluation.report, "kind"))
+    plot = PLOTS / "misread_images.png"
+    title = f"{path.stem} on {folder.resolve().name}: images read wrongly, of each kind in turn"
+    plots.plot_misread(evaluation.misread, title, plot)
+    print(f"\nplot      {console.shown(plot)}")
+    content = {"model": str(path), "data": str(folder), "unreadable": evaluation.unreadable}
+    write_json(json_file, content | evaluation.report.as_dict())
+    return console.SOME_UNREADABLE if evaluation.unreadable else console.OK
+
+
+def data_of(card: dict[str, Any] | None) -> str | None:
+    """The data set that a model's card names.
 
     None for MNIST and where there is no card: MNIST then, or what takes its place offline.
     """
-    card = predictor.card
     return None if card is None or card["data"] == "mnist" else str(card["data"])
+
+
+def write_json(path: Path | None, content: dict[str, Any]) -> None:
+    """Writes a report where `--json` asks for it."""
+    if path is None:
+        return
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    print(f"report    {path}")
 
 
 def table(report: Report, model: Path, dataset: Dataset) -> str:
@@ -78,6 +159,25 @@ def table(report: Report, model: Path, dataset: Dataset) -> str:
     for score in report.per_digit:
         lines.append(
             f"{score.digit:5}  {score.precision:9.2%}  {score.recall:7.2%}  {score.support:7,}"
+        )
+    return "\n".join(lines)
+
+
+def reading_table(report: ReadingReport, group: str) -> str:
+    """Scores of whole images for people; `group` heads the first column."""
+    named = [score for score in report.groups if score.name]
+    located = any(score.box_recall is not None for score in report.groups)
+    width = max(len(score.name) for score in [report.overall, *named]) + 2
+    columns = ["images", "exact", "but for lines", "digit errors"]
+    columns += ["box precision", "box recall"] if located else []
+    lines = [f"{group:{width}}" + "".join(f"{name:>15}" for name in columns)]
+    for score in [*named, report.overall]:
+        shares = [score.exact, score.exact_but_line_breaks, score.digit_error_rate]
+        shares += [score.box_precision, score.box_recall] if located else []
+        shown = ["-" if share is None else f"{share:.1%}" for share in shares]
+        lines.append(
+            f"{printable(score.name):{width}}{score.images:15,}"
+            + "".join(f"{share:>15}" for share in shown)
         )
     return "\n".join(lines)
 

@@ -170,7 +170,7 @@ def _texture(rng: np.random.Generator) -> np.ndarray:
     if kind == "desk":
         return photographed(desk(height, width, rng), rng)
     if kind == "clouds":
-        pattern = pink_noise(height, width, rng.uniform(0.8, 1.6), rng)
+        pattern = pink_noise((height, width), rng.uniform(0.8, 1.6), rng)
     elif kind == "tiles":
         pattern = np.where((x // pitch + y // pitch) % 2 == 0, -1, 1).astype(np.float32)
     else:

@@ -20,8 +20,8 @@ def photo_size(rng: np.random.Generator, shape: str = "any") -> tuple[int, int]:
     return (low, high) if is_wide else (high, low)
 
 
-def pink_noise(height: int, width: int, power: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise of unit variance whose spectrum falls with the frequency to `power`."""
+def pink_noise(shape: tuple[int, ...], power: float, rng: np.random.Generator) -> np.ndarray:
+    """Noise of unit variance whose amplitude falls with the frequency to `power`."""
     frequencies = np.fft.fftfreq(NOISE_SIDE)
     radius = np.hypot(frequencies[:, None], frequencies[None, : NOISE_SIDE // 2 + 1])
     radius[0, 0] = 1.0
@@ -30,7 +30,7 @@ def pink_noise(height: int, width: int, power: float, rng: np.random.Generator) 
     spectrum[0, 0] = 0.0
     noise = np.fft.irfft2(spectrum, (NOISE_SIDE, NOISE_SIDE)).astype(np.float32)
     noise /= max(float(noise.std()), 1e-6)
-    return np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC))
+    return np.asarray(cv2.resize(noise, shape[::-1], interpolation=cv2.INTER_CUBIC))
 
 
 def sheet(
@@ -43,21 +43,21 @@ def sheet(
         rng: Chooses paper and pen.
         pen: Limits of the reflectance of full ink.
     """
-    paper = rng.uniform(0.78, 0.98) + rng.uniform(0, 0.012) * pink_noise(*ink.shape, 1.0, rng)
+    paper = rng.uniform(0.78, 0.98) + rng.uniform(0, 0.012) * pink_noise(ink.shape, 1.0, rng)
     return np.asarray(paper * (1 - ink) + rng.uniform(*pen) * ink, np.float32)
 
 
 def board(ink: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A blackboard: light chalk, with gaps in its strokes, on dark ground with traces of wiping."""
-    ground = rng.uniform(0.04, 0.2) + rng.uniform(0.003, 0.02) * pink_noise(*ink.shape, 1.3, rng)
-    grain = rng.uniform(0, 0.12) * pink_noise(*ink.shape, 0.2, rng)
+    ground = rng.uniform(0.04, 0.2) + rng.uniform(0.003, 0.02) * pink_noise(ink.shape, 1.3, rng)
+    grain = rng.uniform(0, 0.12) * pink_noise(ink.shape, 0.2, rng)
     chalk = (rng.uniform(0.6, 0.95) + grain).clip(0.35, 1)
     return np.asarray(ground * (1 - ink) + chalk * ink, np.float32).clip(0, 1)
 
 
 def desk(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """The top of a dark or a wooden desk."""
-    grain = pink_noise(height, width, 1.2, rng)
+    grain = pink_noise((height, width), 1.2, rng)
     if rng.random() < 0.5:
         top = rng.uniform(0.04, 0.25) + 0.012 * grain
     else:
@@ -159,8 +159,8 @@ def lit(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) / diagonal
     lamp = rng.uniform(-0.3, 1.3, 2) * (width, height) / diagonal
     above = rng.uniform(1.2, 3.0) ** 2
-    light = (above / (above + (x - lamp[0]) ** 2 + (y - lamp[1]) ** 2)) ** 1.5
-    light /= light.max()
+    light: np.ndarray = (above / (above + (x - lamp[0]) ** 2 + (y - lamp[1]) ** 2)) ** 1.5
+    light = light / light.max()
     if rng.random() < 0.3:
         angle, radius = rng.uniform(0, 2 * np.pi), rng.uniform(0.4, 1.5)
         centre = 0.5 * np.array([width, height]) / diagonal + (
@@ -186,10 +186,11 @@ def photographed(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarra
 
 def scanned(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A scan: even light, little noise; uint8 (height, width)."""
-    values = 255 * reflectance ** rng.uniform(0.7, 1.3)
-    values = cv2.GaussianBlur(values, (0, 0), rng.uniform(0.3, 0.8))
-    values = values + rng.uniform(0, 2) * rng.standard_normal(values.shape, np.float32)
-    return _jpeg(values, int(rng.integers(70, 100)))
+    values = cv2.GaussianBlur(
+        255 * reflectance ** rng.uniform(0.7, 1.3), (0, 0), rng.uniform(0.3, 0.8)
+    )
+    noise = rng.uniform(0, 2) * rng.standard_normal(values.shape, np.float32)
+    return _jpeg(values + noise, int(rng.integers(70, 100)))
 
 
 def photographed_or_scanned(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
