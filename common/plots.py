@@ -38,7 +38,7 @@ GALLERY_ROWS = 5
 MISREAD_COLUMNS = 6
 MISREAD_SHOWN = 24
 CELL_ASPECT = 0.8  # height of an image's cell over its width
-LONGEST_TITLE = 30  # characters over one image
+LONGEST_TITLE = 26  # characters over one image
 ANNOTATED_SIDE = 400  # pixels; smaller images are enlarged before they are drawn on
 LARGEST_LABEL = 500  # pixels; Pillow draws no letters of any size
 SURE = 0.9  # a digit read with less confidence is marked with another colour and "?"
@@ -192,7 +192,9 @@ def plot_misread(misread: Sequence[Misread], title: str, path: Path) -> None:
     """
     shown = misread[:MISREAD_SHOWN]
     rows = max(1, -(-len(shown) // MISREAD_COLUMNS))
-    figure = Figure(figsize=(2.6 * MISREAD_COLUMNS, 2.7 * rows + 0.9), layout="constrained")
+    high = 2.75 * rows + 1.1  # inches
+    figure = Figure(figsize=(2.6 * MISREAD_COLUMNS, high))
+    figure.subplots_adjust(0.01, 0.5 / high, 0.99, 1 - 1.05 / high, wspace=0.06, hspace=0.35)
     grid = figure.subplots(rows, MISREAD_COLUMNS, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()
@@ -206,8 +208,8 @@ def plot_misread(misread: Sequence[Misread], title: str, path: Path) -> None:
     else:
         legend = {"read": PURPLE}
     handles = [Patch(color=colour, label=name) for name, colour in legend.items()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
-    figure.suptitle(f"{title}\n", fontsize=14)
+    figure.legend(handles=handles, loc="lower center", ncols=3, frameon=False)
+    figure.suptitle(title, y=1 - 0.25 / high, va="center", fontsize=14)
     _save(grid[0], path)
 
 
@@ -217,6 +219,7 @@ def _draw_misread(axes: Axes, misread: Misread) -> None:
     height, width = misread.image.shape
     axes.set_axis_on()
     axes.set(xticks=[], yticks=[], facecolor="#EEEEEE")
+    axes.spines[:].set_color("#BBBBBB")
     axes.imshow(misread.image, cmap="gray", vmin=0, vmax=255)
     side = max(height / CELL_ASPECT, width) / 2  # every image in the middle of a cell of one shape
     axes.set(
@@ -224,9 +227,9 @@ def _draw_misread(axes: Axes, misread: Misread) -> None:
         ylim=(height / 2 + CELL_ASPECT * side, height / 2 - CELL_ASPECT * side),
     )
     lines = (
-        (1.17, outcome.group, GREY),
-        (1.09, f"written {_shortened(outcome.written)}", "black"),
-        (1.01, f"read {_shortened(outcome.read)}", ORANGE),
+        (1.2, outcome.group, GREY),
+        (1.11, f"written {_shortened(outcome.written)}", "black"),
+        (1.02, f"read {_shortened(outcome.read)}", ORANGE),
     )
     for y, text, colour in lines:
         axes.text(0, y, text, color=colour, fontsize=9, transform=axes.transAxes)

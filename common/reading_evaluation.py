@@ -135,12 +135,12 @@ def read_labels(folder: Path) -> list[LabelledImage]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
+            columns = reader.fieldnames or ()
             rows = [(reader.line_num, row) for row in reader]
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a CSV file in UTF-8 ({error}).") from error
-    columns = reader.fieldnames or ()
     if not rows or not {"path", "label"} <= set(columns):
         raise UserError(
             f"{path} has {len(rows)} rows and the columns {', '.join(columns) or 'none'}; "
