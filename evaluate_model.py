@@ -5,14 +5,13 @@
     python evaluate_model.py --model models/pretrained.keras
     python evaluate_model.py --model models/finder.keras    generated pages, by condition
     python evaluate_model.py --data my_digits --json report.json
-    python evaluate_model.py --data my_images               whole images, listed in labels.csv
+    python evaluate_model.py --data my_images               your images, listed in labels.csv
 
-A classifier is measured on the test images of a data set: accuracy, loss, calibration and a table
-for each digit; plots/confusion_matrix.png, plots/misclassified.png (the worst mistakes first) and
-plots/predictions.png. A finder is measured on generated pages made of those test images:
-plots/worst_pages.png. A folder with a labels.csv (columns path and label, and kind if you like; "/"
-between lines, an empty label where there is no digit) measures the whole reader on your own
-images: plots/misread_images.png.
+A classifier is measured on the test images of a data set; it draws plots/confusion_matrix.png,
+plots/misclassified.png (the worst mistakes first) and plots/predictions.png. A finder is measured
+on pages generated from these images (plots/worst_pages.png). A folder with a labels.csv (columns
+path, label and optionally kind; "/" between lines, an empty label for no digit) measures the whole
+reader on your own images (plots/misread_images.png).
 """
 
 import argparse
@@ -29,8 +28,13 @@ from common.evaluation import Report, evaluate
 from common.files import check_writable, replacing
 from common.model_files import PRETRAINED, chosen_model, load_card, load_predictor
 from common.preprocessing import network_input
-from common.reading_evaluation import LABELS_FILE, evaluate_conditions, evaluate_folder
-from common.reading_scores import ReadingReport
+from common.reading_evaluation import (
+    LABELS_FILE,
+    Evaluation,
+    evaluate_conditions,
+    evaluate_folder,
+)
+from common.reading_scores import reading_table
 from common.recognizer import DigitRecognizer
 
 PLOTS = PROJECT / "plots"
@@ -42,11 +46,12 @@ def main() -> int:
     arguments = parse_arguments()
     path = chosen_model(arguments.model)
     check_writable(PLOTS, *([arguments.json.parent] if arguments.json else []))
-    if arguments.data and (Path(arguments.data) / LABELS_FILE).is_file():
-        return evaluate_images(path, Path(arguments.data), arguments.json)
+    data = arguments.data
+    if data not in (None, "mnist", "digits") and (Path(data) / LABELS_FILE).is_file():
+        return evaluate_images(path, Path(data), arguments.json)
     if is_finder(path):
-        return evaluate_finder(path, arguments.data, arguments.pages, arguments.json)
-    return evaluate_classifier(path, arguments.data, arguments.json)
+        return evaluate_finder(path, data, arguments.pages, arguments.json)
+    return evaluate_classifier(path, data, arguments.json)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -99,13 +104,10 @@ def evaluate_finder(path: Path, data: str | None, pages: int, json_file: Path | 
     images, labels = dataset.test_images, dataset.test_labels
     evaluation = evaluate_conditions(recognizer, images, labels, pages)
     print(f"model     {console.shown(path)}")
-    print(f"pages     {pages} of each condition, written with the test images of ", end="")
-    print(f"{printable(dataset.name)}\n")
+    print(f"data      {printable(dataset.name)}, {pages} pages of each condition\n")
     print(reading_table(evaluation.report, "condition"))
-    plot = PLOTS / "worst_pages.png"
     title = f"{path.stem}: pages read worst, of each condition in turn"
-    plots.plot_misread(evaluation.misread, title, plot)
-    print(f"\nplot      {console.shown(plot)}")
+    draw_misread(evaluation, title, PLOTS / "worst_pages.png")
     content = {"model": str(path), "data": dataset.name, "pages_per_condition": pages}
     write_json(json_file, content | evaluation.report.as_dict())
     return console.OK
@@ -119,10 +121,8 @@ def evaluate_images(path: Path, folder: Path, json_file: Path | None) -> int:
     print(f"model     {console.shown(path)}")
     print(f"data      {console.shown(folder)}\n")
     print(reading_table(evaluation.report, "kind"))
-    plot = PLOTS / "misread_images.png"
     title = f"{path.stem} on {folder.resolve().name}: images read wrongly, of each kind in turn"
-    plots.plot_misread(evaluation.misread, title, plot)
-    print(f"\nplot      {console.shown(plot)}")
+    draw_misread(evaluation, title, PLOTS / "misread_images.png")
     content = {"model": str(path), "data": str(folder), "unreadable": evaluation.unreadable}
     write_json(json_file, content | evaluation.report.as_dict())
     return console.SOME_UNREADABLE if evaluation.unreadable else console.OK
@@ -163,23 +163,10 @@ def table(report: Report, model: Path, dataset: Dataset) -> str:
     return "\n".join(lines)
 
 
-def reading_table(report: ReadingReport, group: str) -> str:
-    """Scores of whole images for people; `group` heads the first column."""
-    named = [score for score in report.groups if score.name]
-    located = any(score.box_recall is not None for score in report.groups)
-    width = max(len(score.name) for score in [report.overall, *named]) + 2
-    columns = ["images", "exact", "but for lines", "digit errors"]
-    columns += ["box precision", "box recall"] if located else []
-    lines = [f"{group:{width}}" + "".join(f"{name:>15}" for name in columns)]
-    for score in [*named, report.overall]:
-        shares = [score.exact, score.exact_but_line_breaks, score.digit_error_rate]
-        shares += [score.box_precision, score.box_recall] if located else []
-        shown = ["-" if share is None else f"{share:.1%}" for share in shares]
-        lines.append(
-            f"{printable(score.name):{width}}{score.images:15,}"
-            + "".join(f"{share:>15}" for share in shown)
-        )
-    return "\n".join(lines)
+def draw_misread(evaluation: Evaluation, title: str, path: Path) -> None:
+    """Draws the gallery of whole images."""
+    plots.plot_misread(evaluation.misread, title, path)
+    print(f"\nplot      {console.shown(path)}")
 
 
 def draw(report: Report, dataset: Dataset, probabilities: np.ndarray, title: str) -> None:

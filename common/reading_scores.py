@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from common import printable
+
 MIN_OVERLAP = 0.5  # intersection over union from which on a box counts as found
 OVERALL = "all"
 """Name of the score of all images together."""
@@ -141,6 +143,28 @@ def report_of(outcomes: Sequence[Outcome]) -> ReadingReport:
         groups.setdefault(outcome.group, []).append(outcome)
     scores = tuple(score(name, members) for name, members in groups.items())
     return ReadingReport(score(OVERALL, outcomes), scores)
+
+
+def reading_table(report: ReadingReport, group: str) -> str:
+    """A report as text for people, a row for each group that has a name and one for all.
+
+    Args:
+        report: What is shown.
+        group: Heads the first column.
+    """
+    scores = [*(score for score in report.groups if score.name), report.overall]
+    located = report.overall.box_recall is not None
+    width = max(len(group), *(len(printable(score.name)) for score in scores)) + 2
+    columns = ["images", "exact", "but for lines", "digit errors"]
+    columns += ["box precision", "box recall"] if located else []
+    lines = [f"{group:{width}}" + "".join(f"{name:>15}" for name in columns)]
+    for score in scores:
+        shares = [score.exact, score.exact_but_line_breaks, score.digit_error_rate]
+        shares += [score.box_precision, score.box_recall] if located else []
+        cells = [f"{score.images:,}"]
+        cells += ["-" if share is None else f"{share:.1%}" for share in shares]
+        lines.append(f"{printable(score.name):{width}}" + "".join(f"{cell:>15}" for cell in cells))
+    return "\n".join(lines)
 
 
 def edit_distance(one: str, other: str) -> int:

@@ -125,10 +125,18 @@ def test_a_thick_pen_leaves_the_holes_of_a_digit_open() -> None:
     ring = np.zeros((28, 28), np.uint8)
     ring[4:24, 8:20] = 255
     ring[8:20, 12:16] = 0
-    thin, thick = (pen_ink(ring, 100, pen) for pen in (0.0, 0.15))
+    thin, thick = (pen_ink(ring, 100, pen) for pen in (0.1, 0.6))
     assert thick.sum() > 1.05 * thin.sum()
     inked = np.flatnonzero(thick[thick.shape[0] // 2] > 0.5)
-    assert np.diff(inked).max() > 5  # the hole's width in pixels
+    assert np.diff(inked).max() > 2  # the hole's width in pixels
+
+
+@pytest.mark.parametrize("pen", [0.1, 0.2])
+def test_strokes_are_as_wide_as_the_pen(pen: float) -> None:
+    bar = np.zeros((28, 28), np.uint8)
+    bar[4:24, 13:16] = 255
+    width = pen_ink(bar, 100, pen).sum(axis=1)[40:60].mean()
+    assert width == pytest.approx(100 * pen, rel=0.15)
 
 
 def test_marks_that_touch_overlap_by_what_is_asked_for() -> None:

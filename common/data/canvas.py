@@ -146,7 +146,7 @@ class Writer:
         images: uint8 (N, 28, 28), 255 is ink.
         labels: int (N,), 0 to 9.
         rng: Chooses the digits and what is particular to this writer.
-        pen: Limits of what the pen adds to each side of a stroke, as a share of a digit's height.
+        pen: Limits of the width of the pen's strokes, as a share of a digit's height.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class Writer:
         images: np.ndarray,
         labels: np.ndarray,
         rng: np.random.Generator,
-        pen: tuple[float, float] = (-0.015, 0.03),
+        pen: tuple[float, float] = (0.06, 0.17),
     ) -> None:
         self.images, self.labels, self.rng = images, labels, rng
         self.pen = float(rng.uniform(*pen))
@@ -184,12 +184,12 @@ def pen_ink(picture: np.ndarray, size: float, pen: float, shear: float = 0.0) ->
     """A digit of a data set redrawn with crisp strokes of another width.
 
     The strokes grow or shrink by a signed distance from their edge. Where that would close a hole
-    or part a stroke, which would make another digit of it, they grow or shrink less.
+    or part a stroke, which could make another digit of it, they grow or shrink less.
 
     Args:
         picture: uint8 (28, 28), 255 is ink.
         size: Pixels that correspond to the longer side of the digit in the picture.
-        pen: What is added to each side of a stroke, as a share of `size`.
+        pen: Mean width of the strokes as a share of `size`.
         shear: Columns by which a stroke leans to the right for each row upwards.
 
     Returns:
@@ -201,10 +201,10 @@ def pen_ink(picture: np.ndarray, size: float, pen: float, shear: float = 0.0) ->
     large = cv2.resize(padded, None, fx=working, fy=working, interpolation=cv2.INTER_CUBIC)
     large = cv2.GaussianBlur(large, (0, 0), 0.4 * working)
     inside = (large > 0.45).astype(np.uint8)
-    distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5) - cv2.distanceTransform(
-        1 - inside, cv2.DIST_L2, 5
-    )
-    wanted = pen * MNIST_DIGIT * working
+    outside = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
+    distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5) - outside
+    # In a strip of width w, the mean distance from the edge is w / 4.
+    wanted = pen * MNIST_DIGIT * working / 2 - 2 * float(distance[inside > 0].mean())
     steps = [wanted * share for share in (1.0, 0.7, 0.4)]
     grown = next((step for step in steps if _topology(distance > -step) == _topology(inside)), 0.0)
     ink = (distance + grown + 0.5).clip(0, 1)

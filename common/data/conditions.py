@@ -37,7 +37,7 @@ def close_up(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -
     """A photo of one digit, drawn with a thick marker, that fills most of the frame."""
     height, width = photo_size(rng, "high" if rng.random() < 0.7 else "wide")
     canvas = Canvas(height, width)
-    mark = Writer(images, labels, rng, pen=(0.02, 0.06)).digit(
+    mark = Writer(images, labels, rng, pen=(0.17, 0.28)).digit(
         rng.uniform(0.6, 0.9) * min(height, width)
     )
     canvas.new_line()
@@ -53,7 +53,7 @@ def drawing(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) ->
     pixel = int(rng.choice([1, max(1, side // 28), max(1, side // 56)]))  # of a pixelated drawing
     canvas = Canvas(side // pixel, side // pixel)
     size = rng.uniform(0.55, 0.9) * canvas.height
-    mark = Writer(images, labels, rng, pen=(-0.01, 0.05)).digit(size)
+    mark = Writer(images, labels, rng, pen=(0.06, 0.22)).digit(size)
     rows, columns = mark.ink.shape
     place = rng.uniform(0, 1, 2)
     if rng.random() < 0.2:
@@ -116,7 +116,7 @@ def ruled(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> L
 def faint(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
     """A hard pencil: strokes 12 to 30 % darker than the paper."""
     canvas = Canvas(*photo_size(rng))
-    writer = Writer(images, labels, rng, pen=(-0.015, 0.01))
+    writer = Writer(images, labels, rng, pen=(0.06, 0.12))
     _number_lines(canvas, writer, rng, (0.08, 0.08, 0.92, 0.92), (1, 2))
     ink = rng.uniform(0.16, 0.36) * canvas.ink
     return canvas.page(photographed_or_scanned(sheet(ink, rng, (0.1, 0.2)), rng))
@@ -167,7 +167,7 @@ def touching_pairs(
     baseline = rng.uniform(0.35, 0.9) * canvas.height
     for pair in pairs:
         marks = [writer.digit(size, [digit], rng.uniform(-0.2, 0.2)) for digit in pair]
-        gaps = touching(marks, rng.uniform(0.01, 0.06) * size)
+        gaps = touching(marks, rng.uniform(0.02, 0.1) * size)
         x = canvas.write(marks, x, baseline, gaps) + rng.uniform(0.3, 0.6) * size
     return canvas.page(photographed_or_scanned(sheet(canvas.ink, rng), rng))
 
