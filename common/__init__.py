@@ -3,8 +3,8 @@
 Imports only go downwards:
 
     scripts -> web, engines
-            -> training, fine_tuning, evaluation, plots, parts
-            -> recognizer, checkpoint, distribution, export
+            -> training, fine_tuning, evaluation, reading_evaluation, plots, parts
+            -> reading_scores, recognizer, checkpoint, distribution, export
             -> presets, augmentation, networks, model_files, sources
             -> datasets, synthetic
             -> page

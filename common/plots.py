@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import (
     LogLocator,
     MaxNLocator,
@@ -23,15 +25,20 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from common.evaluation import Report
 from common.files import replacing
 from common.images import open_in_colour
+from common.reading_scores import Misread, matched_boxes
 from common.recognizer import Reading
 
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 WINDOWLESS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
 """Matplotlib's backends that only write files."""
 
 GALLERY_COLUMNS = 8
 GALLERY_ROWS = 5
+MISREAD_COLUMNS = 6
+MISREAD_SHOWN = 24
+CELL_ASPECT = 0.8  # height of an image's cell over its width
+LONGEST_TITLE = 26  # characters over one image
 ANNOTATED_SIDE = 400  # pixels; smaller images are enlarged before they are drawn on
 LARGEST_LABEL = 500  # pixels; Pillow draws no letters of any size
 SURE = 0.9  # a digit read with less confidence is marked with another colour and "?"
@@ -173,6 +180,86 @@ def plot_gallery(
         grid[0].text(0, 0.5, "none", fontsize=12)
     figure.suptitle(f"{title}\n", fontsize=12)
     _save(grid[0], path)
+
+
+def plot_misread(misread: Sequence[Misread], title: str, path: Path) -> None:
+    """A gallery of whole images that were read wrongly, with boxes and what was read.
+
+    Args:
+        misread: The first 24 are shown.
+        title: Stands over the gallery.
+        path: A .png file.
+    """
+    shown = misread[:MISREAD_SHOWN]
+    rows = max(1, -(-len(shown) // MISREAD_COLUMNS))
+    high = 2.75 * rows + 1.1  # inches
+    figure = Figure(figsize=(2.6 * MISREAD_COLUMNS, high))
+    figure.subplots_adjust(0.01, 0.5 / high, 0.99, 1 - 1.05 / high, wspace=0.06, hspace=0.35)
+    grid = figure.subplots(rows, MISREAD_COLUMNS, squeeze=False).ravel()
+    for axes in grid:
+        axes.set_axis_off()
+        axes.set_box_aspect(CELL_ASPECT)
+    for axes, image in zip(grid, shown, strict=False):
+        _draw_misread(axes, image)
+    if not shown:
+        grid[0].text(0, 0.5, "none", fontsize=12)
+    if any(image.outcome.true_boxes is not None for image in shown):
+        legend = {"read rightly": GREEN, "read wrongly or made up": ORANGE, "missed": BLUE}
+    else:
+        legend = {"read": PURPLE}
+    handles = [Patch(color=colour, label=name) for name, colour in legend.items()]
+    figure.legend(handles=handles, loc="lower center", ncols=3, frameon=False)
+    figure.suptitle(title, y=1 - 0.25 / high, va="center", fontsize=14)
+    _save(grid[0], path)
+
+
+def _draw_misread(axes: Axes, misread: Misread) -> None:
+    """One image with its boxes, under what is written on it and what was read."""
+    outcome, scale = misread.outcome, misread.scale
+    height, width = misread.image.shape
+    axes.set_axis_on()
+    axes.set(xticks=[], yticks=[], facecolor="#EEEEEE")
+    axes.spines[:].set_color("#BBBBBB")
+    axes.imshow(misread.image, cmap="gray", vmin=0, vmax=255)
+    side = max(height / CELL_ASPECT, width) / 2  # every image in the middle of a cell of one shape
+    axes.set(
+        xlim=(width / 2 - side, width / 2 + side),
+        ylim=(height / 2 + CELL_ASPECT * side, height / 2 - CELL_ASPECT * side),
+    )
+    lines = (
+        (1.2, outcome.group, GREY),
+        (1.11, f"written {_shortened(outcome.written)}", "black"),
+        (1.02, f"read {_shortened(outcome.read)}", ORANGE),
+    )
+    for y, text, colour in lines:
+        axes.text(0, y, text, color=colour, fontsize=9, transform=axes.transAxes)
+    found = [PURPLE] * len(outcome.boxes)
+    if outcome.true_boxes is not None:
+        pairs = matched_boxes(outcome.boxes, outcome.true_boxes)
+        found = [ORANGE] * len(outcome.boxes)
+        for read, true in pairs:
+            if str(outcome.digits[read]) == outcome.written_digits[true]:
+                found[read] = GREEN
+        met = {true for _, true in pairs}
+        for number, box in enumerate(outcome.true_boxes):
+            if number not in met:
+                _draw_box(axes, box * scale, BLUE)
+    for box, digit, colour in zip(outcome.boxes * scale, outcome.digits, found, strict=True):
+        _draw_box(axes, box, colour)
+        label = axes.text(box[0], box[1], str(digit), color=colour, fontsize=9, weight="bold")
+        label.set_path_effects([withStroke(linewidth=2, foreground="white")])
+
+
+def _draw_box(axes: Axes, box: np.ndarray, colour: str) -> None:
+    x, y, width, height = box - (0.5, 0.5, 0, 0)  # Matplotlib's pixels have their centres at 0, 1
+    axes.add_patch(Rectangle((x, y), width, height, fill=False, color=colour, linewidth=1.5))
+
+
+def _shortened(text: str) -> str:
+    """A text that fits over a small image."""
+    if len(text) > LONGEST_TITLE:
+        return f"{text[: LONGEST_TITLE - 1]}…"
+    return text or "nothing"
 
 
 def worst_first(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

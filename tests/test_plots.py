@@ -8,6 +8,7 @@ from PIL import Image
 from common import plots
 from common.evaluation import evaluate
 from common.marks import Box
+from common.reading_scores import Misread, Outcome
 from common.recognizer import DigitReading, Reading
 
 HISTORY = [
@@ -95,3 +96,29 @@ def test_sixteen_bit_images_are_annotated_with_their_contrast(tmp_path: Path) ->
     drawn = np.asarray(plots.annotated(tmp_path / "deep.png", Reading("deep.png")))
     assert drawn[150, 150].max() < 20
     assert drawn[400, 400].min() > 200
+
+
+def test_a_gallery_of_whole_images_marks_what_was_right_wrong_and_missed(tmp_path: Path) -> None:
+    boxes = np.array([[10.0, 10, 20, 40], [50, 10, 20, 40], [90, 10, 20, 40]])
+    outcome = Outcome("page", "123", "17", (1, 7), boxes[:2], boxes)
+    misread = Misread(outcome, np.full((60, 120), 200, np.uint8), 1.0)
+    plots.plot_misread([misread], "some", tmp_path / "one.png")
+    pixels = np.asarray(Image.open(tmp_path / "one.png").convert("RGB"))
+    height, width, _ = pixels.shape
+    panel = pixels[height // 3 : 4 * height // 5, : width // 6]
+    places = []
+    for colour in (plots.GREEN, plots.ORANGE, plots.BLUE):
+        same = (panel == tuple(bytes.fromhex(colour[1:]))).all(axis=2)
+        assert same.sum() > 50
+        places.append(np.flatnonzero(same.any(axis=0)).mean())
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("count", [0, 7, 30])
+def test_galleries_of_whole_images_of_any_number(tmp_path: Path, count: int) -> None:
+    outcome = Outcome("", "1" * 60, "", (), np.zeros((0, 4)))
+    misread = [Misread(outcome, np.full((9, 400), 90, np.uint8), 0.1)] * count
+    plots.plot_misread(misread, "some", tmp_path / "gallery.png")
+    width, height = size_of(tmp_path / "gallery.png")
+    assert width == 1872
+    assert height < 1500

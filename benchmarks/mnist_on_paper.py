@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""MNIST's test images on grey paper, read as images: python -m benchmarks.mnist_on_paper.
+
+Each test image is enlarged to 28 to 560 pixels, dark on paper of a random grey, with white noise of
+0 to 8 grey levels, and read by the whole reader. Prints the share read exactly beside the accuracy
+of the classifier on the same test images as they are. All 10,000 images take hours: see --images.
+"""
+
+import argparse
+
+import numpy as np
+from tqdm import tqdm
+
+from common import console
+from common.data.scenes import on_grey_paper
+from common.datasets import load_mnist
+from common.preprocessing import network_input
+from common.recognizer import DigitRecognizer
+
+SIDES = (28, 56, 112, 280, 560)  # pixels
+NOISES = (0, 2, 4, 8)  # standard deviation in grey levels
+
+
+def main() -> int:
+    """Reads the images at every size and noise and prints the table."""
+    arguments = parse_arguments()
+    dataset = load_mnist()
+    images = dataset.test_images[: arguments.images]
+    labels = dataset.test_labels[: arguments.images]
+    recognizer = DigitRecognizer(arguments.model)
+    raw = recognizer.predictor.predict(network_input(images)).argmax(axis=1)
+    print(f"{len(images):,} images, raw accuracy {(raw == labels).mean():.2%}; read exactly:\n")
+    print("pixels  " + "".join(f"{f'noise {noise}':>10}" for noise in NOISES))
+    for side in SIDES:
+        shares = [exact_share(recognizer, images, labels, side, noise) for noise in NOISES]
+        print(f"{side:<8}" + "".join(f"{share:10.2%}" for share in shares), flush=True)
+    return console.OK
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    console.add_model_argument(parser)
+    parser.add_argument(
+        "--images", type=console.positive_int, metavar="N", help="only the first N test images"
+    )
+    return parser.parse_args()
+
+
+def exact_share(
+    recognizer: DigitRecognizer, images: np.ndarray, labels: np.ndarray, side: int, noise: float
+) -> float:
+    """Share of the images that are read as their label and nothing else.
+
+    Args:
+        recognizer: What is measured.
+        images: uint8 (N, 28, 28), 255 is ink.
+        labels: int (N,).
+        side: Pixels of the enlarged images' sides.
+        noise: Standard deviation in grey levels.
+    """
+    rng = np.random.default_rng([side, int(noise)])
+    right = 0
+    pairs = zip(images, labels, strict=True)
+    name = f"{side} pixels, noise {noise}"
+    for image, label in tqdm(pairs, name, len(images), leave=False, disable=None):
+        paper = rng.uniform(130, 240)
+        ink = paper - rng.uniform(80, 120)
+        page = on_grey_paper(image, side, paper, ink, noise, rng)
+        right += recognizer.read(page).text == str(label)
+    return right / len(images)
+
+
+if __name__ == "__main__":
+    console.run(main)

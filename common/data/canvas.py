@@ -1,0 +1,293 @@
+"""Writes digits of a data set, printed text and signs on a canvas that knows every digit's place.
+
+Used for test pages only, see `conditions`; the pages that the finder trains on are written by
+`pages`, which shares nothing with this module.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+MNIST_DIGIT = 20  # pixels, the longer side of a digit in the pictures of a data set
+MIN_WORKING_SCALE = 4.0  # digits are drawn at least this large, then reduced, for smooth edges
+MAX_TRIES = 5  # digits of which the one that leans most like the writer is taken
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class LabelledPage:
+    """An image whose digits are known.
+
+    Attributes:
+        image: uint8 (height, width).
+        text: The digits in reading order, "/" between lines; empty where there is none.
+        boxes: float64 (N, 4), x, y, width and height in pixels of each digit in reading order.
+    """
+
+    image: np.ndarray
+    text: str
+    boxes: np.ndarray
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something to be written.
+
+    Attributes:
+        ink: float32 (height, width), 0 to 1, cropped to its ink.
+        digit: 0 to 9, or None where it is not a digit.
+        drop: Pixels of it that lie below the baseline.
+    """
+
+    ink: np.ndarray
+    digit: int | None = None
+    drop: int = 0
+
+
+@dataclass
+class Canvas:
+    """Ink on a rectangle, and which of it are digits.
+
+    Attributes:
+        height: Height in pixels.
+        width: Width in pixels.
+    """
+
+    height: int
+    width: int
+    ink: np.ndarray = field(init=False)
+    lines: list[list[int]] = field(default_factory=list)
+    outlines: list[np.ndarray] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.ink = np.zeros((self.height, self.width), np.float32)
+
+    def put(self, mark: Mark, x: float, y: float, opacity: float = 1.0) -> None:
+        """Lays a mark down with its top left corner at (x, y), cut off at the canvas's edges.
+
+        A digit is added to the last line; see `new_line`.
+        """
+        left, top = round(x), round(y)
+        rows, columns = mark.ink.shape
+        x0, y0 = max(left, 0), max(top, 0)
+        x1, y1 = min(left + columns, self.width), min(top + rows, self.height)
+        part = mark.ink[y0 - top : max(y1 - top, 0), x0 - left : max(x1 - left, 0)]
+        region = self.ink[y0 : max(y1, y0), x0 : max(x1, x0)]
+        np.maximum(region, opacity * part, out=region)
+        if mark.digit is not None:
+            points = np.argwhere(mark.ink > 0.4)[:, ::-1].astype(np.int32)
+            hull = cv2.convexHull(points)[:, 0].astype(np.float64) + np.array((left, top))
+            self.outlines.append(np.concatenate([hull, hull + 1]))  # both corners of the pixels
+            self.lines[-1].append(mark.digit)
+
+    def new_line(self) -> None:
+        """Starts a line; the digits that follow belong to it."""
+        self.lines.append([])
+
+    def write(
+        self,
+        marks: Sequence[Mark],
+        x: float,
+        baseline: float,
+        gaps: Sequence[float],
+        opacity: float = 1.0,
+        slope: float = 0.0,
+    ) -> float:
+        """Writes marks from left to right.
+
+        Args:
+            marks: What to write.
+            x: Left edge of the first one in pixels.
+            baseline: Row on which the first one stands.
+            gaps: Pixels before each mark.
+            opacity: Of the pen, 0 to 1.
+            slope: Rows by which the baseline falls for each column.
+
+        Returns:
+            The right edge of the last mark in pixels.
+        """
+        start = x
+        for mark, gap in zip(marks, gaps, strict=True):
+            x += gap
+            bottom = baseline + slope * (x - start) + mark.drop
+            self.put(mark, x, bottom - mark.ink.shape[0], opacity)
+            x += mark.ink.shape[1]
+        return x
+
+    def page(self, image: np.ndarray, matrix: np.ndarray | None = None) -> LabelledPage:
+        """The labelled page of an image of this canvas.
+
+        Args:
+            image: uint8 (height, width).
+            matrix: float (3, 3), homography from the canvas to the image; by default the identity.
+        """
+        height, width = image.shape
+        boxes = []
+        for outline in self.outlines:
+            points = outline
+            if matrix is not None:
+                points = cv2.perspectiveTransform(outline[None], matrix)[0]
+            low = points.min(axis=0).clip(0, (width, height))
+            high = points.max(axis=0).clip(0, (width, height))
+            boxes.append((*low, *(high - low)))
+        text = "/".join("".join(map(str, line)) for line in self.lines if line)
+        return LabelledPage(image, text, np.array(boxes, np.float64).reshape(-1, 4))
+
+
+class Writer:
+    """A hand with a pen, which writes with the digits of a data set.
+
+    Args:
+        images: uint8 (N, 28, 28), 255 is ink.
+        labels: int (N,), 0 to 9.
+        rng: Chooses the digits and what is particular to this writer.
+        pen: Limits of the width of the pen's strokes, as a share of a digit's height.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        rng: np.random.Generator,
+        pen: tuple[float, float] = (0.06, 0.17),
+    ) -> None:
+        self.images, self.labels, self.rng = images, labels, rng
+        self.pen = float(rng.uniform(*pen))
+        self.slant = _slant(images[rng.integers(len(images))])
+        self.shear = float(rng.uniform(-0.15, 0.15))
+
+    def digit(self, size: float, among: Sequence[int] = range(10), lean: float = 0.0) -> Mark:
+        """A digit whose longer side is about `size` pixels.
+
+        Args:
+            size: Pixels.
+            among: Digits to choose from.
+            lean: Columns by which it leans to the right for each row upwards, more than others.
+        """
+        candidates = self.rng.permutation(np.flatnonzero(np.isin(self.labels, among)))[:MAX_TRIES]
+        # The digits of one hand lean alike.
+        index = min(candidates, key=lambda i: abs(_slant(self.images[i]) - self.slant))
+        shear = self.shear + lean + float(self.rng.uniform(-0.04, 0.04))
+        return Mark(pen_ink(self.images[index], size, self.pen, shear), int(self.labels[index]))
+
+    def digits(self, count: int, size: float, among: Sequence[int] = range(10)) -> list[Mark]:
+        """Several digits that differ in size by some per cent."""
+        return [self.digit(size * self.rng.uniform(0.9, 1.05), among) for _ in range(count)]
+
+
+def pen_ink(picture: np.ndarray, size: float, pen: float, shear: float = 0.0) -> np.ndarray:
+    """A digit of a data set redrawn with crisp strokes of another width.
+
+    The strokes grow or shrink by a signed distance from their edge. Where that would close a hole
+    or part a stroke, which could make another digit of it, they grow or shrink less.
+
+    Args:
+        picture: uint8 (28, 28), 255 is ink.
+        size: Pixels that correspond to the longer side of the digit in the picture.
+        pen: Mean width of the strokes as a share of `size`.
+        shear: Columns by which a stroke leans to the right for each row upwards.
+
+    Returns:
+        float32 (height, width), 0 to 1, cropped to its ink.
+    """
+    scale = size / MNIST_DIGIT
+    working = max(scale, MIN_WORKING_SCALE)
+    padded = np.pad(picture, 4).astype(np.float32) / 255
+    large = cv2.resize(padded, None, fx=working, fy=working, interpolation=cv2.INTER_CUBIC)
+    large = cv2.GaussianBlur(large, (0, 0), 0.4 * working)
+    inside = (large > 0.45).astype(np.uint8)
+    outside = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
+    distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5) - outside
+    # In a strip of width w, the mean distance from the edge is w / 4.
+    wanted = pen * MNIST_DIGIT * working / 2 - 2 * float(distance[inside > 0].mean())
+    steps = [wanted * share for share in (1.0, 0.7, 0.4)]
+    grown = next((step for step in steps if _topology(distance > -step) == _topology(inside)), 0.0)
+    ink = (distance + grown + 0.5).clip(0, 1)
+    height, width = ink.shape
+    lean = np.array([[1, -shear, shear * height / 2], [0, 1, 0]])
+    ink = _cropped(cv2.warpAffine(ink, lean, (width, height)))
+    reduced = (
+        max(1, round(ink.shape[1] * scale / working)),
+        max(1, round(ink.shape[0] * scale / working)),
+    )
+    return np.asarray(cv2.resize(ink, reduced, interpolation=cv2.INTER_AREA))
+
+
+def _slant(picture: np.ndarray) -> float:
+    """Columns by which a digit leans to the right for each row upwards."""
+    moments = cv2.moments(picture)
+    return -moments["mu11"] / max(moments["mu02"], 1.0)
+
+
+def _topology(mask: np.ndarray) -> tuple[int, int]:
+    """The number of connected components and of holes."""
+    _, hierarchy = cv2.findContours(
+        np.asarray(mask, np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE
+    )
+    holes = 0 if hierarchy is None else int((hierarchy[0, :, 3] >= 0).sum())
+    return (0 if hierarchy is None else hierarchy.shape[1]) - holes, holes
+
+
+def _cropped(ink: np.ndarray) -> np.ndarray:
+    left, top, width, height = cv2.boundingRect((ink > 0.1).astype(np.uint8))
+    return ink[top : top + height, left : left + width]
+
+
+def touching(marks: Sequence[Mark], overlap: float) -> list[float]:
+    """Gaps, all but the first negative, at which each mark touches the one before.
+
+    The marks stand on one baseline. They meet in a third of their rows at most: two 1s that lie
+    on each other all along would be one thick stroke.
+
+    Args:
+        marks: What is to be written.
+        overlap: Pixels by which their strokes overlap where they meet.
+    """
+    gaps = [0.0]
+    for left, right in pairwise(marks):
+        rows = min(left.ink.shape[0], right.ink.shape[0])
+        before, after = (mark.ink[-rows:] > 0.5 for mark in (left, right))
+        common = before.any(axis=1) & after.any(axis=1)
+        free_before = before[common, ::-1].argmax(axis=1)
+        free_after = after[common].argmax(axis=1)
+        free = np.sort(free_before + free_after)
+        gaps.append(-min(float(free[0]) + overlap, float(free[len(free) // 3])))
+    return gaps
+
+
+def printed(text: str, font: ImageFont.FreeTypeFont, size: float) -> Mark:
+    """Text in a font whose capitals are about `size` pixels high."""
+    # 1.4: a font's size is about so many times the height of its capitals.
+    font = font.font_variant(size=max(6, round(1.4 * size)))
+    left, top, right, bottom = (round(side) for side in font.getbbox(text, anchor="ls"))
+    page = Image.new("L", (right - left + 2, bottom - top + 2))
+    ImageDraw.Draw(page).text((1 - left, 1 - top), text, 255, font, anchor="ls")
+    return Mark(np.asarray(page, np.float32) / 255, drop=max(bottom, 0))
+
+
+def stroked(
+    strokes: Sequence[Sequence[Point]], size: float, thickness: float, rng: np.random.Generator
+) -> Mark:
+    """Lines through points, as drawn by an unsteady hand.
+
+    Args:
+        strokes: Points (x, y) in shares of `size`.
+        size: Pixels.
+        thickness: Width of the lines in pixels.
+        rng: Moves each point a little.
+    """
+    pad = int(thickness) + 2
+    points = [
+        np.array(line) * size + rng.normal(0, 0.012 * size, (len(line), 2)) for line in strokes
+    ]
+    extent = np.concatenate(points).max(axis=0).clip(1) + 2 * pad
+    ink = np.zeros((int(extent[1]) + 1, int(extent[0]) + 1), np.uint8)
+    for line in points:
+        fixed = np.rint((line + pad) * 16).astype(np.int32)  # in sixteenths of a pixel
+        cv2.polylines(ink, [fixed], False, 255, max(1, round(thickness)), cv2.LINE_AA, shift=4)
+    return Mark(_cropped(ink.astype(np.float32) / 255))

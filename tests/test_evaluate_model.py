@@ -1,0 +1,110 @@
+"""What evaluate_model.py measures, by the model and the data that it is given."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import evaluate_model
+from common import UserError, console
+from common.data.conditions import CONDITIONS
+from common.datasets import Dataset
+from common.model_files import PRETRAINED
+from common.recognizer import DigitRecognizer
+
+
+@pytest.fixture(autouse=True)
+def plots_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the script draws its plots."""
+    monkeypatch.setattr(evaluate_model, "PLOTS", tmp_path / "plots")
+    return tmp_path / "plots"
+
+
+def evaluate(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["evaluate_model.py", *map(str, arguments)])
+    return evaluate_model.main()
+
+
+@pytest.fixture
+def finder(tmp_path: Path) -> Path:
+    """A model file whose card says that it is a finder."""
+    path = tmp_path / "finder.tflite"
+    shutil.copy(PRETRAINED, path)
+    card = json.loads(PRETRAINED.with_suffix(".json").read_text())
+    path.with_suffix(".json").write_text(json.dumps(card | {"network": "finder", "data": "digits"}))
+    return path
+
+
+def test_a_finder_is_measured_on_generated_pages(
+    finder: Path,
+    tmp_path: Path,
+    plots_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reader = DigitRecognizer(PRETRAINED)
+    monkeypatch.setattr(evaluate_model, "recognizer_for", lambda path: reader)
+    report_file = tmp_path / "report.json"
+    status = evaluate(monkeypatch, "--model", finder, "--pages", 1, "--json", report_file)
+    assert status == console.OK
+    report = json.loads(report_file.read_text())
+    assert [group["name"] for group in report["groups"]] == list(CONDITIONS)
+    assert report["overall"]["images"] == len(CONDITIONS)
+    assert (report["data"], report["pages_per_condition"]) == ("digits", 1)
+    said = capsys.readouterr().out
+    rows = {line[:17].strip(): line[17:].split() for line in said.splitlines()}
+    exact = {name: float(rows[name][1].rstrip("%")) / 100 for name in CONDITIONS}
+    assert exact == {group["name"]: group["exact"] for group in report["groups"]}
+    with Image.open(plots_folder / "worst_pages.png") as plot:
+        assert plot.width > 1000
+
+
+def test_a_folder_with_labels_measures_the_whole_reader(
+    tmp_path: Path,
+    plots_folder: Path,
+    digits: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    image = 255 - np.repeat(np.repeat(digits.test_images[0], 3, axis=0), 3, axis=1)
+    Image.fromarray(image).save(folder / "one.png")
+    label = digits.test_labels[0]
+    rows = [f"one.png,{label},drawn", "one.png,77,wrong", "broken\x1b.png,1,drawn"]
+    (folder / "labels.csv").write_text("\n".join(["path,label,kind", *rows]))
+    report_file = tmp_path / "report.json"
+    status = evaluate(monkeypatch, "--model", PRETRAINED, "--data", folder, "--json", report_file)
+    assert status == console.SOME_UNREADABLE
+    said = capsys.readouterr()
+    assert said.err.startswith("not scored: ")
+    assert said.err.count("\n") == 1
+    assert "\x1b" not in said.err
+    report = json.loads(report_file.read_text())
+    assert {group["name"]: group["exact"] for group in report["groups"]} == {"drawn": 1, "wrong": 0}
+    assert report["overall"]["digit_errors"] == 2
+    assert len(report["unreadable"]) == 1
+    assert "box recall" not in said.out
+    assert (plots_folder / "misread_images.png").stat().st_size > 5000
+
+
+def test_a_table_without_kinds_has_one_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("L", (28, 28), 255).save(tmp_path / "blank.png")
+    (tmp_path / "labels.csv").write_text("path,label\nblank.png,\n")
+    assert evaluate(monkeypatch, "--model", PRETRAINED, "--data", tmp_path) == console.OK
+    table = capsys.readouterr().out.split("\n\n")[1].splitlines()
+    assert [line.split()[:3] for line in table[1:]] == [["all", "1", "100.0%"]]
+
+
+def test_a_folder_with_damaged_labels_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "labels.csv").write_text("path,label\nx.png,seven\n")
+    with pytest.raises(UserError, match=r"line 2: .*'seven'; expected"):
+        evaluate(monkeypatch, "--model", PRETRAINED, "--data", tmp_path)
