@@ -153,16 +153,17 @@ def reading_table(report: ReadingReport, group: str) -> str:
         group: Heads the first column.
     """
     scores = [*(score for score in report.groups if score.name), report.overall]
-    located = report.overall.box_recall is not None
+    shares = report.overall.box_precision, report.overall.box_recall
+    located = any(share is not None for share in shares)
     width = max(len(group), *(len(printable(score.name)) for score in scores)) + 2
     columns = ["images", "exact", "but for lines", "digit errors"]
     columns += ["box precision", "box recall"] if located else []
     lines = [f"{group:{width}}" + "".join(f"{name:>15}" for name in columns)]
     for score in scores:
-        shares = [score.exact, score.exact_but_line_breaks, score.digit_error_rate]
-        shares += [score.box_precision, score.box_recall] if located else []
+        shown = [score.exact, score.exact_but_line_breaks, score.digit_error_rate]
+        shown += [score.box_precision, score.box_recall] if located else []
         cells = [f"{score.images:,}"]
-        cells += ["-" if share is None else f"{share:.1%}" for share in shares]
+        cells += ["-" if share is None else f"{share:.1%}" for share in shown]
         lines.append(f"{printable(score.name):{width}}" + "".join(f"{cell:>15}" for cell in cells))
     return "\n".join(lines)
 

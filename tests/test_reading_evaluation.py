@@ -17,7 +17,14 @@ from common.reading_evaluation import (
     evaluate_folder,
     read_labels,
 )
-from common.reading_scores import Outcome, edit_distance, matched_boxes, report_of, score
+from common.reading_scores import (
+    Outcome,
+    edit_distance,
+    matched_boxes,
+    reading_table,
+    report_of,
+    score,
+)
 from common.recognizer import DigitRecognizer
 
 BOX = np.array([[10.0, 10.0, 20.0, 40.0]])
@@ -77,6 +84,16 @@ def test_a_report_has_a_score_for_each_group_and_one_for_all() -> None:
         ("b", 1, 0.0),
     ]
     assert report.as_dict()["overall"]["exact"] == pytest.approx(2 / 3)
+
+
+def test_the_table_shows_scores_of_boxes_where_places_are_known() -> None:
+    made_up = Outcome("empty", "", "7", (7,), BOX, np.zeros((0, 4)))
+    heading, row, _ = reading_table(report_of([made_up]), "condition").splitlines()
+    assert heading.split()[-4:] == ["box", "precision", "box", "recall"]
+    assert row.split() == ["empty", "1", "0.0%", "0.0%", "-", "0.0%", "-"]
+    heading, row, _ = reading_table(report_of([outcome("1", "1")]), "kind").splitlines()
+    assert "box" not in heading
+    assert row.split() == ["kind", "1", "100.0%", "100.0%", "0.0%"]
 
 
 def test_the_images_read_worst_are_kept_those_of_each_group_in_turn() -> None:

@@ -1,6 +1,7 @@
 """Test pages without a digit: words, doodles, diagrams, textures, natural pictures, blank paper."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import cv2
 import numpy as np
@@ -104,7 +105,7 @@ def _words(rng: np.random.Generator) -> np.ndarray:
     baseline = 0.08 * height + size
     opacity = rng.uniform(0.4, 1)
     while baseline < 0.95 * height:
-        text = " ".join(rng.choice(WORDS, max(1, int(0.2 * width / size))))
+        text = " ".join(rng.choice(WORDS, max(1, int(0.16 * width / size))))
         canvas.put(mark := printed(text, font, size), 0.06 * width, baseline, opacity)
         baseline += mark.ink.shape[0] + rng.uniform(0.3, 1.5) * size
         if rng.random() < 0.1:
@@ -180,7 +181,7 @@ def _texture(rng: np.random.Generator) -> np.ndarray:
 
 def _natural(rng: np.random.Generator) -> np.ndarray:
     """A part of a natural picture, now and then mirrored."""
-    pictures = load_pictures()
+    pictures = _pictures()
     picture = pictures[rng.integers(len(pictures))]
     share = rng.uniform(0.3, 1.0)
     rows, columns = (max(16, int(share * side)) for side in picture.shape)
@@ -188,6 +189,11 @@ def _natural(rng: np.random.Generator) -> np.ndarray:
             zip(picture.shape, (rows, columns), strict=True))  # fmt: skip
     part = picture[y : y + rows, x : x + columns]
     return np.ascontiguousarray(part[:, ::-1] if rng.random() < 0.5 else part)
+
+
+@cache
+def _pictures() -> list[np.ndarray]:
+    return load_pictures()
 
 
 def _blank(rng: np.random.Generator) -> np.ndarray:
