@@ -17,8 +17,8 @@ SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
 run: .venv/installed
 	$(BIN)/python train_model.py $(if $(wildcard models/*.checkpoint),--resume,--preset fast)
-	$(BIN)/python evaluate_model.py --model $$(ls -t models/*.keras | head -1)
-	$(BIN)/python predict_image.py --model $$(ls -t models/*.tflite | head -1) samples
+	$(BIN)/python evaluate_model.py --model $$(ls -t models/*.keras | grep -v finder | head -1)
+	$(BIN)/python predict_image.py --model $$(ls -t models/*.tflite | grep -v finder | head -1) samples
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest

@@ -28,7 +28,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 MAX_BYTES = 200_000_000  # of an image file
 MAX_PIXELS = 125_000_000  # of an image; phones make up to 108 million
 MAX_WEBP_PIXELS = 50_000_000  # WebP's decoder takes 16 bytes a pixel, four times as many as others
-MAX_SCANNED_PIXELS = 400_000_000  # pixels times scans beyond three: ten scans of 57 million
+MAX_SCANNED_PIXELS = 300_000_000  # pixels times scans beyond three: ten scans of 43 million
 MAX_EXIF_BYTES = 1_000_000
 
 

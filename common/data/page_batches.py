@@ -89,6 +89,8 @@ class PageSource:
         # Not forked: TensorFlow and OpenCV have threads, which a fork does not bring along.
         context = multiprocessing.get_context("spawn")
         self.pool = ProcessPoolExecutor(1, context, _start_worker, (images, labels, seed))
+        with interrupts_delayed():
+            self.pool.submit(int)  # starts the process
         self.steps, self.batch_size, self.seed = steps, batch_size, seed
         self.waiting: deque[tuple[int, Future[Batch]]] = deque()
 
@@ -101,8 +103,7 @@ class PageSource:
             self.waiting.clear()
         for later in range(position + len(self.waiting), position + AHEAD):
             key = (self.seed, *divmod(later, self.steps))
-            with interrupts_delayed():  # the process is started here
-                future = self.pool.submit(_batch_of_worker, self.batch_size, key)
+            future = self.pool.submit(_batch_of_worker, self.batch_size, key)
             self.waiting.append((later, future))
         return self.waiting.popleft()[1].result()
 
