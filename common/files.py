@@ -1,6 +1,7 @@
 """Files that are either the old ones or the new ones, never half of each."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,32 @@ from common import UserError
 
 if TYPE_CHECKING:
     from filelock import FileLock
+
+
+def content_of(path: str | Path, limit: int) -> bytes:
+    """Reads a regular file that may come from a stranger. Never waits and never reads without end.
+
+    Args:
+        path: The file.
+        limit: Maximum number of bytes that the caller accepts.
+
+    Returns:
+        The content. If the file is larger than `limit`, its first `limit` + 1 bytes.
+
+    Raises:
+        OSError: The file is missing, unreadable, or not a regular file.
+    """
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+    with open(path, "rb", opener=opener) as file:
+        # Check the open file: the name may stand for another one by now.
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError("it is a pipe or a device, not a file")
+        # Some system files report a size of 0, but block or never end (/proc/kmsg).
+        return file.read(min(status.st_size, limit + 1))
 
 
 @contextmanager
