@@ -35,6 +35,7 @@ from common.sources import Source, image_sources, sources_from
 
 SAMPLES = PROJECT / "samples"
 CSV_HEADER = ("image", "text", "confidence", "error")
+FORMULA_STARTS = tuple("=+-@＝＋－＠")  # noqa: RUF001 (the wide ones count in Asian spreadsheets)
 
 
 class Echo:
@@ -332,8 +333,16 @@ def percent(share: float) -> str:
 def csv_row(reading: Reading) -> str:
     """A reading as one row of CSV."""
     sure = "" if reading.confidence is None else f"{reading.confidence:.4f}"
-    image, error = (printable(text) for text in (reading.image, reading.error or ""))
+    image, error = (printable(not_formula(text)) for text in (reading.image, reading.error or ""))
     return csv_line((image, reading.text or "", sure, error))
+
+
+def not_formula(text: str) -> str:
+    """A file name, or an error that starts with one, that no spreadsheet takes for a formula.
+
+    A name such as =1+1.png becomes ./=1+1.png, which is the same file.
+    """
+    return f"./{text}" if text != "-" and text.startswith(FORMULA_STARTS) else text
 
 
 def csv_line(values: tuple[str, ...]) -> str:

@@ -1,6 +1,7 @@
 """Files that are either the old ones or the new ones, never half of each."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,36 @@ from common import UserError
 
 if TYPE_CHECKING:
     from filelock import FileLock
+
+
+class FileTooLargeError(ValueError):
+    """A file of more bytes than the limit."""
+
+
+def content_of(path: str | Path, limit: int) -> bytes:
+    """Reads a regular file that may come from a stranger. Never waits and never reads without end.
+
+    Args:
+        path: The file.
+        limit: Maximum size in bytes.
+
+    Raises:
+        FileTooLargeError: The file is larger than `limit`. Nothing is read.
+        OSError: The file is missing, unreadable, or not a regular file.
+    """
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+    with open(path, "rb", opener=opener) as file:
+        # Check the open file: the name may stand for another one by now.
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError("it is a pipe or a device, not a file")
+        if status.st_size > limit:
+            raise FileTooLargeError(f"{status.st_size:,} bytes; expected at most {limit:,}")
+        # Some system files report a size of 0, but block or never end (/proc/kmsg).
+        return file.read(status.st_size)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ decoded, and whatever is wrong with it becomes an `ImageError`.
 
 import os
 import re
-import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -19,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from common import UserError
+from common.files import FileTooLargeError, content_of
 from common.quiet import discarded_notes
 from common.structure import StructureError, scans_in
 
@@ -205,9 +205,11 @@ def _content(source: str | Path | bytes) -> bytes:
             elif is_address(source):
                 content = _fetched(str(source))
             else:
-                content = _file_content(source)
+                content = content_of(source, MAX_BYTES)
     except ImageError:
         raise
+    except FileTooLargeError as error:
+        raise _too_many_bytes(name) from error
     except FileNotFoundError as error:
         raise ImageError(f"{name} does not exist.") from error
     except IsADirectoryError as error:
@@ -217,28 +219,19 @@ def _content(source: str | Path | bytes) -> bytes:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{name} is damaged or unreadable ({reason}).") from error
     if len(content) > MAX_BYTES:
-        raise TooLargeError(f"{name} has more than {MAX_BYTES // 10**6} MB, the most that is read.")
+        raise _too_many_bytes(name)
     return content
 
 
-def _file_content(path: str | Path) -> bytes:
-    """The bytes of a regular file, or more than `MAX_BYTES` of them; opening never waits."""
-
-    def opener(name: str, flags: int) -> int:
-        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
-
-    with open(path, "rb", opener=opener) as file:
-        # What was opened is checked, not what the name stood for a moment before.
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError("it is a pipe or a device, not a file")
-        return file.read(MAX_BYTES + 1)
+def _too_many_bytes(name: str) -> TooLargeError:
+    return TooLargeError(f"{name} has more than {MAX_BYTES // 10**6} MB, the most that is read.")
 
 
 def _fetched(address: str) -> bytes:
     """The bytes at an address, or more than `MAX_BYTES` of them."""
     filesystem, path = filesystem_of(address)
     if "file" in filesystem.protocol:
-        return _file_content(path)
+        return content_of(path, MAX_BYTES)
     with filesystem.open(path, "rb") as file:
         size = getattr(file, "size", None)
         if size is not None and size > MAX_BYTES:
@@ -257,8 +250,13 @@ def filesystem_of(address: str) -> tuple[Any, str]:
     """The fsspec file system of an address, and the path inside it.
 
     Raises:
-        UserError: fsspec, or what it needs for that kind of address, is not installed.
+        UserError: The address chains several kinds of storage, or fsspec, or what it needs for that
+            kind of address, is not installed.
     """
+    if "::" in address:  # a cache, for one, would fetch a whole file before its size is known
+        raise UserError(
+            f"{address} chains several kinds of storage; expected one, such as s3://bucket/7.png."
+        )
     try:
         import fsspec.core
     except ModuleNotFoundError as error:

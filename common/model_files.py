@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from common import PROJECT, printable
-from common.files import replacing
+from common.files import content_of, replacing
 from common.model_loading import (
     BATCH,
     Finder,
@@ -224,9 +224,7 @@ def load_card(model: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        if path.stat().st_size > MAX_CARD_BYTES:
-            raise ValueError(f"larger than {MAX_CARD_BYTES:,} bytes")
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = json.loads(content_of(path, MAX_CARD_BYTES))
         if not isinstance(card, dict) or "sha256" not in card:
             return None  # some other program's file of that name
         _check_types(card)

@@ -290,12 +290,17 @@ def _checked_run(path: Path, run: Run) -> Run:
 
 
 def check_size(path: Path) -> None:
-    """Refuses a model file that is too large to be read.
+    """Refuses a model file that is empty or too large.
+
+    Some system files report a size of 0, but block or never end when they are read.
 
     Raises:
-        ModelError: It is larger than `MAX_BYTES`.
+        ModelError: It is empty, or larger than `MAX_BYTES`.
     """
-    if (size := path.stat().st_size) > MAX_BYTES:
+    size = path.stat().st_size
+    if size == 0:
+        raise ModelError(f"{path} is damaged: it is empty.")
+    if size > MAX_BYTES:
         raise ModelError(
             f"{path} has {size // 10**6:,} MB; expected {MAX_BYTES // 10**6} MB at most."
         )

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from common import UserError
-from common.files import check_writable, locked, replacing
+from common.files import check_writable, content_of, locked, replacing
 from common.model_files import sha256_of
 from common.recognizer import DigitRecognizer, Reading
 from common.sources import Source
 
 IMAGES_A_PART = 500
 MAX_NAMED = 10  # parts that one message names
+MAX_JOB_BYTES = 10**7  # of job.json; ten million images take 1.5 MB
 
 Part = tuple[int, list[Source]]
 """The number of a part, and its images."""
@@ -173,9 +174,11 @@ class PartsFolder:
                 raise UserError(f"{self.folder} holds parts of a job, but no job.json.")
             return None
         try:
-            return dict(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
-            raise UserError(f"{path} is damaged ({error}).") from error
+            return dict(json.loads(content_of(path, MAX_JOB_BYTES)))
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise UserError(
+                f"{path} is damaged ({error}). Delete the folder, or give another --output."
+            ) from error
 
     def missing(self, sources: list[Source]) -> list[Part]:
         """The parts that are not there yet: their numbers and their sources."""

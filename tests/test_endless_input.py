@@ -16,7 +16,13 @@ from common.model_files import PRETRAINED
 from common.sources import image_sources, sources_from
 
 SAMPLE = ROOT / "samples" / "3.png"
+PAGEMAP = "/proc/self/pagemap"  # says that it is empty, and has terabytes
 needs_fsspec = pytest.mark.skipif(not find_spec("fsspec"), reason="needs requirements/ray.txt")
+
+
+def needs(path: str) -> pytest.MarkDecorator:
+    """Skips a test where the current user cannot read a file of the system."""
+    return pytest.mark.skipif(not os.access(path, os.R_OK), reason=f"{path} cannot be read")
 
 
 def limited(project: Path, words: str, stdin: str) -> subprocess.CompletedProcess[str]:
@@ -36,6 +42,8 @@ def limited(project: Path, words: str, stdin: str) -> subprocess.CompletedProces
     [
         ("-", "/dev/zero", "more than 200 MB"),
         ("/dev/zero", "/dev/null", "not a file"),
+        pytest.param("/proc/kmsg", "/dev/null", "not an image", marks=needs("/proc/kmsg")),
+        pytest.param(PAGEMAP, "/dev/null", "not an image", marks=needs(PAGEMAP)),
         pytest.param("file:///dev/zero", "/dev/null", "not a file", marks=needs_fsspec),
         pytest.param("local:///dev/zero", "/dev/null", "not a file", marks=needs_fsspec),
     ],
@@ -99,6 +107,18 @@ def test_what_is_too_large_at_an_address_is_not_fetched(monkeypatch: pytest.Monk
         read_image("memory://large.png")
 
 
+@pytest.mark.parametrize("chain", ["simplecache::http://127.0.0.1:9/7.png", "zip://7.png::{pipe}"])
+def test_a_chain_of_addresses_is_one_row(project: Path, tmp_path: Path, chain: str) -> None:
+    os.mkfifo(tmp_path / "pipe")  # a chain would wait for it
+    listing = tmp_path / "list.txt"
+    listing.write_text(f"samples/3.png\n{chain.format(pipe=tmp_path / 'pipe')}\nsamples/7.jpeg\n")
+    done = limited(project, f"--files-from {listing}", "/dev/null")
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [record["text"] for record in records] == ["3", None, "7"]
+    assert "chains several kinds of storage" in records[1]["error"]
+
+
+@needs_fsspec
 def test_an_address_that_cannot_be_opened_is_one_row(project: Path) -> None:
     done = limited(project, "samples/3.png nothing-of-that-kind://x.png", "/dev/null")
     assert done.returncode == 2  # found before anything is read

@@ -1,9 +1,11 @@
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from common import UserError
-from common.files import replacing
+from common.files import FileTooLargeError, content_of, replacing
 
 
 def test_a_new_file_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
@@ -34,3 +36,26 @@ def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot be written"), replacing(tmp_path / "file" / "x"):
         pass
+
+
+def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"abcde")
+    assert content_of(path, 5) == b"abcde"
+    with pytest.raises(FileTooLargeError, match="5 bytes; expected at most 4"):
+        content_of(path, 4)
+
+
+@pytest.mark.parametrize("name", ["/proc/kmsg", "/proc/self/pagemap", "/proc/self/mem"])
+def test_system_files_neither_block_nor_go_on_for_ever(name: str) -> None:
+    if not os.access(name, os.R_OK):
+        pytest.skip(f"{name} cannot be opened here")
+    assert content_of(name, 1000) == b""
+
+
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    started = time.monotonic()
+    with pytest.raises(OSError, match="pipe or a device"):
+        content_of(tmp_path / "pipe", 1000)
+    assert time.monotonic() - started < 5

@@ -1,5 +1,6 @@
 """Many images in parts: with one process, several, or Ray; killed and resumed."""
 
+import csv
 import json
 import os
 import random
@@ -19,7 +20,7 @@ from PIL import Image
 
 from common import UserError
 from common.images import read_image
-from common.parts import IMAGES_A_PART, Job, PartsFolder, in_order
+from common.parts import IMAGES_A_PART, MAX_JOB_BYTES, Job, PartsFolder, in_order
 from common.recognizer import Reading
 from common.sources import image_sources, listed_at
 
@@ -171,10 +172,18 @@ def test_a_folder_of_parts_belongs_to_one_job(tmp_path: Path) -> None:
     ):
         with pytest.raises(UserError, match=word):
             PartsFolder(tmp_path, other, resume=True)
-    for content, word in (("{", "damaged"), ("{}", "different: images")):
+    endless = " " * (MAX_JOB_BYTES + 1)
+    for content in ("{", "null", "[" * 100_000, endless):
         (tmp_path / "job.json").write_text(content)
-        with pytest.raises(UserError, match=word):
+        with pytest.raises(UserError, match="damaged"):
             PartsFolder(tmp_path, job, resume=True)
+    (tmp_path / "job.json").write_text("{}")
+    with pytest.raises(UserError, match="different: images"):
+        PartsFolder(tmp_path, job, resume=True)
+    (tmp_path / "job.json").unlink()
+    os.mkfifo(tmp_path / "job.json")
+    with pytest.raises(UserError, match="damaged"):
+        PartsFolder(tmp_path, job, resume=True)
     (tmp_path / "job.json").unlink()
     with pytest.raises(UserError, match=r"no job\.json"):
         PartsFolder(tmp_path, job, resume=True)
@@ -233,6 +242,17 @@ def test_images_of_parts_that_are_missing_may_change(command: Command, tmp_path:
 def test_parts_are_put_in_order() -> None:
     parts = [(2, [Reading("e")]), (0, [Reading("a"), Reading("b")]), (1, [])]
     assert [reading.image for reading in in_order(parts)] == ["a", "b", "e"]
+
+
+def test_no_name_in_a_table_is_a_formula(command: Command, tmp_path: Path) -> None:
+    starts = ["=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}"]
+    (tmp_path / "list.txt").write_text("".join(f"{start}1+1.png\n" for start in starts))
+    table = command("predict_image.py", *MODEL, "--csv", "--files-from", tmp_path / "list.txt")
+    for start, (name, *_, error) in zip(
+        starts, list(csv.reader(table.stdout.splitlines()))[1:], strict=True
+    ):
+        assert name == f"./{start}1+1.png"
+        assert error == f"./{start}1+1.png does not exist."
 
 
 def test_options_that_do_not_go_together(command: Command, tmp_path: Path) -> None:

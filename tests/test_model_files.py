@@ -214,6 +214,20 @@ def test_a_card_of_other_types_is_refused_in_one_line(
     assert len(str(refused.value)) < 500
 
 
+@pytest.mark.parametrize("suffix", [".json", ".tflite"])
+def test_a_link_to_an_endless_system_file_is_refused(tmp_path: Path, suffix: str) -> None:
+    endless = Path("/proc/self/pagemap")
+    if not os.access(endless, os.R_OK):
+        pytest.skip(f"{endless} cannot be read here")
+    model = tmp_path / "one.tflite"
+    for kind in (".json", ".tflite"):
+        shutil.copy(model_files.PRETRAINED.with_suffix(kind), model.with_suffix(kind))
+    model.with_suffix(suffix).unlink()
+    model.with_suffix(suffix).symlink_to(endless)
+    with pytest.raises(ModelError, match=rf"one{suffix} is damaged"):
+        load_predictor(model)
+
+
 def test_only_a_card_in_the_models_folder_spares_the_trial(
     saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
