@@ -47,7 +47,7 @@ def test_a_finder_is_measured_on_generated_pages(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     reader = DigitRecognizer(PRETRAINED)
-    monkeypatch.setattr(evaluate_model, "recognizer_for", lambda path: reader)
+    monkeypatch.setattr(evaluate_model, "DigitRecognizer", lambda *_, **__: reader)
     report_file = tmp_path / "report.json"
     status = evaluate(monkeypatch, "--model", finder, "--pages", 1, "--json", report_file)
     assert status == console.OK

@@ -59,7 +59,7 @@ def test_a_finder_is_never_the_model_that_reads(
     monkeypatch.setattr("common.model_files.MODELS", tmp_path)
     monkeypatch.setattr("common.model_files.PRETRAINED", tmp_path / "pretrained.tflite")
     for name, network in (("pretrained", "deep_cnn"), ("pages", "finder")):
-        (tmp_path / f"{name}.tflite").write_bytes(b"")
+        (tmp_path / f"{name}.tflite").write_bytes(b"a model")
         (tmp_path / f"{name}.json").write_text(json.dumps({"network": network}))
     assert is_finder(tmp_path / "pages.tflite")
     assert default_model() == tmp_path / "pretrained.tflite"
