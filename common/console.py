@@ -209,6 +209,7 @@ def has_module(name: str) -> bool:
 def shown(path: Path) -> str:
     """A path as short as it can be typed from the current folder, fit to be printed."""
     try:
-        return printable(str(path.resolve().relative_to(Path.cwd())))
+        # Not Path.resolve, which raises a RuntimeError for links that lead to themselves.
+        return printable(str(Path(os.path.realpath(path)).relative_to(Path.cwd())))
     except ValueError:
         return printable(str(path))

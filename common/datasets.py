@@ -227,7 +227,7 @@ def _split_by_content(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarra
 
 
 def _load_path(path: Path, every_digit: bool = True, name: str | None = None) -> Dataset:
-    name = name or str(path.resolve())
+    name = name or os.path.realpath(path)
     if path.is_file():
         return _load_npz(path, name, every_digit)
     if not path.is_dir():

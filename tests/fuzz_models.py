@@ -185,8 +185,7 @@ def fuzz_cards(folder: Path, examples: int) -> None:
         changed = card | {"sha256": {}} | changes
         model.with_suffix(".json").write_text(json.dumps(changed))
         try:
-            load_card(model)
-            training_command(folder, model)
+            training_command(folder, model, load_card(model))
             outcomes["accepted"] += 1
         except ModelError:
             outcomes["refused"] += 1

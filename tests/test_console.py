@@ -27,3 +27,8 @@ def test_paths_are_shown_short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.chdir(tmp_path)
     assert console.shown(tmp_path / "a" / "b.png") == str(Path("a") / "b.png")
     assert console.shown(Path("/elsewhere/b.png")) == "/elsewhere/b.png"
+
+
+def test_a_link_to_itself_can_be_shown(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    assert console.shown(tmp_path / "loop") == str(tmp_path / "loop")

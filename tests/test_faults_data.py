@@ -47,6 +47,11 @@ def npz(tiny: Dataset, **changes: np.ndarray) -> bytes:
     return file.getvalue()
 
 
+def test_a_link_to_itself(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    assert "There is no data set at" in refusal(command, tmp_path / "loop")
+
+
 def test_arrays_that_are_no_digits(command: Command, tiny: Dataset, tmp_path: Path) -> None:
     images, labels = tiny.train_images, tiny.train_labels
     nan = np.full((40, 28, 28), np.nan, np.float32)

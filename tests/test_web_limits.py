@@ -5,8 +5,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -18,9 +20,13 @@ from fastapi.testclient import TestClient
 pytest.importorskip("fastapi_offline")
 pytest.importorskip("uvicorn")
 
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 from common.model_files import PRETRAINED
 from common.recognizer import DigitRecognizer
 from common.web import app as web
+from common.web import server as limits
 from common.web.server import HEAD_SECONDS, MAX_CONNECTIONS
 
 SAMPLE = (ROOT / "samples" / "3.png").read_bytes()
@@ -119,6 +125,76 @@ def test_a_body_that_arrives_steadily_has_the_time_it_needs(
             return (await client.post("/read", content=parts())).status_code
 
     assert asyncio.run(steady()) == 200
+
+
+ANSWER = bytes(20_000_000)  # more than the buffers of a connection hold
+
+
+def answering(pieces: int) -> ASGIApp:
+    """An application that answers with `ANSWER`, in one piece or several."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        length = str(len(ANSWER)).encode()
+        headers = [(b"content-length", length)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        size = len(ANSWER) // pieces
+        for piece in range(pieces):
+            more = piece < pieces - 1
+            body = ANSWER[piece * size : (piece + 1) * size]
+            await send({"type": "http.response.body", "body": body, "more_body": more})
+
+    return app
+
+
+@contextmanager
+def serving(app: ASGIApp) -> Iterator[tuple[uvicorn.Server, socket.socket]]:
+    """A server of the application in a thread, and a client that receives little at once."""
+    running = limits.server_of(app)
+    running.config.lifespan = "off"
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
+        thread = threading.Thread(target=running.run, args=([listener],))
+        thread.start()
+        try:
+            client.settimeout(30)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(listener.getsockname())
+            client.sendall(HEALTH)
+            yield running, client
+        finally:
+            running.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the server wait for a second where it waits for many."""
+    monkeypatch.setattr(limits, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(limits, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(limits, "ANSWER_BYTES_PER_SECOND", 40_000_000)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("pieces", [1, 100])
+def test_a_client_that_does_not_read_its_answer_loses_its_connection(pieces: int) -> None:
+    with serving(answering(pieces)) as (running, client):
+        assert client.recv(4) == b"HTTP"
+        assert len(running.server_state.connections) == 1
+        until = time.monotonic() + 20
+        while running.server_state.connections and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not running.server_state.connections
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("pieces", [1, 100])
+def test_a_client_that_reads_has_the_time_it_needs(pieces: int) -> None:
+    with serving(answering(pieces)) as (_, client):
+        time.sleep(0.3)
+        received = 0
+        while received < len(ANSWER):
+            piece = client.recv(1_000_000)
+            assert piece, f"the connection was closed after {received:,} bytes"
+            received += len(piece)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

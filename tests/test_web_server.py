@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ from fastapi.testclient import TestClient
 from common import console
 from common.datasets import load_own_digits
 from common.images import read_image
-from common.model_files import PRETRAINED
+from common.model_files import PRETRAINED, load_card
 from common.page import digits_on
 from common.preprocessing import digit_picture
 from common.recognizer import DigitRecognizer
@@ -223,6 +225,49 @@ def test_a_folder_that_cannot_be_written(recognizer: DigitRecognizer, tmp_path: 
     assert "cannot be written" in answer.json()["error"]
 
 
+@pytest.mark.parametrize("obstacle", ["loop", "label is a folder", "closed folder"])
+def test_kept_digits_that_cannot_be_used_are_named(
+    recognizer: DigitRecognizer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    obstacle: str,
+) -> None:
+    folder = tmp_path / "my_digits"
+    with TestClient(
+        web.make_app(recognizer, folder), base_url=OURS, raise_server_exceptions=False
+    ) as client:
+        box = client.post("/look", content=SAMPLE).json()["digits"][0]["box"]
+        query = dict(zip(("x", "y", "width", "height"), box, strict=True)) | {"digit": 3}
+        if obstacle == "loop":
+            folder.symlink_to("my_digits")
+            assert client.get("/kept").json()["count"] == 0
+        elif obstacle == "label is a folder":
+            assert client.post("/keep", params=query, content=SAMPLE).status_code == 200
+            (name,) = (path.name for path in folder.rglob("*.png"))
+            (folder / "4" / name).mkdir(parents=True)
+        else:
+            (folder / "3").mkdir(parents=True)
+            closed = PermissionError(13, "Permission denied", os.fsdecode(b"\xff"))
+            monkeypatch.setattr(os, "listdir", Mock(side_effect=closed))
+            assert client.get("/kept").status_code == 500
+        answer = client.post("/keep", params=query, content=SAMPLE)
+        assert (answer.status_code, list(answer.json())) == (500, ["error"])
+        assert client.post("/read", content=SAMPLE).status_code == 200
+
+
+def test_a_card_that_changes_under_a_running_server_changes_nothing(tmp_path: Path) -> None:
+    for kind in (".tflite", ".json"):
+        shutil.copy(PRETRAINED.with_suffix(kind), tmp_path)
+    model = tmp_path / PRETRAINED.name
+    app = web.make_app(DigitRecognizer(model), tmp_path / "my_digits")
+    with TestClient(app, base_url=OURS, raise_server_exceptions=False) as client:
+        before = client.get("/kept").json()
+        model.with_suffix(".json").write_text('{"sha256": 5}')
+        assert client.get("/kept").json() == before
+        model.unlink()
+        assert client.get("/kept").json() == before
+
+
 def test_the_interface_describes_itself(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert sorted(paths) == ["/health", "/keep", "/kept", "/look", "/read", "/upright"]
@@ -272,7 +317,7 @@ def test_strange_requests_leave_no_trace(tmp_path: Path) -> None:
 def test_the_command_to_train_with(recognizer: DigitRecognizer, tmp_path: Path) -> None:
     folder, pretrained = tmp_path / "my digits", PRETRAINED.with_suffix(".keras")
     end = f" --data '{folder}' --from {console.shown(pretrained)}"
-    assert web.training_command(folder, PRETRAINED).endswith(end)
+    assert web.training_command(folder, PRETRAINED, load_card(PRETRAINED)).endswith(end)
     cards: dict[str, dict[str, object]] = {
         "strange": {},
         "tuned": {"own": "digits", "start": str(pretrained)},
@@ -285,7 +330,8 @@ def test_the_command_to_train_with(recognizer: DigitRecognizer, tmp_path: Path) 
         if card:
             card |= {"sha256": {}, "temperature": 1, "data": "mnist"}
             (tmp_path / f"{name}.json").write_text(json.dumps(card))
-        assert web.training_command(folder, tmp_path / f"{name}.tflite").endswith(end)
+        model = tmp_path / f"{name}.tflite"
+        assert web.training_command(folder, model, load_card(model)).endswith(end)
 
 
 def test_a_port_that_is_taken() -> None:

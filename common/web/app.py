@@ -27,11 +27,12 @@ from common.images import (
     UnknownFormatError,
     failures_named,
     image_size,
+    name_of,
     open_in_colour,
     read_image,
 )
 from common.marks import Box
-from common.model_files import PRETRAINED, load_card
+from common.model_files import PRETRAINED
 from common.page import Glyph, digits_on
 from common.preprocessing import digit_picture
 from common.recognizer import DigitReading, DigitRecognizer, Reading
@@ -141,6 +142,7 @@ def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.
     app.add_exception_handler(AnyHTTPException, _error_answer)
     app.add_exception_handler(RequestValidationError, _wrong_parameter)
     app.add_exception_handler(UserError, _own_error)
+    app.add_exception_handler(OSError, _unusable_path)
     app.mount("/page", StaticFiles(directory=PAGE))
     app.mount("/api-page", StaticFiles(directory=API_PAGE_FILES))
     desk = Desk()
@@ -150,7 +152,9 @@ def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.
         return records.KeptRecord(
             folder=console.shown(my_digits),
             count=kept_digits(my_digits),
-            command=training_command(my_digits, recognizer.predictor.path),
+            command=training_command(
+                my_digits, recognizer.predictor.path, recognizer.predictor.card
+            ),
         )
 
     @app.get("/", include_in_schema=False)
@@ -220,12 +224,18 @@ def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.
     return app
 
 
-def training_command(my_digits: Path, model: Path) -> str:
-    """What to type to train on the user's own digits.
+def training_command(my_digits: Path, model: Path, card: dict[str, Any] | None) -> str:
+    """The command that trains on the user's own digits.
 
-    From the model in use, from what that was fine-tuned from, or from the pretrained one.
+    Training starts from the model in use, from what that was fine-tuned from, or from the
+    pretrained one.
+
+    Args:
+        my_digits: Folder of the user's own digits.
+        model: The model in use.
+        card: Its card, as it was when the model was loaded.
     """
-    start, card = model.with_suffix(".keras"), load_card(model)
+    start = model.with_suffix(".keras")
     if card and card.get("own"):  # not from there: it has seen some of the digits already
         start = Path(card.get("start") or "")
     if not card or not os.path.isfile(start):  # unlike Path's, no error for an impossible name
@@ -323,3 +333,8 @@ async def _wrong_parameter(_: Request, error: Any) -> JSONResponse:
 async def _own_error(_: Request, error: Any) -> JSONResponse:
     """What the server cannot do although nothing is wrong with the request: a full disk."""
     return JSONResponse({"error": str(error)}, 500)
+
+
+async def _unusable_path(_: Request, error: Any) -> JSONResponse:
+    """A folder of kept digits that is closed, or that changes while it is read."""
+    return JSONResponse({"error": name_of(f"The kept digits cannot be used: {error}")}, 500)
