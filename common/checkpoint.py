@@ -1,6 +1,7 @@
 """The state of a training run on disk: kept after each epoch, so that it can be resumed."""
 
 import json
+import re
 import shutil
 import signal
 import threading
@@ -177,6 +178,11 @@ def alone(stem: Path) -> Iterator[None]:
     )
     lock = locked(stem.with_name(f".{stem.name}.lock"), refusal)
     try:
+        # What `replacing` left in a training that was killed while it saved.
+        left = re.compile(rf"\.\d+\.{re.escape(stem.name)}\.(keras|tflite|json)")
+        for path in stem.parent.iterdir():
+            if left.fullmatch(path.name):
+                path.unlink()
         yield
     finally:
         lock.release()

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, Command, no_network
 
-from common.checkpoint import TrainingError, checkpoint_folder, read_state
+from common.checkpoint import TrainingError, alone, checkpoint_folder, read_state
 from common.model_files import load_predictor
 from common.presets import PRESETS, Run
 
@@ -98,6 +98,16 @@ def test_killed_trainings_go_on_and_leave_models_whole(
 @pytest.mark.long
 def test_fifty_killed_trainings(command: Command, project: Path, tmp_path: Path) -> None:
     check_kills(command, project, tmp_path / "killed", 50)
+
+
+def test_what_killed_trainings_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    left = [tmp_path / f".123.mine.{kind}" for kind in ("keras", "tflite", "json")]
+    others = [tmp_path / name for name in (".123.not.mine.keras", "mine.keras", ".123.mine_2.json")]
+    for path in left + others:
+        path.touch()
+    with alone(tmp_path / "mine"):
+        assert not [path for path in left if path.exists()]
+        assert all(path.exists() for path in others)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
