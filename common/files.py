@@ -14,17 +14,19 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 
+class FileTooLargeError(ValueError):
+    """A file of more bytes than the limit."""
+
+
 def content_of(path: str | Path, limit: int) -> bytes:
     """Reads a regular file that may come from a stranger. Never waits and never reads without end.
 
     Args:
         path: The file.
-        limit: Maximum number of bytes that the caller accepts.
-
-    Returns:
-        The content. If the file is larger than `limit`, its first `limit` + 1 bytes.
+        limit: Maximum size in bytes.
 
     Raises:
+        FileTooLargeError: The file is larger than `limit`. Nothing is read.
         OSError: The file is missing, unreadable, or not a regular file.
     """
 
@@ -36,8 +38,10 @@ def content_of(path: str | Path, limit: int) -> bytes:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError("it is a pipe or a device, not a file")
+        if status.st_size > limit:
+            raise FileTooLargeError(f"{status.st_size:,} bytes; expected at most {limit:,}")
         # Some system files report a size of 0, but block or never end (/proc/kmsg).
-        return file.read(min(status.st_size, limit + 1))
+        return file.read(status.st_size)
 
 
 @contextmanager

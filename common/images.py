@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from common import UserError
-from common.files import content_of
+from common.files import FileTooLargeError, content_of
 from common.quiet import discarded_notes
 from common.structure import StructureError, scans_in
 
@@ -208,6 +208,8 @@ def _content(source: str | Path | bytes) -> bytes:
                 content = content_of(source, MAX_BYTES)
     except ImageError:
         raise
+    except FileTooLargeError as error:
+        raise _too_many_bytes(name) from error
     except FileNotFoundError as error:
         raise ImageError(f"{name} does not exist.") from error
     except IsADirectoryError as error:
@@ -217,8 +219,12 @@ def _content(source: str | Path | bytes) -> bytes:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{name} is damaged or unreadable ({reason}).") from error
     if len(content) > MAX_BYTES:
-        raise TooLargeError(f"{name} has more than {MAX_BYTES // 10**6} MB, the most that is read.")
+        raise _too_many_bytes(name)
     return content
+
+
+def _too_many_bytes(name: str) -> TooLargeError:
+    return TooLargeError(f"{name} has more than {MAX_BYTES // 10**6} MB, the most that is read.")
 
 
 def _fetched(address: str) -> bytes:

@@ -210,10 +210,7 @@ def load_card(model: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        content = content_of(path, MAX_CARD_BYTES)
-        if len(content) > MAX_CARD_BYTES:
-            raise ValueError(f"larger than {MAX_CARD_BYTES:,} bytes")
-        card = json.loads(content)
+        card = json.loads(content_of(path, MAX_CARD_BYTES))
         if not isinstance(card, dict) or "sha256" not in card:
             return None  # some other program's file of that name
         _check_types(card)

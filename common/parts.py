@@ -171,10 +171,7 @@ class PartsFolder:
                 raise UserError(f"{self.folder} holds parts of a job, but no job.json.")
             return None
         try:
-            content = content_of(path, MAX_JOB_BYTES)
-            if len(content) > MAX_JOB_BYTES:
-                raise ValueError(f"larger than {MAX_JOB_BYTES:,} bytes")
-            return dict(json.loads(content))
+            return dict(json.loads(content_of(path, MAX_JOB_BYTES)))
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise UserError(
                 f"{path} is damaged ({error}). Delete the folder, or give another --output."

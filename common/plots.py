@@ -7,6 +7,7 @@ tell apart.
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,6 +21,7 @@ from matplotlib.ticker import (
 )
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from common import printable
 from common.evaluation import Report
 from common.files import replacing
 from common.images import open_in_colour
@@ -60,7 +62,7 @@ def plot_accuracy(history: Sequence[Row], test_accuracy: float, title: str, path
         path: a .png file.
     """
     axes = _history_axes(history, "accuracy", higher_is_better=True)
-    axes.set_title(f"{title}: {test_accuracy:.2%} of the test images read right", fontsize=11)
+    _set_title(axes, f"{title}: {test_accuracy:.2%} of the test images read right", fontsize=11)
     axes.set_ylabel("accuracy")
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     axes.legend()
@@ -73,7 +75,7 @@ def plot_loss(history: Sequence[Row], test_loss: float, title: str, path: Path) 
     Cross-entropy; that of training may be over pictures of what is no digit as well.
     """
     axes = _history_axes(history, "loss", higher_is_better=False)
-    axes.set_title(f"{title}: loss {test_loss:.4f} on the test images", fontsize=11)
+    _set_title(axes, f"{title}: loss {test_loss:.4f} on the test images", fontsize=11)
     axes.set_ylabel("loss (logarithmic)")
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -136,7 +138,7 @@ def plot_confusion_matrix(report: Report, title: str, path: Path) -> None:
     axes.set_yticks(range(10))
     axes.set_xlabel("read as")
     axes.set_ylabel("label")
-    axes.set_title(f"{title}: {report.accuracy:.2%} of {report.images:,} images read right")
+    _set_title(axes, f"{title}: {report.accuracy:.2%} of {report.images:,} images read right")
     colours = axes.figure.colorbar(image, ax=axes, format=PercentFormatter(xmax=1, decimals=1))
     colours.set_label("mistakes, share of the label's images")
     _save(axes, path)
@@ -171,7 +173,7 @@ def plot_gallery(
         )
     if not shown:
         grid[0].text(0, 0.5, "none", fontsize=12)
-    figure.suptitle(f"{title}\n", fontsize=12)
+    figure.suptitle(f"{printable(title)}\n", fontsize=12, parse_math=False)
     _save(grid[0], path)
 
 
@@ -246,6 +248,11 @@ def show(image: Image.Image, title: str) -> None:
     axes.imshow(np.asarray(image))
     axes.set_axis_off()
     pyplot.show()
+
+
+def _set_title(axes: Axes, title: str, **font: Any) -> None:
+    """Sets a title that holds a file's name: no formula, and no control characters."""
+    axes.set_title(printable(title), parse_math=False, **font)
 
 
 def _save(axes: Axes, path: Path) -> None:

@@ -1,4 +1,5 @@
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,17 @@ def test_the_best_epoch_is_marked() -> None:
     assert accuracy.get_legend_handles_labels()[1][-1] == "best epoch: 2"
     loss = plots._history_axes(HISTORY, "loss", higher_is_better=False)
     assert loss.get_legend_handles_labels()[1][-1] == "best epoch: 3"
+
+
+@pytest.mark.parametrize("name", ["$\\frac{1}{$", "a$b$c", "\x1b[2J", os.fsdecode(b"\xff"), "<b>"])
+def test_file_names_in_titles_are_drawn_as_they_are(tmp_path: Path, name: str) -> None:
+    labels, shares = np.arange(10), np.eye(10)
+    plots.plot_accuracy(HISTORY, 0.9, name, tmp_path / "accuracy.png")
+    plots.plot_loss(HISTORY, 0.3, name, tmp_path / "loss.png")
+    plots.plot_confusion_matrix(evaluate(shares, labels), name, tmp_path / "matrix.png")
+    images = np.zeros((10, 28, 28), np.uint8)
+    plots.plot_gallery(images, labels, shares, name, tmp_path / "gallery.png")
+    assert len([size_of(path) for path in tmp_path.iterdir()]) == 4
 
 
 def test_history_as_csv(tmp_path: Path) -> None:
