@@ -1,6 +1,5 @@
 """Many images in parts: with one process, several, or Ray; killed and resumed."""
 
-import csv
 import json
 import os
 import random
@@ -242,17 +241,6 @@ def test_images_of_parts_that_are_missing_may_change(command: Command, tmp_path:
 def test_parts_are_put_in_order() -> None:
     parts = [(2, [Reading("e")]), (0, [Reading("a"), Reading("b")]), (1, [])]
     assert [reading.image for reading in in_order(parts)] == ["a", "b", "e"]
-
-
-def test_no_name_in_a_table_is_a_formula(command: Command, tmp_path: Path) -> None:
-    starts = ["=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}"]
-    (tmp_path / "list.txt").write_text("".join(f"{start}1+1.png\n" for start in starts))
-    table = command("predict_image.py", *MODEL, "--csv", "--files-from", tmp_path / "list.txt")
-    for start, (name, *_, error) in zip(
-        starts, list(csv.reader(table.stdout.splitlines()))[1:], strict=True
-    ):
-        assert name == f"./{start}1+1.png"
-        assert error == f"./{start}1+1.png does not exist."
 
 
 def test_options_that_do_not_go_together(command: Command, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
-"""Nothing that a stranger chose, such as a file name, controls the terminal."""
+"""Nothing that a stranger chose, such as a file name, controls the terminal or a spreadsheet."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from conftest import ROOT, Command
 
 from common import console
 
+MODEL = ("--model", ROOT / "models" / "pretrained.tflite")
 ESCAPE = "\x1b[2J\x1b[31m"
 
 
@@ -43,3 +45,14 @@ def test_the_path_of_a_report_shows_escapes(command: Command, tmp_path: Path) ->
     assert done.returncode == 0
     assert report.exists()
     assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_no_name_in_a_table_is_a_formula(command: Command, tmp_path: Path) -> None:
+    starts = ["=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}"]
+    (tmp_path / "list.txt").write_text("".join(f"{start}1+1.png\n" for start in starts))
+    table = command("predict_image.py", "--csv", "--files-from", tmp_path / "list.txt", *MODEL)
+    for start, (name, *_, error) in zip(
+        starts, list(csv.reader(table.stdout.splitlines()))[1:], strict=True
+    ):
+        assert name == f"./{start}1+1.png"
+        assert error == f"./{start}1+1.png does not exist."
