@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,9 @@ import numpy as np
 import pytest
 
 from common.datasets import Dataset, DownloadError, load_bundled_digits, load_mnist
+
+# A shell that starts the tests in the background makes them and their children ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
