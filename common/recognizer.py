@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from common.finding.digits import found_digits
+from common.finding.layout import lines_of
 from common.images import ImageError, failures_named, grey, read_image
 from common.marks import Box
 from common.model_files import chosen_model, load_finder, load_predictor
@@ -267,7 +268,10 @@ class DigitRecognizer:
         sure = self.setup.min_confidence
         kept = [mark for mark in marks if mark.confidence >= sure]
         left_out = tuple(mark for mark in marks if mark.confidence < sure)
-        if left_out:  # perhaps whole lines
+        if self.finder:
+            lines_found = enumerate(lines_of([mark.box for mark in kept]))
+            kept = [replace(kept[i], line=number) for number, line in lines_found for i in line]
+        elif left_out:  # perhaps whole lines
             lines = sorted({mark.line for mark in kept})
             kept = [replace(mark, line=lines.index(mark.line)) for mark in kept]
         return Reading(name, tuple(kept), left_out)

@@ -1,4 +1,4 @@
-"""From a grey page to its digits: found, cut out and in reading order."""
+"""From a grey page to its digits: found and cut out."""
 
 import math
 
@@ -6,27 +6,26 @@ import numpy as np
 
 from common.finding.finder import Detection, find
 from common.finding.inks import digit_ink
-from common.finding.layout import lines_of
 from common.marks import Box
 from common.model_loading import Finder
 from common.page import Glyph
 
 
 def found_digits(page: np.ndarray, finder: Finder) -> list[Glyph]:
-    """The digits of a page in reading order.
+    """The digits of a page, the likeliest first.
+
+    All are on line 0: their lines are known when it is known which of them are digits.
 
     Args:
         page: uint8 (height, width), upright; ink darker or lighter than the paper.
         finder: The network that finds them.
 
     Returns:
-        The digits line by line, from left to right, with boxes in pixels of `page`.
+        The digits with their boxes in pixels of `page`.
     """
     found = find(page, finder)
     return [
-        Glyph(_box(digit, page), number, digit_ink(page, digit, found), digit.score)
-        for number, line in enumerate(lines_of(found))
-        for digit in (found[index] for index in line)
+        Glyph(_box(digit, page), 0, digit_ink(page, digit, found), digit.score) for digit in found
     ]
 
 

@@ -9,6 +9,7 @@ from common.finding.encoding import BOX, HEAT, INK, OUTPUTS, SIZE_UNIT
 from common.model_files import PRETRAINED as CLASSIFIER
 from common.model_files import default_model, is_finder, load_finder, load_predictor
 from common.model_loading import ModelError
+from common.recognizer import DigitRecognizer
 
 
 def two_columns(pages: np.ndarray) -> np.ndarray:
@@ -22,17 +23,23 @@ def two_columns(pages: np.ndarray) -> np.ndarray:
     return maps
 
 
-def test_digits_come_in_reading_order_with_boxes_inside_the_page() -> None:
-    page = np.full((60, 120), 255, np.uint8)
-    glyphs = found_digits(page, two_columns)
+def test_digits_have_scores_and_boxes_inside_the_page() -> None:
+    glyphs = found_digits(np.full((60, 120), 255, np.uint8), two_columns)
     assert len(glyphs) == 2
-    assert glyphs[0].box.x < glyphs[1].box.x
-    assert {glyph.line for glyph in glyphs} == {0}
     for glyph in glyphs:
         assert glyph.box.x >= 0
         assert glyph.box.right <= 120
         assert glyph.box.bottom <= 60
         assert glyph.score == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-6)
+
+
+def test_what_the_finder_finds_is_read_in_reading_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("common.recognizer.load_finder", lambda *_: two_columns)
+    page = np.full((60, 120), 255, np.uint8)
+    page[10:50, 26:30] = page[10:50, 90:94] = 0
+    reading = DigitRecognizer(CLASSIFIER, min_confidence=0, finder="finder.tflite").read(page)
+    assert reading.text == "11"
+    assert reading.digits[0].box.x < 30 < reading.digits[1].box.x
 
 
 def test_a_classifier_is_no_finder() -> None:
