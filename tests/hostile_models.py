@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +11,35 @@ from typing import Any
 
 import numpy as np
 
+from common import PROJECT
 from common.backend import keras, layers
 
 Config = dict[str, Any]
+
+MUST_BE_REFUSED = ("looping", "branching", "reshaping", "wide", "upsampling")
+
+# A small process of its own: a child's largest memory counts from that of its parent, and the
+# largest of all children stays.
+TRIAL = """
+import pathlib, resource, sys
+from common.model_loading import ModelError
+from common.model_trial import try_apart
+
+refusal = ""
+try:
+    try_apart(pathlib.Path(sys.argv[1]))
+except ModelError as error:
+    refusal = str(error)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, refusal)
+"""
+
+
+def trial_of(path: Path) -> tuple[int, str]:
+    """The largest memory of a model's trial in kilobytes, and why it was refused ("" if not)."""
+    command = [sys.executable, "-c", TRIAL, str(path)]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    kilobytes, _, refusal = done.stdout.strip().partition(" ")
+    return int(kilobytes), refusal
 
 
 def keras_config(content: bytes) -> Config:

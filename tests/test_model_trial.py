@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,18 +15,6 @@ from common.model_loading import ModelError, check_network
 from common.tflite_safety import RefusedOperatorsError, check_operators
 
 MAX_TRIAL_KILOBYTES = 1_500_000
-
-# A process of its own, since the largest of all the tests' children would count otherwise.
-TRIAL = """
-import pathlib, resource, sys
-from common.model_loading import ModelError
-from common.model_trial import try_apart
-
-try:
-    try_apart(pathlib.Path(sys.argv[1]))
-except ModelError as error:
-    print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, error)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -77,14 +63,7 @@ def test_a_network_that_asks_for_too_much_is_refused_in_time(tmp_path: Path, nam
         hostile.expensive_networks()[name]().save(path)
     check_network(path)  # nothing but its size speaks against it
     started = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", TRIAL, str(path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    kilobytes, refusal = hostile.trial_of(path)
     assert time.monotonic() - started < model_trial.MAX_SECONDS[".keras"] + 10
-    kilobytes, refusal = done.stdout.split(maxsplit=1)
     assert re.search(rf"{name}\.keras .*(too large|OOM|ResourceExhausted)", refusal)
-    assert int(kilobytes) < MAX_TRIAL_KILOBYTES
+    assert kilobytes < MAX_TRIAL_KILOBYTES
