@@ -241,6 +241,8 @@ def parse_arguments() -> argparse.Namespace:
     for name in ("coordinator", "processes", "process"):
         if getattr(arguments, name) and not arguments.distribute:
             parser.error(f"--{name} needs --distribute")
+    if arguments.distribute and FINDER in (arguments.network, arguments.preset):
+        parser.error("--distribute trains classifiers only, not the finder")
     if arguments.start and arguments.resume:
         parser.error("--resume knows what it started from: no --from")
     fixed = ("preset", "network", "seed", "validation_split")
@@ -304,6 +306,8 @@ def fine_tuning_run(arguments: argparse.Namespace) -> tuple[Run, Dataset, Datase
     from common.fine_tuning import start_card
 
     card = start_card(arguments.start)
+    if card["network"] == FINDER:
+        raise UserError(f"{arguments.start} is a finder; --from continues classifiers only.")
     own = load_own_digits(arguments.data) if arguments.data else None
     dataset = load_mnist()
     if own and own.sha256 == dataset.sha256:

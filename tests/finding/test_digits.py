@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT, Command
 
 from common.finding.digits import found_digits
 from common.finding.encoding import BOX, HEAT, INK, OUTPUTS, SIZE_UNIT
@@ -72,3 +73,26 @@ def test_a_finder_is_never_the_model_that_reads(
     assert default_model() == tmp_path / "pretrained.tflite"
     with pytest.raises(ModelError, match="use it with --finder"):
         load_predictor(tmp_path / "pages.tflite")
+
+
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        (("--from", ROOT / "models" / "pretrained_finder.keras"), "continues classifiers only"),
+        (("--network", "finder", "--distribute"), "trains classifiers only"),
+    ],
+)
+def test_what_a_finder_cannot_be_trained_with_is_refused(
+    command: Command, words: tuple[object, ...], refusal: str
+) -> None:
+    done = command("train_model.py", *words, "--dry-run")
+    assert done.returncode == 2
+    assert refusal in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("sample", "text"), [("3.png", "3"), ("two_lines.png", "2859\n1603")])
+def test_the_pretrained_finder_finds_the_digits_of_the_samples(sample: str, text: str) -> None:
+    finder = ROOT / "models" / "pretrained_finder.tflite"
+    reading = DigitRecognizer(CLASSIFIER, finder=finder).read(ROOT / "samples" / sample)
+    assert reading.text == text
