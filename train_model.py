@@ -75,7 +75,7 @@ def main() -> int:
         run, dataset, own, stem = resumed_run(arguments, stem)
     elif arguments.start:
         run, dataset, own = fine_tuning_run(arguments)
-        stem = stem or MODELS / default_name(own or dataset)
+        stem = stem or MODELS / default_name(own or dataset, run.recipe.network)
     else:
         dataset = load_dataset(arguments.data)
         run = new_run(dataset, **given(arguments, RECIPE_OPTIONS + RUN_OPTIONS))
@@ -138,11 +138,18 @@ def train(
     verbose = 1 if sys.stdout.isatty() else 2
     if not arguments.resume:
         refuse_to_lose(checkpoint, epochs_done(checkpoint))
-    before = load_predictor(Path(run.start)) if run.start else None
+    start = load_network(PROJECT / run.start) if run.start else None
+    before = load_predictor(PROJECT / run.start) if run.start and own else None
     try:
         if run.recipe.network == FINDER:
             result = train_finder(
-                run, dataset, checkpoint, arguments.resume, arguments.tensorboard, verbose
+                run,
+                dataset,
+                checkpoint,
+                resume=arguments.resume,
+                tensorboard=arguments.tensorboard,
+                verbose=verbose,
+                start=start,
             )
         else:
             result = training.train(
@@ -152,7 +159,7 @@ def train(
                 resume=arguments.resume,
                 tensorboard=arguments.tensorboard,
                 verbose=verbose,
-                start=load_network(Path(run.start)) if run.start else None,
+                start=start,
                 own=own,
                 place=place,
             )
@@ -188,7 +195,7 @@ def parse_arguments() -> argparse.Namespace:
         type=Path,
         metavar="MODEL",
         help="go on from a .keras model: --data is added to MNIST, so that nothing is forgotten, "
-        "and may lack digits",
+        "and may lack digits; a finder goes on with other pages",
     )
     parser.add_argument(
         "--preset",
@@ -307,7 +314,7 @@ def fine_tuning_run(arguments: argparse.Namespace) -> tuple[Run, Dataset, Datase
 
     card = start_card(arguments.start)
     if card["network"] == FINDER:
-        raise UserError(f"{arguments.start} is a finder; --from continues classifiers only.")
+        return *finder_run_from(arguments, card), None
     own = load_own_digits(arguments.data) if arguments.data else None
     dataset = load_mnist()
     if own and own.sha256 == dataset.sha256:
@@ -317,8 +324,27 @@ def fine_tuning_run(arguments: argparse.Namespace) -> tuple[Run, Dataset, Datase
     options |= {"seed": card["seed"], "validation_split": card.get("validation_split", 0.1)}
     if own:
         options |= {"own": own.name, "own_sha256": own.sha256}
-    start = str(arguments.start.resolve())
+    start = start_name(arguments.start)
     return new_run(dataset, preset=FINE_TUNING, start=start, **options), dataset, own
+
+
+def finder_run_from(arguments: argparse.Namespace, card: dict[str, Any]) -> tuple[Run, Dataset]:
+    """The run that trains the finder of `--from` further, on other pages, and its data.
+
+    Raises:
+        UserError: The data are missing or damaged.
+    """
+    dataset = load_dataset(arguments.data)
+    # The same digits are held out as then: on others, it would look better than it is.
+    options = {"seed": card["seed"], "validation_split": card.get("validation_split", 0.1)}
+    options |= given(arguments, RECIPE_OPTIONS) | {"start": start_name(arguments.start)}
+    return new_run(dataset, preset=FINDER, **options), dataset
+
+
+def start_name(path: Path) -> str:
+    """The path of a model to start from; inside of the project, relative to it."""
+    path = path.resolve()
+    return str(path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path)
 
 
 def resumed_run(
@@ -397,7 +423,7 @@ def describe(run: Run, dataset: Dataset, own: Dataset | None, stem: Path) -> str
     recipe = run.recipe
     training, validation = part_sizes(run, dataset)
     added = f" and {len(own.train_labels):,} of {printable(own.name)}" if own else ""
-    how = f"from {console.shown(Path(run.start))}" if run.start else f"preset {run.preset}"
+    how = f"from {console.shown(PROJECT / run.start)}" if run.start else f"preset {run.preset}"
     return (
         f"Training {recipe.network} ({how}) for {counted(recipe.epochs)} on "
         f"{training:,} images of {printable(dataset.name)}{added}, "

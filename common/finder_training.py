@@ -35,6 +35,7 @@ def train_finder(
     resume: bool = False,
     tensorboard: Path | None = None,
     verbose: str | int = "auto",
+    start: keras.Model | None = None,
 ) -> Result:
     """Trains the finder, or continues a run that was interrupted.
 
@@ -46,6 +47,7 @@ def train_finder(
         resume: Continue after the epoch that `checkpoint` holds.
         tensorboard: Folder for TensorBoard's logs.
         verbose: As in Keras's `fit`.
+        start: A finder to continue from; by default, the weights are drawn afresh.
 
     Raises:
         TrainingError: The loss stopped being finite.
@@ -56,7 +58,9 @@ def train_finder(
     training, validation = split_indices(labels, run.validation_split, run.seed)
     size = run.recipe.batch_size
     held_out = _pages(dataset.train_images[validation], labels[validation], size, run.seed + 1)
-    source = PageSource(dataset.train_images[training], labels[training], STEPS, size, run.seed)
+    # A finder that is trained further sees other pages than before.
+    seed = run.seed if start is None else run.seed + 10
+    source = PageSource(dataset.train_images[training], labels[training], STEPS, size, seed)
     batches = PageBatches(source)
     keeper = Checkpoint(checkpoint, run, batches)
     callbacks: list[keras.callbacks.Callback] = [keeper]
@@ -64,7 +68,7 @@ def train_finder(
         callbacks.append(keras.callbacks.TensorBoard(str(tensorboard)))
     try:
         with keeper.stopped_between_batches():
-            network = build_network("finder")
+            network = start or build_network("finder")
             network.compile(
                 optimizer=optimizer(run.recipe, STEPS), loss=finder_loss, metrics=[PeakAccuracy()]
             )

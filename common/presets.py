@@ -29,6 +29,7 @@ class Recipe:
             Smith and Topin, "Super-Convergence", 2018).
         weight_decay: of AdamW (Loshchilov and Hutter, 2019); 0 makes it Adam.
         beta_1, beta_2: Adam's decay rates.
+        warm_up: share of the steps in which the learning rate rises to its highest value.
         augment: whether training pictures are varied, see `augmentation`.
         synthetic: whether rare ways to write and what is no digit are shown too, see `synthetic`.
     """
@@ -40,6 +41,7 @@ class Recipe:
     weight_decay: float = 0.0
     beta_1: float = 0.9
     beta_2: float = 0.999
+    warm_up: float = 0.25
     augment: bool = False
     synthetic: bool = False
 
@@ -67,7 +69,9 @@ PRESETS = {
     "standard": _STANDARD,
     "best": replace(_STANDARD, epochs=30, batch_size=256, learning_rate=0.003),
 }
-PRESETS[FINDER] = Recipe("finder", epochs=60, batch_size=16, learning_rate=0.003, weight_decay=0.02)
+PRESETS[FINDER] = Recipe(
+    "finder", epochs=60, batch_size=16, learning_rate=0.003, weight_decay=0.02, warm_up=0.04
+)
 FINE_TUNING = "fine_tuning"
 PRESETS[FINE_TUNING] = replace(_STANDARD, epochs=2, learning_rate=0.0005)
 USUAL_PRESET = {

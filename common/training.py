@@ -20,7 +20,6 @@ from common.preprocessing import network_input
 from common.presets import Recipe, Run
 from common.synthetic import non_digits, written_digits
 
-WARM_UP = 0.25  # share of the steps in which the learning rate rises to its highest
 WRITTEN_SHARE = 0.08  # of the training images: digits in rare ways added to them
 NON_DIGIT_SHARE = 0.15  # of the training images: what is no digit added to them
 OWN_SHARE = 0.25  # of the training images: the user's own digits added to them
@@ -161,7 +160,7 @@ def _compiled(network: keras.Model, run: Run, steps: int) -> keras.Model:
 def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     """The recipe's optimizer and learning rate, for `steps` steps an epoch."""
     total = steps * recipe.epochs
-    warm_up = max(1, round(WARM_UP * total))
+    warm_up = max(1, round(recipe.warm_up * total))
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=recipe.learning_rate / 25,
         warmup_target=recipe.learning_rate,

@@ -17,17 +17,20 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from common import PROJECT
-from common.handwriting import DOODLES, LETTERS, STROKES, draw_strokes
+from common.handwriting import DOODLES, LETTERS, SIGNS, STROKES, draw_strokes
 
 Item = TypeVar("Item")
 
 FONTS = PROJECT / "data" / "fonts"
 """Optional folder of further fonts (.ttf, .otf or .woff), for instance of handwriting."""
 
+DRAWINGS = PROJECT / "data" / "drawings"
+"""Optional folder of further drawings (.png), for instance icons: dark on light, no digits."""
+
 GLYPH_HEIGHT = 60
 """Height in pixels at which glyphs are drawn; pages scale them."""
 
-SIGNS = "+-=/()[]{}<>.,:;!?%&*#@~^\"'\u00d7÷√∑∫π€$→°±≤≥"
+PRINTED_SIGNS = "+-=/()[]{}<>.,:;!?%&*#@~^\"'\u00d7÷√∑∫π€$→°±≤≥"
 DISTINCT_LETTERS = "ACEFHJKLMNPQRTUVWXYabcdefhkmnprtuvwxy"
 """Letters that nobody takes for a digit; the others are letters only inside of a word."""
 
@@ -93,11 +96,15 @@ def make_glyph_bank(images: np.ndarray, labels: np.ndarray, seed: int) -> GlyphB
             *(_text_glyph(_pick(DISTINCT_LETTERS, rng), _pick(fonts, rng)) for _ in range(1000)),
             *(_stroke_glyph(LETTERS[_pick([*LETTERS], rng)], rng) for _ in range(500)),
         ],
-        signs=[_text_glyph(sign, _pick(fonts, rng)) for sign in SIGNS for _ in range(15)],
-        words=[_text_glyph(_word(rng), _pick(fonts, rng)) for _ in range(3000)],
+        signs=[
+            *(_text_glyph(sign, _pick(fonts, rng)) for sign in PRINTED_SIGNS for _ in range(15)),
+            *(_stroke_glyph([sign], rng) for sign in SIGNS for _ in range(40)),
+        ],
+        words=[_text_glyph(_word(rng), _pick(fonts, rng)) for _ in range(5000)],
         drawings=[
             *(_stroke_glyph(DOODLES, rng) for _ in range(150)),
             *(_scribble(rng) for _ in range(250)),
+            *load_drawings(),
         ],
     )
 
@@ -119,6 +126,23 @@ def load_fonts() -> tuple[ImageFont.FreeTypeFont, ...]:
     # 1.3: about two thirds of a font's size is the height of its digits.
     size = round(1.3 * GLYPH_HEIGHT)
     return tuple(ImageFont.truetype(str(path), size) for path in sorted(paths))
+
+
+def load_drawings() -> list[np.ndarray]:
+    """The drawings in `DRAWINGS` as glyphs, sorted by file name.
+
+    Raises:
+        OSError: A file there is not an image.
+    """
+    glyphs = []
+    for path in sorted(DRAWINGS.glob("*.png")):
+        with Image.open(path) as image:
+            grey = np.asarray(image.convert("L"))
+        scale = GLYPH_HEIGHT / max(grey.shape)
+        ink = cv2.resize(255 - grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        if ink.max() > 127:
+            glyphs.append(_cropped(ink))
+    return glyphs
 
 
 def _pick(items: Sequence[Item], rng: np.random.Generator) -> Item:

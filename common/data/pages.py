@@ -46,10 +46,11 @@ class PageWriter:
             (0.06, self._scattered),
             (0.17, self._expression),
             (0.07, self._form),
-            (0.11, self._text),
+            (0.12, self._text),
+            (0.10, self._lone),
             (0.08, self._drawing),
             (0.03, self._out_of_scale),
-            (0.08, lambda sheet, rng: None),
+            (0.10, lambda sheet, rng: None),
         ]
         shares = np.array([share for share, _ in kinds])
         index = int(rng.choice(len(kinds), p=shares / shares.sum()))
@@ -249,6 +250,20 @@ class PageWriter:
             ]
             self._write(sheet, words, size, y, tilt, "close", hand, rng)
             y += rng.uniform(1.2, 2.0) * size
+
+    def _lone(self, sheet: Sheet, rng: np.random.Generator) -> None:
+        """A letter, sign, drawing or word where a digit could stand alone."""
+        height, width = sheet.grey.shape
+        hand = random_hand(rng)
+        sources = (self.bank.letters, self.bank.drawings, self.bank.signs, self.bank.words)
+        glyphs = sources[rng.choice(4, p=[0.4, 0.35, 0.1, 0.15])]
+        glyph = glyphs[rng.integers(len(glyphs))]
+        size = self._size(sheet, rng, 15, 150)
+        # A word is not shrunk to the width of a letter.
+        ink = drawn_glyph(glyph, size / min(max(glyph.shape), 2 * GLYPH_HEIGHT), hand, rng)
+        x = (width - ink.shape[1]) * rng.uniform(-0.1, 1.1)
+        y = (height - ink.shape[0]) * rng.uniform(-0.1, 1.1)
+        sheet.put(ink, x, y, hand.ink)
 
     def _drawing(self, sheet: Sheet, rng: np.random.Generator) -> None:
         """Doodles, scribbles and diagrams."""
