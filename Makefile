@@ -24,12 +24,12 @@ test: .venv/installed-dev
 	$(BIN)/python -m pytest
 
 test-web: .venv/installed-dev browser
-	$(BIN)/python -m pytest $(wildcard tests/test_web_*.py)
+	$(BIN)/python -m pytest tests/web
 
 test-jax: .venv/installed-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/jax.txt
-	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/test_networks.py tests/test_augmentation.py \
-	  tests/test_training.py tests/test_fine_tuning.py tests/test_distribution.py
+	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/test_networks.py \
+	  tests/training
 
 browser:
 	command -v chromium || command -v google-chrome || command -v chrome || \

@@ -20,7 +20,13 @@ import sys
 import webbrowser
 from typing import NoReturn
 
-from common import UserError, console
+from common.cli import console
+
+if __name__ == "__main__":
+    console.prepare()  # before imports that take long, so that Ctrl-C ends them quietly
+
+from common import UserError
+from common.files import shown
 from common.recognizer import DigitRecognizer
 
 
@@ -38,7 +44,7 @@ def main() -> NoReturn:
     recognizer = DigitRecognizer(arguments.model, finder=arguments.finder)
     with listening(arguments.host, arguments.port) as listener:
         url = f"http://{url_host(arguments.host)}:{listener.getsockname()[1]}/"
-        model = console.shown(recognizer.predictor.path)
+        model = shown(recognizer.predictor.path)
         print(f"Draw digits at {url} (model {model}); Ctrl-C ends it.", flush=True)
         if not arguments.no_browser and has_screen():
             webbrowser.open(url)

@@ -20,22 +20,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from common.cli import console
+
+if __name__ == "__main__":
+    console.prepare()  # before imports that take long, so that Ctrl-C ends them quietly
+
 import numpy as np
 
-from common import PROJECT, console, plots, printable
-from common.datasets import Dataset, load_dataset
-from common.evaluation import Report, evaluate
-from common.files import check_writable, replacing
-from common.model_files import PRETRAINED, chosen_model, is_finder, load_card, load_predictor
+from common import PROJECT, printable
+from common.data.datasets import Dataset, load_dataset
+from common.evaluation import plots
+from common.evaluation.metrics import Report, evaluate
+from common.evaluation.reader import LABELS_FILE, Evaluation, evaluate_conditions, evaluate_folder
+from common.evaluation.scores import reading_table
+from common.files import check_writable, replacing, shown
 from common.preprocessing import network_input
-from common.reading_evaluation import (
-    LABELS_FILE,
-    Evaluation,
-    evaluate_conditions,
-    evaluate_folder,
-)
-from common.reading_scores import reading_table
 from common.recognizer import DigitRecognizer
+from common.storage.card import is_finder, load_card
+from common.storage.model_files import PRETRAINED, chosen_model, load_predictor
 
 PLOTS = PROJECT / "plots"
 PAGES = 40  # of each condition
@@ -91,7 +93,7 @@ def evaluate_finder(path: Path, data: str | None, pages: int, json_file: Path | 
     dataset = load_dataset(data or data_of(load_card(path)))
     images, labels = dataset.test_images, dataset.test_labels
     evaluation = evaluate_conditions(recognizer, images, labels, pages)
-    print(f"model     {console.shown(path)}")
+    print(f"model     {shown(path)}")
     print(f"data      {printable(dataset.name)}, {pages} pages of each condition\n")
     print(reading_table(evaluation.report, "condition"))
     title = f"{path.stem}: pages read worst, of each condition in turn"
@@ -106,8 +108,8 @@ def evaluate_images(path: Path, finder: Path | None, folder: Path, json_file: Pa
     evaluation = evaluate_folder(DigitRecognizer(path, finder=finder), folder)
     for error in evaluation.unreadable:
         print(f"not scored: {printable(error)}", file=sys.stderr)
-    print(f"model     {console.shown(path)}")
-    print(f"data      {console.shown(folder)}\n")
+    print(f"model     {shown(path)}")
+    print(f"data      {shown(folder)}\n")
     print(reading_table(evaluation.report, "kind"))
     title = f"{path.stem} on {folder.resolve().name}: images read wrongly, of each kind in turn"
     draw_misread(evaluation, title, PLOTS / "misread_images.png")
@@ -130,13 +132,13 @@ def write_json(path: Path | None, content: dict[str, Any]) -> None:
         return
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    print(f"report    {console.shown(path)}")
+    print(f"report    {shown(path)}")
 
 
 def table(report: Report, model: Path, dataset: Dataset) -> str:
     """The report for people."""
     lines = [
-        f"model     {console.shown(model)}",
+        f"model     {shown(model)}",
         f"data      {printable(dataset.name)}, {report.images:,} test images",
         f"accuracy  {report.accuracy:.2%}",
         f"loss      {report.loss:.4f}",
@@ -154,7 +156,7 @@ def table(report: Report, model: Path, dataset: Dataset) -> str:
 def draw_misread(evaluation: Evaluation, title: str, path: Path) -> None:
     """Draws the gallery of whole images."""
     plots.plot_misread(evaluation.misread, title, path)
-    print(f"\nplot      {console.shown(path)}")
+    print(f"\nplot      {shown(path)}")
 
 
 def draw(report: Report, dataset: Dataset, probabilities: np.ndarray, title: str) -> None:
@@ -178,7 +180,7 @@ def draw(report: Report, dataset: Dataset, probabilities: np.ndarray, title: str
         f"{title}: some of the test images",
         paths[2],
     )
-    print(f"\nplots     {', '.join(map(console.shown, paths))}")
+    print(f"\nplots     {', '.join(map(shown, paths))}")
 
 
 if __name__ == "__main__":

@@ -26,12 +26,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from common import PROJECT, UserError, console, printable
-from common.files import check_writable, replacing
-from common.model_files import BUNDLED_NAME, default_model
-from common.parts import IMAGES_A_PART, Done, Part, PartsFolder, in_order, job_of
-from common.recognizer import MIN_CONFIDENCE, DigitRecognizer, Reading
-from common.sources import Source, image_sources, sources_from
+from common.cli import console
+
+if __name__ == "__main__":
+    console.prepare()  # before imports that take long, so that Ctrl-C ends them quietly
+
+from common import PROJECT, UserError, printable
+from common.batch.shards import IMAGES_A_PART, Done, Part, PartsFolder, in_order, job_of
+from common.files import check_writable, replacing, shown
+from common.images.listing import Source, image_sources, sources_from
+from common.reading import Reading
+from common.recognizer import MIN_CONFIDENCE, DigitRecognizer
+from common.storage.model_files import BUNDLED_NAME, default_model
 
 SAMPLES = PROJECT / "samples"
 CSV_HEADER = ("image", "text", "confidence", "error")
@@ -64,7 +70,7 @@ def main() -> int:
     if arguments.files_from:
         sources = sources_from(arguments.files_from)
     else:
-        sources = image_sources(arguments.images or [console.shown(SAMPLES)])
+        sources = image_sources(arguments.images or [shown(SAMPLES)])
     work = write_parts if arguments.output else print_readings
     with console.results_stream() as results:
         return work(arguments, recognizer, sources, results)
@@ -141,7 +147,7 @@ def write_parts(
             advance(len(readings))
     print(
         f"{count:,} images read, {unreadable:,} of them unreadable; {len(sources):,} in "
-        f"{console.shown(arguments.output)}.",
+        f"{shown(arguments.output)}.",
         file=results,
     )
     return console.SOME_UNREADABLE if unreadable else console.OK
@@ -154,7 +160,7 @@ def read_parts(
     if not several(arguments):
         return ((number, list(recognizer.read_many(part))) for number, part in parts)
     # Imported here, as Ray itself: one process needs none of it.
-    from common.engines import on_processes, on_ray
+    from common.batch.engines import on_processes, on_ray
 
     if arguments.engine == "ray":
         return on_ray(parts, recognizer.setup, arguments.jobs, arguments.address)
@@ -264,8 +270,8 @@ def offer_training() -> None:
 def introduction(model: Path) -> str:
     """Says which model reads, where none was named."""
     if model.stem == BUNDLED_NAME:
-        return f"Reading with {console.shown(model)}, which has seen little; --model names another."
-    return f"Reading with {console.shown(model)}."
+        return f"Reading with {shown(model)}, which has seen little; --model names another."
+    return f"Reading with {shown(model)}."
 
 
 @contextmanager
@@ -352,7 +358,7 @@ def csv_line(values: tuple[str, ...]) -> str:
 
 def has_screen() -> bool:
     """Whether windows can be opened here."""
-    from common import plots
+    from common.evaluation import plots
 
     return plots.has_screen()
 
@@ -378,7 +384,7 @@ def new_picture(folder: Path, image: str, drawn: Counter[str], taken: set[str]) 
 def draw(source: str | Path | bytes, reading: Reading, path: Path | None, show: bool) -> None:
     """Draws the reading on its image, saves it at `path` and shows it, where that was asked for."""
     # Imported here: Matplotlib takes as long as all the rest of the command.
-    from common import plots
+    from common.evaluation import plots
 
     drawn = plots.annotated(source, reading)
     if path:

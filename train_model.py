@@ -24,28 +24,26 @@ from pathlib import Path
 from platform import python_version
 from typing import TYPE_CHECKING, Any
 
-from common import PROJECT, UserError, console, printable
-from common.datasets import (
-    MNIST_SHA256,
-    Dataset,
-    load_dataset,
-    load_mnist,
-    load_own_digits,
-)
-from common.distribution import WATCHED, Place, watched
-from common.files import check_writable
-from common.model_files import (
+from common.cli import console
+
+if __name__ == "__main__":
+    console.prepare()  # before imports that take long, so that Ctrl-C ends them quietly
+
+from common import PROJECT, UserError, printable
+from common.data.datasets import MNIST_SHA256, Dataset, load_dataset, load_mnist, load_own_digits
+from common.files import check_writable, shown
+from common.storage.card import FINDER, ModelCard
+from common.storage.loading import load_network
+from common.storage.model_files import (
     BUNDLED_NAME,
-    FINDER,
     MODELS,
-    ModelCard,
     default_model,
     load_predictor,
     model_paths,
-    save_model,
 )
-from common.model_loading import load_network
-from common.presets import (
+from common.storage.saving import save_model
+from common.training.distribution import WATCHED, Place, watched
+from common.training.recipes import (
     FINE_TUNING,
     PRESETS,
     RECIPE_OPTIONS,
@@ -57,7 +55,7 @@ from common.presets import (
 )
 
 if TYPE_CHECKING:
-    from common.training import Result
+    from common.training.classifier import Result
 
 PLOTS = PROJECT / "plots"
 RUN_OPTIONS = ("preset", "seed", "validation_split")
@@ -87,7 +85,7 @@ def main() -> int:
         return console.OK
     check_writable(stem.parent, PLOTS, *filter(None, [arguments.tensorboard]))
     # Imported here: TensorFlow takes five seconds, which a wrong argument should not cost.
-    from common.checkpoint import alone
+    from common.training.checkpoint import alone
 
     with alone(stem) if not place or place.process == 0 else nullcontext():
         return train(arguments, run, dataset, own, stem, place)
@@ -129,10 +127,10 @@ def train(
     place: Place | None,
 ) -> int:
     """Trains, saves, plots and says what came of it; gives the exit status."""
-    from common import training
-    from common.checkpoint import checkpoint_folder, discard_checkpoint, epochs_done
-    from common.finder_training import train_finder
-    from common.fine_tuning import compared
+    from common.evaluation.comparison import compared
+    from common.training import classifier
+    from common.training.checkpoint import checkpoint_folder, discard_checkpoint, epochs_done
+    from common.training.finder import train_finder
 
     checkpoint = checkpoint_folder(stem)
     verbose = 1 if sys.stdout.isatty() else 2
@@ -152,7 +150,7 @@ def train(
                 start=start,
             )
         else:
-            result = training.train(
+            result = classifier.train(
                 run,
                 dataset,
                 checkpoint,
@@ -310,7 +308,7 @@ def fine_tuning_run(arguments: argparse.Namespace) -> tuple[Run, Dataset, Datase
     Raises:
         UserError: the model or the data are missing, damaged or of another kind.
     """
-    from common.fine_tuning import start_card
+    from common.training.runs import start_card
 
     card = start_card(arguments.start)
     if card["network"] == FINDER:
@@ -355,7 +353,7 @@ def resumed_run(
     Raises:
         UserError: there is none, the options differ from its own, or its data have changed.
     """
-    from common.checkpoint import checkpoint_folder, read_state
+    from common.training.checkpoint import checkpoint_folder, read_state
 
     if stem is None:
         found = sorted(
@@ -388,7 +386,7 @@ def refuse_to_lose(checkpoint: Path, epochs: int) -> None:
         UserError: `checkpoint` holds finished epochs.
     """
     if epochs:
-        folder = console.shown(checkpoint)
+        folder = shown(checkpoint)
         raise UserError(
             f"{folder} holds an interrupted training ({epochs} epochs). Go on with it: --resume. "
             f"Or delete that folder, or give another --output."
@@ -423,7 +421,7 @@ def describe(run: Run, dataset: Dataset, own: Dataset | None, stem: Path) -> str
     recipe = run.recipe
     training, validation = part_sizes(run, dataset)
     added = f" and {len(own.train_labels):,} of {printable(own.name)}" if own else ""
-    how = f"from {console.shown(PROJECT / run.start)}" if run.start else f"preset {run.preset}"
+    how = f"from {shown(PROJECT / run.start)}" if run.start else f"preset {run.preset}"
     return (
         f"Training {recipe.network} ({how}) for {counted(recipe.epochs)} on "
         f"{training:,} images of {printable(dataset.name)}{added}, "
@@ -431,7 +429,7 @@ def describe(run: Run, dataset: Dataset, own: Dataset | None, stem: Path) -> str
         f"{recipe.learning_rate:g}, {'with' if recipe.augment else 'no'} augmentation, "
         f"{'with' if recipe.synthetic else 'no'} synthetic pictures, "
         f"seed {run.seed}.\n"
-        f"The model goes to {console.shown(stem)}.keras."
+        f"The model goes to {shown(stem)}.keras."
     )
 
 
@@ -442,8 +440,8 @@ def counted(epochs: int) -> str:
 
 def write_results(run: Run, result: "Result", stem: Path) -> None:
     """Writes the three model files, the two plots and the history."""
-    from common import plots
     from common.backend import keras
+    from common.evaluation import plots
 
     card = ModelCard(
         network=run.recipe.network,
@@ -475,11 +473,11 @@ def write_results(run: Run, result: "Result", stem: Path) -> None:
 
 def print_summary(result: "Result", stem: Path) -> None:
     """Says how good the model is, where everything went and what to type next."""
-    keras_path, tflite_path, card_path = map(console.shown, model_paths(stem))
+    keras_path, tflite_path, card_path = map(shown, model_paths(stem))
     print(f"\ntest accuracy {result.test.accuracy:.2%}, test loss {result.test.loss:.4f}")
     print(f"trained in    {result.seconds:.1f} s")
     print(f"model         {keras_path}, {tflite_path}, card {card_path}")
-    plots = ", ".join(console.shown(PLOTS / n) for n in ("accuracy.png", "loss.png", "history.csv"))
+    plots = ", ".join(shown(PLOTS / n) for n in ("accuracy.png", "loss.png", "history.csv"))
     print(f"plots         {plots}")
     print(f"next          python evaluate_model.py --model {keras_path}")
     if default_model() in model_paths(stem):

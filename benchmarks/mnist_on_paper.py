@@ -11,9 +11,9 @@ import argparse
 import numpy as np
 from tqdm import tqdm
 
-from common import console
+from common.cli import console
+from common.data.datasets import load_mnist
 from common.data.scenes import on_grey_paper
-from common.datasets import load_mnist
 from common.preprocessing import network_input
 from common.recognizer import DigitRecognizer
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 from benchmarks.measure import PYTHON, Row, in_turn, peak_memory, timed
 from common import PROJECT
-from common.datasets import Dataset
-from common.model_files import PRETRAINED
+from common.data.datasets import Dataset
+from common.storage.model_files import PRETRAINED
 
 IMAGES = 20_000
 ROUNDS = 3

@@ -8,13 +8,13 @@ what to join, part and cut. On pages of four MNIST test digits each, and on writ
 import cv2
 import numpy as np
 
-from common import console
-from common.datasets import load_mnist
-from common.handwriting import LETTERS, draw_strokes
-from common.model_files import PRETRAINED
-from common.page import find_digits
+from common.cli import console
+from common.data.datasets import load_mnist
+from common.data.handwriting import LETTERS, draw_strokes
+from common.finding.rules.page import find_digits
+from common.finding.rules.segmentation import Judge
 from common.recognizer import DigitRecognizer
-from common.segmentation import Judge
+from common.storage.model_files import PRETRAINED
 
 PAGES = 500
 SCALE = 3  # MNIST's pixels are enlarged so many times

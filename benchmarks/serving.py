@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.measure import PYTHON, Row
 from common import PROJECT
-from common.model_files import PRETRAINED
+from common.storage.model_files import PRETRAINED
 
 SECONDS = 20.0  # for each number of clients
 CLIENTS = (1, 8, 64)

@@ -17,12 +17,13 @@ from benchmarks.measure import PYTHON, Row, command, in_turn, peak_memory, run, 
 from benchmarks.rivals.decode import decode
 from benchmarks.scale import scale
 from common import PROJECT
-from common.datasets import Dataset, load_mnist
-from common.images import read_image
-from common.model_files import PRETRAINED, load_card, load_predictor
-from common.model_loading import load_network
+from common.data.datasets import Dataset, load_mnist
+from common.images.decoding import read_image
 from common.preprocessing import network_input
 from common.recognizer import DigitRecognizer
+from common.storage.card import load_card
+from common.storage.loading import load_network
+from common.storage.model_files import PRETRAINED, load_predictor
 
 PREDICT = (PYTHON, PROJECT / "predict_image.py", "--model", PRETRAINED)
 USUAL = (PYTHON, "-m", "benchmarks.rivals.predict")

@@ -1,18 +1,9 @@
-"""What the scripts share: everything that does work lives in this package.
+"""Everything that the scripts share.
 
-Imports only go downwards:
+Imports point one way, which `tests/test_architecture.py` checks:
 
-    scripts -> web, engines
-            -> training, fine_tuning, evaluation, reading_evaluation, plots, parts
-            -> reading_scores, recognizer, checkpoint, distribution, export
-            -> presets, augmentation, networks, model_files, sources
-            -> datasets, synthetic
-            -> page
-            -> segmentation
-            -> marks
-            -> preprocessing, images, model_trial
-            -> ruling, handwriting, model_loading
-            -> keras_safety, tflite_safety, structure, backend, files, console, quiet, this module
+    cli, web -> batch, training -> evaluation -> data, recognizer -> finding -> images, storage
+             -> networks, preprocessing, reading, backend, calibration, files, processes, quiet
 """
 
 import unicodedata

@@ -1,5 +1,6 @@
 """Files that are either the old ones or the new ones, never half of each."""
 
+import hashlib
 import os
 import stat
 import tempfile
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common import UserError
+from common import UserError, printable
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -102,3 +103,21 @@ def locked(path: Path, refusal: UserError) -> "FileLock":
     except Timeout as error:
         raise refusal from error
     return lock
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file's content."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be typed from the current folder, fit to be printed."""
+    try:
+        # Not Path.resolve, which raises a RuntimeError for links that lead to themselves.
+        return printable(str(Path(os.path.realpath(path)).relative_to(Path.cwd())))
+    except ValueError:
+        return printable(str(path))

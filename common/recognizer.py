@@ -4,18 +4,17 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from common.finding.digits import found_digits
 from common.finding.layout import lines_of
-from common.images import ImageError, failures_named, grey, read_image
-from common.marks import Box
-from common.model_files import chosen_model, load_finder, load_predictor
-from common.page import Glyph, digits_on
+from common.finding.rules.page import digits_on
+from common.images.decoding import ImageError, failures_named, grey, read_image
 from common.preprocessing import digit_picture, network_input
+from common.reading import DigitReading, Glyph, Reading
+from common.storage.model_files import chosen_model, load_finder, load_predictor
 
 MIN_CONFIDENCE = 0.5  # what is a digit with less confidence is left out
 OTHER_WRITING = 3  # marks that are no digits, from which on an image may be a page of writing
@@ -24,91 +23,6 @@ IMAGES_AT_ONCE = 64  # decoded and read together; more are no faster and take mo
 PIXELS_AT_ONCE = 4_000_000  # ... and less, where they are large
 
 ImageSource = str | Path | bytes | Image.Image | np.ndarray
-
-
-@dataclass(frozen=True)
-class DigitReading:
-    """One digit as it was read.
-
-    Attributes:
-        digit: 0 to 9.
-        confidence: calibrated probability of `digit`, 0 to 1.
-        line: its line of writing, counted from 0 at the top.
-        box: where it stands, in pixels of the upright image.
-        probabilities: ten numbers that sum to 1.
-    """
-
-    digit: int
-    confidence: float
-    line: int
-    box: Box
-    probabilities: tuple[float, ...]
-
-    def alternatives(self, count: int) -> list[tuple[int, float]]:
-        """The `count` next likely digits with their probabilities, the likeliest first."""
-        ranked = sorted(range(10), key=lambda digit: -self.probabilities[digit])
-        others = [digit for digit in ranked if digit != self.digit]
-        return [(digit, self.probabilities[digit]) for digit in others[:count]]
-
-    def as_dict(self, top: int) -> dict[str, Any]:
-        """The digit as `predict_image.py --json` prints it, with `top` alternatives."""
-        return {
-            "digit": self.digit,
-            "confidence": round(self.confidence, 6),
-            "line": self.line,
-            "box": [self.box.x, self.box.y, self.box.width, self.box.height],
-            "alternatives": [
-                {"digit": other, "confidence": round(share, 6)}
-                for other, share in self.alternatives(top)
-            ],
-        }
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What is written on one image.
-
-    Attributes:
-        image: its name.
-        digits: in reading order; empty where there is no digit.
-        left_out: marks that are no digit, or not surely one; see `DigitRecognizer`.
-        error: why the image could not be read, or None.
-    """
-
-    image: str
-    digits: tuple[DigitReading, ...] = ()
-    left_out: tuple[DigitReading, ...] = ()
-    error: str | None = None
-
-    @property
-    def lines(self) -> list[str]:
-        """The digits of each line of writing, from top to bottom."""
-        return ["".join(str(digit.digit) for digit in line) for line in self.digits_by_line()]
-
-    @property
-    def text(self) -> str | None:
-        """All lines, joined by line breaks; None where the image could not be read."""
-        return None if self.error else "\n".join(self.lines)
-
-    @property
-    def confidence(self) -> float | None:
-        """The confidence of the digit read least surely; None where there is no digit."""
-        return min((digit.confidence for digit in self.digits), default=None)
-
-    def digits_by_line(self) -> list[list[DigitReading]]:
-        """The digits, one list a line of writing."""
-        count = max((digit.line for digit in self.digits), default=-1) + 1
-        return [[digit for digit in self.digits if digit.line == line] for line in range(count)]
-
-    def as_dict(self, top: int = 1) -> dict[str, Any]:
-        """The reading as `predict_image.py --json` prints it, with `top` alternatives a digit."""
-        return {
-            "image": self.image,
-            "text": self.text,
-            "lines": self.lines,
-            "digits": [digit.as_dict(top) for digit in self.digits],
-            "error": self.error,
-        }
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the sample images again: python -m samples.make_samples.
 
-`common/handwriting.py` draws the digits; each image stands for a kind that people really have.
+`common/data/handwriting.py` draws the digits; each image stands for a kind that people really have.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from common.handwriting import LETTERS, draw_digit, draw_strokes, write_page
+from common.data.handwriting import LETTERS, draw_digit, draw_strokes, write_page
 
 FOLDER = Path(__file__).resolve().parent
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.datasets import Dataset, DownloadError, load_bundled_digits, load_mnist
+from common.data.datasets import Dataset, DownloadError, load_bundled_digits, load_mnist
 
 # A shell that starts the tests in the background makes them and their children ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -121,7 +121,7 @@ def tiny() -> Dataset:
 def mnist() -> Dataset:
     """The real MNIST where it is on this machine; tests that need it are skipped otherwise."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("common.datasets.MNIST_URL", "http://127.0.0.1:9/mnist.npz")
+        patch.setattr("common.data.datasets.MNIST_URL", "http://127.0.0.1:9/mnist.npz")
         try:
             return load_mnist()
         except DownloadError:

@@ -225,15 +225,15 @@ EXPENSIVE_IMAGES: dict[str, Callable[[], bytes]] = {
 
 MEASURED = """
 import json, resource, sys
-from common import console
-from common.model_files import PRETRAINED
+from common import processes
+from common.storage.model_files import PRETRAINED
 from common.recognizer import DigitRecognizer
 
 def seconds():
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
-console.prepare_libraries()
+processes.prepare_libraries()
 recognizer = DigitRecognizer(PRETRAINED)
 recognizer.read("samples/3.png")
 started = seconds()

@@ -33,10 +33,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from expensive import EXPENSIVE_IMAGES, Cost, cost_of
 
-from common import PROJECT, UserError, model_files, model_trial
-from common.datasets import load_dataset
-from common.model_files import PRETRAINED, load_predictor
+from common import PROJECT, UserError
+from common.data.datasets import load_dataset
 from common.recognizer import DigitRecognizer
+from common.storage import model_files, trial
+from common.storage.model_files import PRETRAINED, load_predictor
 
 MOST_SECONDS = 5.0
 MOST_MEGABYTES = 1000
@@ -221,7 +222,7 @@ def main() -> None:
 
         def try_here(path: Path, kind: str) -> None:
             """A trial apart takes seconds with TensorFlow; LiteRT may wait for ever."""
-            (model_trial.try_apart if path.suffix == ".tflite" else model_trial.attempt)(path, kind)
+            (trial.try_apart if path.suffix == ".tflite" else trial.attempt)(path, kind)
 
         def load_model(kind: str, content: bytes) -> None:
             (folder / f"model{kind}").write_bytes(content)

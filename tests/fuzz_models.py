@@ -17,10 +17,17 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from common.backend import keras
-from common.keras_safety import ARITHMETIC, LAYERS, MODELS, RefusedConfigError, checked_model
-from common.model_files import PRETRAINED, load_card
-from common.model_loading import ModelError, load_network
-from common.model_trial import MAX_SECONDS
+from common.storage.card import load_card
+from common.storage.keras_safety import (
+    ARITHMETIC,
+    LAYERS,
+    MODELS,
+    RefusedConfigError,
+    checked_model,
+)
+from common.storage.loading import ModelError, load_network
+from common.storage.model_files import PRETRAINED
+from common.storage.trial import MAX_SECONDS
 from common.web.app import training_command
 
 MAX_MEGABYTES = 1500

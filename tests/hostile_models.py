@@ -22,8 +22,8 @@ MUST_BE_REFUSED = ("looping", "branching", "reshaping", "wide", "upsampling")
 # largest of all children stays.
 TRIAL = """
 import pathlib, resource, sys
-from common.model_loading import ModelError
-from common.model_trial import try_apart
+from common.storage.loading import ModelError
+from common.storage.trial import try_apart
 
 refusal = ""
 try:

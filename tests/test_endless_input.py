@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from common import UserError, images, sources
-from common.images import ImageError, read_image
-from common.model_files import PRETRAINED
-from common.sources import image_sources, sources_from
+from common import UserError
+from common.images import decoding
+from common.images import listing as listing_module
+from common.images.decoding import ImageError, read_image
+from common.images.listing import image_sources, sources_from
+from common.storage.model_files import PRETRAINED
 
 SAMPLE = ROOT / "samples" / "3.png"
 PAGEMAP = "/proc/self/pagemap"  # says that it is empty, and has terabytes
@@ -75,7 +77,7 @@ def test_a_pipe_behind_an_address_does_not_wait(project: Path, tmp_path: Path) -
 def test_a_list_of_too_many_names_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(sources, "MAX_NAMES", 3)
+    monkeypatch.setattr(listing_module, "MAX_NAMES", 3)
     listing = tmp_path / "list.txt"
     listing.write_bytes(b"a\r\n\n b \r\nc\n")
     assert [name for name, _ in sources_from(listing)] == ["a", " b ", "c"]
@@ -88,7 +90,7 @@ def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "large.png"
     with path.open("wb") as file:
         file.write(SAMPLE.read_bytes())
-        file.truncate(images.MAX_BYTES + 1)
+        file.truncate(decoding.MAX_BYTES + 1)
     with pytest.raises(ImageError, match=r"large\.png has more than 200 MB"):
         read_image(path)
 
@@ -99,9 +101,9 @@ def test_what_is_too_large_at_an_address_is_not_fetched(monkeypatch: pytest.Monk
     from fsspec.implementations.memory import MemoryFile
 
     fsspec.filesystem("memory").pipe_file("/large.png", SAMPLE.read_bytes())
-    monkeypatch.setattr(images, "MAX_BYTES", SAMPLE.stat().st_size)
+    monkeypatch.setattr(decoding, "MAX_BYTES", SAMPLE.stat().st_size)
     assert read_image("memory://large.png").size
-    monkeypatch.setattr(images, "MAX_BYTES", SAMPLE.stat().st_size - 1)
+    monkeypatch.setattr(decoding, "MAX_BYTES", SAMPLE.stat().st_size - 1)
     monkeypatch.setattr(MemoryFile, "read", None)
     with pytest.raises(ImageError, match="MB are read"):
         read_image("memory://large.png")
@@ -145,8 +147,8 @@ def test_stdin_is_read_to_its_limit_only(monkeypatch: pytest.MonkeyPatch) -> Non
         buffer = Endless
 
     monkeypatch.setattr(sys, "stdin", Stdin)
-    monkeypatch.setattr(sources, "MAX_BYTES", 10)
-    monkeypatch.setattr(images, "MAX_BYTES", 10)
+    monkeypatch.setattr(listing_module, "MAX_BYTES", 10)
+    monkeypatch.setattr(decoding, "MAX_BYTES", 10)
     ((name, content),) = image_sources(["-"])
     assert (name, content) == ("-", bytes(11))
     with pytest.raises(ImageError, match="The input has more than"):

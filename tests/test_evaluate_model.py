@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 
 import evaluate_model
-from common import UserError, console
+from common import UserError
+from common.cli import console
 from common.data.conditions import CONDITIONS
-from common.datasets import Dataset
-from common.model_files import PRETRAINED
+from common.data.datasets import Dataset
 from common.recognizer import DigitRecognizer
+from common.storage.model_files import PRETRAINED
 
 
 @pytest.fixture(autouse=True)

@@ -13,12 +13,12 @@ from expensive import EXPENSIVE_IMAGES, cost_of, nested
 from faults import saved
 from PIL import Image
 
-from common import images
-from common.images import TooLargeError, read_image
-from common.model_files import PRETRAINED
-from common.page import find_digits
+from common.finding.rules.page import find_digits
+from common.images import decoding
+from common.images.decoding import TooLargeError, read_image
+from common.images.structure import MAX_PARTS
 from common.recognizer import DigitRecognizer
-from common.structure import MAX_PARTS
+from common.storage.model_files import PRETRAINED
 
 SAMPLE = ROOT / "samples" / "3.png"
 MAX_SECONDS = 4  # of processor time; promised are 2, and other work slows a processor down
@@ -70,7 +70,9 @@ def test_a_page_of_a_thousand_digits_is_not_crowded(recwarn: pytest.WarningsReco
         (cv2.error("broken"), "cannot be processed"),
     ],
 )
-@pytest.mark.parametrize("place", ["common.page.ink_map", "common.recognizer.digit_picture"])
+@pytest.mark.parametrize(
+    "place", ["common.finding.rules.page.ink_map", "common.recognizer.digit_picture"]
+)
 def test_what_fails_on_one_image_is_the_error_of_that_image(
     monkeypatch: pytest.MonkeyPatch, failure: Exception, said: str, place: str
 ) -> None:
@@ -115,15 +117,15 @@ def test_limits_of_bytes_scans_and_pixels(monkeypatch: pytest.MonkeyPatch) -> No
     ordinary = saved(Image.new("RGB", (400, 400)), "JPEG", progressive=True)
     assert read_image(ordinary).shape == (400, 400)
     with monkeypatch.context() as patch:
-        patch.setattr(images, "MAX_SCANNED_PIXELS", 400 * 400 * 6)
+        patch.setattr(decoding, "MAX_SCANNED_PIXELS", 400 * 400 * 6)
         with pytest.raises(TooLargeError, match="10 of 400 x 400 pixels"):
             read_image(ordinary)
     with monkeypatch.context() as patch:
-        patch.setattr(images, "MAX_WEBP_PIXELS", 399 * 400)
+        patch.setattr(decoding, "MAX_WEBP_PIXELS", 399 * 400)
         with pytest.raises(TooLargeError, match="400 x 400"):
             read_image(saved(Image.new("L", (400, 400)), "WEBP"))
         assert read_image(ordinary).shape == (400, 400)
-    monkeypatch.setattr(images, "MAX_BYTES", len(ordinary))
+    monkeypatch.setattr(decoding, "MAX_BYTES", len(ordinary))
     assert read_image(ordinary).shape == (400, 400)
     with pytest.raises(TooLargeError, match="the most that is read"):
         read_image(ordinary + b"\0")

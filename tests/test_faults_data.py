@@ -19,8 +19,8 @@ import pytest
 from conftest import Command
 from faults import flipped, odd_images, write_all
 
-from common import datasets
-from common.datasets import Dataset, DownloadError, load_dataset, load_mnist
+from common.data import datasets
+from common.data.datasets import Dataset, DownloadError, load_dataset, load_mnist
 
 DRY = ("train_model.py", "--dry-run", "--data")
 

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from conftest import ROOT, Command, no_network
 
-from common.checkpoint import TrainingError, alone, checkpoint_folder, read_state
-from common.model_files import load_predictor
-from common.presets import PRESETS, Run
+from common.storage.model_files import load_predictor
+from common.training.checkpoint import TrainingError, alone, checkpoint_folder, read_state
+from common.training.recipes import PRESETS, Run
 
 TRAINING = ("train_model.py", "--data", "digits", "--network", "mlp", "--epochs", "30")
 
@@ -128,7 +128,7 @@ def test_ctrl_c_while_libraries_are_loaded(project: Path) -> None:
     words = [sys.executable, "-X", "importtime", "predict_image.py", "samples"]
     with subprocess.Popen(words, cwd=project, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        assert any("common.console" in line for line in process.stderr)
+        assert any("numpy" in line for line in process.stderr)
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
     assert process.returncode in (130, -signal.SIGINT)
@@ -221,7 +221,8 @@ def test_a_full_disk_while_drawing(project: Path, tmp_path: Path) -> None:
 DRAWING = """
 import resource, sys
 from pathlib import Path
-from common import UserError, plots
+from common import UserError
+from common.evaluation import plots
 row = {"epoch": 1, "loss": 1.0, "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": 0.5}
 resource.setrlimit(resource.RLIMIT_FSIZE, (40, 40))
 for name in sys.argv[1:]:

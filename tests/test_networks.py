@@ -3,7 +3,7 @@ import pytest
 
 from common.finding.encoding import OUTPUTS
 from common.networks import CLASSIFIERS, build_network
-from common.presets import PRESETS, USUAL_PRESET
+from common.training.recipes import PRESETS, USUAL_PRESET
 
 
 @pytest.mark.parametrize(

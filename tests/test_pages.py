@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.handwriting import draw_digit
-from common.marks import Box
-from common.model_files import PRETRAINED
+from common.data.handwriting import draw_digit
+from common.reading import Box
 from common.recognizer import DigitRecognizer
+from common.storage.model_files import PRETRAINED
 
 LINES = ("2859", "6043", "17")
 

@@ -4,10 +4,11 @@ import pytest
 from faults import saved
 from PIL import Image
 
-from common.datasets import Dataset
-from common.handwriting import draw_digit
-from common.images import read_image
-from common.preprocessing import digit_picture, ink_map, network_input, stroke_width
+from common.data.datasets import Dataset
+from common.data.handwriting import draw_digit
+from common.finding.rules.paper import ink_map
+from common.images.decoding import read_image
+from common.preprocessing import digit_picture, network_input, stroke_width
 
 
 def test_a_filled_box_becomes_exactly_twenty_pixels_in_the_middle() -> None:

@@ -5,13 +5,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.datasets import Dataset
-from common.handwriting import draw_digit, write_page
-from common.images import ImageError, list_images
-from common.marks import Box
-from common.model_files import PRETRAINED, load_card, load_predictor
+from common.data.datasets import Dataset
+from common.data.handwriting import draw_digit, write_page
+from common.images.decoding import ImageError
+from common.images.listing import list_images
 from common.preprocessing import network_input
-from common.recognizer import DigitReading, DigitRecognizer, Reading
+from common.reading import Box, DigitReading, Reading
+from common.recognizer import DigitRecognizer
+from common.storage.card import load_card
+from common.storage.model_files import PRETRAINED, load_predictor
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 

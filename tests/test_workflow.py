@@ -18,8 +18,8 @@ import pytest
 from conftest import ROOT, Command, no_network
 from PIL import Image
 
-from common.handwriting import draw_digit
-from common.images import list_images
+from common.data.handwriting import draw_digit
+from common.images.listing import list_images
 
 SAMPLES = ROOT / "samples"
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}

@@ -9,7 +9,7 @@ import time
 import keras
 import tensorflow as tf
 
-from common.datasets import load_mnist
+from common.data.datasets import load_mnist
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import time
 import keras
 import numpy as np
 
-from common.datasets import load_mnist
+from common.data.datasets import load_mnist
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from common import PROJECT
-from common.handwriting import DOODLES, LETTERS, SIGNS, STROKES, draw_strokes
+from common.data.handwriting import DOODLES, LETTERS, SIGNS, STROKES, draw_strokes
 
 Item = TypeVar("Item")
 

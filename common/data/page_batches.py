@@ -6,11 +6,11 @@ from concurrent.futures import Future, ProcessPoolExecutor
 
 import numpy as np
 
-from common.console import exit_with_parent, interrupts_delayed
 from common.data.glyphs import make_glyph_bank
 from common.data.pages import PageWriter
 from common.data.photography import Photographer, load_pictures
 from common.finding.encoding import CELL, STRIDE, TARGETS, encode, normalised
+from common.processes import exit_with_parent, interrupts_delayed
 
 SHAPES = (
     (0.2, 64, 64),

@@ -6,9 +6,8 @@ import numpy as np
 
 from common.finding.finder import Detection, find
 from common.finding.inks import digit_ink
-from common.marks import Box
-from common.model_loading import Finder
-from common.page import Glyph
+from common.reading import Box, Glyph
+from common.storage.loading import Finder
 
 
 def found_digits(page: np.ndarray, finder: Finder) -> list[Glyph]:

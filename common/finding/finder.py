@@ -17,7 +17,7 @@ from common.finding.encoding import (
     VOTE_UNIT,
     normalised,
 )
-from common.model_loading import Finder
+from common.storage.loading import Finder
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.requests import ClientDisconnect
 
-from common import UserError, console
-from common.images import (
+from common import UserError
+from common.files import shown
+from common.images.decoding import (
     ImageError,
     TooLargeError,
     UnknownFormatError,
@@ -31,11 +32,10 @@ from common.images import (
     open_in_colour,
     read_image,
 )
-from common.marks import Box
-from common.model_files import PRETRAINED
-from common.page import Glyph
 from common.preprocessing import digit_picture
-from common.recognizer import DigitReading, DigitRecognizer, Reading
+from common.reading import Box, DigitReading, Glyph, Reading
+from common.recognizer import DigitRecognizer
+from common.storage.model_files import PRETRAINED
 from common.web import records
 from common.web.guard import Guard
 from common.web.my_digits import keep_digit, kept_digits
@@ -150,7 +150,7 @@ def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.
 
     def kept() -> records.KeptRecord:
         return records.KeptRecord(
-            folder=console.shown(my_digits),
+            folder=shown(my_digits),
             count=kept_digits(my_digits),
             command=training_command(
                 my_digits, recognizer.predictor.path, recognizer.predictor.card
@@ -240,7 +240,7 @@ def training_command(my_digits: Path, model: Path, card: dict[str, Any] | None) 
         start = Path(card.get("start") or "")
     if not card or not os.path.isfile(start):  # unlike Path's, no error for an impossible name
         start = PRETRAINED.with_suffix(".keras")
-    paths = (console.shown(path) for path in (my_digits, start))
+    paths = (shown(path) for path in (my_digits, start))
     return "python train_model.py --data {} --from {}".format(*map(shlex.quote, paths))
 
 

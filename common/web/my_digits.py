@@ -9,7 +9,7 @@ from PIL import Image
 
 from common import PROJECT
 from common.files import replacing
-from common.images import list_images
+from common.images.listing import list_images
 
 MY_DIGITS = PROJECT / "my_digits"
 MARGIN = 0.25  # paper around a digit, as a share of its longer side

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from common.finding.layout import lines_of
-from common.marks import Box
+from common.reading import Box
 
 
 def row_of_boxes(count: int, top: float, tilt: float = 0.0) -> list[Box]:

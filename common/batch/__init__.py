@@ -1,0 +1,1 @@
+"""Many images: shards of results, processes and Ray."""

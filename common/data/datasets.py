@@ -1,0 +1,416 @@
+"""Labelled digits: found, downloaded, checked and loaded.
+
+Every loader gives the same thing, a `Dataset` of 28x28 pictures in the manner of MNIST: white ink
+(255) on black (0), the digit in a 20x20 box with its centre of mass in the middle.
+"""
+
+import gzip
+import hashlib
+import http.client
+import os
+import struct
+import sys
+import tokenize
+import urllib.request
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from common import PROJECT, UserError, printable
+from common.files import replacing
+from common.finding.rules.page import digits_on
+from common.images.decoding import ImageError, read_image
+from common.images.listing import list_images
+from common.preprocessing import digit_picture
+
+MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+MNIST_FILE_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+MNIST_SHA256 = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
+"""`Dataset.sha256` of the real MNIST, whatever file format it was read from."""
+
+ZIP_DAMAGE = (
+    OSError,
+    EOFError,
+    KeyError,
+    TypeError,
+    RuntimeError,  # NotImplementedError is one: unknown version, flags, encryption
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy's and Python's zip readers raise on damaged files."""
+
+MOST_BYTES = 4 * 10**9  # of a data set's file, unpacked
+MOST_PACKED = 1032  # bytes that one byte of a .gz file can stand for (Deutsch, RFC 1951, 1996)
+MOST_DOWNLOADED = 20 * 10**6  # bytes; MNIST has 11.5 million
+DOWNLOAD_TIMEOUT = 20.0  # seconds without an answer
+IDX_NAMES = ("train-images", "train-labels", "t10k-images", "t10k-labels")
+TEST_SHARE = 0.2  # of a data set that comes without a test set of its own
+TEST_SEED = 0  # fixed, so that the test images stay the same whatever --seed says
+
+
+class DataError(UserError):
+    """A data set that is missing, damaged or of the wrong kind."""
+
+
+class DownloadError(DataError):
+    """MNIST is not on this machine and could not be fetched."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled digits in two parts.
+
+    Attributes:
+        name: what `--data` would be given to load it again: "mnist", "digits" or a path.
+        train_images: uint8 (N, 28, 28), ink is 255.
+        train_labels: int64 (N,), 0 to 9.
+        test_images: uint8 (M, 28, 28).
+        test_labels: int64 (M,).
+    """
+
+    name: str
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+
+    @property
+    def sha256(self) -> str:
+        """Hash of pixels and labels (these as single bytes), whatever the file format."""
+        digest = hashlib.sha256()
+        for images, labels in (
+            (self.train_images, self.train_labels),
+            (self.test_images, self.test_labels),
+        ):
+            digest.update(np.ascontiguousarray(images).tobytes())
+            digest.update(labels.astype(np.uint8).tobytes())
+        return digest.hexdigest()
+
+
+def load_dataset(data: str | None = None) -> Dataset:
+    """Loads the data set that `--data` names.
+
+    Args:
+        data: "mnist", "digits", an .npz file in Keras's layout, a folder with the four IDX files,
+            a folder with one sub-folder of images per digit, or None: MNIST, or where that cannot
+            be had, the bundled digits (which is said on stderr).
+
+    Raises:
+        DataError: it is missing, damaged or not of the form expected.
+    """
+    if data == "digits":
+        return load_bundled_digits()
+    if data == "mnist":
+        return load_mnist()
+    if data is not None:
+        return _load_path(Path(data))
+    try:
+        return load_mnist()
+    except DownloadError as error:
+        print(
+            printable(f"{error} Using the 1,797 real digits bundled with scikit-learn instead."),
+            file=sys.stderr,
+        )
+        return load_bundled_digits()
+
+
+def load_own_digits(data: str) -> Dataset:
+    """Loads what `load_dataset` loads, but digits may be lacking: a user's own, to fine-tune on.
+
+    Of images in folders, which grow, about a fifth is held out as the test part, by their content:
+    what was trained on once is not held out later, when there are more.
+
+    Raises:
+        DataError: it is missing, damaged or not of the form expected.
+    """
+    if data in ("mnist", "digits"):
+        return load_dataset(data)
+    own = _load_path(Path(data), every_digit=False)
+    if len(own.train_labels) == 0:
+        raise DataError(f"{data} has no images to train on.")
+    return own
+
+
+def load_mnist() -> Dataset:
+    """Loads MNIST (LeCun, Cortes and Burges) from `data/`, Keras's cache or the internet.
+
+    Raises:
+        DownloadError: it is not on this machine and could not be fetched.
+        DataError: the file found is damaged or is not MNIST.
+    """
+    folder = PROJECT / "data"
+    keras_home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    cached = [folder / "mnist.npz", keras_home / "datasets" / "mnist.npz"]
+    found = next((path for path in cached if path.is_file()), None)
+    if found is None and _idx_files(folder):
+        found = folder
+    if found is None:
+        found = cached[0]
+        _download(MNIST_URL, MNIST_FILE_SHA256, found)
+    dataset = _load_path(found, name="mnist")
+    if dataset.sha256 != MNIST_SHA256:
+        raise DataError(
+            f"{found} is not the original MNIST (its checksum differs). Delete it to download it "
+            f"again, or pass it by its path: --data {found}"
+        )
+    return dataset
+
+
+def load_bundled_digits() -> Dataset:
+    """Loads the 1,797 digits that scikit-learn carries, a fifth of them as the test set.
+
+    They are 8x8 pictures with values from 0 to 16, the test part of UCI's "Optical Recognition of
+    Handwritten Digits" (Alpaydin and Kaynak, 1998), and pass through the same normalisation as a
+    user's own image.
+    """
+    # Imported here: scikit-learn takes two seconds that prediction should not pay.
+    from sklearn.datasets import load_digits
+
+    bundled = load_digits()
+    images = np.stack([digit_picture(ink / 16) for ink in bundled.images.astype(np.float32)])
+    return _with_test_part("digits", images, bundled.target.astype(np.int64))
+
+
+def split_indices(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Splits a labelled set in two, stratified: each class gives the same share.
+
+    Args:
+        labels: int (N,).
+        share: part of each class that goes to the second half, above 0 and below 1; at least one
+            image of each class goes to either half.
+        seed: the same seed gives the same split.
+
+    Returns:
+        Two sorted int arrays of indices, the larger part first.
+
+    Raises:
+        DataError: a class has fewer than two images.
+    """
+    generator = np.random.default_rng(seed)
+    chosen = []
+    for digit in np.unique(labels):
+        members = generator.permutation(np.flatnonzero(labels == digit))
+        if len(members) < 2:
+            raise DataError(f"Digit {digit} has one image only; a split needs two or more.")
+        chosen.append(members[: min(max(1, round(share * len(members))), len(members) - 1)])
+    second = np.sort(np.concatenate(chosen))
+    return np.setdiff1d(np.arange(len(labels)), second), second
+
+
+def _with_test_part(
+    name: str, images: np.ndarray, labels: np.ndarray, every_digit: bool = True
+) -> Dataset:
+    if every_digit:
+        train, test = split_indices(labels, TEST_SHARE, TEST_SEED)
+    else:
+        train, test = _split_by_content(images, labels)
+    parts = images[train], labels[train], images[test], labels[test]
+    return _checked(Dataset(name, *parts), every_digit)
+
+
+def _split_by_content(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As `split_indices`, but each image's part depends on that image alone.
+
+    Only where all images of a digit would be held out, all are trained on.
+    """
+    first_bytes = [hashlib.sha256(image.tobytes()).digest()[0] for image in images]
+    held_out = np.array(first_bytes) < TEST_SHARE * 256
+    for digit in np.unique(labels):
+        held_out &= (labels != digit) | ~held_out[labels == digit].all()
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _load_path(path: Path, every_digit: bool = True, name: str | None = None) -> Dataset:
+    name = name or os.path.realpath(path)
+    if path.is_file():
+        return _load_npz(path, name, every_digit)
+    if not path.is_dir():
+        raise DataError(
+            f"There is no data set at {path}. --data takes mnist, digits, an .npz file, a folder "
+            "with the four IDX files, or a folder with sub-folders 0 to 9 of images."
+        )
+    idx_files = _idx_files(path)
+    if idx_files:
+        arrays = [_read_idx(file, "images" in file.name) for file in idx_files]
+        return _checked(Dataset(name, *arrays), every_digit)
+    if any((path / str(digit)).is_dir() for digit in range(10)):
+        return _load_image_folders(path, name, every_digit)
+    raise DataError(
+        f"The folder {path} holds no data set: expected {', '.join(IDX_NAMES)} (IDX, plain or "
+        ".gz), or sub-folders named 0 to 9 with images."
+    )
+
+
+def _load_npz(path: Path, name: str, every_digit: bool) -> Dataset:
+    keys = ("x_train", "y_train", "x_test", "y_test")
+    try:
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise DataError(f"{path} is a single array; expected an .npz with {keys}.")
+        with file:
+            members = file.zip.infolist() if file.zip else []
+            if sum(member.file_size for member in members) > MOST_BYTES:
+                raise DataError(f"{path} holds more than {MOST_BYTES // 10**9} GB.")
+            if not set(keys) <= set(file.files):
+                raise DataError(
+                    f"{path} has the arrays {sorted(file.files)}; expected {keys} as Keras saves."
+                )
+            arrays = [file[key] for key in keys]
+            if not all(isinstance(array, np.ndarray) for array in arrays):
+                raise DataError(f"{path} is damaged: it holds files that are no arrays.")
+    except (*ZIP_DAMAGE, MemoryError) as error:
+        raise DataError(f"{path} is damaged or not an .npz file ({error}).") from error
+    except ValueError as error:  # NumPy's own words recommend to trust the file
+        raise DataError(
+            f"{path} cannot be loaded; expected an .npz file of plain numeric arrays."
+        ) from error
+    return _checked(Dataset(name, *arrays), every_digit)
+
+
+def _idx_files(folder: Path) -> list[Path]:
+    """The four files of the IDX form, or none where the folder holds none of them."""
+    found = []
+    for start in IDX_NAMES:
+        names = [
+            f"{start}{dot}idx{3 if 'images' in start else 1}-ubyte{end}"
+            for dot in "-."
+            for end in ("", ".gz")
+        ]
+        found.append(next((folder / name for name in names if (folder / name).is_file()), None))
+    if any(found) and not all(found):
+        missing = ", ".join(n for n, file in zip(IDX_NAMES, found, strict=True) if file is None)
+        raise DataError(f"The folder {folder} lacks {missing}; all four IDX files are needed.")
+    return [file for file in found if file is not None]
+
+
+def _read_idx(path: Path, images: bool) -> np.ndarray:
+    """Reads one file of the IDX form (http://yann.lecun.com/exdb/mnist/): big-endian header."""
+    packed = path.suffix == ".gz"
+    fields, expected = (4, 2051) if images else (2, 2049)
+    try:
+        with gzip.open(path) if packed else path.open("rb") as file:
+            magic, *shape = struct.unpack(f">{fields}i", file.read(4 * fields))
+            if magic != expected:
+                raise DataError(
+                    f"{path} starts with the magic number {magic}; expected {expected}."
+                )
+            promised = int(np.prod(shape, dtype=object))
+            most = path.stat().st_size * (MOST_PACKED if packed else 1)
+            if min(shape) < 0 or promised > most:
+                raise DataError(f"{path} promises {shape} values: it is damaged.")
+            content = file.read(promised + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} is damaged ({error}).") from error
+    except struct.error as error:
+        raise DataError(f"{path} is too short for an IDX file.") from error
+    if len(content) != promised:
+        raise DataError(f"{path} promises {shape} values and holds others: it is damaged.")
+    return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def _load_image_folders(folder: Path, name: str, every_digit: bool) -> Dataset:
+    paths, labels = [], []
+    for digit in range(10):
+        if (folder / str(digit)).is_dir():
+            found = list_images(folder / str(digit))
+            paths += found
+            labels += [digit] * len(found)
+    pictures, kept, refused = [], [], []
+    for path, label in tqdm(
+        zip(paths, labels, strict=True), "reading", len(paths), leave=False, disable=None
+    ):
+        try:
+            glyphs = digits_on(read_image(path))
+            if not glyphs:
+                raise ImageError(f"{path} holds no digit.")
+            largest = max(glyphs, key=lambda glyph: glyph.box.width * glyph.box.height)
+            pictures.append(digit_picture(largest.ink))
+            kept.append(label)
+        except ImageError as error:
+            refused.append(str(error))
+    for message in refused[:10]:
+        print(f"left out: {printable(message)}", file=sys.stderr)
+    if refused:
+        print(f"{len(refused)} of {len(paths)} images were left out.", file=sys.stderr)
+    if every_digit:
+        _check_classes(np.array(kept, dtype=np.int64), f"The folder {folder}")
+    if not kept:
+        raise DataError(f"The folder {folder} holds no image of a digit.")
+    return _with_test_part(name, np.stack(pictures), np.array(kept, dtype=np.int64), every_digit)
+
+
+def _checked(dataset: Dataset, every_digit: bool) -> Dataset:
+    """The data set with int64 labels, or a `DataError` that says what is wrong with it."""
+    parts = {}
+    for part in ("train", "test"):
+        where = f"The {part} part of {dataset.name}"
+        images = getattr(dataset, f"{part}_images")
+        labels = getattr(dataset, f"{part}_labels")
+        if images.dtype != np.uint8:
+            raise DataError(f"{where} has {images.dtype} images; expected uint8, 0 to 255.")
+        if images.ndim != 3 or images.shape[1:] != (28, 28):
+            raise DataError(f"{where} has images of shape {images.shape}; expected (N, 28, 28).")
+        if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+            raise DataError(
+                f"{where} has {labels.dtype} labels of shape {labels.shape}; "
+                "expected integers (N,)."
+            )
+        if len(images) != len(labels):
+            raise DataError(f"{where} has {len(images)} images and {len(labels)} labels.")
+        if len(labels) and not 0 <= labels.min() <= labels.max() <= 9:
+            raise DataError(
+                f"{where} has labels from {labels.min()} to {labels.max()}; expected 0 to 9."
+            )
+        if every_digit:
+            _check_classes(labels, where)
+        parts[f"{part}_labels"] = labels.astype(np.int64)
+    return replace(dataset, **parts)
+
+
+def _check_classes(labels: np.ndarray, where: str) -> None:
+    missing = sorted(set(range(10)) - set(labels.tolist()))
+    if missing:
+        raise DataError(
+            f"{where} has no image of {', '.join(map(str, missing))}; "
+            "at least one of each digit is needed."
+        )
+
+
+def _download(url: str, sha256: str, path: Path) -> None:
+    """Fetches a file, shows a progress bar on a terminal and keeps it if its hash is right."""
+    content = bytearray()
+    for block in _blocks(url):
+        content += block
+        if len(content) > MOST_DOWNLOADED:
+            break
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise DownloadError(f"MNIST arrived damaged from {url} (wrong checksum).")
+    try:
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
+    except UserError as error:
+        raise DownloadError(f"MNIST could not be kept: {error}") from error
+
+
+def _blocks(url: str) -> Iterator[bytes]:
+    try:
+        with urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT) as response:
+            size = int(response.headers.get("Content-Length") or 0) or None
+            with tqdm(
+                desc="MNIST", total=size, unit="B", unit_scale=True, disable=None, leave=False
+            ) as progress:
+                while block := response.read(1 << 16):
+                    progress.update(len(block))
+                    yield block
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = str(getattr(error, "reason", None) or error).strip()
+        raise DownloadError(
+            f"MNIST could not be downloaded ({reason}). Put mnist.npz into data/ to use it."
+        ) from error

@@ -1,0 +1,224 @@
+"""Training pictures that data sets lack: rare ways to write a digit, and what is no digit.
+
+What is no digit is drawn on small pages, and these go the way of a user's page, so that the network
+is taught what it will be shown.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from common.data.handwriting import DOODLES, LETTERS, STROKES, draw_strokes
+from common.finding.rules.page import digits_on
+from common.preprocessing import digit_picture
+
+PRINTED = "ACEFHJKLMNPQRTUVWXacdefhkmnprtuvwxy#@?+=<>{}~*"
+"""Printed characters that nobody takes for a digit."""
+
+PENS = 0.05, 0.2  # stroke width as a share of the height
+MOST_OF_A_PAGE = 12  # pictures taken from one page, so that no page outweighs the others
+
+Page = np.ndarray
+"""uint8 (height, width), dark on light."""
+
+
+def written_digits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Digits in every way of `handwriting.STROKES`, as often in each, and one in five in print.
+
+    Returns:
+        uint8 (count, 28, 28) pictures as of `digit_picture`, and int64 (count,) labels.
+    """
+    generator = np.random.default_rng(seed)
+    fonts = _fonts(48)
+    ways = [(digit, way) for digit, all_ways in STROKES.items() for way in all_ways]
+    pictures, labels = [], []
+    for index in generator.integers(0, len(ways), count):
+        digit, way = ways[index]
+        if generator.random() < 0.2:
+            ink = _printed(str(digit), fonts[generator.integers(len(fonts))])
+        else:
+            ink = _drawn(way, generator)
+        pictures.append(digit_picture(ink))
+        labels.append(digit)
+    return np.stack(pictures), np.array(labels, dtype=np.int64)
+
+
+def non_digits(count: int, seed: int, digits: np.ndarray) -> np.ndarray:
+    """Pictures of what is no digit: letters, scribbles, shapes, textures, two digits at once.
+
+    Args:
+        count: how many.
+        seed: of the random numbers.
+        digits: uint8 (N, 28, 28), taken two at a time for the last kind.
+
+    Returns:
+        uint8 (count, 28, 28) pictures as of `digit_picture`.
+    """
+    generator = np.random.default_rng(seed)
+    fonts = [font for size in (14, 24, 48) for font in _fonts(size)]
+    pages: list[tuple[float, Callable[[], Page]]] = [
+        (0.3, lambda: _written_word(generator)),
+        (0.2, lambda: _printed_text(generator, fonts)),
+        (0.15, lambda: _on_paper(_scribble(generator))),
+        (0.1, lambda: _shapes(generator)),
+        (0.1, lambda: _texture(generator)),
+    ]
+    pictures: list[np.ndarray] = []
+    for share, page in pages:
+        end = len(pictures) + round(share * count)
+        while len(pictures) < end:
+            glyphs = digits_on(page())
+            chosen = generator.permutation(len(glyphs))[: min(MOST_OF_A_PAGE, end - len(pictures))]
+            pictures += [digit_picture(glyphs[index].ink) for index in chosen]
+    digits = digits[digits.any(axis=(1, 2))]
+    pairs = count - len(pictures)
+    pictures += [digit_picture(_two_digits(generator, digits)) for _ in range(pairs)]
+    return np.stack(pictures)
+
+
+def _fonts(size: int) -> list[ImageFont.FreeTypeFont]:
+    """The text fonts that come with Matplotlib, `size` pixels high."""
+    import matplotlib
+
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    paths = sorted([*folder.glob("DejaVuS*.ttf"), *folder.glob("STIXGeneral*.ttf")])
+    return [ImageFont.truetype(str(path), size) for path in paths if "Display" not in path.name]
+
+
+def _on_paper(ink: np.ndarray) -> Page:
+    return np.rint(255 - 255 * np.pad(ink, 8)).astype(np.uint8)
+
+
+def _drawn(
+    strokes: str, generator: np.random.Generator, pens: tuple[float, float] = PENS
+) -> np.ndarray:
+    pen, wobble = generator.uniform(*pens), generator.uniform(0.01, 0.035)
+    return draw_strokes(strokes, 60, generator, pen, wobble)
+
+
+def _printed(text: str, font: ImageFont.FreeTypeFont) -> np.ndarray:
+    """The ink of lines of print."""
+    canvas = Image.new("L", (1, 1))
+    left, top, right, bottom = ImageDraw.Draw(canvas).multiline_textbbox((0, 0), text, font)
+    canvas = Image.new("L", (int(right - left) + 4, int(bottom - top) + 4))
+    ImageDraw.Draw(canvas).multiline_text((2 - left, 2 - top), text, 255, font)
+    return np.asarray(canvas, dtype=np.float32) / 255
+
+
+def _written_word(generator: np.random.Generator) -> Page:
+    """One to five letters or doodles side by side, some of which touch."""
+    ways = [*DOODLES, *(way for all_ways in LETTERS.values() for way in all_ways)]
+    letters = [
+        _drawn(ways[index], generator)
+        for index in generator.integers(0, len(ways), generator.integers(1, 6))
+    ]
+    height = max(len(letter) for letter in letters)
+    word = np.zeros((height, 0), np.float32)
+    for letter in letters:
+        letter = np.pad(letter, ((height - len(letter), 0), (0, 0)))
+        overlap = min(generator.integers(-4, 16), word.shape[1], letter.shape[1])
+        if overlap > 0:
+            shared = np.maximum(word[:, -overlap:], letter[:, :overlap])
+            word = np.hstack([word[:, :-overlap], shared, letter[:, overlap:]])
+        else:
+            word = np.hstack([np.pad(word, ((0, 0), (0, -overlap))), letter])
+    return _on_paper(word)
+
+
+def _printed_text(generator: np.random.Generator, fonts: list[ImageFont.FreeTypeFont]) -> Page:
+    """Up to four lines of words without sense."""
+    words = [
+        "".join(PRINTED[index] for index in generator.integers(0, len(PRINTED), length))
+        for length in generator.integers(1, 7, generator.integers(1, 9))
+    ]
+    lines = [" ".join(words[start : start + 2]) for start in range(0, len(words), 2)]
+    return _on_paper(_printed("\n".join(lines), fonts[generator.integers(len(fonts))]))
+
+
+def _scribble(generator: np.random.Generator) -> np.ndarray:
+    """One to three strokes through random points."""
+    strokes = [
+        " ".join(f"{x},{y}" for x, y in generator.integers(0, 101, (generator.integers(4, 9), 2)))
+        for _ in range(generator.integers(1, 4))
+    ]
+    return _drawn(" | ".join(strokes), generator, (0.04, 0.12))
+
+
+def _shapes(generator: np.random.Generator) -> Page:
+    """A diagram: boxes, grids, discs, arrows and lines that no 1 is as flat as."""
+    page = np.full((160, 160), 255, np.uint8)
+    for _ in range(generator.integers(1, 4)):
+        x, y, width, height = (
+            int(n) for n in generator.integers((10, 10, 20, 20), (90, 90, 60, 60))
+        )
+        thickness, corner = int(generator.integers(1, 6)), (x + width, y + height)
+        kind = generator.integers(5)
+        if kind == 0:
+            cv2.rectangle(page, (x, y), corner, 0, generator.choice([-1, thickness]), cv2.LINE_AA)
+        elif kind == 1:
+            for share in np.linspace(0, 1, generator.integers(3, 6)):
+                column, row = x + round(share * width), y + round(share * height)
+                cv2.line(page, (column, y), (column, y + height), 0, thickness, cv2.LINE_AA)
+                cv2.line(page, (x, row), (x + width, row), 0, thickness, cv2.LINE_AA)
+        elif kind == 2:
+            radii = (max(width, height) // 2, height // 2)
+            cv2.ellipse(page, (x, y), radii, 0, 0, 360, 0, -1, cv2.LINE_AA)
+        elif kind == 3:
+            cv2.arrowedLine(page, (x, y), corner, 0, thickness, cv2.LINE_AA, tipLength=0.4)
+        else:
+            rise = int(generator.integers(-10, 10))
+            cv2.line(page, (x, y), (x + width, y + rise), 0, thickness, cv2.LINE_AA)
+    return page
+
+
+def _texture(generator: np.random.Generator) -> Page:
+    """Smooth noise, as of cloth, wood or a wall; now and then cut off at a level, as spots."""
+    noise = generator.normal(0, 1, (60, 60))
+    sigma = generator.uniform(0.5, 8)  # less from row to row: upright streaks could be 1s
+    smooth = cv2.GaussianBlur(noise, (0, 0), sigma, sigmaY=sigma * generator.uniform(0.2, 1))
+    if generator.random() < 0.3:
+        smooth = (smooth > np.quantile(smooth, generator.uniform(0.4, 0.9))).astype(float)
+    darkest, lightest = np.sort(generator.integers(0, 256, 2))
+    low, high = smooth.min(), smooth.max()
+    return np.asarray(darkest + (smooth - low) / (high - low) * (lightest - darkest), np.uint8)
+
+
+def _two_digits(generator: np.random.Generator, digits: np.ndarray) -> np.ndarray:
+    """The ink of two digits that touch, or nearly so: side by side or one above the other."""
+    first, second = (digits[index] for index in generator.integers(0, len(digits), 2))
+    first, second = (digit[digit.any(axis=1)][:, digit.any(axis=0)] for digit in (first, second))
+    if generator.random() < 0.2:
+        return _side_by_side(first.T, second.T, generator).T
+    return _side_by_side(first, second, generator)
+
+
+def _side_by_side(
+    left: np.ndarray, right: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
+    """uint8 digits, the right one pushed to the left until they touch, or not quite so far."""
+    height = max(len(left), len(right))
+    tops = [int(generator.integers(0, height - len(digit) + 1)) for digit in (left, right)]
+    left, right = (
+        np.pad(digit, ((top, height - len(digit) - top), (0, 0))).astype(np.float32) / 255
+        for digit, top in zip((left, right), tops, strict=True)
+    )
+    overlap = int(generator.integers(-4, 1))
+    if overlap == 0:
+        overlap = _touching(cv2.dilate(left, np.ones((3, 3))), right)
+    width = left.shape[1] + right.shape[1] - overlap
+    both = np.zeros((2, height, width), np.float32)
+    both[0, :, : left.shape[1]] = left
+    both[1, :, width - right.shape[1] :] = right
+    return np.asarray(both.max(axis=0))
+
+
+def _touching(left: np.ndarray, right: np.ndarray) -> int:
+    """By how many columns the right one must be pushed over the left one until they touch."""
+    most = min(left.shape[1], right.shape[1]) - 1
+    for overlap in range(1, most):
+        if (np.minimum(left[:, -overlap:], right[:, :overlap]) > 0.5).any():
+            return overlap
+    return most

@@ -1,0 +1,1 @@
+"""How well models read: metrics, scores and plots."""

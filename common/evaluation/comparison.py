@@ -1,0 +1,39 @@
+"""Goes on training a model on the user's own digits, without forgetting MNIST's."""
+
+from pathlib import Path
+
+import numpy as np
+
+from common.data.datasets import Dataset
+from common.preprocessing import network_input
+from common.storage.model_files import Predictor
+
+
+def compared(before: Predictor, after: Predictor, own: Dataset, usual: Dataset) -> str:
+    """A table of how both models read the user's own digits and the usual ones."""
+    parts = (
+        (f"{Path(own.name).name}, held out", own.test_images, own.test_labels),
+        (f"{Path(own.name).name}, trained on", own.train_images, own.train_labels),
+        (f"{usual.name}, test", usual.test_images, usual.test_labels),
+    )
+    width = max(len(name) for name, _, _ in parts)
+    rows = [f"{'accuracy':{width}}   images   before    after"]
+    for name, images, labels in parts:
+        if len(labels):
+            shares = [_accuracy(predictor, images, labels) for predictor in (before, after)]
+            rows.append(f"{name:{width}}  {len(labels):7,}  {shares[0]:7.2%}  {shares[1]:7.2%}")
+    images = np.concatenate([own.train_images, own.test_images])
+    labels = np.concatenate([own.train_labels, own.test_labels])
+    wrong = after.predict(network_input(images)).argmax(axis=1) != labels
+    for digit in np.unique(labels[wrong]):
+        of_digit = labels == digit
+        rows.append(
+            f"{digit} is still read wrongly in {(wrong & of_digit).sum()} of {of_digit.sum()} "
+            "images: more of them would help"
+        )
+    return "\n".join(rows)
+
+
+def _accuracy(predictor: Predictor, images: np.ndarray, labels: np.ndarray) -> float:
+    read = predictor.predict(network_input(images)).argmax(axis=1)
+    return float((read == labels).mean())

@@ -1,0 +1,349 @@
+"""Every figure. They are drawn straight to files and need no screen.
+
+The colours are those of Okabe and Ito's palette, which people with any kind of colour vision can
+tell apart.
+"""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import (
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    PercentFormatter,
+    StrMethodFormatter,
+)
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from common import printable
+from common.evaluation.metrics import Report
+from common.evaluation.scores import Misread, matched_boxes
+from common.files import replacing
+from common.images.decoding import open_in_colour
+from common.reading import Reading
+
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
+HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+WINDOWLESS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
+"""Matplotlib's backends that only write files."""
+
+GALLERY_COLUMNS = 8
+GALLERY_ROWS = 5
+MISREAD_COLUMNS = 6
+MISREAD_SHOWN = 24
+CELL_ASPECT = 0.8  # height of an image's cell over its width
+LONGEST_TITLE = 26  # characters over one image
+ANNOTATED_SIDE = 400  # pixels; smaller images are enlarged before they are drawn on
+LARGEST_LABEL = 500  # pixels; Pillow draws no letters of any size
+SURE = 0.9  # a digit read with less confidence is marked with another colour and "?"
+
+Row = dict[str, float]
+
+
+def save_history(history: Sequence[Row], path: Path) -> None:
+    """Writes the history of a training run as CSV, one row an epoch or part of one."""
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, HISTORY_COLUMNS)
+        writer.writeheader()
+        writer.writerows(history)
+
+
+def plot_accuracy(history: Sequence[Row], test_accuracy: float, title: str, path: Path) -> None:
+    """Accuracy over epochs; shares between 0 and 1 are shown as per cent.
+
+    Args:
+        history: rows with "epoch", "accuracy" and, after whole epochs, "val_accuracy".
+        test_accuracy: for the title.
+        title: what was trained on what.
+        path: a .png file.
+    """
+    axes = _history_axes(history, "accuracy", higher_is_better=True)
+    _set_title(axes, f"{title}: {test_accuracy:.2%} of the test images read right", fontsize=11)
+    axes.set_ylabel("accuracy")
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.legend()
+    _save(axes, path)
+
+
+def plot_loss(history: Sequence[Row], test_loss: float, title: str, path: Path) -> None:
+    """Loss over epochs; arguments as of `plot_accuracy`, with "loss" and "val_loss".
+
+    Cross-entropy; that of training may be over pictures of what is no digit as well.
+    """
+    axes = _history_axes(history, "loss", higher_is_better=False)
+    _set_title(axes, f"{title}: loss {test_loss:.4f} on the test images", fontsize=11)
+    axes.set_ylabel("loss (logarithmic)")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.legend()
+    _save(axes, path)
+
+
+def _history_axes(history: Sequence[Row], name: str, higher_is_better: bool) -> Axes:
+    axes: Axes = Figure(figsize=(8, 5), layout="constrained").subplots()
+    marker = "o" if len(history) < 40 else ""
+    for key, colour, label in ((name, BLUE, "training"), (f"val_{name}", ORANGE, "validation")):
+        rows = [row for row in history if key in row]
+        epochs, values = [row["epoch"] for row in rows], [row[key] for row in rows]
+        axes.plot(epochs, values, color=colour, label=label, marker=marker, markersize=4)
+    if len(values) > 1:
+        best = int(np.argmax(values) if higher_is_better else np.argmin(values))
+        axes.plot(
+            epochs[best],
+            values[best],
+            marker="o",
+            markersize=13,
+            fillstyle="none",
+            linestyle="none",
+            color=GREEN,
+            markeredgewidth=2,
+            label=f"best epoch: {int(epochs[best])}",
+        )
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    else:
+        axes.set_xlim(0, 1.05 * epochs[0])
+    axes.set_xlabel("epoch")
+    axes.grid(alpha=0.3)
+    axes.margins(x=0.04, y=0.08)
+    return axes
+
+
+def plot_confusion_matrix(report: Report, title: str, path: Path) -> None:
+    """Counts of what was read for each label; mistakes are coloured by their share of it."""
+    matrix = np.array(report.confusion_matrix)
+    mistakes = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    np.fill_diagonal(mistakes, 0)
+    axes = Figure(figsize=(7.5, 6.5), layout="constrained").subplots()
+    image = axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=max(mistakes.max(), 0.01))
+    for label, row in enumerate(matrix):
+        for read, count in enumerate(row):
+            if count:
+                dark = mistakes[label, read] > 0.6 * max(mistakes.max(), 0.01)
+                axes.text(
+                    read,
+                    label,
+                    str(count),
+                    ha="center",
+                    va="center",
+                    color="white" if dark else "black",
+                    fontweight="bold" if label == read else "normal",
+                )
+    axes.set_xticks(range(10))
+    axes.set_yticks(range(10))
+    axes.set_xlabel("read as")
+    axes.set_ylabel("label")
+    _set_title(axes, f"{title}: {report.accuracy:.2%} of {report.images:,} images read right")
+    colours = axes.figure.colorbar(image, ax=axes, format=PercentFormatter(xmax=1, decimals=1))
+    colours.set_label("mistakes, share of the label's images")
+    _save(axes, path)
+
+
+def plot_gallery(
+    images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, title: str, path: Path
+) -> None:
+    """A gallery of pictures, each with its label, what was read and how sure.
+
+    Args:
+        images: (N, 28, 28); the first 40 are shown.
+        labels: int (N,).
+        probabilities: float (N, 10).
+        title: stands over the gallery.
+        path: a .png file.
+    """
+    shown = min(len(images), GALLERY_COLUMNS * GALLERY_ROWS)
+    rows = max(1, -(-shown // GALLERY_COLUMNS))
+    figure = Figure(figsize=(1.45 * GALLERY_COLUMNS, 1.75 * rows + 0.8), layout="constrained")
+    grid = figure.subplots(rows, GALLERY_COLUMNS, squeeze=False).ravel()
+    for axes in grid:
+        axes.set_axis_off()
+    for axes, image, label, shares in zip(grid, images, labels, probabilities, strict=False):
+        read = int(shares.argmax())
+        right = read == label
+        axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
+        axes.set_title(
+            f"label {label}\nread {read}, {shares[read]:.0%}",
+            fontsize=9,
+            color=GREEN if right else ORANGE,
+        )
+    if not shown:
+        grid[0].text(0, 0.5, "none", fontsize=12)
+    figure.suptitle(f"{printable(title)}\n", fontsize=12, parse_math=False)
+    _save(grid[0], path)
+
+
+def plot_misread(misread: Sequence[Misread], title: str, path: Path) -> None:
+    """A gallery of whole images that were read wrongly, with boxes and what was read.
+
+    Args:
+        misread: The first 24 are shown.
+        title: Stands over the gallery.
+        path: A .png file.
+    """
+    shown = misread[:MISREAD_SHOWN]
+    rows = max(1, -(-len(shown) // MISREAD_COLUMNS))
+    high = 2.75 * rows + 1.1  # inches
+    figure = Figure(figsize=(2.6 * MISREAD_COLUMNS, high))
+    figure.subplots_adjust(0.01, 0.5 / high, 0.99, 1 - 1.05 / high, wspace=0.06, hspace=0.35)
+    grid = figure.subplots(rows, MISREAD_COLUMNS, squeeze=False).ravel()
+    for axes in grid:
+        axes.set_axis_off()
+        axes.set_box_aspect(CELL_ASPECT)
+    for axes, image in zip(grid, shown, strict=False):
+        _draw_misread(axes, image)
+    if not shown:
+        grid[0].text(0, 0.5, "none", fontsize=12)
+    if any(image.outcome.true_boxes is not None for image in shown):
+        legend = {"read rightly": GREEN, "read wrongly or made up": ORANGE, "missed": BLUE}
+    else:
+        legend = {"read": PURPLE}
+    handles = [Patch(color=colour, label=name) for name, colour in legend.items()]
+    figure.legend(handles=handles, loc="lower center", ncols=3, frameon=False)
+    figure.suptitle(title, y=1 - 0.25 / high, va="center", fontsize=14)
+    _save(grid[0], path)
+
+
+def _draw_misread(axes: Axes, misread: Misread) -> None:
+    """One image with its boxes, under what is written on it and what was read."""
+    outcome, scale = misread.outcome, misread.scale
+    height, width = misread.image.shape
+    axes.set_axis_on()
+    axes.set(xticks=[], yticks=[], facecolor="#EEEEEE")
+    axes.spines[:].set_color("#BBBBBB")
+    axes.imshow(misread.image, cmap="gray", vmin=0, vmax=255)
+    side = max(height / CELL_ASPECT, width) / 2  # every image in the middle of a cell of one shape
+    axes.set(
+        xlim=(width / 2 - side, width / 2 + side),
+        ylim=(height / 2 + CELL_ASPECT * side, height / 2 - CELL_ASPECT * side),
+    )
+    lines = (
+        (1.2, outcome.group, GREY),
+        (1.11, f"written {_shortened(outcome.written)}", "black"),
+        (1.02, f"read {_shortened(outcome.read)}", ORANGE),
+    )
+    for y, text, colour in lines:
+        axes.text(0, y, text, color=colour, fontsize=9, transform=axes.transAxes)
+    found = [PURPLE] * len(outcome.boxes)
+    if outcome.true_boxes is not None:
+        pairs = matched_boxes(outcome.boxes, outcome.true_boxes)
+        found = [ORANGE] * len(outcome.boxes)
+        for read, true in pairs:
+            if str(outcome.digits[read]) == outcome.written_digits[true]:
+                found[read] = GREEN
+        met = {true for _, true in pairs}
+        for number, box in enumerate(outcome.true_boxes):
+            if number not in met:
+                _draw_box(axes, box * scale, BLUE)
+    for box, digit, colour in zip(outcome.boxes * scale, outcome.digits, found, strict=True):
+        _draw_box(axes, box, colour)
+        label = axes.text(box[0], box[1], str(digit), color=colour, fontsize=9, weight="bold")
+        label.set_path_effects([withStroke(linewidth=2, foreground="white")])
+
+
+def _draw_box(axes: Axes, box: np.ndarray, colour: str) -> None:
+    x, y, width, height = box - (0.5, 0.5, 0, 0)  # Matplotlib's pixels have their centres at 0, 1
+    axes.add_patch(Rectangle((x, y), width, height, fill=False, color=colour, linewidth=1.5))
+
+
+def _shortened(text: str) -> str:
+    """A text that fits over a small image."""
+    if len(text) > LONGEST_TITLE:
+        return f"{text[: LONGEST_TITLE - 1]}…"
+    return text or "nothing"
+
+
+def worst_first(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Indices of the images read wrongly, those first that were read with most confidence."""
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    return np.asarray(wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")])
+
+
+def annotated(source: str | Path | bytes, reading: Reading) -> Image.Image:
+    """The upright image with a box around each digit and above it what was read.
+
+    Small images are enlarged, so that the digits can be read.
+
+    Raises:
+        ImageError: the image cannot be read.
+    """
+    image = open_in_colour(source)
+    paper = Image.new("RGBA", image.size, "white")
+    drawn = Image.alpha_composite(paper, image).convert("RGB")
+    factor = max(1, round(ANNOTATED_SIDE / max(drawn.size)))
+    drawn = drawn.resize((drawn.width * factor, drawn.height * factor), Image.Resampling.NEAREST)
+    size = _label_size(reading, factor, max(drawn.size))
+    above = round(1.5 * size)  # what a label needs above its box
+    margin = max((above - digit.box.y * factor for digit in reading.digits), default=0)
+    margin = max(margin, 0)
+    drawn = ImageOps.expand(drawn, (0, margin, 0, 0), "white")
+    pen, font = ImageDraw.Draw(drawn), ImageFont.load_default(size)
+    for mark in reading.left_out:
+        box = mark.box.enlarged(factor)
+        corners = (box.x - 1, box.y + margin - 1, box.right, box.bottom + margin)
+        pen.rectangle(corners, None, GREY, max(1, size // 16))
+    for digit in reading.digits:
+        left, top = digit.box.x * factor, digit.box.y * factor + margin
+        right, bottom = left + digit.box.width * factor, top + digit.box.height * factor
+        colour = GREEN if digit.confidence >= SURE else ORANGE
+        width = max(2, size // 8)
+        pen.rectangle(
+            (left - width, top - width, right + width, bottom + width), None, colour, width
+        )
+        label = f"{digit.digit}" if digit.confidence >= SURE else f"{digit.digit}?"
+        corner = (left - width, top - width)
+        wide, high = round(pen.textlength(label, font)) + 6, round(0.95 * size)
+        pen.rectangle((corner[0], corner[1] - high, corner[0] + wide, corner[1]), colour)
+        pen.text((corner[0] + 3, corner[1] - size // 8), label, "white", font, anchor="ls")
+    return drawn
+
+
+def _label_size(reading: Reading, factor: int, side: int) -> int:
+    """Height in pixels of the labels on an image with sides of up to `side` pixels.
+
+    Labels are as high as half a digit, so that they cover no neighbours, but can be read.
+    """
+    heights = [digit.box.height * factor for digit in reading.digits]
+    usual = float(np.median(heights)) / 2 if heights else 0.0
+    return min(max(20, round(min(max(usual, side / 60), side / 18))), LARGEST_LABEL)
+
+
+def has_screen() -> bool:
+    """Whether Matplotlib can open windows here."""
+    from matplotlib import pyplot
+
+    pyplot.close(pyplot.figure())  # settles which backend is used
+    return pyplot.get_backend().lower() not in WINDOWLESS
+
+
+def show(image: Image.Image, title: str) -> None:
+    """Opens an image in a window and waits until it is closed."""
+    from matplotlib import pyplot
+
+    axes = pyplot.figure(title).add_axes((0, 0, 1, 1))
+    axes.imshow(np.asarray(image))
+    axes.set_axis_off()
+    pyplot.show()
+
+
+def _set_title(axes: Axes, title: str, **font: Any) -> None:
+    """Sets a title that holds a file's name: no formula, and no control characters."""
+    axes.set_title(printable(title), parse_math=False, **font)
+
+
+def _save(axes: Axes, path: Path) -> None:
+    figure = axes.get_figure(root=True)
+    assert figure is not None  # every Axes here was made by a Figure
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120)

@@ -1,0 +1,1 @@
+"""Hand-made rules that find digits without a network."""

@@ -1,0 +1,125 @@
+"""Which images a command line names: files, folders, patterns, lists, addresses."""
+
+import glob
+import os
+import re
+import sys
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from common import UserError
+from common.images.decoding import MAX_BYTES, SUFFIXES, filesystem_of, is_address, name_of
+
+MAX_LIST_BYTES = 200_000_000  # of a list of images
+MAX_NAMES = 10_000_000  # in it; they take 5 GB
+
+Source = tuple[str, str | Path | bytes]
+"""An image's name, and where its bytes are or what they are."""
+
+
+def image_sources(arguments: list[str]) -> list[Source]:
+    """The images that the arguments name, in their order; folders and patterns in natural order.
+
+    A folder without images and a pattern that nothing fits stand for themselves where they are
+    not alone, and are errors of their own when they are read.
+
+    Args:
+        arguments: files, folders, patterns, addresses (see `listed_at`) or "-" for one image's
+            bytes on stdin.
+
+    Raises:
+        UserError: a folder that is the only argument holds no image, or nothing fits a pattern.
+    """
+    sources: list[Source] = []
+    alone = len(arguments) == 1
+    for argument in arguments:
+        path = Path(argument)
+        if argument == "-":
+            sources.append(("-", sys.stdin.buffer.read(MAX_BYTES + 1)))
+        elif is_address(argument):
+            sources += [(address, address) for address in listed_at(argument)]
+        elif os.path.isdir(argument):
+            found = list_images(path) if alone or os.access(path, os.R_OK | os.X_OK) else []
+            if alone and not found:
+                below = os.path.join(argument, "*", "*")
+                inside = f" itself; those in its folders: '{below}'" if glob.glob(below) else ""
+                raise UserError(f"The folder {path} holds no image{inside}.")
+            sources += [(name_of(image), image) for image in found or [path]]
+        elif glob.has_magic(argument) and not os.path.exists(argument):
+            names = sorted(glob.glob(argument), key=natural_key)
+            if alone and not names:
+                raise UserError(f"No file fits the pattern {argument}")
+            sources += [(name_of(name), Path(name)) for name in names or [argument]]
+        else:
+            sources.append((name_of(argument), path))
+    return sources
+
+
+def sources_from(listing: Path) -> list[Source]:
+    """The images that a text file names, one a line; "-" is stdin.
+
+    Raises:
+        UserError: it cannot be read, names none, or is too long.
+    """
+    try:
+        if str(listing) == "-":
+            content = sys.stdin.buffer.read(MAX_LIST_BYTES + 1)
+        else:
+            with listing.open("rb") as file:
+                content = file.read(MAX_LIST_BYTES + 1)
+    except OSError as error:
+        raise UserError(f"The list {listing} cannot be read: {error.strerror}.") from error
+    lines = (line.rstrip(b"\r\n") for line in BytesIO(content))
+    names = [os.fsdecode(line) for line in islice((n for n in lines if n.strip()), MAX_NAMES + 1)]
+    if len(content) > MAX_LIST_BYTES or len(names) > MAX_NAMES:
+        raise UserError(
+            f"The list {listing} is too long; expected at most {MAX_LIST_BYTES // 10**6} MB and "
+            f"{MAX_NAMES:,} names. Cut it into several."
+        )
+    if not names:
+        raise UserError(f"The list {listing} names no image.")
+    return [(name_of(name), name if is_address(name) else Path(name)) for name in names]
+
+
+def listed_at(address: str) -> list[str]:
+    """The images at an address such as s3://bucket/scans/, memory://x.png or file:///scans/*.png.
+
+    Raises:
+        UserError: there are none, or whoever has them does not answer.
+    """
+    filesystem, path = filesystem_of(address)
+    try:
+        if glob.has_magic(path):
+            names = filesystem.glob(path)
+        elif filesystem.isdir(path):
+            names = [name for name in filesystem.ls(path, detail=False) if _is_image(name)]
+        else:
+            return [address]
+    # Every kind of storage raises errors of its own.
+    except Exception as error:
+        raise UserError(f"{address} cannot be listed: {error}") from error
+    if not names:
+        raise UserError(f"There is no image at {address}")
+    return [filesystem.unstrip_protocol(name) for name in sorted(names, key=natural_key)]
+
+
+def _is_image(name: Any) -> bool:
+    return str(name).lower().endswith(SUFFIXES)
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The image files of a folder in natural order: digit2 before digit10."""
+    names = (name for name in os.listdir(folder) if not name.startswith("."))
+    images = (name for name in names if name.lower().endswith(SUFFIXES))
+    return [folder / name for name in sorted(images, key=natural_key)]
+
+
+def natural_key(name: str) -> list[tuple[int, int | str]]:
+    """Sort key under which numbers inside names count as numbers."""
+    return [
+        (0, int(part)) if part.isdecimal() else (1, part.lower())
+        for part in re.split(r"(\d+)", name)
+        if part
+    ]

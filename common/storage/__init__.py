@@ -1,0 +1,1 @@
+"""Model files: the card, safe loading, saving and export."""

@@ -1,0 +1,45 @@
+"""Writes the three files of a trained model."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.files import replacing, sha256_of
+from common.storage.card import ModelCard
+from common.storage.model_files import model_paths
+
+if TYPE_CHECKING:
+    import keras
+
+
+def save_model(network: "keras.Model", stem: Path, card: ModelCard) -> None:
+    """Writes `stem`.keras, .tflite and .json; a crash leaves each earlier file whole.
+
+    With another backend than TensorFlow, the `.tflite` is made last, in a process of its own.
+
+    Raises:
+        UserError: they cannot be written.
+    """
+    from common.backend import keras
+    from common.storage import export
+
+    keras_path, tflite_path, card_path = model_paths(stem)
+    if keras.backend.backend() != "tensorflow":
+        with replacing(card_path) as card_file, replacing(keras_path) as keras_file:
+            network.save(keras_file)
+            content = asdict(card) | {"sha256": {"keras": sha256_of(keras_file)}}
+            card_file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        tflite_path.unlink(missing_ok=True)  # of an earlier model
+        export.export_apart(keras_path)
+        return
+    with (
+        replacing(card_path) as card_file,
+        replacing(tflite_path) as tflite_file,
+        replacing(keras_path) as keras_file,
+    ):
+        network.save(keras_file)
+        tflite_file.write_bytes(export.converted(network))
+        hashes = {"keras": sha256_of(keras_file), "tflite": sha256_of(tflite_file)}
+        content = asdict(card) | {"sha256": hashes}
+        card_file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

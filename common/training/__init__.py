@@ -1,0 +1,1 @@
+"""Recipes, training runs and what keeps them on disk."""

@@ -1,0 +1,175 @@
+"""Reading with several processes or with Ray: nothing waits for ever, nobody else gets in."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+MODEL = ROOT / "models" / "pretrained.tflite"
+needs_ray = pytest.mark.skipif(not find_spec("ray"), reason="needs requirements/ray.txt")
+
+# Paths that are too long to exist: quick to read, and megabytes to send back.
+LONG_RESULTS = """
+import multiprocessing, os, signal, sys
+from pathlib import Path
+from common import UserError
+from common.batch.engines import on_processes
+from common.recognizer import Setup
+
+if __name__ == "__main__":
+    action, done, model = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+    name = "/".join(["x" * 200] * 18)
+    part = [(name, Path(name))] * 500
+    readings = on_processes([(number, part) for number in range(200)], Setup(model, 0.5, None), 2)
+    for _ in range(done):
+        next(readings)
+    if action == "close":
+        readings.close()
+    else:
+        os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
+        try:
+            print(sum(1 for _ in readings), "more parts")
+        except UserError as error:
+            print(error)
+"""
+
+
+def run_script(script: str, folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    """Runs Python source as a file, which processes that it spawns can import."""
+    (folder / "script.py").write_text(script)
+    return subprocess.run(
+        [sys.executable, str(folder / "script.py"), *map(str, words)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("done", range(1, 7))
+def test_stopping_does_not_wait_for_results_that_are_half_sent(tmp_path: Path, done: int) -> None:
+    stopped = run_script(LONG_RESULTS, tmp_path, "close", done, MODEL)
+    assert (stopped.returncode, stopped.stdout, stopped.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("done", range(1, 7))
+def test_a_worker_killed_while_it_sends_is_one_error(tmp_path: Path, done: int) -> None:
+    killed = run_script(LONG_RESULTS, tmp_path, "kill", done, MODEL)
+    assert (killed.returncode, killed.stderr) == (0, "")
+    assert killed.stdout.startswith("A process that read images was killed")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_ctrl_c_twice_prints_no_traceback(tmp_path: Path, seed: int) -> None:
+    words = [sys.executable, "predict_image.py", "--model", str(MODEL), "--jobs", "4"]
+    generator = random.Random(seed)
+    with subprocess.Popen(
+        [*words, "--output", str(tmp_path / "out"), *["samples"] * 2000],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    ) as process:
+        while not (tmp_path / "out" / "job.json").exists():
+            time.sleep(0.01)
+        time.sleep(generator.uniform(0, 1.5))
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(generator.choice([0, 0.001, 0.01, 0.05, 0.1]))
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+        try:
+            # The second one may end the process by itself; a shell says 130 then, too.
+            assert process.wait(20) in (130, -signal.SIGINT)
+        finally:
+            process.kill()
+        assert process.stderr is not None
+        assert process.stderr.read() in ("\ninterrupted\n", "")
+
+
+@needs_ray
+def test_what_ray_prints_stays_out_of_the_results(tmp_path: Path) -> None:
+    listing = tmp_path / "list.txt"
+    listing.write_text("samples/3.png\n" * 3000)
+    words = [sys.executable, "predict_image.py", "--model", str(MODEL), "--json"]
+    with subprocess.Popen(
+        [*words, "--engine", "ray", "--jobs", "2", "--files-from", str(listing)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    ) as process:
+        workers = ["pgrep", "-s", str(process.pid), "-f", "ray::MapWorker"]
+        while not (found := subprocess.run(workers, capture_output=True, check=False).stdout):
+            time.sleep(0.05)
+            assert process.poll() is None
+        os.kill(int(found.split()[0]), signal.SIGKILL)
+        lines, messages = process.communicate(timeout=120)
+    assert process.returncode == 0, messages
+    assert [json.loads(line)["text"] for line in lines.splitlines()] == ["3"] * 3000
+
+
+STRANGER = """
+import os, subprocess, sys
+from pathlib import Path
+from common.batch.engines import on_ray
+from common.recognizer import Setup
+
+part = [("3", Path("samples/3.png").absolute())]
+readings = on_ray([(0, part), (1, part)], Setup(Path(sys.argv[1]), 0.5, None), 1, None)
+next(readings)
+import ray
+os.environ["ADDRESS"] = ray.get_runtime_context().gcs_address
+for options in ({"RAY_AUTH_MODE": "disabled"}, {"RAY_AUTH_TOKEN": "guessed"}, {}):
+    client = "import os, ray; ray.init(os.environ['ADDRESS'], log_to_driver=False); print('in')"
+    done = subprocess.run(
+        [sys.executable, "-c", client],
+        env=os.environ | options,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    print(done.returncode, done.stdout.strip())
+print(len(list(readings)), "more part")
+"""
+
+
+@needs_ray
+def test_a_local_ray_cluster_lets_nobody_else_in(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (tmp_path / "script.py").write_text(STRANGER)
+    words = [sys.executable, str(tmp_path / "script.py"), str(MODEL)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "HOME": str(home)}
+    done = subprocess.run(
+        words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.splitlines() == ["1 ", "1 ", "0 in", "1 more part"], done.stderr
+    assert not list(home.rglob("*token*"))
+
+
+@needs_ray
+def test_a_cluster_without_the_token(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        words = [sys.executable, "predict_image.py", "--model", str(MODEL), "samples"]
+        done = subprocess.run(
+            [*words, "--engine", "ray", "--address", address],
+            cwd=ROOT,
+            env=os.environ | {"HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "RAY_AUTH_TOKEN" in done.stderr

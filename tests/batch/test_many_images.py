@@ -1,0 +1,345 @@
+"""Many images in parts: with one process, several, or Ray; killed and resumed."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Command
+from PIL import Image
+
+from common import UserError
+from common.batch.shards import IMAGES_A_PART, MAX_JOB_BYTES, Job, PartsFolder, in_order
+from common.images.decoding import read_image
+from common.images.listing import image_sources, listed_at
+from common.reading import Reading
+
+MODEL = ("--model", ROOT / "models" / "pretrained.tflite")
+BROKEN_EVERY = 100
+needs_ray = pytest.mark.skipif(not find_spec("ray"), reason="needs requirements/ray.txt")
+ENGINES = [
+    pytest.param((), id="one process"),
+    pytest.param(("--jobs", "2"), id="two processes"),
+    pytest.param(("--engine", "ray"), id="ray", marks=needs_ray),
+]
+Many = Callable[[int], Path]
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Many:
+    """Makes folders of so many images, one of a hundred broken."""
+    folder = tmp_path_factory.mktemp("many")
+    whole = [folder / f"{digit}.png" for digit in (3, 8)]
+    for path, name in zip(whole, ("3.png", "8_tiny.png"), strict=True):
+        with Image.open(ROOT / "samples" / name) as picture:
+            picture.convert("L").resize((40, 40)).save(path)
+    broken = folder / "broken"
+    broken.write_bytes(b"broken")
+
+    def make(count: int) -> Path:
+        images = folder / str(count)
+        if not images.exists():
+            images.mkdir()
+            for number in range(count):
+                source = broken if number % BROKEN_EVERY == 50 else whole[number % 2]
+                os.link(source, images / f"{number}.png")
+        return images
+
+    return make
+
+
+def rows(output: Path) -> list[dict[str, object]]:
+    """All records of a folder of parts, in the order of its files."""
+    lines = [path.read_text().splitlines() for path in sorted(output.glob("part-*.jsonl"))]
+    return [json.loads(line) for part in lines for line in part]
+
+
+def check(output: Path, images: Path, count: int) -> None:
+    """Asserts that every image has its own record, and only one."""
+    records = rows(output)
+    assert [record["image"] for record in records] == [f"{images}/{n}.png" for n in range(count)]
+    for number, record in enumerate(records):
+        broken = number % BROKEN_EVERY == 50
+        assert record["text"] == (None if broken else "38"[number % 2]), record
+        assert broken == (f"{number}.png is not an image" in str(record["error"]))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_image_has_one_record(
+    command: Command, many: Many, tmp_path: Path, engine: tuple[str, ...]
+) -> None:
+    images = many(1200)
+    done = command("predict_image.py", *MODEL, *engine, "--output", tmp_path / "out", images)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "1,200 images read, 12 of them unreadable; 1,200 in " in done.stdout
+    check(tmp_path / "out", images, 1200)
+    again = command("predict_image.py", *MODEL, *engine, "--output", tmp_path / "out", images)
+    assert again.returncode == 2
+    assert "--resume" in again.stderr
+    resumed = command(
+        *("predict_image.py", *MODEL, *engine, "--output", tmp_path / "out", "--resume", images)
+    )
+    assert resumed.returncode == 0
+    assert resumed.stdout.startswith("0 images read")
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_what_is_printed_is_in_order(command: Command, many: Many, engine: tuple[str, ...]) -> None:
+    images = many(300)
+    words = ("predict_image.py", *MODEL, "--json", images)
+    one, several = command(*words), command(*words, *engine)
+    assert (several.returncode, several.stdout) == (1, one.stdout)
+
+
+@pytest.mark.skipif(not find_spec("pyarrow"), reason="needs requirements/ray.txt")
+def test_parquet_holds_the_same(command: Command, many: Many, tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    words = ("predict_image.py", *MODEL, many(300), "--output")
+    assert command(*words, tmp_path / "lines").returncode == 1
+    assert command(*words, tmp_path / "table", "--parquet").returncode == 1
+    table = parquet.read_table(tmp_path / "table" / "part-00000.parquet")
+    assert table.to_pylist() == rows(tmp_path / "lines")
+
+
+def test_lists_of_images(command: Command, many: Many, tmp_path: Path) -> None:
+    images = many(300)
+    names = [f"{images}/{number}.png" for number in (7, 50, 4)] + [str(tmp_path / "gone.png")]
+    listing = tmp_path / "list.txt"
+    listing.write_text("\n".join(names) + "\n\n")
+    words = ("predict_image.py", *MODEL, "--json", "--files-from")
+    from_file = command(*words, listing)
+    from_stdin = command(*words, "-", input=listing.read_text())
+    assert from_file.stdout == from_stdin.stdout
+    assert [json.loads(line)["image"] for line in from_file.stdout.splitlines()] == names
+    for content, word in (("\n", "names no image"), (None, "cannot be read")):
+        listing.unlink() if content is None else listing.write_text(content)
+        done = command(*words, listing)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert word in done.stderr
+
+
+@pytest.mark.skipif(not find_spec("fsspec"), reason="needs requirements/ray.txt")
+def test_addresses(command: Command, many: Many) -> None:
+    import fsspec
+
+    content = (ROOT / "samples" / "3.png").read_bytes()
+    memory = fsspec.filesystem("memory")
+    for name in ("10.png", "9.png", "note.txt"):
+        memory.pipe_file(f"/scans/{name}", content)
+    assert listed_at("memory://scans/") == ["memory:///scans/9.png", "memory:///scans/10.png"]
+    assert listed_at("memory://scans/*.txt") == ["memory:///scans/note.txt"]
+    assert [name for name, _ in image_sources(["memory://scans/9.png"])] == ["memory://scans/9.png"]
+    assert (read_image("memory://scans/9.png") == read_image(content)).all()
+    with pytest.raises(UserError, match="gone"):
+        read_image("memory://scans/gone.png")
+    with pytest.raises(UserError, match="no image at"):
+        listed_at("memory://scans/*.gif")
+    with pytest.raises(UserError, match="cannot be read"):
+        listed_at("nothing-of-that-kind://x")
+    folder = many(300)
+    words = ("predict_image.py", *MODEL, "--csv", "--jobs", "2")
+    done = command(*words, f"file://{folder}/")
+    assert done.stdout == command(*words, folder).stdout.replace(str(folder), f"file://{folder}")
+
+
+def test_a_folder_of_parts_belongs_to_one_job(tmp_path: Path) -> None:
+    job = Job(3, "names", ["state"], "model", 1.0, None, 0.5, 1, "jsonl")
+    folder = PartsFolder(tmp_path, job, resume=True)  # nothing there yet: starts
+    folder.write(0, [Reading("a.png")])
+    with pytest.raises(UserError, match="Another command is writing"):
+        PartsFolder(tmp_path, job, resume=True)
+    folder.lock.release()
+    for name in ("part-00001.jsonl", "job.json"):
+        (tmp_path / f".123.{name}").write_text("of a command that was killed")
+    again = PartsFolder(tmp_path, job, resume=True)
+    again.lock.release()
+    assert again.missing([("a.png", b"")]) == []
+    assert not list(tmp_path.glob(".123.*"))
+    for other, word in (
+        (replace(job, model_sha256="other"), "different: model_sha256"),
+        (replace(job, temperature=2.0), "different: temperature"),
+    ):
+        with pytest.raises(UserError, match=word):
+            PartsFolder(tmp_path, other, resume=True)
+    endless = " " * (MAX_JOB_BYTES + 1)
+    for content in ("{", "null", "[" * 100_000, endless):
+        (tmp_path / "job.json").write_text(content)
+        with pytest.raises(UserError, match="damaged"):
+            PartsFolder(tmp_path, job, resume=True)
+    (tmp_path / "job.json").write_text("{}")
+    with pytest.raises(UserError, match="different: images"):
+        PartsFolder(tmp_path, job, resume=True)
+    (tmp_path / "job.json").unlink()
+    os.mkfifo(tmp_path / "job.json")
+    with pytest.raises(UserError, match="damaged"):
+        PartsFolder(tmp_path, job, resume=True)
+    (tmp_path / "job.json").unlink()
+    with pytest.raises(UserError, match=r"no job\.json"):
+        PartsFolder(tmp_path, job, resume=True)
+
+
+@pytest.mark.parametrize("change", ["content", "size", "time", "link"])
+def test_parts_whose_images_changed_are_not_mixed_with_new_ones(
+    command: Command, tmp_path: Path, change: str
+) -> None:
+    images, output = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    for number in range(IMAGES_A_PART + 1):
+        shutil.copy(ROOT / "samples" / "3.png", images / f"{number}.png")
+    words = ("predict_image.py", *MODEL, "--output", output, "--resume", images)
+    assert command(*words).returncode == 0
+    (output / "part-00001.jsonl").unlink()
+    changed = images / "7.png"
+    if change == "content":
+        shutil.copy(ROOT / "samples" / "7.jpeg", changed)
+    elif change == "size":
+        times = changed.stat()
+        changed.write_bytes(changed.read_bytes() + b"\0")
+        os.utime(changed, ns=(times.st_atime_ns, times.st_mtime_ns))
+    elif change == "time":
+        os.utime(changed, ns=(1, 1))
+    else:
+        changed.unlink()
+        changed.symlink_to(ROOT / "samples" / "3.png")
+    refused = command(*words)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1), refused.stderr
+    assert "part-00000.jsonl" in refused.stderr
+    assert not (output / "part-00001.jsonl").exists()
+    (output / "part-00000.jsonl").unlink()
+    assert command(*words).returncode == 0
+    expected = "7" if change == "content" else "3"
+    assert [row["text"] for row in rows(output)][7] == expected
+    assert len(rows(output)) == IMAGES_A_PART + 1
+
+
+def test_images_of_parts_that_are_missing_may_change(command: Command, tmp_path: Path) -> None:
+    images, output = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    for number in range(IMAGES_A_PART + 1):
+        shutil.copy(ROOT / "samples" / "3.png", images / f"{number}.png")
+    words = ("predict_image.py", *MODEL, "--output", output, "--resume", images)
+    assert command(*words).returncode == 0
+    last = images / f"{IMAGES_A_PART}.png"
+    (output / "part-00001.jsonl").unlink()
+    shutil.copy(ROOT / "samples" / "7.jpeg", last)
+    assert command(*words).returncode == 0
+    assert rows(output)[-1]["text"] == "7"
+    os.utime(last, ns=(1, 1))
+    assert "part-00001.jsonl" in command(*words).stderr
+
+
+def test_parts_are_put_in_order() -> None:
+    parts = [(2, [Reading("e")]), (0, [Reading("a"), Reading("b")]), (1, [])]
+    assert [reading.image for reading in in_order(parts)] == ["a", "b", "e"]
+
+
+def test_options_that_do_not_go_together(command: Command, tmp_path: Path) -> None:
+    for words, said in (
+        (("--resume",), "--resume needs --output"),
+        (("--output", tmp_path, "--csv"), "no --csv"),
+        (("--files-from", "x", "y.png"), "--files-from names the images"),
+        (("--address", "auto"), "--address needs --engine ray"),
+        (("--jobs", "0"), "no whole number above 0"),
+    ):
+        done = command("predict_image.py", *words)
+        assert done.returncode == 2
+        assert said in done.stderr
+
+
+def test_ctrl_c_ends_all_processes(project: Path, many: Many, tmp_path: Path) -> None:
+    words = [sys.executable, "predict_image.py", *map(str, MODEL), "--jobs", "2", "--output"]
+    with subprocess.Popen(
+        [*words, str(tmp_path / "out"), *[str(many(3000))] * 20],
+        cwd=project,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        while not list((tmp_path / "out").glob("part-*")):
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        assert process.wait(10) == 130
+        assert process.stderr is not None
+        assert process.stderr.read() == b"\ninterrupted\n"
+    until = time.monotonic() + 10
+    while left := pids("-s", str(process.pid)):  # of its session
+        assert time.monotonic() < until, left
+        time.sleep(0.01)
+
+
+@needs_ray
+def test_a_cluster_that_is_not_there(command: Command) -> None:
+    words = ("predict_image.py", *MODEL, "--engine", "ray", "--address", "127.0.0.1:9", "samples")
+    done = command(*words, timeout=60)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "Ray cannot be reached at 127.0.0.1:9" in done.stderr
+
+
+def children(name: str) -> list[int]:
+    """The processes with a name in their command lines."""
+    return pids("-f", name)
+
+
+def pids(*options: str) -> list[int]:
+    """The process IDs that pgrep finds."""
+    found = subprocess.run(["pgrep", *options], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
+
+
+def killed_and_resumed(
+    project: Path, images: Path, count: int, output: Path, engine: tuple[str, ...], kills: int
+) -> None:
+    """Kills the command or one of its workers, in turn, and lets it go on."""
+    words = [sys.executable, "predict_image.py", *map(str, MODEL), *engine, "--resume"]
+    words += ["--output", str(output), str(images)]
+    worker = "ray::" if "ray" in engine else "spawn_main"
+    generator = random.Random(0)
+    undisturbed = set(children("spawn_main"))
+    killed = 0
+    for kill in range(kills):
+        parts = len(list(output.glob("part-*")))
+        with subprocess.Popen(
+            words, cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        ) as process:
+            while len(list(output.glob("part-*"))) == parts and process.poll() is None:
+                time.sleep(0.01)
+            time.sleep(generator.uniform(0, 0.1))
+            workers = [pid for pid in children(worker) if pid not in undisturbed]
+            if kill % 2 and workers:
+                os.kill(generator.choice(workers), signal.SIGKILL)
+            else:
+                process.kill()
+            killed += len(list(output.glob("part-*"))) < -(-count // IMAGES_A_PART)
+            assert process.stderr is not None
+            assert b"Traceback" not in process.stderr.read()
+    done = subprocess.run(words, cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    assert killed > 0
+    check(output, images, count)
+    until = time.monotonic() + 20
+    while left := [pid for pid in children("spawn_main") if pid not in undisturbed]:
+        assert time.monotonic() < until, left
+        time.sleep(0.1)
+
+
+def test_killed_processes(project: Path, many: Many, tmp_path: Path) -> None:
+    engine = ("--jobs", "2")
+    killed_and_resumed(project, many(3000), 3000, tmp_path / "out", engine, 2)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("engine", ENGINES)
+def test_twenty_thousand_killed_five_times(
+    project: Path, many: Many, tmp_path: Path, engine: tuple[str, ...]
+) -> None:
+    killed_and_resumed(project, many(20_000), 20_000, tmp_path / "out", engine, 5)

@@ -1,0 +1,33 @@
+import numpy as np
+
+from common.data.handwriting import STROKES
+from common.data.synthetic import non_digits, written_digits
+
+
+def test_written_digits_come_in_all_ways_and_the_same_again() -> None:
+    pictures, labels = written_digits(400, seed=1)
+    assert pictures.shape == (400, 28, 28)
+    assert pictures.dtype == np.uint8
+    ways = np.array([len(STROKES[digit]) for digit in range(10)])
+    shares = np.bincount(labels, minlength=10) / 400
+    assert np.allclose(shares, ways / ways.sum(), atol=0.06)
+    again, _ = written_digits(400, seed=1)
+    assert np.array_equal(pictures, again)
+    other, _ = written_digits(400, seed=2)
+    assert not np.array_equal(pictures, other)
+
+
+def test_non_digits_are_as_many_as_asked_for_and_each_has_ink() -> None:
+    digits, _ = written_digits(20, seed=0)
+    pictures = non_digits(300, seed=3, digits=digits)
+    assert pictures.shape == (300, 28, 28)
+    assert pictures.dtype == np.uint8
+    assert (pictures.max(axis=(1, 2)) > 0).all()
+    assert np.array_equal(pictures, non_digits(300, seed=3, digits=digits))
+    assert len(np.unique(pictures.reshape(300, -1), axis=0)) > 290
+
+
+def test_blank_pictures_among_the_digits_are_passed_over() -> None:
+    digits, _ = written_digits(20, seed=0)
+    digits[::2] = 0
+    assert len(non_digits(100, seed=0, digits=digits)) == 100

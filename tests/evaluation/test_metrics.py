@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from common.calibration import apply_temperature, fit_temperature, softmax
+from common.evaluation.metrics import calibration_error, cross_entropy, evaluate
+
+LABELS = np.array([0, 1, 2, 2])
+PROBABILITIES = np.zeros((4, 10))
+PROBABILITIES[0, 0] = 1
+PROBABILITIES[1, [1, 7]] = 0.8, 0.2
+PROBABILITIES[2, [2, 3]] = 0.6, 0.4
+PROBABILITIES[3, [3, 2]] = 0.9, 0.1
+
+
+def test_report_of_four_images() -> None:
+    report = evaluate(PROBABILITIES, LABELS)
+    assert (report.images, report.accuracy) == (4, 0.75)
+    assert report.loss == pytest.approx(-np.log([1, 0.8, 0.6, 0.1]).mean())
+    matrix = np.array(report.confusion_matrix)
+    assert matrix.sum() == 4
+    assert (matrix[0, 0], matrix[1, 1], matrix[2, 2], matrix[2, 3]) == (1, 1, 1, 1)
+    two, three = report.per_digit[2], report.per_digit[3]
+    assert (two.precision, two.recall, two.support) == (1.0, 0.5, 2)
+    assert (three.precision, three.recall, three.support) == (0.0, 0.0, 0)
+
+
+def test_calibration_error() -> None:
+    # Four bins with one image each; gaps of 0, 0.2, 0.4 and 0.9.
+    assert calibration_error(PROBABILITIES, LABELS) == pytest.approx((0 + 0.2 + 0.4 + 0.9) / 4)
+
+
+def test_one_sure_mistake_is_not_infinitely_bad() -> None:
+    sure = np.eye(10)[[3]]
+    assert cross_entropy(sure, np.array([4])) == pytest.approx(-np.log(1e-7))
+
+
+def test_temperature() -> None:
+    logits = np.random.default_rng(0).normal(0, 2, (50, 10))
+    assert apply_temperature(softmax(logits), 2) == pytest.approx(softmax(logits / 2), abs=1e-5)
+    assert apply_temperature(softmax(logits), 1) == pytest.approx(softmax(logits), abs=1e-5)
+
+
+def test_fitted_temperature_undoes_overconfidence() -> None:
+    generator = np.random.default_rng(0)
+    logits = generator.normal(0, 1.5, (20_000, 10))
+    true = softmax(logits)
+    labels = (true.cumsum(axis=1) > generator.random((20_000, 1))).argmax(axis=1)
+    overconfident = softmax(2 * logits)
+    temperature = fit_temperature(overconfident, labels)
+    assert temperature == pytest.approx(2, rel=0.03)
+    assert calibration_error(apply_temperature(overconfident, temperature), labels) < 0.015
+    assert calibration_error(overconfident, labels) > 0.1

@@ -1,0 +1,135 @@
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from common.evaluation import plots
+from common.evaluation.metrics import evaluate
+from common.evaluation.scores import Misread, Outcome
+from common.reading import Box, DigitReading, Reading
+
+HISTORY = [
+    {"epoch": e, "loss": 1 / e, "accuracy": 1 - 0.5 / e, "val_loss": 1.1 / e, "val_accuracy": v}
+    for e, v in ((1, 0.4), (2, 0.9), (3, 0.8))
+]
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        image.load()
+        assert np.asarray(image.convert("L")).std() > 5  # something is drawn on it
+        return image.size
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_history_plots(tmp_path: Path, epochs: int) -> None:
+    plots.plot_accuracy(HISTORY[:epochs], 0.9, "net on data", tmp_path / "accuracy.png")
+    plots.plot_loss(HISTORY[:epochs], 0.3, "net on data", tmp_path / "loss.png")
+    assert size_of(tmp_path / "accuracy.png") == size_of(tmp_path / "loss.png") == (960, 600)
+
+
+def test_the_best_epoch_is_marked() -> None:
+    accuracy = plots._history_axes(HISTORY, "accuracy", higher_is_better=True)
+    assert accuracy.get_legend_handles_labels()[1][-1] == "best epoch: 2"
+    loss = plots._history_axes(HISTORY, "loss", higher_is_better=False)
+    assert loss.get_legend_handles_labels()[1][-1] == "best epoch: 3"
+
+
+@pytest.mark.parametrize("name", ["$\\frac{1}{$", "a$b$c", "\x1b[2J", os.fsdecode(b"\xff"), "<b>"])
+def test_file_names_in_titles_are_drawn_as_they_are(tmp_path: Path, name: str) -> None:
+    labels, shares = np.arange(10), np.eye(10)
+    plots.plot_accuracy(HISTORY, 0.9, name, tmp_path / "accuracy.png")
+    plots.plot_loss(HISTORY, 0.3, name, tmp_path / "loss.png")
+    plots.plot_confusion_matrix(evaluate(shares, labels), name, tmp_path / "matrix.png")
+    images = np.zeros((10, 28, 28), np.uint8)
+    plots.plot_gallery(images, labels, shares, name, tmp_path / "gallery.png")
+    assert len([size_of(path) for path in tmp_path.iterdir()]) == 4
+
+
+def test_history_as_csv(tmp_path: Path) -> None:
+    rows = [row | {"seconds": 1.5} for row in HISTORY]
+    plots.save_history(rows, tmp_path / "history.csv")
+    with (tmp_path / "history.csv").open() as file:
+        read = list(csv.DictReader(file))
+    assert [{name: float(value) for name, value in row.items()} for row in read] == rows
+
+
+def test_confusion_matrix_and_galleries(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (60, 28, 28), np.uint8)
+    labels = np.arange(60) % 10
+    shares = generator.dirichlet(np.ones(10), 60)
+    plots.plot_confusion_matrix(evaluate(shares, labels), "net", tmp_path / "matrix.png")
+    assert size_of(tmp_path / "matrix.png")
+    for count in (0, 3, 60):
+        path = tmp_path / f"{count}.png"
+        plots.plot_gallery(images[:count], labels[:count], shares[:count], "some", path)
+        assert path.stat().st_size > 1000
+
+
+def test_the_worst_mistake_comes_first() -> None:
+    shares = np.zeros((4, 10))
+    shares[0, 0] = 1  # right
+    shares[1, [1, 2]] = 0.4, 0.6
+    shares[2, [2, 3]] = 0.1, 0.9
+    shares[3, [3, 4]] = 0.3, 0.7
+    assert plots.worst_first(np.arange(4), shares).tolist() == [2, 3, 1]
+
+
+def test_annotated_images(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.png"
+    Image.new("RGBA", (28, 28)).save(path)
+    digit = DigitReading(3, 0.99, 0, Box(5, 6, 10, 12), (0.1,) * 10)
+    drawn = plots.annotated(path, Reading("tiny.png", (digit,)))
+    assert drawn.mode == "RGB"
+    assert drawn.width == 28 * 14
+    green = (np.asarray(drawn) == (0x00, 0x9E, 0x73)).all(axis=2)
+    columns = np.flatnonzero(green.any(axis=0))
+    assert columns.min() == pytest.approx(5 * 14, abs=4)
+    assert columns.max() == pytest.approx(15 * 14, abs=4)
+
+
+def test_where_there_is_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib import pyplot
+
+    for backend, windows in (("agg", False), ("svg", False), ("TkAgg", True)):
+        monkeypatch.setattr(pyplot, "get_backend", lambda name=backend: name)
+        assert plots.has_screen() is windows
+
+
+def test_sixteen_bit_images_are_annotated_with_their_contrast(tmp_path: Path) -> None:
+    values = np.full((500, 500), 40_000, np.uint16)
+    values[100:200, 100:200] = 5_000
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    drawn = np.asarray(plots.annotated(tmp_path / "deep.png", Reading("deep.png")))
+    assert drawn[150, 150].max() < 20
+    assert drawn[400, 400].min() > 200
+
+
+def test_a_gallery_of_whole_images_marks_what_was_right_wrong_and_missed(tmp_path: Path) -> None:
+    boxes = np.array([[10.0, 10, 20, 40], [50, 10, 20, 40], [90, 10, 20, 40]])
+    outcome = Outcome("page", "123", "17", (1, 7), boxes[:2], boxes)
+    misread = Misread(outcome, np.full((60, 120), 200, np.uint8), 1.0)
+    plots.plot_misread([misread], "some", tmp_path / "one.png")
+    pixels = np.asarray(Image.open(tmp_path / "one.png").convert("RGB"))
+    height, width, _ = pixels.shape
+    panel = pixels[height // 3 : 4 * height // 5, : width // 6]
+    places = []
+    for colour in (plots.GREEN, plots.ORANGE, plots.BLUE):
+        same = (panel == tuple(bytes.fromhex(colour[1:]))).all(axis=2)
+        assert same.sum() > 50
+        places.append(np.flatnonzero(same.any(axis=0)).mean())
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("count", [0, 7, 30])
+def test_galleries_of_whole_images_of_any_number(tmp_path: Path, count: int) -> None:
+    outcome = Outcome("", "1" * 60, "", (), np.zeros((0, 4)))
+    misread = [Misread(outcome, np.full((9, 400), 90, np.uint8), 0.1)] * count
+    plots.plot_misread(misread, "some", tmp_path / "gallery.png")
+    width, height = size_of(tmp_path / "gallery.png")
+    assert width == 1872
+    assert height < 1500

@@ -1,0 +1,70 @@
+"""A model from elsewhere is tried in a process of its own and costs bounded time and memory."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import hostile_models as hostile
+import pytest
+from conftest import ROOT
+
+from common.files import sha256_of
+from common.storage import trial
+from common.storage.loading import ModelError, check_network
+from common.storage.model_files import load_predictor
+from common.storage.tflite_safety import RefusedOperatorsError, check_operators
+
+MAX_TRIAL_KILOBYTES = 1_500_000
+
+
+@pytest.fixture(scope="module")
+def tflite() -> dict[str, bytes]:
+    return hostile.hostile_tflite()
+
+
+@pytest.mark.parametrize(
+    ("name", "refusal"),
+    [
+        ("looping", "subgraphs|WHILE"),
+        ("branching", "subgraphs|IF"),
+        ("reshaping", r"computes a shape from the image's values \(FILL\)"),
+    ],
+)
+def test_work_that_depends_on_the_image_is_refused(
+    tflite: dict[str, bytes], name: str, refusal: str
+) -> None:
+    with pytest.raises(RefusedOperatorsError, match=refusal):
+        check_operators(tflite[name])
+
+
+def test_our_own_operators_pass() -> None:
+    check_operators((ROOT / "models" / "pretrained.tflite").read_bytes())
+
+
+def test_a_hostile_model_is_refused_whatever_its_card_says(
+    tflite: dict[str, bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "looping.tflite"
+    path.write_bytes(tflite["looping"])
+    card = {"sha256": {"tflite": sha256_of(path)}, "temperature": 1, "data": "mnist"}
+    path.with_suffix(".json").write_text(json.dumps(card))
+    with pytest.raises(ModelError, match=r"looping\.tflite has"):
+        load_predictor(path)
+
+
+@pytest.mark.parametrize("name", ["upsampling", "wide"])
+def test_a_network_that_asks_for_too_much_is_refused_in_time(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.keras"
+    if name == "wide":
+        seed = hostile.functional_model(tmp_path)
+        config = hostile.wide_config(hostile.keras_config(seed), depth=60, units=10_000)
+        path.write_bytes(hostile.with_config(seed, config))
+    else:
+        hostile.expensive_networks()[name]().save(path)
+    check_network(path)  # nothing but its size speaks against it
+    started = time.monotonic()
+    kilobytes, refusal = hostile.trial_of(path)
+    assert time.monotonic() - started < trial.MAX_SECONDS[".keras"] + 10
+    assert re.search(rf"{name}\.keras .*(too large|OOM|ResourceExhausted)", refusal)
+    assert kilobytes < MAX_TRIAL_KILOBYTES

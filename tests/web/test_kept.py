@@ -1,0 +1,68 @@
+"""The server names what is in the way of kept digits, and goes on."""
+
+import os
+import shutil
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+from conftest import ROOT
+
+pytest.importorskip("fastapi_offline")
+
+from fastapi.testclient import TestClient
+
+from common.recognizer import DigitRecognizer
+from common.storage.model_files import PRETRAINED
+from common.web import app as web
+
+SAMPLE = (ROOT / "samples" / "3.png").read_bytes()
+OURS = "http://127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> DigitRecognizer:
+    return DigitRecognizer(PRETRAINED)
+
+
+@pytest.mark.parametrize("obstacle", ["loop", "label is a folder", "closed folder"])
+def test_kept_digits_that_cannot_be_used_are_named(
+    recognizer: DigitRecognizer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    obstacle: str,
+) -> None:
+    folder = tmp_path / "my_digits"
+    with TestClient(
+        web.make_app(recognizer, folder), base_url=OURS, raise_server_exceptions=False
+    ) as client:
+        box = client.post("/look", content=SAMPLE).json()["digits"][0]["box"]
+        query = dict(zip(("x", "y", "width", "height"), box, strict=True)) | {"digit": 3}
+        if obstacle == "loop":
+            folder.symlink_to("my_digits")
+            assert client.get("/kept").json()["count"] == 0
+        elif obstacle == "label is a folder":
+            assert client.post("/keep", params=query, content=SAMPLE).status_code == 200
+            (name,) = (path.name for path in folder.rglob("*.png"))
+            (folder / "4" / name).mkdir(parents=True)
+        else:
+            (folder / "3").mkdir(parents=True)
+            closed = PermissionError(13, "Permission denied", os.fsdecode(b"\xff"))
+            monkeypatch.setattr(os, "listdir", Mock(side_effect=closed))
+            assert client.get("/kept").status_code == 500
+        answer = client.post("/keep", params=query, content=SAMPLE)
+        assert (answer.status_code, list(answer.json())) == (500, ["error"])
+        assert client.post("/read", content=SAMPLE).status_code == 200
+
+
+def test_a_card_that_changes_under_a_running_server_changes_nothing(tmp_path: Path) -> None:
+    for kind in (".tflite", ".json"):
+        shutil.copy(PRETRAINED.with_suffix(kind), tmp_path)
+    model = tmp_path / PRETRAINED.name
+    app = web.make_app(DigitRecognizer(model), tmp_path / "my_digits")
+    with TestClient(app, base_url=OURS, raise_server_exceptions=False) as client:
+        before = client.get("/kept").json()
+        model.with_suffix(".json").write_text('{"sha256": 5}')
+        assert client.get("/kept").json() == before
+        model.unlink()
+        assert client.get("/kept").json() == before

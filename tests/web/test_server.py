@@ -1,0 +1,318 @@
+"""The server behind the page: what it answers, and whom and what it refuses."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, Command
+from faults import png_of_size
+from PIL import Image
+
+pytest.importorskip("fastapi_offline")
+pytest.importorskip("uvicorn")
+
+from fastapi.testclient import TestClient
+
+from common.data.datasets import load_own_digits
+from common.files import shown
+from common.finding.rules.page import digits_on
+from common.images.decoding import read_image
+from common.preprocessing import digit_picture
+from common.recognizer import DigitRecognizer
+from common.storage.card import load_card
+from common.storage.model_files import PRETRAINED
+from common.web import app as web
+from common.web.my_digits import keep_digit, kept_digits
+
+SAMPLE = (ROOT / "samples" / "3.png").read_bytes()
+OURS = "http://127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> DigitRecognizer:
+    return DigitRecognizer(PRETRAINED)
+
+
+@pytest.fixture
+def client(recognizer: DigitRecognizer, tmp_path: Path) -> Iterator[TestClient]:
+    app = web.make_app(recognizer, tmp_path / "my_digits")
+    with TestClient(app, base_url=OURS, raise_server_exceptions=False) as client:
+        yield client
+
+
+def test_read_answers_as_the_command_does(client: TestClient, command: Command) -> None:
+    words = ("predict_image.py", "--model", PRETRAINED, "--json", "--top", "2", "-")
+    for name in ("3.png", "two_lines.png", "letters.png", "photo.jpg"):
+        content = (ROOT / "samples" / name).read_bytes()
+        printed = command(*words, input=content, text=False).stdout
+        answer = client.post("/read?top=2", content=content)
+        assert answer.status_code == 200
+        assert answer.json() == json.loads(printed)
+
+
+def test_look_shows_what_the_network_sees(client: TestClient) -> None:
+    seen = client.post("/look", content=SAMPLE).json()
+    assert seen["text"] == "3"
+    (digit,) = seen["digits"]
+    shares = [digit["confidence"], *(other["confidence"] for other in digit["alternatives"])]
+    assert len(shares) == 10
+    assert sum(shares) == pytest.approx(1, abs=1e-4)
+    picture = client.get("/").status_code == 200 and digit["picture"]
+    assert picture.startswith("data:image/png;base64,")
+    letters = (ROOT / "samples" / "letters.png").read_bytes()
+    assert len(client.post("/look", content=letters).json()["left_out"]) == 5
+
+
+def test_upright_turns_and_shrinks(client: TestClient) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = BytesIO()
+    Image.new("CMYK", (4000, 1000)).save(file, "JPEG", exif=exif)
+    answer = client.post("/upright", content=file.getvalue())
+    assert answer.headers["content-type"] == "image/png"
+    assert Image.open(BytesIO(answer.content)).size == (400, 1600)
+
+
+def test_what_is_refused(client: TestClient) -> None:
+    for path in ("/read", "/look", "/upright", "/keep?digit=3&x=0&y=0&width=1&height=1"):
+        for content, status in (
+            (b"", 415),
+            (b"%PDF-1.7", 415),
+            (png_of_size(100_000, 100_000), 413),
+            (png_of_size(10_000, 5_001), 413),
+            (SAMPLE[:2000], 422),
+            (bytes(web.MOST_BYTES + 1), 413),
+        ):
+            answer = client.post(path, content=content)
+            assert answer.status_code == status, (path, answer.text)
+            assert list(answer.json()) == ["error"]
+    streamed = client.post("/read", content=(bytes(10**6) for _ in range(21)))
+    assert streamed.status_code == 413
+    assert client.post("/read?top=10", content=SAMPLE).status_code == 422
+    assert client.get("/read").status_code == 405
+
+
+@pytest.mark.parametrize("host", ["digits.example", "127.0.0.1.example:80", "", "[::1", "a:b"])
+def test_other_names_are_refused(client: TestClient, host: str) -> None:
+    answer = client.post("/read", content=SAMPLE, headers={"Host": host})
+    assert answer.status_code == 400
+    assert "error" in answer.json()
+
+
+def test_other_web_sites_are_refused(client: TestClient, tmp_path: Path) -> None:
+    box = client.post("/look", content=SAMPLE).json()["digits"][0]["box"]
+    query = dict(zip(("x", "y", "width", "height"), box, strict=True)) | {"digit": 3}
+    for origin in ("http://digits.example", "null", "https://127.0.0.1", "http://127.0.0.1:81"):
+        answer = client.post("/keep", params=query, content=SAMPLE, headers={"Origin": origin})
+        assert answer.status_code == 403
+    assert not (tmp_path / "my_digits").exists()
+    for headers in ({"Origin": OURS}, {"Host": "localhost"}, {"Host": "[::1]:8000"}, {}):
+        assert client.post("/read", content=SAMPLE, headers=headers).status_code == 200
+
+
+def test_every_answer_carries_the_security_headers(client: TestClient) -> None:
+    answers = [client.get(path) for path in ("/", "/page/main.js", "/docs", "/health", "/nothing")]
+    answers.append(client.get("/", headers={"Host": "digits.example"}))
+    for answer in answers:
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    for page in (ROOT / "common" / "web" / "page").glob("*.html"):
+        text = page.read_text()
+        assert "<style" not in text
+        assert "style=" not in text
+        assert "//" not in text.replace("<!doctype", "")  # nothing from elsewhere
+        assert text.count("<script") == text.count('<script type="module" src=') + text.count(
+            "<script src="
+        )
+
+
+def test_too_many_at_once(recognizer: DigitRecognizer, tmp_path: Path) -> None:
+    async def crowd() -> list[int]:
+        import httpx
+
+        app = web.make_app(recognizer, tmp_path)
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url=OURS) as client:
+            asked = [client.post("/read", content=SAMPLE) for _ in range(3 * web.MOST_AT_ONCE)]
+            answers = await asyncio.gather(*asked)
+            again = await client.post("/read", content=SAMPLE)
+        assert again.status_code == 200
+        refused = [answer for answer in answers if answer.status_code == 503]
+        assert all(answer.headers["retry-after"] == "1" for answer in refused)
+        return [answer.status_code for answer in answers]
+
+    statuses = asyncio.run(crowd())
+    assert set(statuses) == {200, 503}
+    assert statuses.count(200) >= web.MOST_AT_ONCE
+
+
+def test_an_image_that_takes_too_long(
+    recognizer: DigitRecognizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow() -> int:
+        import httpx
+
+        async def drip() -> "asyncio.AsyncIterator[bytes]":  # type: ignore[name-defined]
+            while True:
+                yield b"."
+                await asyncio.sleep(0.05)
+
+        transport = httpx.ASGITransport(app=web.make_app(recognizer, tmp_path))
+        async with httpx.AsyncClient(transport=transport, base_url=OURS) as client:
+            return (await client.post("/read", content=drip())).status_code
+
+    monkeypatch.setattr(web, "BODY_SECONDS", 0.3)
+    assert asyncio.run(slow()) == 408
+
+
+def test_a_kept_digit_is_seen_again_as_it_was(
+    client: TestClient, recognizer: DigitRecognizer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "my_digits"
+    content = (ROOT / "samples" / "two_lines.png").read_bytes()
+    glyphs = digits_on(read_image(content), recognizer.judge)
+    for glyph in glyphs:
+        path = keep_digit(glyph.ink, 4, folder)
+        (again,) = digits_on(read_image(path))
+        difference = digit_picture(again.ink).astype(int) - digit_picture(glyph.ink)
+        assert np.abs(difference).mean() < 20  # of 255; between two digits, about 50
+        shares = recognizer.judge([glyph.ink, again.ink])
+        assert shares[1] == pytest.approx(shares[0], abs=0.01)
+    assert kept_digits(folder) == len(glyphs)
+
+
+def test_keeping_a_digit(client: TestClient, tmp_path: Path) -> None:
+    folder = tmp_path / "my_digits"
+    assert client.get("/kept").json()["count"] == 0
+    assert not folder.exists()
+    box = client.post("/look", content=SAMPLE).json()["digits"][0]["box"]
+    query = dict(zip(("x", "y", "width", "height"), box, strict=True))
+    for digit in (8, 3, 3):  # a slip of the finger, mended; and once more the same
+        answer = client.post("/keep", params=query | {"digit": digit}, content=SAMPLE)
+        assert answer.json()["count"] == 1
+        assert [path.parent.name for path in folder.rglob("*.png")] == [str(digit)]
+    assert "--data" in answer.json()["command"]
+    assert "--from models/pretrained.keras" in answer.json()["command"]
+    own = load_own_digits(str(folder))
+    assert (own.train_labels.tolist(), len(own.test_labels)) == ([3], 0)
+    wrong = client.post("/keep", params=query | {"digit": 3, "x": 1}, content=SAMPLE)
+    assert wrong.status_code == 404
+    assert client.post("/keep", params=query | {"digit": 10}).status_code == 422
+    assert kept_digits(folder) == 1
+
+
+def test_a_folder_that_cannot_be_written(recognizer: DigitRecognizer, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    app = web.make_app(recognizer, tmp_path / "file" / "my_digits")
+    with TestClient(app, base_url=OURS, raise_server_exceptions=False) as client:
+        box = client.post("/look", content=SAMPLE).json()["digits"][0]["box"]
+        query = dict(zip(("x", "y", "width", "height"), box, strict=True)) | {"digit": 3}
+        answer = client.post("/keep", params=query, content=SAMPLE)
+    assert answer.status_code == 500
+    assert "cannot be written" in answer.json()["error"]
+
+
+def test_the_interface_describes_itself(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    assert sorted(paths) == ["/health", "/keep", "/kept", "/look", "/read", "/upright"]
+    assert client.get("/health").json() == {"status": "ok", "model": "pretrained.tflite"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_starts_and_stops(number: signal.Signals) -> None:
+    words = [sys.executable, "-u", "draw_digit.py", "--port", "0", "--model", str(PRETRAINED)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    env = {name: value for name, value in os.environ.items() if "DISPLAY" not in name}
+    with subprocess.Popen(words, cwd=ROOT, text=True, env=env, **pipes) as process:  # type: ignore[call-overload]
+        said = process.stdout.readline()
+        port = int(said.split("127.0.0.1:")[1].split("/")[0])
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert client.recv(1000).startswith(b"HTTP/1.1 200")
+            started = time.monotonic()
+            process.send_signal(number)
+            assert process.wait(10) == 0
+        assert time.monotonic() - started < 5
+        assert process.stderr.read() == "\nstopped\n"
+
+
+def test_strange_requests_leave_no_trace(tmp_path: Path) -> None:
+    words = [sys.executable, "-u", "draw_digit.py", "--no-browser", "--port", "0"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, cwd=ROOT, text=True, **pipes) as process:  # type: ignore[call-overload]
+        port = int(process.stdout.readline().split("127.0.0.1:")[1].split("/")[0])
+        for path in ("/page/../app.py", "/page/%2e%2e/app.py", "/page/..%2fapp.py", "//etc/passwd"):
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+                client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                assert client.recv(1000).startswith(b"HTTP/1.1 404")
+        for _ in range(web.MOST_AT_ONCE + 1):  # clients that go away and keep no place
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+                head = b"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
+                client.sendall(head + b"abc")
+        time.sleep(0.5)
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            size = str(len(SAMPLE)).encode()
+            client.sendall(head.replace(b"100", size) + SAMPLE)
+            assert client.recv(1000).startswith(b"HTTP/1.1 200")
+        process.terminate()
+        assert process.stderr.read() == "\nstopped\n"
+
+
+def test_the_command_to_train_with(recognizer: DigitRecognizer, tmp_path: Path) -> None:
+    folder, pretrained = tmp_path / "my digits", PRETRAINED.with_suffix(".keras")
+    end = f" --data '{folder}' --from {shown(pretrained)}"
+    assert web.training_command(folder, PRETRAINED, load_card(PRETRAINED)).endswith(end)
+    cards: dict[str, dict[str, object]] = {
+        "strange": {},
+        "tuned": {"own": "digits", "start": str(pretrained)},
+        "startless": {"own": "digits"},
+        "long": {"own": "digits", "start": "long" * 2000},
+    }
+    for name, card in cards.items():
+        for suffix in (".tflite", ".keras"):
+            (tmp_path / f"{name}{suffix}").write_bytes(b"model")
+        if card:
+            card |= {"sha256": {}, "temperature": 1, "data": "mnist"}
+            (tmp_path / f"{name}.json").write_text(json.dumps(card))
+        model = tmp_path / f"{name}.tflite"
+        assert web.training_command(folder, model, load_card(model)).endswith(end)
+
+
+def test_a_port_that_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [sys.executable, "draw_digit.py", "--no-browser", "--port", port],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"Cannot listen on 127.0.0.1, port {port}" in done.stderr
+
+
+def test_without_the_libraries(tmp_path: Path) -> None:
+    (tmp_path / "uvicorn.py").write_text("raise ModuleNotFoundError(name='uvicorn')")
+    done = subprocess.run(
+        [sys.executable, "draw_digit.py", "--no-browser"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: The page needs uvicorn: pip install -r requirements/web.txt\n"
