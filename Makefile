@@ -28,8 +28,7 @@ test-web: .venv/installed-dev browser
 
 test-jax: .venv/installed-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/jax.txt
-	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/test_networks.py \
-	  tests/training
+	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/test_networks.py tests/training
 
 browser:
 	command -v chromium || command -v google-chrome || command -v chrome || \

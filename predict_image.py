@@ -358,9 +358,9 @@ def csv_line(values: tuple[str, ...]) -> str:
 
 def has_screen() -> bool:
     """Whether windows can be opened here."""
-    from common.evaluation import plots
+    from common.evaluation import annotation
 
-    return plots.has_screen()
+    return annotation.has_screen()
 
 
 def new_picture(folder: Path, image: str, drawn: Counter[str], taken: set[str]) -> Path:
@@ -384,14 +384,14 @@ def new_picture(folder: Path, image: str, drawn: Counter[str], taken: set[str]) 
 def draw(source: str | Path | bytes, reading: Reading, path: Path | None, show: bool) -> None:
     """Draws the reading on its image, saves it at `path` and shows it, where that was asked for."""
     # Imported here: Matplotlib takes as long as all the rest of the command.
-    from common.evaluation import plots
+    from common.evaluation import annotation
 
-    drawn = plots.annotated(source, reading)
+    drawn = annotation.annotated(source, reading)
     if path:
         with replacing(path) as temporary:
             drawn.save(temporary)
     if show:
-        plots.show(drawn, reading.image)
+        annotation.show(drawn, reading.image)
 
 
 if __name__ == "__main__":

@@ -4,16 +4,11 @@ Every loader gives the same thing, a `Dataset` of 28x28 pictures in the manner o
 (255) on black (0), the digit in a 20x20 box with its centre of mass in the middle.
 """
 
-import gzip
 import hashlib
 import http.client
 import os
-import struct
 import sys
-import tokenize
 import urllib.request
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,10 +17,15 @@ import numpy as np
 from tqdm import tqdm
 
 from common import PROJECT, UserError, printable
+from common.data.formats import (
+    IDX_NAMES,
+    DataError,
+    idx_files,
+    read_idx,
+    read_image_folders,
+    read_npz,
+)
 from common.files import replacing
-from common.finding.rules.page import digits_on
-from common.images.decoding import ImageError, read_image
-from common.images.listing import list_images
 from common.preprocessing import digit_picture
 
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
@@ -33,30 +33,11 @@ MNIST_FILE_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b
 MNIST_SHA256 = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
 """`Dataset.sha256` of the real MNIST, whatever file format it was read from."""
 
-ZIP_DAMAGE = (
-    OSError,
-    EOFError,
-    KeyError,
-    TypeError,
-    RuntimeError,  # NotImplementedError is one: unknown version, flags, encryption
-    struct.error,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What NumPy's and Python's zip readers raise on damaged files."""
 
-MOST_BYTES = 4 * 10**9  # of a data set's file, unpacked
-MOST_PACKED = 1032  # bytes that one byte of a .gz file can stand for (Deutsch, RFC 1951, 1996)
 MOST_DOWNLOADED = 20 * 10**6  # bytes; MNIST has 11.5 million
 DOWNLOAD_TIMEOUT = 20.0  # seconds without an answer
-IDX_NAMES = ("train-images", "train-labels", "t10k-images", "t10k-labels")
 TEST_SHARE = 0.2  # of a data set that comes without a test set of its own
 TEST_SEED = 0  # fixed, so that the test images stay the same whatever --seed says
-
-
-class DataError(UserError):
-    """A data set that is missing, damaged or of the wrong kind."""
 
 
 class DownloadError(DataError):
@@ -149,7 +130,7 @@ def load_mnist() -> Dataset:
     keras_home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     cached = [folder / "mnist.npz", keras_home / "datasets" / "mnist.npz"]
     found = next((path for path in cached if path.is_file()), None)
-    if found is None and _idx_files(folder):
+    if found is None and idx_files(folder):
         found = folder
     if found is None:
         found = cached[0]
@@ -230,120 +211,27 @@ def _split_by_content(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarra
 def _load_path(path: Path, every_digit: bool = True, name: str | None = None) -> Dataset:
     name = name or os.path.realpath(path)
     if path.is_file():
-        return _load_npz(path, name, every_digit)
+        return _checked(Dataset(name, *read_npz(path)), every_digit)
     if not path.is_dir():
         raise DataError(
             f"There is no data set at {path}. --data takes mnist, digits, an .npz file, a folder "
             "with the four IDX files, or a folder with sub-folders 0 to 9 of images."
         )
-    idx_files = _idx_files(path)
-    if idx_files:
-        arrays = [_read_idx(file, "images" in file.name) for file in idx_files]
+    files = idx_files(path)
+    if files:
+        arrays = [read_idx(file, "images" in file.name) for file in files]
         return _checked(Dataset(name, *arrays), every_digit)
     if any((path / str(digit)).is_dir() for digit in range(10)):
-        return _load_image_folders(path, name, every_digit)
+        images, labels = read_image_folders(path)
+        if every_digit:
+            _check_classes(labels, f"The folder {path}")
+        if len(labels) == 0:
+            raise DataError(f"The folder {path} holds no image of a digit.")
+        return _with_test_part(name, images, labels, every_digit)
     raise DataError(
         f"The folder {path} holds no data set: expected {', '.join(IDX_NAMES)} (IDX, plain or "
         ".gz), or sub-folders named 0 to 9 with images."
     )
-
-
-def _load_npz(path: Path, name: str, every_digit: bool) -> Dataset:
-    keys = ("x_train", "y_train", "x_test", "y_test")
-    try:
-        file = np.load(path, allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise DataError(f"{path} is a single array; expected an .npz with {keys}.")
-        with file:
-            members = file.zip.infolist() if file.zip else []
-            if sum(member.file_size for member in members) > MOST_BYTES:
-                raise DataError(f"{path} holds more than {MOST_BYTES // 10**9} GB.")
-            if not set(keys) <= set(file.files):
-                raise DataError(
-                    f"{path} has the arrays {sorted(file.files)}; expected {keys} as Keras saves."
-                )
-            arrays = [file[key] for key in keys]
-            if not all(isinstance(array, np.ndarray) for array in arrays):
-                raise DataError(f"{path} is damaged: it holds files that are no arrays.")
-    except (*ZIP_DAMAGE, MemoryError) as error:
-        raise DataError(f"{path} is damaged or not an .npz file ({error}).") from error
-    except ValueError as error:  # NumPy's own words recommend to trust the file
-        raise DataError(
-            f"{path} cannot be loaded; expected an .npz file of plain numeric arrays."
-        ) from error
-    return _checked(Dataset(name, *arrays), every_digit)
-
-
-def _idx_files(folder: Path) -> list[Path]:
-    """The four files of the IDX form, or none where the folder holds none of them."""
-    found = []
-    for start in IDX_NAMES:
-        names = [
-            f"{start}{dot}idx{3 if 'images' in start else 1}-ubyte{end}"
-            for dot in "-."
-            for end in ("", ".gz")
-        ]
-        found.append(next((folder / name for name in names if (folder / name).is_file()), None))
-    if any(found) and not all(found):
-        missing = ", ".join(n for n, file in zip(IDX_NAMES, found, strict=True) if file is None)
-        raise DataError(f"The folder {folder} lacks {missing}; all four IDX files are needed.")
-    return [file for file in found if file is not None]
-
-
-def _read_idx(path: Path, images: bool) -> np.ndarray:
-    """Reads one file of the IDX form (http://yann.lecun.com/exdb/mnist/): big-endian header."""
-    packed = path.suffix == ".gz"
-    fields, expected = (4, 2051) if images else (2, 2049)
-    try:
-        with gzip.open(path) if packed else path.open("rb") as file:
-            magic, *shape = struct.unpack(f">{fields}i", file.read(4 * fields))
-            if magic != expected:
-                raise DataError(
-                    f"{path} starts with the magic number {magic}; expected {expected}."
-                )
-            promised = int(np.prod(shape, dtype=object))
-            most = path.stat().st_size * (MOST_PACKED if packed else 1)
-            if min(shape) < 0 or promised > most:
-                raise DataError(f"{path} promises {shape} values: it is damaged.")
-            content = file.read(promised + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} is damaged ({error}).") from error
-    except struct.error as error:
-        raise DataError(f"{path} is too short for an IDX file.") from error
-    if len(content) != promised:
-        raise DataError(f"{path} promises {shape} values and holds others: it is damaged.")
-    return np.frombuffer(content, np.uint8).reshape(shape)
-
-
-def _load_image_folders(folder: Path, name: str, every_digit: bool) -> Dataset:
-    paths, labels = [], []
-    for digit in range(10):
-        if (folder / str(digit)).is_dir():
-            found = list_images(folder / str(digit))
-            paths += found
-            labels += [digit] * len(found)
-    pictures, kept, refused = [], [], []
-    for path, label in tqdm(
-        zip(paths, labels, strict=True), "reading", len(paths), leave=False, disable=None
-    ):
-        try:
-            glyphs = digits_on(read_image(path))
-            if not glyphs:
-                raise ImageError(f"{path} holds no digit.")
-            largest = max(glyphs, key=lambda glyph: glyph.box.width * glyph.box.height)
-            pictures.append(digit_picture(largest.ink))
-            kept.append(label)
-        except ImageError as error:
-            refused.append(str(error))
-    for message in refused[:10]:
-        print(f"left out: {printable(message)}", file=sys.stderr)
-    if refused:
-        print(f"{len(refused)} of {len(paths)} images were left out.", file=sys.stderr)
-    if every_digit:
-        _check_classes(np.array(kept, dtype=np.int64), f"The folder {folder}")
-    if not kept:
-        raise DataError(f"The folder {folder} holds no image of a digit.")
-    return _with_test_part(name, np.stack(pictures), np.array(kept, dtype=np.int64), every_digit)
 
 
 def _checked(dataset: Dataset, every_digit: bool) -> Dataset:

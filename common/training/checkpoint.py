@@ -16,7 +16,7 @@ import numpy as np
 
 from common import UserError
 from common.backend import keras
-from common.data.datasets import ZIP_DAMAGE
+from common.data.formats import ZIP_DAMAGE
 from common.files import locked, replacing
 from common.processes import STOPS
 from common.training.recipes import PRESETS, USUAL_PRESET, Run

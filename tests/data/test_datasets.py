@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from common.data import datasets
-from common.data.datasets import DataError, Dataset, load_dataset, split_indices
+from common.data.datasets import Dataset, load_dataset, split_indices
+from common.data.formats import DataError
 from common.data.handwriting import draw_digit
 
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.evaluation import plots
+from common.evaluation import palette, plots
 from common.evaluation.metrics import evaluate
 from common.evaluation.scores import Misread, Outcome
-from common.reading import Box, DigitReading, Reading
 
 HISTORY = [
     {"epoch": e, "loss": 1 / e, "accuracy": 1 - 0.5 / e, "val_loss": 1.1 / e, "val_accuracy": v}
@@ -79,36 +78,6 @@ def test_the_worst_mistake_comes_first() -> None:
     assert plots.worst_first(np.arange(4), shares).tolist() == [2, 3, 1]
 
 
-def test_annotated_images(tmp_path: Path) -> None:
-    path = tmp_path / "tiny.png"
-    Image.new("RGBA", (28, 28)).save(path)
-    digit = DigitReading(3, 0.99, 0, Box(5, 6, 10, 12), (0.1,) * 10)
-    drawn = plots.annotated(path, Reading("tiny.png", (digit,)))
-    assert drawn.mode == "RGB"
-    assert drawn.width == 28 * 14
-    green = (np.asarray(drawn) == (0x00, 0x9E, 0x73)).all(axis=2)
-    columns = np.flatnonzero(green.any(axis=0))
-    assert columns.min() == pytest.approx(5 * 14, abs=4)
-    assert columns.max() == pytest.approx(15 * 14, abs=4)
-
-
-def test_where_there_is_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
-    from matplotlib import pyplot
-
-    for backend, windows in (("agg", False), ("svg", False), ("TkAgg", True)):
-        monkeypatch.setattr(pyplot, "get_backend", lambda name=backend: name)
-        assert plots.has_screen() is windows
-
-
-def test_sixteen_bit_images_are_annotated_with_their_contrast(tmp_path: Path) -> None:
-    values = np.full((500, 500), 40_000, np.uint16)
-    values[100:200, 100:200] = 5_000
-    Image.fromarray(values).save(tmp_path / "deep.png")
-    drawn = np.asarray(plots.annotated(tmp_path / "deep.png", Reading("deep.png")))
-    assert drawn[150, 150].max() < 20
-    assert drawn[400, 400].min() > 200
-
-
 def test_a_gallery_of_whole_images_marks_what_was_right_wrong_and_missed(tmp_path: Path) -> None:
     boxes = np.array([[10.0, 10, 20, 40], [50, 10, 20, 40], [90, 10, 20, 40]])
     outcome = Outcome("page", "123", "17", (1, 7), boxes[:2], boxes)
@@ -118,7 +87,7 @@ def test_a_gallery_of_whole_images_marks_what_was_right_wrong_and_missed(tmp_pat
     height, width, _ = pixels.shape
     panel = pixels[height // 3 : 4 * height // 5, : width // 6]
     places = []
-    for colour in (plots.GREEN, plots.ORANGE, plots.BLUE):
+    for colour in (palette.GREEN, palette.ORANGE, palette.BLUE):
         same = (panel == tuple(bytes.fromhex(colour[1:]))).all(axis=2)
         assert same.sum() > 50
         places.append(np.flatnonzero(same.any(axis=0)).mean())

@@ -9,7 +9,8 @@ import pytest
 from conftest import ROOT, Command
 from PIL import Image
 
-from common.data.datasets import DataError, Dataset, load_dataset, load_own_digits
+from common.data.datasets import Dataset, load_dataset, load_own_digits
+from common.data.formats import DataError
 from common.evaluation.comparison import compared
 from common.networks import build_network
 from common.storage.model_files import load_predictor
