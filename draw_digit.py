@@ -26,6 +26,7 @@ if __name__ == "__main__":
     console.prepare()  # before imports that take long, so that Ctrl-C ends them quietly
 
 from common import UserError
+from common.cli.arguments import ArgumentParser, add_finder_argument, add_model_argument
 from common.files import shown
 from common.recognizer import DigitRecognizer
 
@@ -61,7 +62,7 @@ def main() -> NoReturn:
 
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = console.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
@@ -74,8 +75,8 @@ def parse_arguments() -> argparse.Namespace:
         "on your disk (default: %(default)s, this machine only)",
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open the page")
-    console.add_model_argument(parser)
-    console.add_finder_argument(parser)
+    add_model_argument(parser)
+    add_finder_argument(parser)
     return parser.parse_args()
 
 

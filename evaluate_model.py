@@ -28,6 +28,13 @@ if __name__ == "__main__":
 import numpy as np
 
 from common import PROJECT, printable
+from common.cli.arguments import (
+    ArgumentParser,
+    add_data_argument,
+    add_finder_argument,
+    add_model_argument,
+    positive_int,
+)
 from common.data.datasets import Dataset, load_dataset
 from common.evaluation import plots
 from common.evaluation.metrics import Report, evaluate
@@ -58,16 +65,16 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = console.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    console.add_model_argument(parser)
-    console.add_finder_argument(parser)
-    console.add_data_argument(parser, "what the model was trained on")
+    add_model_argument(parser)
+    add_finder_argument(parser)
+    add_data_argument(parser, "what the model was trained on")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the report there")
     parser.add_argument(
         "--pages",
-        type=console.positive_int,
+        type=positive_int,
         default=PAGES,
         metavar="N",
         help="generated pages of each condition that a finder reads (default: %(default)s)",

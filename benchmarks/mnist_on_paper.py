@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from common.cli import console
+from common.cli.arguments import ArgumentParser, add_model_argument, positive_int
 from common.data.datasets import load_mnist
 from common.data.scenes import on_grey_paper
 from common.preprocessing import network_input
@@ -39,12 +40,12 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = console.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    console.add_model_argument(parser)
+    add_model_argument(parser)
     parser.add_argument(
-        "--images", type=console.positive_int, metavar="N", help="only the first N test images"
+        "--images", type=positive_int, metavar="N", help="only the first N test images"
     )
     return parser.parse_args()
 

@@ -143,6 +143,37 @@ def on_ray(parts: Sequence[Part], setup: Setup, jobs: int, address: str | None) 
         import ray.data
         import ray.exceptions
 
+    _join_cluster(address)
+    try:
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        items = [{"part": pickle.dumps(_absolute(part))} for part in parts]
+        if items:
+            read = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
+                RayReader,
+                fn_constructor_args=(_with_absolute_paths(setup),),
+                batch_size=1,
+                num_cpus=1,
+                compute=ray.data.ActorPoolStrategy(size=min(jobs, len(items))),
+            )
+            for row in read.iter_rows():
+                yield pickle.loads(row["done"])
+    except ray.exceptions.RayError as error:
+        raise UserError(f"Ray stopped: {str(error).splitlines()[0]}") from error
+    finally:
+        ray.shutdown()
+
+
+def _join_cluster(address: str | None) -> None:
+    """Connects to the cluster at `address`, or starts one on this machine.
+
+    Raises:
+        UserError: The cluster cannot be reached.
+    """
+    import ray
+    import ray.exceptions
+
     host, _, port = (address or "").removeprefix("ray://").rpartition(":")
     try:
         if port.isdecimal():  # Ray itself would try for minutes
@@ -165,25 +196,6 @@ def on_ray(parts: Sequence[Part], setup: Setup, jobs: int, address: str | None) 
             f"Ray cannot be reached at {address}: {error}. Check that it is running, and that "
             "RAY_AUTH_TOKEN or ~/.ray/auth_token has its token."
         ) from error
-    try:
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        items = [{"part": pickle.dumps(_absolute(part))} for part in parts]
-        if items:
-            read = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
-                RayReader,
-                fn_constructor_args=(_with_absolute_paths(setup),),
-                batch_size=1,
-                num_cpus=1,
-                compute=ray.data.ActorPoolStrategy(size=min(jobs, len(items))),
-            )
-            for row in read.iter_rows():
-                yield pickle.loads(row["done"])
-    except ray.exceptions.RayError as error:
-        raise UserError(f"Ray stopped: {str(error).splitlines()[0]}") from error
-    finally:
-        ray.shutdown()
 
 
 def _with_absolute_paths(setup: Setup) -> Setup:

@@ -1,11 +1,14 @@
 """What was read, drawn on the user's own image."""
 
+import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from common.evaluation.palette import GREEN, GREY, ORANGE
+from common.files import replacing
 from common.images.decoding import open_in_colour
 from common.reading import Reading
 
@@ -73,7 +76,7 @@ def has_screen() -> bool:
     return pyplot.get_backend().lower() not in WINDOWLESS
 
 
-def show(image: Image.Image, title: str) -> None:
+def open_window(image: Image.Image, title: str) -> None:
     """Opens an image in a window and waits until it is closed."""
     from matplotlib import pyplot
 
@@ -81,3 +84,41 @@ def show(image: Image.Image, title: str) -> None:
     axes.imshow(np.asarray(image))
     axes.set_axis_off()
     pyplot.show()
+
+
+def new_picture(folder: Path, image: str, drawn: Counter[str], taken: set[str]) -> Path:
+    """A file of its own for an annotated picture: 7_read.png, then 7_read_2.png.
+
+    Args:
+        folder: where it goes.
+        image: the image's name.
+        drawn: how many pictures of the same name there are; counted on.
+        taken: the real paths of the images that are read, which no picture may replace.
+    """
+    stem = "stdin" if image == "-" else Path(image).stem
+    while True:
+        drawn[stem] += 1
+        number = f"_{drawn[stem]}" if drawn[stem] > 1 else ""
+        path = folder / f"{stem}_read{number}.png"
+        if os.path.realpath(path) not in taken:
+            return path
+
+
+def draw(source: str | Path | bytes, reading: Reading, path: Path | None, show: bool) -> None:
+    """Draws a reading on its image.
+
+    Args:
+        source: The image.
+        reading: What was read on it.
+        path: Where to save the picture; None saves nothing.
+        show: Whether to open it in a window.
+
+    Raises:
+        UserError: The image cannot be read, or the picture cannot be written.
+    """
+    picture = annotated(source, reading)
+    if path:
+        with replacing(path) as temporary:
+            picture.save(temporary)
+    if show:
+        open_window(picture, reading.image)

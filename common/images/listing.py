@@ -123,3 +123,9 @@ def natural_key(name: str) -> list[tuple[int, int | str]]:
         for part in re.split(r"(\d+)", name)
         if part
     ]
+
+
+def real_paths(sources: list[Source]) -> set[str]:
+    """The files behind the sources, whatever links lead there."""
+    names = {str(source) for _, source in sources if isinstance(source, Path)}
+    return {os.path.realpath(name) for name in names if "\0" not in name}

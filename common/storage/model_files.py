@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from common import PROJECT
+from common import PROJECT, UserError
 from common.calibration import apply_temperature, softmax
 from common.storage.card import is_finder, load_card
 from common.storage.loading import (
@@ -182,3 +182,17 @@ def _check_file(path: Path, suffixes: tuple[str, ...]) -> None:
         expected = f"{', '.join(others)} or {last}" if others else last
         raise ModelError(f"{path} is no model file; expected {expected}.")
     check_size(path)
+
+
+def output_stem(output: str) -> Path:
+    """`--output` without the suffix of a model file; a bare name stands for one in models/.
+
+    Raises:
+        UserError: it names no file.
+    """
+    path = Path(output)
+    if not path.name:
+        raise UserError(f"--output {output} names no file.")
+    if path.suffix in (".keras", ".h5", ".tflite", ".json"):
+        path = path.with_suffix("")
+    return MODELS / path if path.parent == Path() and "/" not in output else path

@@ -17,7 +17,7 @@ import numpy as np
 from common import UserError
 from common.backend import keras
 from common.data.formats import ZIP_DAMAGE
-from common.files import locked, replacing
+from common.files import locked, replacing, shown
 from common.processes import STOPS
 from common.training.recipes import PRESETS, USUAL_PRESET, Run
 
@@ -238,3 +238,17 @@ def discard_checkpoint(folder: Path) -> None:
             path.unlink()
     else:
         shutil.rmtree(folder)
+
+
+def refuse_to_lose(checkpoint: Path, epochs: int) -> None:
+    """Keeps a new training from taking the place of an interrupted one.
+
+    Raises:
+        UserError: `checkpoint` holds finished epochs.
+    """
+    if epochs:
+        folder = shown(checkpoint)
+        raise UserError(
+            f"{folder} holds an interrupted training ({epochs} epochs). Go on with it: --resume. "
+            f"Or delete that folder, or give another --output."
+        )

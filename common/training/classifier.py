@@ -89,48 +89,78 @@ def train(
         KeyboardInterrupt: interrupted; the checkpoint holds the last whole epoch.
     """
     keras.utils.set_random_seed(run.seed)
-    labels = dataset.train_labels
-    train_part, validation_part = split_indices(labels, run.validation_split, run.seed)
-    images, targets = dataset.train_images[train_part], _one_hot(labels[train_part])
-    if own:
-        images, targets = _with_own(images, targets, own)
-    if run.recipe.synthetic:
-        images, targets = _with_synthetic(images, targets, run.seed)
+    train_part, held_out = split_indices(dataset.train_labels, run.validation_split, run.seed)
     here = place or Place()
-    batches = ShuffledBatches(images, targets, run.recipe.batch_size, run.seed, here)
+    pictures = _training_pictures(run, dataset, train_part, own)
+    batches = ShuffledBatches(*pictures, run.recipe.batch_size, run.seed, here)
     keeper = Checkpoint(checkpoint, run, batches, writes=here.process == 0)
-    callbacks: list[keras.callbacks.Callback] = [keeper]
-    if tensorboard and here.process == 0:
-        callbacks.append(keras.callbacks.TensorBoard(str(tensorboard)))
-    validation_images = network_input(dataset.train_images[validation_part])
-    validation_labels = labels[validation_part]
+    callbacks = callbacks_of(keeper, tensorboard if here.process == 0 else None)
+    images, labels = network_input(dataset.train_images[held_out]), dataset.train_labels[held_out]
     with (
         distributed(place, run.seed) if place else nullcontext(1) as devices,
         keeper.stopped_between_batches(),
     ):
         batches.share_among(devices)
-        shared = len(validation_labels) // devices * devices  # what all devices get as many of
         network = _built(run, start)
         model = _compiled(network, run, len(batches))
         if resume:
             keeper.restore(model)
-        model.fit(
-            batches,
-            shuffle=False,  # `batches` does it, in an order that a resumed training repeats
-            initial_epoch=whole_epochs(keeper.history),
-            epochs=run.recipe.epochs,
-            validation_data=(validation_images[:shared], _one_hot(validation_labels[:shared])),
-            validation_batch_size=500 // devices * devices,
-            callbacks=callbacks,
-            verbose=verbose if here.process == 0 else 0,
-        )
+        shown = verbose if here.process == 0 else 0
+        _fit(model, batches, keeper, (images, _one_hot(labels)), callbacks, shown)
     if place:  # the weights lie on all devices: what follows needs one
         network = _built(run, network)
-    held_out = network.predict(validation_images, batch_size=500, verbose=0)
-    temperature = fit_temperature(held_out, validation_labels)
-    test = network.predict(network_input(dataset.test_images), batch_size=500, verbose=0)
-    report = evaluate(apply_temperature(test, temperature), dataset.test_labels)
+    temperature = fit_temperature(_predicted(network, images), labels)
+    test = apply_temperature(_predicted(network, network_input(dataset.test_images)), temperature)
+    report = evaluate(test, dataset.test_labels)
     return Result(network, keeper.history, len(train_part), temperature, report)
+
+
+def _fit(
+    model: keras.Model,
+    batches: "ShuffledBatches",
+    keeper: Checkpoint,
+    validation: tuple[np.ndarray, np.ndarray],
+    callbacks: list[keras.callbacks.Callback],
+    verbose: str | int,
+) -> None:
+    """Trains the model for the epochs that its checkpoint does not hold yet."""
+    devices = batches.devices
+    shared = len(validation[0]) // devices * devices  # all devices get the same number of images
+    model.fit(
+        batches,
+        shuffle=False,  # `batches` does it, in an order that a resumed training repeats
+        initial_epoch=whole_epochs(keeper.history),
+        epochs=keeper.run.recipe.epochs,
+        validation_data=tuple(part[:shared] for part in validation),
+        validation_batch_size=500 // devices * devices,
+        callbacks=callbacks,
+        verbose=verbose,
+    )
+
+
+def _predicted(network: keras.Model, images: np.ndarray) -> np.ndarray:
+    return np.asarray(network.predict(images, batch_size=500, verbose=0))
+
+
+def callbacks_of(keeper: Checkpoint, tensorboard: Path | None) -> list[keras.callbacks.Callback]:
+    """The checkpoint's callback, and TensorBoard's if its logs are wanted in a folder."""
+    return [keeper, *([keras.callbacks.TensorBoard(str(tensorboard))] if tensorboard else [])]
+
+
+def _training_pictures(
+    run: Run, dataset: Dataset, part: np.ndarray, own: Dataset | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a run shows its network: the images of `part`, the user's own and synthetic ones.
+
+    Returns:
+        uint8 (N, 28, 28) pictures and float32 (N, 10) targets.
+    """
+    images, targets = dataset.train_images[part], _one_hot(dataset.train_labels[part])
+    if own:
+        images, targets = _with_own(images, targets, own)
+    if run.recipe.synthetic:
+        images, targets = _with_synthetic(images, targets, run.seed)
+    return images, targets
 
 
 def _built(run: Run, start: keras.Model | None) -> keras.Model:

@@ -37,6 +37,35 @@ class Place:
     process: int = 0
 
 
+def place_of(coordinator: str | None, processes: int | None, process: str | None) -> Place:
+    """Which process of a distributed training this is, from the options or the environment.
+
+    Args:
+        coordinator: HOST:PORT of process 0.
+        processes: How many there are.
+        process: Number of this process.
+
+    Raises:
+        UserError: The values do not fit together.
+    """
+    address = coordinator or os.environ.get("KERAS_DISTRIBUTION_JOB_ADDRESSES")
+    count = processes or os.environ.get("KERAS_DISTRIBUTION_NUM_PROCESSES")
+    number = process or os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID")
+    if not (address or count or number):
+        return Place()
+    try:
+        place = Place(address, int(count or ""), int(number or ""))
+    except ValueError as error:
+        raise UserError("--coordinator needs --processes and --process, as numbers.") from error
+    name, _, port = str(address).partition(",")[0].rpartition(":")
+    if not name or not port.isdecimal() or not 0 <= place.process < place.processes:
+        raise UserError(
+            f"Process {place.process} of {place.processes} at {address}: expected --coordinator "
+            "HOST:PORT, --processes N and --process from 0 to N - 1."
+        )
+    return place
+
+
 @contextmanager
 def distributed(place: Place, seed: int) -> Iterator[int]:
     """Shares every batch among all devices of all processes while the block runs.

@@ -20,7 +20,7 @@ from common.finding.encoding import (
 )
 from common.networks import build_network
 from common.training.checkpoint import Checkpoint, whole_epochs
-from common.training.classifier import Result, Score, optimizer
+from common.training.classifier import Result, Score, callbacks_of, optimizer
 from common.training.recipes import Run
 
 STEPS = 200  # batches an epoch
@@ -63,16 +63,9 @@ def train_finder(
     source = PageSource(dataset.train_images[training], labels[training], STEPS, size, seed)
     batches = PageBatches(source)
     keeper = Checkpoint(checkpoint, run, batches)
-    callbacks: list[keras.callbacks.Callback] = [keeper]
-    if tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(str(tensorboard)))
     try:
         with keeper.stopped_between_batches():
-            network = start or build_network("finder")
-            network.compile(
-                optimizer=optimizer(run.recipe, STEPS), loss=finder_loss, metrics=[PeakAccuracy()]
-            )
-            network.optimizer.build(network.trainable_variables)
+            network = _compiled(start or build_network("finder"), run)
             if resume:
                 keeper.restore(network)
             network.fit(
@@ -81,7 +74,7 @@ def train_finder(
                 initial_epoch=whole_epochs(keeper.history),
                 epochs=run.recipe.epochs,
                 validation_data=PageBatches(held_out),
-                callbacks=callbacks,
+                callbacks=callbacks_of(keeper, tensorboard),
                 verbose=verbose,
             )
     finally:
@@ -90,6 +83,14 @@ def train_finder(
     loss, accuracy = network.evaluate(PageBatches(test), verbose=0)
     network.compile()  # the loss is not part of the model file
     return Result(network, keeper.history, len(training), 1.0, Score(accuracy, loss))
+
+
+def _compiled(network: keras.Model, run: Run) -> keras.Model:
+    network.compile(
+        optimizer=optimizer(run.recipe, STEPS), loss=finder_loss, metrics=[PeakAccuracy()]
+    )
+    network.optimizer.build(network.trainable_variables)
+    return network
 
 
 class _FixedPages:

@@ -1,11 +1,130 @@
-"""The run that the options of a command line ask for."""
+"""The training run that a command line asks for: a new one, a fine-tuning or an interrupted one."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.storage.card import load_card
+from common import PROJECT, UserError, printable
+from common.data.datasets import MNIST_SHA256, Dataset, load_dataset, load_mnist, load_own_digits
+from common.files import shown
+from common.storage.card import FINDER, load_card
 from common.storage.loading import ModelError
-from common.training.recipes import USUAL_PRESET
+from common.storage.model_files import BUNDLED_NAME, MODELS
+from common.training.recipes import (
+    FINE_TUNING,
+    RECIPE_OPTIONS,
+    USUAL_PRESET,
+    Run,
+    new_run,
+    part_sizes,
+)
+
+RUN_OPTIONS = ("preset", "seed", "validation_split")
+"""The attributes of a run that the command line can set."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training run, its data and the place of its model.
+
+    Attributes:
+        run: What to train.
+        dataset: What to train it on.
+        own: The user's own digits that a fine-tuning adds, or None.
+        stem: Path of the model files without their suffixes.
+    """
+
+    run: Run
+    dataset: Dataset
+    own: Dataset | None
+    stem: Path
+
+
+def new_plan(data: str | None, stem: Path | None, options: dict[str, Any]) -> Plan:
+    """Plans a run with fresh weights.
+
+    Args:
+        data: As for `load_dataset`.
+        stem: Where the model goes; None for the usual place.
+        options: Values for some of `RECIPE_OPTIONS` and `RUN_OPTIONS`.
+
+    Raises:
+        UserError: The data are missing or damaged.
+    """
+    dataset = load_dataset(data)
+    run = new_run(dataset, **options)
+    return Plan(run, dataset, None, stem or default_stem(dataset, run.recipe.network))
+
+
+def fine_tuning_plan(
+    start: Path, data: str | None, stem: Path | None, options: dict[str, Any]
+) -> Plan:
+    """Plans a run that continues from a model on MNIST and on what `data` adds to it.
+
+    Args:
+        start: The `.keras` file of the model.
+        data: The user's own digits, as for `load_own_digits`; a finder takes any data set.
+        stem: Where the model goes; None for the usual place.
+        options: Values for some of `RECIPE_OPTIONS`.
+
+    Raises:
+        UserError: The model or the data are missing, damaged or of another kind.
+    """
+    card = start_card(start)
+    # The same images are held out as then: on others, it would look better than it is.
+    settings = {"seed": card["seed"], "validation_split": card.get("validation_split", 0.1)}
+    settings |= options | {"start": start_name(start)}
+    if card["network"] == FINDER:
+        dataset = load_dataset(data)
+        run = new_run(dataset, preset=FINDER, **settings)
+        return Plan(run, dataset, None, stem or default_stem(dataset, FINDER))
+    own = load_own_digits(data) if data else None
+    dataset = load_mnist()
+    if own and own.sha256 == dataset.sha256:
+        own = None
+    settings["network"] = card["network"]
+    if own:
+        settings |= {"own": own.name, "own_sha256": own.sha256}
+    run = new_run(dataset, preset=FINE_TUNING, **settings)
+    return Plan(run, dataset, own, stem or default_stem(own or dataset, run.recipe.network))
+
+
+def resumed_plan(data: str | None, stem: Path | None, options: dict[str, Any]) -> Plan:
+    """Plans to resume an interrupted run.
+
+    Args:
+        data: Where the data are now; None for where they were.
+        stem: The model that the run trains; None for the run that was interrupted last.
+        options: Values for some of `RECIPE_OPTIONS` and `RUN_OPTIONS`, to be checked.
+
+    Raises:
+        UserError: There is no such run, the options differ from its own, or its data have changed.
+    """
+    # Imported here: TensorFlow takes five seconds, which a wrong argument should not cost.
+    from common.training.checkpoint import checkpoint_folder, read_state
+
+    stem = stem or _interrupted_last()
+    run = Run.from_dict(read_state(checkpoint_folder(stem))["run"])
+    for name, wanted in options.items():
+        had = getattr(run.recipe if name in RECIPE_OPTIONS else run, name)
+        if wanted != had:
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(f"The interrupted training has {option} {had}, not {wanted}.")
+    own = load_own_digits(data or run.own) if run.own else None
+    dataset = load_dataset(run.data if own else data or run.data)
+    for loaded, expected in ((dataset, run.data_sha256), (own, run.own_sha256)):
+        if loaded and loaded.sha256 != expected:
+            raise UserError(
+                f"{loaded.name} is not the data that the interrupted training began with."
+            )
+    return Plan(run, dataset, own, stem)
+
+
+def _interrupted_last() -> Path:
+    found = sorted(MODELS.glob("*.checkpoint/state.json"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise UserError(f"There is no interrupted training to resume in {MODELS}.")
+    return found[-1].parent.with_suffix("")
 
 
 def start_card(path: Path) -> dict[str, Any]:
@@ -30,3 +149,40 @@ def start_card(path: Path) -> dict[str, Any]:
             "train_model.py made."
         )
     return card
+
+
+def start_name(path: Path) -> str:
+    """The path of a model to start from, relative to the project if it is inside."""
+    path = path.resolve()
+    return str(path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path)
+
+
+def default_stem(dataset: Dataset, network: str) -> Path:
+    """Where a model goes without `--output`."""
+    if network == FINDER:
+        return MODELS / FINDER
+    if dataset.sha256 == MNIST_SHA256:
+        return MODELS / "digit_cnn"
+    return MODELS / (BUNDLED_NAME if dataset.name == "digits" else f"{Path(dataset.name).stem}_cnn")
+
+
+def describe(plan: Plan) -> str:
+    """What is about to be done, for people."""
+    run, recipe, own = plan.run, plan.run.recipe, plan.own
+    training, validation = part_sizes(run, plan.dataset)
+    added = f" and {len(own.train_labels):,} of {printable(own.name)}" if own else ""
+    how = f"from {shown(PROJECT / run.start)}" if run.start else f"preset {run.preset}"
+    return (
+        f"Training {recipe.network} ({how}) for {counted(recipe.epochs)} on "
+        f"{training:,} images of {printable(plan.dataset.name)}{added}, "
+        f"{validation:,} more for validation; batches of {recipe.batch_size}, learning rate up to "
+        f"{recipe.learning_rate:g}, {'with' if recipe.augment else 'no'} augmentation, "
+        f"{'with' if recipe.synthetic else 'no'} synthetic pictures, "
+        f"seed {run.seed}.\n"
+        f"The model goes to {shown(plan.stem)}.keras."
+    )
+
+
+def counted(epochs: int) -> str:
+    """A number of epochs in words."""
+    return f"{epochs} epoch{'s' if epochs != 1 else ''}"

@@ -53,11 +53,13 @@ SHOWN_SIDE = 1600  # pixels of the upright image that the page shows
 Answer = TypeVar("Answer")
 Work = Callable[[bytes], Answer]
 
-IMAGE_BODY = {
-    "requestBody": {
-        "required": True,
-        "description": "An image file: PNG, JPEG, BMP, GIF, TIFF or WebP.",
-        "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+IMAGE_REQUEST: dict[str, Any] = {
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "description": "An image file: PNG, JPEG, BMP, GIF, TIFF or WebP.",
+            "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+        }
     }
 }
 """How OpenAPI describes a body that FastAPI does not parse."""
@@ -143,19 +145,16 @@ def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.
     app.add_exception_handler(RequestValidationError, _wrong_parameter)
     app.add_exception_handler(UserError, _own_error)
     app.add_exception_handler(OSError, _unusable_path)
+    desk = Desk()
+    _add_pages(app)
+    _add_reading(app, desk, recognizer)
+    _add_keeping(app, desk, recognizer, my_digits)
+    return app
+
+
+def _add_pages(app: FastAPI) -> None:
     app.mount("/page", StaticFiles(directory=PAGE))
     app.mount("/api-page", StaticFiles(directory=API_PAGE_FILES))
-    desk = Desk()
-    image_request: dict[str, Any] = {"openapi_extra": IMAGE_BODY}
-
-    def kept() -> records.KeptRecord:
-        return records.KeptRecord(
-            folder=shown(my_digits),
-            count=kept_digits(my_digits),
-            command=training_command(
-                my_digits, recognizer.predictor.path, recognizer.predictor.card
-            ),
-        )
 
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:
@@ -165,12 +164,14 @@ def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.
     async def api_page() -> FileResponse:
         return FileResponse(PAGE / "api.html")
 
+
+def _add_reading(app: FastAPI, desk: Desk, recognizer: DigitRecognizer) -> None:
     @app.get("/health")
     async def health() -> records.HealthRecord:
         """Whether the server is up."""
         return records.HealthRecord(status="ok", model=recognizer.predictor.path.name)
 
-    @app.post("/read", response_model=records.ReadingRecord, responses=REFUSALS, **image_request)
+    @app.post("/read", response_model=records.ReadingRecord, responses=REFUSALS, **IMAGE_REQUEST)
     async def read(request: Request, top: Annotated[int, Query(ge=0, le=9)] = 1) -> Response:
         """Reads an image; answers with what `predict_image.py --json -` prints.
 
@@ -179,7 +180,7 @@ def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.
         _, _, reading = await desk.do(request, lambda content: _read(recognizer, content))
         return JSONResponse(reading.as_dict(top))
 
-    @app.post("/look", response_model=records.LookRecord, responses=REFUSALS, **image_request)
+    @app.post("/look", response_model=records.LookRecord, responses=REFUSALS, **IMAGE_REQUEST)
     async def look(request: Request) -> Response:
         """Reads an image and shows what the network sees of each digit, and what is left out."""
         return JSONResponse(await desk.do(request, lambda content: _look(recognizer, content)))
@@ -187,19 +188,30 @@ def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.
     @app.post(
         "/upright",
         response_class=Response,
-        **image_request,
+        **IMAGE_REQUEST,
         responses={200: {"content": {"image/png": {}}}, **REFUSALS},
     )
     async def upright(request: Request) -> Response:
         """The image upright and small enough to be shown, for browsers that cannot do it."""
         return Response(await desk.do(request, _upright), media_type="image/png")
 
+
+def _add_keeping(app: FastAPI, desk: Desk, recognizer: DigitRecognizer, my_digits: Path) -> None:
+    def kept() -> records.KeptRecord:
+        return records.KeptRecord(
+            folder=shown(my_digits),
+            count=kept_digits(my_digits),
+            command=training_command(
+                my_digits, recognizer.predictor.path, recognizer.predictor.card
+            ),
+        )
+
     @app.get("/kept")
     async def count_digits() -> records.KeptRecord:
         """How many of the user's own digits are kept, and how to train on them."""
         return kept()
 
-    @app.post("/keep", **image_request, responses=REFUSALS | NOT_KEPT)
+    @app.post("/keep", **IMAGE_REQUEST, responses=REFUSALS | NOT_KEPT)
     async def keep(
         request: Request,
         digit: Annotated[int, Query(ge=0, le=9, description="What it is.")],
@@ -220,8 +232,6 @@ def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.
 
         await desk.do(request, work)
         return kept()
-
-    return app
 
 
 def training_command(my_digits: Path, model: Path, card: dict[str, Any] | None) -> str:

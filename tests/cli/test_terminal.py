@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Command
 
-from common.cli import console
+from common.cli.arguments import ArgumentParser
 
 MODEL = ("--model", ROOT / "models" / "pretrained.tflite")
 ESCAPE = "\x1b[2J\x1b[31m"
@@ -32,7 +32,7 @@ def test_usage_messages_show_escapes(command: Command, script: str, words: tuple
 
 def test_every_parser_shows_escapes(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        console.ArgumentParser().parse_args([ESCAPE])
+        ArgumentParser().parse_args([ESCAPE])
     assert "unrecognized arguments: \\x1b[2J\\x1b[31m\n" in capfd.readouterr().err
     scripts = [*ROOT.glob("*.py"), *ROOT.glob("benchmarks/*.py")]
     assert [path.name for path in scripts if "argparse.ArgumentParser(" in path.read_text()] == []
