@@ -71,47 +71,42 @@ def train(
     own: Dataset | None = None,
     place: Place | None = None,
 ) -> Result:
-    """Trains a network, or goes on with a training that was interrupted.
+    """Trains a classifier, or continues a run that was interrupted.
 
     Args:
-        run: what to do.
-        dataset: what to do it on.
-        checkpoint: folder for the state after each epoch; `discard_checkpoint` removes it.
-        resume: go on from the epoch that `checkpoint` holds.
-        tensorboard: folder for TensorBoard's logs.
-        verbose: as Keras's `fit` takes it.
-        start: network to go on with; by default one with fresh weights.
-        own: the user's own digits, shown besides those of `dataset`.
-        place: which process this is of those that train together; None does not distribute.
+        run: What to train.
+        dataset: What to train it on.
+        checkpoint: Folder for the state after each epoch; `discard_checkpoint` removes it.
+        resume: Continue after the epoch that `checkpoint` holds.
+        tensorboard: Folder for TensorBoard's logs.
+        verbose: As in Keras's `fit`.
+        start: Network to continue from; by default, the weights are drawn afresh.
+        own: The user's own digits, shown besides those of `dataset`.
+        place: Which of the processes that train together this is; None does not distribute.
 
     Raises:
-        TrainingError: the loss stopped being finite.
-        KeyboardInterrupt: interrupted; the checkpoint holds the last whole epoch.
+        TrainingError: The loss stopped being finite.
+        KeyboardInterrupt: Interrupted; the checkpoint holds the last whole epoch.
     """
     keras.utils.set_random_seed(run.seed)
     train_part, held_out = split_indices(dataset.train_labels, run.validation_split, run.seed)
-    here = place or Place()
     pictures = _training_pictures(run, dataset, train_part, own)
-    batches = ShuffledBatches(*pictures, run.recipe.batch_size, run.seed, here)
-    keeper = Checkpoint(checkpoint, run, batches, writes=here.process == 0)
-    callbacks = callbacks_of(keeper, tensorboard if here.process == 0 else None)
+    batches = ShuffledBatches(*pictures, run.recipe.batch_size, run.seed, place)
+    keeper = Checkpoint(checkpoint, run, batches, writes=batches.place.process == 0)
     images, labels = network_input(dataset.train_images[held_out]), dataset.train_labels[held_out]
-    with (
-        distributed(place, run.seed) if place else nullcontext(1) as devices,
-        keeper.stopped_between_batches(),
-    ):
+    sharing = distributed(place, run.seed) if place else nullcontext(1)
+    with sharing as devices, keeper.stopped_between_batches():
         batches.share_among(devices)
         network = _built(run, start)
         model = _compiled(network, run, len(batches))
         if resume:
             keeper.restore(model)
-        shown = verbose if here.process == 0 else 0
-        _fit(model, batches, keeper, (images, _one_hot(labels)), callbacks, shown)
+        _fit(model, batches, keeper, (images, _one_hot(labels)), tensorboard, verbose)
     if place:  # the weights lie on all devices: what follows needs one
         network = _built(run, network)
     temperature = fit_temperature(_predicted(network, images), labels)
-    test = apply_temperature(_predicted(network, network_input(dataset.test_images)), temperature)
-    report = evaluate(test, dataset.test_labels)
+    test = _predicted(network, network_input(dataset.test_images))
+    report = evaluate(apply_temperature(test, temperature), dataset.test_labels)
     return Result(network, keeper.history, len(train_part), temperature, report)
 
 
@@ -120,11 +115,11 @@ def _fit(
     batches: "ShuffledBatches",
     keeper: Checkpoint,
     validation: tuple[np.ndarray, np.ndarray],
-    callbacks: list[keras.callbacks.Callback],
+    tensorboard: Path | None,
     verbose: str | int,
 ) -> None:
     """Trains the model for the epochs that its checkpoint does not hold yet."""
-    devices = batches.devices
+    devices, writes = batches.devices, batches.place.process == 0
     shared = len(validation[0]) // devices * devices  # all devices get the same number of images
     model.fit(
         batches,
@@ -133,8 +128,8 @@ def _fit(
         epochs=keeper.run.recipe.epochs,
         validation_data=tuple(part[:shared] for part in validation),
         validation_batch_size=500 // devices * devices,
-        callbacks=callbacks,
-        verbose=verbose,
+        callbacks=callbacks_of(keeper, tensorboard if writes else None),
+        verbose=verbose if writes else 0,
     )
 
 

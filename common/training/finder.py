@@ -68,15 +68,7 @@ def train_finder(
             network = _compiled(start or build_network("finder"), run)
             if resume:
                 keeper.restore(network)
-            network.fit(
-                batches,
-                shuffle=False,
-                initial_epoch=whole_epochs(keeper.history),
-                epochs=run.recipe.epochs,
-                validation_data=PageBatches(held_out),
-                callbacks=callbacks_of(keeper, tensorboard),
-                verbose=verbose,
-            )
+            _fit(network, batches, keeper, PageBatches(held_out), tensorboard, verbose)
     finally:
         source.close()
     test = _pages(dataset.test_images, dataset.test_labels, size, run.seed + 2)
@@ -91,6 +83,26 @@ def _compiled(network: keras.Model, run: Run) -> keras.Model:
     )
     network.optimizer.build(network.trainable_variables)
     return network
+
+
+def _fit(
+    network: keras.Model,
+    batches: "PageBatches",
+    keeper: Checkpoint,
+    validation: "PageBatches",
+    tensorboard: Path | None,
+    verbose: str | int,
+) -> None:
+    """Trains the network for the epochs that its checkpoint does not hold yet."""
+    network.fit(
+        batches,
+        shuffle=False,
+        initial_epoch=whole_epochs(keeper.history),
+        epochs=keeper.run.recipe.epochs,
+        validation_data=validation,
+        callbacks=callbacks_of(keeper, tensorboard),
+        verbose=verbose,
+    )
 
 
 class _FixedPages:

@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from common.recognizer import DigitRecognizer
 from common.storage.model_files import PRETRAINED
 from common.web import app as web
+from common.web import desk
 from common.web import server as limits
 from common.web.server import HEAD_SECONDS, MAX_CONNECTIONS
 
@@ -88,11 +89,11 @@ def test_bodies_that_trickle_lose_their_place(
     server: tuple[subprocess.Popen[str], Connect],
 ) -> None:
     _, connect = server
-    slow = [connect() for _ in range(web.MOST_AT_ONCE)]
+    slow = [connect() for _ in range(desk.MOST_AT_ONCE)]
     for client in slow:
         client.sendall(HEAD % 10_000 + b"a")
     time.sleep(0.5)
-    until = time.monotonic() + web.BODY_SECONDS + 1
+    until = time.monotonic() + desk.BODY_SECONDS + 1
     while time.monotonic() < until:
         for client in slow:
             client.sendall(b"a")
@@ -108,8 +109,8 @@ def test_bodies_that_trickle_lose_their_place(
 def test_a_body_that_arrives_steadily_has_the_time_it_needs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(web, "BODY_SECONDS", 0.5)
-    monkeypatch.setattr(web, "BODY_BYTES_PER_SECOND", 2000)
+    monkeypatch.setattr(desk, "BODY_SECONDS", 0.5)
+    monkeypatch.setattr(desk, "BODY_BYTES_PER_SECOND", 2000)
 
     async def steady() -> int:
         import httpx
