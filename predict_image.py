@@ -28,7 +28,7 @@ if __name__ == "__main__":
     console.prepare()  # before imports that take long, so that Ctrl-C ends them quietly
 
 from common import PROJECT, UserError, printable
-from common.batch.shards import IMAGES_A_PART, Done, Part, PartsFolder, in_order, job_of
+from common.batch.shards import IMAGES_PER_SHARD, Done, Shard, ShardFolder, in_order, job_of
 from common.cli.predict_options import parse_arguments
 from common.cli.progress import progress_bar
 from common.cli.rows import CSV_HEADER, csv_line, csv_row, text_rows
@@ -58,7 +58,7 @@ def main() -> int:
         sources = sources_from(arguments.files_from)
     else:
         sources = image_sources(arguments.images or [shown(SAMPLES)])
-    work = write_parts if arguments.output else print_readings
+    work = write_shards if arguments.output else print_readings
     with console.results_stream() as results:
         return work(arguments, recognizer, sources, results)
 
@@ -79,10 +79,10 @@ def print_readings(
     drawn: Counter[str] = Counter()
     text = formatter(arguments, [name for name, _ in sources])
     if several(arguments):
-        size = min(IMAGES_A_PART, -(-len(sources) // (4 * arguments.jobs)))
+        size = min(IMAGES_PER_SHARD, -(-len(sources) // (4 * arguments.jobs)))
         starts = range(0, len(sources), size)
-        parts = [(n, sources[start : start + size]) for n, start in enumerate(starts)]
-        readings = in_order(read_parts(arguments, recognizer, parts))
+        shards = [(n, sources[start : start + size]) for n, start in enumerate(starts)]
+        readings = in_order(read_shards(arguments, recognizer, shards))
     else:
         readings = recognizer.read_many(sources)
     status = console.OK
@@ -109,22 +109,22 @@ def print_readings(
     return status
 
 
-def write_parts(
+def write_shards(
     arguments: argparse.Namespace,
     recognizer: DigitRecognizer,
     sources: list[Source],
     results: TextIO,
 ) -> int:
-    """Writes what every image says into a folder, part by part; gives the exit status."""
+    """Writes what every image says into a folder, shard by shard; gives the exit status."""
     top = 1 if arguments.top is None else arguments.top
     form = "parquet" if arguments.parquet else "jsonl"
     job = job_of(sources, recognizer, top, form)
-    folder = PartsFolder(arguments.output, job, arguments.resume)
+    folder = ShardFolder(arguments.output, job, arguments.resume)
     missing = folder.missing(sources)
-    count = sum(len(part) for _, part in missing)
+    count = sum(len(shard) for _, shard in missing)
     unreadable = 0
     with progress_bar(count, results) as (advance, _):
-        for number, readings in read_parts(arguments, recognizer, missing):
+        for number, readings in read_shards(arguments, recognizer, missing):
             folder.write(number, readings)
             unreadable += sum(reading.error is not None for reading in readings)
             advance(len(readings))
@@ -136,18 +136,18 @@ def write_parts(
     return console.SOME_UNREADABLE if unreadable else console.OK
 
 
-def read_parts(
-    arguments: argparse.Namespace, recognizer: DigitRecognizer, parts: list[Part]
+def read_shards(
+    arguments: argparse.Namespace, recognizer: DigitRecognizer, shards: list[Shard]
 ) -> Iterator[Done]:
-    """The parts as they are done by the engine that the command line names."""
+    """The shards as they are done by the engine that the command line names."""
     if not several(arguments):
-        return ((number, list(recognizer.read_many(part))) for number, part in parts)
+        return ((number, list(recognizer.read_many(shard))) for number, shard in shards)
     # Imported here, as Ray itself: one process needs none of it.
     from common.batch.engines import on_processes, on_ray
 
     if arguments.engine == "ray":
-        return on_ray(parts, recognizer.setup, arguments.jobs, arguments.address)
-    return on_processes(parts, recognizer.setup, arguments.jobs)
+        return on_ray(shards, recognizer.setup, arguments.jobs, arguments.address)
+    return on_processes(shards, recognizer.setup, arguments.jobs)
 
 
 def offer_training() -> None:

@@ -1,4 +1,4 @@
-"""From a grey page to ink, and from a digit's ink to the 28x28 picture that the network sees.
+"""From the ink of a digit to the 28x28 picture that the classifier sees.
 
 Training data and a user's photo go through the same code here, so that the network is shown what
 it was taught.

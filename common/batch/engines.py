@@ -1,4 +1,4 @@
-"""Reads parts of many images one after the other, on several processes, or with Ray."""
+"""Reads shards of many images one after the other, on several processes, or with Ray."""
 
 import logging
 import multiprocessing
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from common import UserError
-from common.batch.shards import Done, Part
+from common.batch.shards import Done, Shard
 from common.processes import exit_with_parent, interrupts_delayed, prepare_libraries
 from common.quiet import discarded_notes, notes_kept_back
 from common.recognizer import Setup
@@ -24,25 +24,25 @@ from common.recognizer import Setup
 CONNECT_SECONDS = 10  # for the head of a Ray cluster to answer
 
 
-def on_processes(parts: Sequence[Part], setup: Setup, jobs: int) -> Iterator[Done]:
-    """Reads parts on `jobs` processes of this machine.
+def on_processes(shards: Sequence[Shard], setup: Setup, jobs: int) -> Iterator[Done]:
+    """Reads shards on `jobs` processes of this machine.
 
     Each worker has a pipe of its own and no lock in common with the others. A worker that dies
     closes its pipe, so that nothing waits for the rest of a message that it was sending.
 
     Yields:
-        The parts as they are done, in any order.
+        The shards as they are done, in any order.
 
     Raises:
         UserError: a process was killed, or the model cannot be loaded.
     """
     workers: dict[Connection, BaseProcess] = {}
     try:
-        for _ in range(min(jobs, len(parts))):
+        for _ in range(min(jobs, len(shards))):
             with interrupts_delayed():  # for good in the worker, which inherits this
                 connection, process = _started_worker(setup)
                 workers[connection] = process
-        yield from _handed_out(iter(parts), set(workers))
+        yield from _handed_out(iter(shards), set(workers))
     finally:  # also after Ctrl-C, on a full disk, or when nobody takes the rows
         for process in workers.values():
             process.kill()
@@ -60,8 +60,8 @@ def _started_worker(setup: Setup) -> tuple[Connection, BaseProcess]:
     return ours, process
 
 
-def _handed_out(parts: Iterator[Part], busy: set[Connection]) -> Iterator[Done]:
-    finishing: set[Connection] = set()  # have been told that there are no more parts
+def _handed_out(shards: Iterator[Shard], busy: set[Connection]) -> Iterator[Done]:
+    finishing: set[Connection] = set()  # have been told that there are no more shards
     try:
         while busy:
             for connection in busy.intersection(multiprocessing.connection.wait(busy)):
@@ -71,9 +71,9 @@ def _handed_out(parts: Iterator[Part], busy: set[Connection]) -> Iterator[Done]:
                 if connection in finishing:
                     busy.remove(connection)
                 else:
-                    part = next(parts, None)
-                    connection.send(part)
-                    if part is None:
+                    shard = next(shards, None)
+                    connection.send(shard)
+                    if shard is None:
                         finishing.add(connection)
                 if done is not None:
                     yield done
@@ -85,7 +85,7 @@ def _handed_out(parts: Iterator[Part], busy: set[Connection]) -> Iterator[Done]:
 
 
 def _work(connection: Connection, setup: Setup) -> None:
-    """Runs in a worker: reads one part after the other until it is killed."""
+    """Runs in a worker: reads one shard after the other until it is killed."""
     prepare_libraries()
     exit_with_parent()
     try:
@@ -95,44 +95,44 @@ def _work(connection: Connection, setup: Setup) -> None:
         connection.send(error)
         return
     with suppress(EOFError, ConnectionError):  # the parent is gone
-        # Each message asks for a part. One part waits here while another is read, and it is
+        # Each message asks for a shard. One shard waits here while another is read, and it is
         # received before the readings are sent: the two ends never send at the same time.
         connection.send(None)
-        part = connection.recv()
+        shard = connection.recv()
         connection.send(None)
-        while part is not None:
-            number, sources = part
+        while shard is not None:
+            number, sources = shard
             done = number, list(recognizer.read_many(sources))
-            part = connection.recv()
+            shard = connection.recv()
             connection.send(done)
 
 
 class RayReader:
-    """What a Ray actor runs: loads the model once and reads one part after the other."""
+    """What a Ray actor runs: loads the model once and reads one shard after the other."""
 
     def __init__(self, setup: Setup) -> None:
         prepare_libraries()
         self.recognizer = setup.recognizer(threads=1)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Reads the part in `batch["part"]`, pickled; gives it back read, pickled."""
-        number, sources = pickle.loads(batch["part"][0])
+        """Reads the shard in `batch["shard"]`, pickled; gives it back read, pickled."""
+        number, sources = pickle.loads(batch["shard"][0])
         done = number, list(self.recognizer.read_many(sources))
         return {"done": [pickle.dumps(done)]}
 
 
-def on_ray(parts: Sequence[Part], setup: Setup, jobs: int, address: str | None) -> Iterator[Done]:
-    """Reads parts with Ray Data on `jobs` actors.
+def on_ray(shards: Sequence[Shard], setup: Setup, jobs: int, address: str | None) -> Iterator[Done]:
+    """Reads shards with Ray Data on `jobs` actors.
 
     Args:
-        parts: what to read; all of them are handed to Ray at once.
+        shards: what to read; all of them are handed to Ray at once.
         setup: What the actors read with; every machine of the cluster has its models at the same
             paths.
         jobs: how many actors, of one CPU each.
         address: of a running cluster; None starts one here, and stops it at the end.
 
     Yields:
-        The parts as they are done, in any order.
+        The shards as they are done, in any order.
 
     Raises:
         UserError: the cluster cannot be reached, or reading ended with an error.
@@ -148,7 +148,7 @@ def on_ray(parts: Sequence[Part], setup: Setup, jobs: int, address: str | None) 
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
-        items = [{"part": pickle.dumps(_absolute(part))} for part in parts]
+        items = [{"shard": pickle.dumps(_absolute(shard))} for shard in shards]
         if items:
             read = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
                 RayReader,
@@ -214,9 +214,9 @@ def _prepare_ray(local: bool) -> None:
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
-def _absolute(part: Part) -> Part:
-    """The part with paths that hold in whatever folder a worker runs."""
-    number, sources = part
+def _absolute(shard: Shard) -> Shard:
+    """The shard with paths that hold in whatever folder a worker runs."""
+    number, sources = shard
     return number, [
         (name, source.absolute() if isinstance(source, Path) else source)
         for name, source in sources

@@ -1,4 +1,4 @@
-"""Results in a folder, part by part, so that a run that was killed can go on."""
+"""Results in a folder, shard by shard, so that a run that was killed can go on."""
 
 import hashlib
 import json
@@ -14,29 +14,29 @@ from common.images.listing import Source
 from common.reading import Reading
 from common.recognizer import DigitRecognizer
 
-IMAGES_A_PART = 500
-MAX_NAMED = 10  # parts that one message names
+IMAGES_PER_SHARD = 500
+MAX_NAMED = 10  # shards that one message names
 MAX_JOB_BYTES = 10**7  # of job.json; ten million images take 1.5 MB
 
-Part = tuple[int, list[Source]]
-"""The number of a part, and its images."""
+Shard = tuple[int, list[Source]]
+"""The number of a shard, and its images."""
 
 Done = tuple[int, list[Reading]]
-"""The same part, read."""
+"""The same shard, read."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What decides the content of the parts; kept beside them as `job.json`.
+    """What decides the content of the shards; kept beside them as `job.json`.
 
     Attributes:
         images: how many there are, `names_sha256` the hash of their names in order.
-        states_sha256: for each part, the hash of the sizes and modification times of its images.
+        states_sha256: for each shard, the hash of the sizes and modification times of its images.
         model_sha256: of the model file.
         temperature: of its card.
         finder_sha256: Hash of the finder's file; None where rules find the digits.
         min_confidence, top: as of `predict_image.py`.
-        form: "jsonl" or "parquet", which is the suffix of the parts, too.
+        form: "jsonl" or "parquet", which is the suffix of the shards, too.
     """
 
     images: int
@@ -66,7 +66,7 @@ def job_of(sources: list[Source], recognizer: DigitRecognizer, top: int, form: s
     return Job(
         len(sources),
         names.hexdigest(),
-        [_state_of(part) for _, part in parts_of(sources)],
+        [_state_of(shard) for _, shard in shards_of(sources)],
         sha256_of(predictor.path),
         predictor.temperature,
         sha256_of(finder) if finder else None,
@@ -76,10 +76,12 @@ def job_of(sources: list[Source], recognizer: DigitRecognizer, top: int, form: s
     )
 
 
-def parts_of(sources: list[Source]) -> list[Part]:
-    """The sources in parts of `IMAGES_A_PART`, numbered from 0."""
-    starts = range(0, len(sources), IMAGES_A_PART)
-    return [(number, sources[start : start + IMAGES_A_PART]) for number, start in enumerate(starts)]
+def shards_of(sources: list[Source]) -> list[Shard]:
+    """The sources in shards of `IMAGES_PER_SHARD`, numbered from 0."""
+    starts = range(0, len(sources), IMAGES_PER_SHARD)
+    return [
+        (number, sources[start : start + IMAGES_PER_SHARD]) for number, start in enumerate(starts)
+    ]
 
 
 def _state_of(sources: list[Source]) -> str:
@@ -98,7 +100,7 @@ def _state_of(sources: list[Source]) -> str:
 
 
 def in_order(done: Iterable[Done]) -> Iterator[Reading]:
-    """The readings of all parts in the order of their numbers, which start at 0."""
+    """The readings of all shards in the order of their numbers, which start at 0."""
     early: dict[int, list[Reading]] = {}
     wanted = 0
     for number, readings in done:
@@ -108,10 +110,10 @@ def in_order(done: Iterable[Done]) -> Iterator[Reading]:
             wanted += 1
 
 
-class PartsFolder:
-    """A folder of parts: `part-00000.jsonl` has the first 500 images, and so on.
+class ShardFolder:
+    """A folder of shards: `part-00000.jsonl` has the first 500 images, and so on.
 
-    Each part appears in one step when all of it is read, so that whatever the moment of a crash,
+    Each shard appears in one step when all of it is read, so that whatever the moment of a crash,
     no image is there twice or in half.
 
     Args:
@@ -139,7 +141,7 @@ class PartsFolder:
             )
         if earlier is not None:
             self._check_same(earlier)
-        # Parts that are missing are read as their images are now.
+        # Shards that are missing are read as their images are now.
         with replacing(folder / "job.json") as temporary:
             temporary.write_text(json.dumps(asdict(job), indent=2) + "\n", encoding="utf-8")
 
@@ -162,8 +164,8 @@ class PartsFolder:
         if paths:
             more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
             raise UserError(
-                f"Images have changed since these parts of {self.folder} were read: "
-                f"{', '.join(paths[:MAX_NAMED])}{more}. Delete these parts to read them again, or "
+                f"Images have changed since these shards of {self.folder} were read: "
+                f"{', '.join(paths[:MAX_NAMED])}{more}. Delete these shards to read them again, or "
                 "give another --output."
             )
 
@@ -171,7 +173,7 @@ class PartsFolder:
         path = self.folder / "job.json"
         if not path.exists():
             if any(self.folder.glob("part-*")):
-                raise UserError(f"{self.folder} holds parts of a job, but no job.json.")
+                raise UserError(f"{self.folder} holds shards of a job, but no job.json.")
             return None
         try:
             return dict(json.loads(content_of(path, MAX_JOB_BYTES)))
@@ -180,16 +182,16 @@ class PartsFolder:
                 f"{path} is damaged ({error}). Delete the folder, or give another --output."
             ) from error
 
-    def missing(self, sources: list[Source]) -> list[Part]:
-        """The parts that are not there yet: their numbers and their sources."""
-        return [part for part in parts_of(sources) if not self.path(part[0]).exists()]
+    def missing(self, sources: list[Source]) -> list[Shard]:
+        """The shards that are not there yet: their numbers and their sources."""
+        return [shard for shard in shards_of(sources) if not self.path(shard[0]).exists()]
 
     def path(self, number: int) -> Path:
-        """The file of a part."""
+        """The file of a shard."""
         return self.folder / f"part-{number:05d}.{self.job.form}"
 
     def write(self, number: int, readings: Iterable[Reading]) -> None:
-        """Writes a part.
+        """Writes a shard.
 
         Raises:
             UserError: it cannot be written.

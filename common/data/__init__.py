@@ -1,1 +1,1 @@
-"""Training data that the project makes itself: glyphs, synthetic pages, and their targets."""
+"""Data sets, their formats, and training data that the project makes: digits and pages."""

@@ -1,4 +1,4 @@
-"""Goes on training a model on the user's own digits, without forgetting MNIST's."""
+"""Compares a model before and after fine-tuning."""
 
 from pathlib import Path
 

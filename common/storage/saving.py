@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.files import replacing, sha256_of
+from common.storage import export
 from common.storage.card import ModelCard
 from common.storage.model_files import model_paths
 
@@ -22,7 +23,6 @@ def save_model(network: "keras.Model", stem: Path, card: ModelCard) -> None:
         UserError: they cannot be written.
     """
     from common.backend import keras
-    from common.storage import export
 
     keras_path, tflite_path, card_path = model_paths(stem)
     if keras.backend.backend() != "tensorflow":

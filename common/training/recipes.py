@@ -1,6 +1,6 @@
 """How networks are trained: the presets, and the run that the command line makes of one.
 
-Apart from `training` so that `train_model.py --help` need not wait for TensorFlow.
+Apart from `classifier` so that `train_model.py --help` need not wait for TensorFlow.
 """
 
 import shlex

@@ -28,8 +28,8 @@ from common.recognizer import Setup
 if __name__ == "__main__":
     action, done, model = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     name = "/".join(["x" * 200] * 18)
-    part = [(name, Path(name))] * 500
-    readings = on_processes([(number, part) for number in range(200)], Setup(model, 0.5, None), 2)
+    shard = [(name, Path(name))] * 500
+    readings = on_processes([(number, shard) for number in range(200)], Setup(model, 0.5, None), 2)
     for _ in range(done):
         next(readings)
     if action == "close":
@@ -37,7 +37,7 @@ if __name__ == "__main__":
     else:
         os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
         try:
-            print(sum(1 for _ in readings), "more parts")
+            print(sum(1 for _ in readings), "more shards")
         except UserError as error:
             print(error)
 """
@@ -125,8 +125,8 @@ from pathlib import Path
 from common.batch.engines import on_ray
 from common.recognizer import Setup
 
-part = [("3", Path("samples/3.png").absolute())]
-readings = on_ray([(0, part), (1, part)], Setup(Path(sys.argv[1]), 0.5, None), 1, None)
+shard = [("3", Path("samples/3.png").absolute())]
+readings = on_ray([(0, shard), (1, shard)], Setup(Path(sys.argv[1]), 0.5, None), 1, None)
 next(readings)
 import ray
 os.environ["ADDRESS"] = ray.get_runtime_context().gcs_address
@@ -140,7 +140,7 @@ for options in ({"RAY_AUTH_MODE": "disabled"}, {"RAY_AUTH_TOKEN": "guessed"}, {}
         text=True,
     )
     print(done.returncode, done.stdout.strip())
-print(len(list(readings)), "more part")
+print(len(list(readings)), "more shard")
 """
 
 
@@ -154,7 +154,7 @@ def test_a_local_ray_cluster_lets_nobody_else_in(tmp_path: Path) -> None:
     done = subprocess.run(
         words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
     )
-    assert done.stdout.splitlines() == ["1 ", "1 ", "0 in", "1 more part"], done.stderr
+    assert done.stdout.splitlines() == ["1 ", "1 ", "0 in", "1 more shard"], done.stderr
     assert not list(home.rglob("*token*"))
 
 

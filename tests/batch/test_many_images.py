@@ -1,4 +1,4 @@
-"""Many images in parts: with one process, several, or Ray; killed and resumed."""
+"""Many images in shards: with one process, several, or Ray; killed and resumed."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from conftest import ROOT, Command
 from PIL import Image
 
 from common import UserError
-from common.batch.shards import IMAGES_A_PART, MAX_JOB_BYTES, Job, PartsFolder, in_order
+from common.batch.shards import IMAGES_PER_SHARD, MAX_JOB_BYTES, Job, ShardFolder, in_order
 from common.images.decoding import read_image
 from common.images.listing import image_sources, listed_at
 from common.reading import Reading
@@ -58,9 +58,9 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Many:
 
 
 def rows(output: Path) -> list[dict[str, object]]:
-    """All records of a folder of parts, in the order of its files."""
+    """All records of a folder of shards, in the order of its files."""
     lines = [path.read_text().splitlines() for path in sorted(output.glob("part-*.jsonl"))]
-    return [json.loads(line) for part in lines for line in part]
+    return [json.loads(line) for shard in lines for line in shard]
 
 
 def check(output: Path, images: Path, count: int) -> None:
@@ -154,14 +154,14 @@ def test_addresses(command: Command, many: Many) -> None:
 
 def test_a_folder_of_parts_belongs_to_one_job(tmp_path: Path) -> None:
     job = Job(3, "names", ["state"], "model", 1.0, None, 0.5, 1, "jsonl")
-    folder = PartsFolder(tmp_path, job, resume=True)  # nothing there yet: starts
+    folder = ShardFolder(tmp_path, job, resume=True)  # nothing there yet: starts
     folder.write(0, [Reading("a.png")])
     with pytest.raises(UserError, match="Another command is writing"):
-        PartsFolder(tmp_path, job, resume=True)
+        ShardFolder(tmp_path, job, resume=True)
     folder.lock.release()
     for name in ("part-00001.jsonl", "job.json"):
         (tmp_path / f".123.{name}").write_text("of a command that was killed")
-    again = PartsFolder(tmp_path, job, resume=True)
+    again = ShardFolder(tmp_path, job, resume=True)
     again.lock.release()
     assert again.missing([("a.png", b"")]) == []
     assert not list(tmp_path.glob(".123.*"))
@@ -170,22 +170,22 @@ def test_a_folder_of_parts_belongs_to_one_job(tmp_path: Path) -> None:
         (replace(job, temperature=2.0), "different: temperature"),
     ):
         with pytest.raises(UserError, match=word):
-            PartsFolder(tmp_path, other, resume=True)
+            ShardFolder(tmp_path, other, resume=True)
     endless = " " * (MAX_JOB_BYTES + 1)
     for content in ("{", "null", "[" * 100_000, endless):
         (tmp_path / "job.json").write_text(content)
         with pytest.raises(UserError, match="damaged"):
-            PartsFolder(tmp_path, job, resume=True)
+            ShardFolder(tmp_path, job, resume=True)
     (tmp_path / "job.json").write_text("{}")
     with pytest.raises(UserError, match="different: images"):
-        PartsFolder(tmp_path, job, resume=True)
+        ShardFolder(tmp_path, job, resume=True)
     (tmp_path / "job.json").unlink()
     os.mkfifo(tmp_path / "job.json")
     with pytest.raises(UserError, match="damaged"):
-        PartsFolder(tmp_path, job, resume=True)
+        ShardFolder(tmp_path, job, resume=True)
     (tmp_path / "job.json").unlink()
     with pytest.raises(UserError, match=r"no job\.json"):
-        PartsFolder(tmp_path, job, resume=True)
+        ShardFolder(tmp_path, job, resume=True)
 
 
 @pytest.mark.parametrize("change", ["content", "size", "time", "link"])
@@ -194,7 +194,7 @@ def test_parts_whose_images_changed_are_not_mixed_with_new_ones(
 ) -> None:
     images, output = tmp_path / "images", tmp_path / "out"
     images.mkdir()
-    for number in range(IMAGES_A_PART + 1):
+    for number in range(IMAGES_PER_SHARD + 1):
         shutil.copy(ROOT / "samples" / "3.png", images / f"{number}.png")
     words = ("predict_image.py", *MODEL, "--output", output, "--resume", images)
     assert command(*words).returncode == 0
@@ -219,17 +219,17 @@ def test_parts_whose_images_changed_are_not_mixed_with_new_ones(
     assert command(*words).returncode == 0
     expected = "7" if change == "content" else "3"
     assert [row["text"] for row in rows(output)][7] == expected
-    assert len(rows(output)) == IMAGES_A_PART + 1
+    assert len(rows(output)) == IMAGES_PER_SHARD + 1
 
 
 def test_images_of_parts_that_are_missing_may_change(command: Command, tmp_path: Path) -> None:
     images, output = tmp_path / "images", tmp_path / "out"
     images.mkdir()
-    for number in range(IMAGES_A_PART + 1):
+    for number in range(IMAGES_PER_SHARD + 1):
         shutil.copy(ROOT / "samples" / "3.png", images / f"{number}.png")
     words = ("predict_image.py", *MODEL, "--output", output, "--resume", images)
     assert command(*words).returncode == 0
-    last = images / f"{IMAGES_A_PART}.png"
+    last = images / f"{IMAGES_PER_SHARD}.png"
     (output / "part-00001.jsonl").unlink()
     shutil.copy(ROOT / "samples" / "7.jpeg", last)
     assert command(*words).returncode == 0
@@ -239,8 +239,8 @@ def test_images_of_parts_that_are_missing_may_change(command: Command, tmp_path:
 
 
 def test_parts_are_put_in_order() -> None:
-    parts = [(2, [Reading("e")]), (0, [Reading("a"), Reading("b")]), (1, [])]
-    assert [reading.image for reading in in_order(parts)] == ["a", "b", "e"]
+    shards = [(2, [Reading("e")]), (0, [Reading("a"), Reading("b")]), (1, [])]
+    assert [reading.image for reading in in_order(shards)] == ["a", "b", "e"]
 
 
 def test_options_that_do_not_go_together(command: Command, tmp_path: Path) -> None:
@@ -307,11 +307,11 @@ def killed_and_resumed(
     undisturbed = set(children("spawn_main"))
     killed = 0
     for kill in range(kills):
-        parts = len(list(output.glob("part-*")))
+        shards = len(list(output.glob("part-*")))
         with subprocess.Popen(
             words, cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         ) as process:
-            while len(list(output.glob("part-*"))) == parts and process.poll() is None:
+            while len(list(output.glob("part-*"))) == shards and process.poll() is None:
                 time.sleep(0.01)
             time.sleep(generator.uniform(0, 0.1))
             workers = [pid for pid in children(worker) if pid not in undisturbed]
@@ -319,7 +319,7 @@ def killed_and_resumed(
                 os.kill(generator.choice(workers), signal.SIGKILL)
             else:
                 process.kill()
-            killed += len(list(output.glob("part-*"))) < -(-count // IMAGES_A_PART)
+            killed += len(list(output.glob("part-*"))) < -(-count // IMAGES_PER_SHARD)
             assert process.stderr is not None
             assert b"Traceback" not in process.stderr.read()
     done = subprocess.run(words, cwd=project, capture_output=True, text=True, check=False)
