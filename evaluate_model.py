@@ -20,9 +20,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from common import PROJECT, console, printable  # first: it names the libraries that are missing
+
+# isort: split
 import numpy as np
 
-from common import PROJECT, console, plots, printable
+from common import plots
 from common.datasets import Dataset, load_dataset
 from common.evaluation import Report, evaluate
 from common.files import check_writable, replacing

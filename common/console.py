@@ -19,6 +19,12 @@ OK, SOME_UNREADABLE, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 STOPS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """Signals that stop a program as Ctrl-C does; there is no SIGHUP on Windows."""
 
+READING = ("numpy", "PIL", "cv2", "ai_edge_litert", "tqdm", "filelock")
+"""The modules that `requirements/predict.txt` installs: reading needs no others."""
+
+TRAINING = ("tensorflow", "keras", "sklearn", "scipy", "matplotlib")
+"""The modules that `requirements.txt` installs besides."""
+
 
 def run(main: Callable[[], int]) -> None:
     """Runs a script's `main` and ends the process with its exit status.
@@ -147,8 +153,19 @@ def _interrupted_early(
     if issubclass(kind, KeyboardInterrupt):
         _let_signals_end_the_process()
         print("\ninterrupted", file=sys.stderr)
+    elif isinstance(error, ModuleNotFoundError) and (file := _requirements_of(error.name)):
+        print(f"error: {error.name} is not installed: pip install -r {file}", file=sys.stderr)
+        sys.exit(WRONG_CALL)
     else:
         sys.__excepthook__(kind, error, trace)
+
+
+def _requirements_of(module: str | None) -> str | None:
+    """The file of requirements that installs what a script lacks, or None where no file does."""
+    library = (module or "").partition(".")[0]
+    if library in READING and Path(sys.argv[0]).stem in ("predict_image", "draw_digit"):
+        return "requirements/predict.txt"
+    return "requirements.txt" if library in READING + TRAINING else None
 
 
 sys.excepthook = _interrupted_early  # until `run` takes over, while libraries are imported

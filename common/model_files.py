@@ -8,6 +8,7 @@ import hashlib
 import json
 import sys
 from dataclasses import asdict, dataclass, fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -327,6 +328,10 @@ def _check_file(path: Path, suffixes: tuple[str, ...]) -> None:
         *others, last = suffixes
         expected = f"{', '.join(others)} or {last}" if others else last
         raise ModelError(f"{path} is no model file; expected {expected}.")
+    if path.suffix != ".tflite" and not find_spec("keras"):
+        raise ModelError(
+            f"{path} needs Keras: pip install -r requirements.txt, or name a .tflite file."
+        )
     check_size(path)
 
 
