@@ -241,15 +241,11 @@ def check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespac
             parser.error(f"--output writes JSON Lines or Parquet: no --{name}")
     if arguments.address and not arguments.engine:
         parser.error("--address needs --engine ray")
-    wanted = (
-        (arguments.engine, "--engine ray", "ray", "requirements/ray.txt"),
-        (arguments.parquet, "--parquet", "pyarrow", "requirements/ray.txt"),
-        (arguments.save, "--save", "matplotlib", "requirements.txt"),
-        (arguments.show, "--show", "matplotlib", "requirements.txt"),
-    )
-    for given, option, library, file in wanted:
-        if given and not console.has_module(library):
-            parser.error(f"{option} needs {library}: pip install -r {file}")
+    wanted = [("--engine ray", "ray")] if arguments.engine else []
+    wanted += [("--parquet", "pyarrow")] if arguments.parquet else []
+    for option, library in wanted:
+        if not console.has_module(library):
+            parser.error(f"{option} needs {library}: pip install -r requirements/ray.txt")
 
 
 def offer_training() -> None:
