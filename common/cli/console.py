@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
@@ -13,6 +14,12 @@ from common import UserError, printable
 from common.processes import STOPS, prepare_libraries
 
 OK, SOME_UNREADABLE, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
+
+READING = ("numpy", "PIL", "cv2", "ai_edge_litert", "tqdm", "filelock")
+"""The modules that `requirements/predict.txt` installs: reading needs no others."""
+
+TRAINING = ("tensorflow", "keras", "sklearn", "scipy", "matplotlib")
+"""The modules that `requirements.txt` installs besides."""
 
 
 def run(main: Callable[[], int]) -> None:
@@ -95,8 +102,19 @@ def _interrupted_early(
     if issubclass(kind, KeyboardInterrupt):
         _let_signals_end_the_process()
         print("\ninterrupted", file=sys.stderr)
+    elif isinstance(error, ModuleNotFoundError) and (file := _requirements_of(error.name)):
+        print(f"error: {error.name} is not installed: pip install -r {file}", file=sys.stderr)
+        sys.exit(WRONG_CALL)
     else:
         sys.__excepthook__(kind, error, trace)
+
+
+def _requirements_of(module: str | None) -> str | None:
+    """The file of requirements that installs what a script lacks, or None where no file does."""
+    library = (module or "").partition(".")[0]
+    if library in READING and Path(sys.argv[0]).stem in ("predict_image", "draw_digit"):
+        return "requirements/predict.txt"
+    return "requirements.txt" if library in READING + TRAINING else None
 
 
 @contextmanager

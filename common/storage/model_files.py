@@ -5,6 +5,7 @@ TensorFlow, `NAME.json`, the card that says how they came about.
 """
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -181,6 +182,10 @@ def _check_file(path: Path, suffixes: tuple[str, ...]) -> None:
         *others, last = suffixes
         expected = f"{', '.join(others)} or {last}" if others else last
         raise ModelError(f"{path} is no model file; expected {expected}.")
+    if path.suffix != ".tflite" and not find_spec("keras"):
+        raise ModelError(
+            f"{path} needs Keras: pip install -r requirements.txt, or name a .tflite file."
+        )
     check_size(path)
 
 

@@ -1,0 +1,62 @@
+"""What is installed: the lists agree, and a script that lacks a library says which file has it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+tomllib = pytest.importorskip("tomllib", reason="Python 3.10 cannot read pyproject.toml")
+
+
+def requirements(name: str) -> list[str]:
+    """The requirements that a file states itself, without its comments and includes."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    stated = (re.sub(r"(^|\s)#.*", "", line).strip() for line in lines)
+    return [line for line in stated if line and not line.startswith("-r ")]
+
+
+@pytest.mark.parametrize(
+    ("extra", "file"),
+    [
+        (None, "requirements/predict.txt"),
+        ("train", "requirements.txt"),
+        ("web", "requirements/web.txt"),
+        ("ray", "requirements/ray.txt"),
+        ("jax", "requirements/jax.txt"),
+    ],
+)
+def test_pyproject_lists_what_the_requirements_files_list(extra: str | None, file: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    listed = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    assert listed == requirements(file)
+
+
+@pytest.mark.parametrize(
+    ("script", "module", "file"),
+    [
+        ("predict_image.py", "numpy", "requirements/predict.txt"),
+        ("draw_digit.py", "cv2", "requirements/predict.txt"),
+        ("evaluate_model.py", "numpy", "requirements.txt"),
+        ("evaluate_model.py", "matplotlib", "requirements.txt"),
+        ("train_model.py", "numpy", "requirements.txt"),
+    ],
+)
+def test_a_missing_library_is_one_line_that_names_the_file(
+    tmp_path: Path, script: str, module: str, file: str
+) -> None:
+    (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError(name={module!r})")
+    done = subprocess.run(
+        [sys.executable, script],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    expected = f"error: {module} is not installed: pip install -r {file}\n"
+    # Not stdout: OpenCV itself prints there that it needs NumPy.
+    assert (done.returncode, done.stderr) == (2, expected)
