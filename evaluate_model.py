@@ -95,18 +95,21 @@ def evaluate_classifier(path: Path, data: str | None, json_file: Path | None) ->
 
 
 def evaluate_finder(path: Path, data: str | None, pages: int, json_file: Path | None) -> int:
-    """Reads generated pages of every condition, with the pretrained classifier."""
+    """Reads generated pages of every condition: by the finder alone, and by the whole reader."""
     recognizer = DigitRecognizer(PRETRAINED, finder=path.with_suffix(".tflite"))
     dataset = load_dataset(data or data_of(load_card(path)))
     images, labels = dataset.test_images, dataset.test_labels
-    evaluation = evaluate_conditions(recognizer, images, labels, pages)
     print(f"model     {shown(path)}")
     print(f"data      {printable(dataset.name)}, {pages} pages of each condition\n")
-    print(reading_table(evaluation.report, "condition"))
-    title = f"{path.stem}: pages read worst, of each condition in turn"
-    draw_misread(evaluation, title, PLOTS / "worst_pages.png")
+    alone = evaluate_conditions(recognizer.read_by_finder, images, labels, pages)
+    print("the finder alone\n" + reading_table(alone.report, "condition"))
+    whole = evaluate_conditions(recognizer.read, images, labels, pages)
+    print("\nthe whole reader\n" + reading_table(whole.report, "condition"))
+    title = f"{path.stem}: pages read worst by the whole reader, of each condition in turn"
+    draw_misread(whole, title, PLOTS / "worst_pages.png")
     content = {"model": str(path), "data": dataset.name, "pages_per_condition": pages}
-    write_json(json_file, content | evaluation.report.as_dict())
+    content |= {"finder_alone": alone.report.as_dict()}
+    write_json(json_file, content | whole.report.as_dict())
     return console.OK
 
 

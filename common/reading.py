@@ -101,12 +101,14 @@ class Reading:
         digits: in reading order; empty where there is no digit.
         left_out: marks that are no digit, or not surely one; see `DigitRecognizer`.
         error: why the image could not be read, or None.
+        hint: Where no digit was found, why perhaps, and what helps.
     """
 
     image: str
     digits: tuple[DigitReading, ...] = ()
     left_out: tuple[DigitReading, ...] = ()
     error: str | None = None
+    hint: str | None = None
 
     @property
     def lines(self) -> list[str]:
@@ -136,4 +138,5 @@ class Reading:
             "lines": self.lines,
             "digits": [digit.as_dict(top) for digit in self.digits],
             "error": self.error,
+            "hint": self.hint,
         }

@@ -8,15 +8,25 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from common.finding.digits import found_digits
+from common.finding.digits import cut_out, is_seen
+from common.finding.finder import find
+from common.finding.hints import hint
 from common.finding.layout import lines_of
 from common.finding.rules.page import digits_on
+from common.finding.rules.paper import has_flat_paper
 from common.images.decoding import ImageError, failures_named, grey, read_image
 from common.preprocessing import digit_picture, network_input
 from common.reading import DigitReading, Glyph, Reading
-from common.storage.model_files import chosen_model, load_finder, load_predictor
+from common.storage.model_files import (
+    PRETRAINED_FINDER,
+    chosen_model,
+    load_finder,
+    load_predictor,
+)
 
-MIN_CONFIDENCE = 0.5  # what is a digit with less confidence is left out
+MIN_CONFIDENCE = 0.5  # digits below it are ignored
+MIN_CONFIDENCE_ON_PHOTO = 0.6  # ... where only the finder has found them
+SURE = 0.9  # confidence of at least one digit that only the finder has found, for all to count
 OTHER_WRITING = 3  # marks that are no digits, from which on an image may be a page of writing
 DIGITS_ONLY = 0.67  # least share of digits in a page's marks, by height, for them to be read
 IMAGES_AT_ONCE = 64  # decoded and read together; more are no faster and take more memory
@@ -32,12 +42,12 @@ class Setup:
     Attributes:
         model: The classifier's file.
         min_confidence: As for `DigitRecognizer`.
-        finder: The finder's file; None where rules find the digits.
+        finder: The finder's file.
     """
 
     model: Path
     min_confidence: float
-    finder: Path | None
+    finder: Path
 
     def recognizer(self, threads: int | None = None) -> "DigitRecognizer":
         """Loads the models.
@@ -51,18 +61,20 @@ class Setup:
 class DigitRecognizer:
     """Reads handwritten digits from images.
 
+    Rules find the digits first: on a drawing, connected ink is exact and fast. On a photo, the
+    finder must confirm each of them; where the rules find none, it finds the digits itself.
+
     Args:
-        model: a `.keras`, `.h5` or `.tflite` file; by default the model trained last, else the
+        model: A `.keras`, `.h5` or `.tflite` file; by default the model trained last, else the
             pretrained one.
-        min_confidence: what is a digit with less confidence, from 0 to 1, is left out. So is
-            every mark on a page of writing, where three marks or more are no digits and make up a
-            third, measured by height: what looks like a digit there is more likely a letter.
-            0 leaves nothing out.
-        finder: a `.tflite` file that finds the digits; without one, rules find them.
-        threads: of the networks; by default as many as there are cores, and 4 at most.
+        min_confidence: Digits below this confidence, 0 to 1, are ignored. So is every mark on a
+            page of writing, where at least three marks, and a third of them by height, do not look
+            like digits: what looks like a digit there is more likely a letter. 0 ignores nothing.
+        threads: Threads of the networks; by default as many as there are cores, at most 4.
+        finder: A `.tflite` file of a finder; by default the pretrained one.
 
     Raises:
-        ModelError: there is no such model, or it does not fit.
+        ModelError: There is no such model, or it does not fit.
     """
 
     def __init__(
@@ -72,66 +84,120 @@ class DigitRecognizer:
         threads: int | None = None,
         finder: str | Path | None = None,
     ) -> None:
-        self.setup = Setup(chosen_model(model), min_confidence, Path(finder) if finder else None)
+        self.setup = Setup(chosen_model(model), min_confidence, Path(finder or PRETRAINED_FINDER))
         self.predictor = load_predictor(self.setup.model, threads)
-        self.finder = load_finder(self.setup.finder, threads) if self.setup.finder else None
+        self.finder = load_finder(self.setup.finder, threads)
 
     def read(self, image: ImageSource) -> Reading:
         """Reads one image.
 
         Args:
-            image: a path, the bytes of an image file, a Pillow image, or a grey uint8 array of
+            image: A path, the bytes of an image file, a Pillow image, or a grey uint8 array of
                 shape (height, width).
 
         Raises:
-            ImageError: the image cannot be read.
+            ImageError: The image cannot be read.
         """
         name = str(image) if isinstance(image, str | Path) else "image"
-        reading = self.read_glyphs([(name, self._found(name, _grey_image(image)))])[0]
-        if reading.error:
-            raise ImageError(reading.error)
-        return reading
+        return self.examine(_grey_image(image), name)[1]
 
     def read_many(self, sources: Iterable[tuple[str, str | Path | bytes]]) -> Iterator[Reading]:
         """Reads any number of images in batches; one that cannot be read does not stop the rest.
 
         Args:
-            sources: pairs of a name and a path or the bytes of an image file.
+            sources: Pairs of a name and a path or the bytes of an image file.
 
         Yields:
             One reading for each source, in their order; an unreadable one has its `error` set.
         """
         for batch in _decoded(sources):
-            found = [(name, self._found(name, image)) for name, image in batch]
+            readings = self._read_batch(batch)
             del batch  # its images need not be kept while the next ones are decoded
-            yield from self.read_glyphs(found)
+            yield from readings
+
+    def _read_batch(self, batch: list[tuple[str, np.ndarray | str]]) -> list[Reading]:
+        found = [(name, self._found(name, image)) for name, image in batch]
+        readings = []
+        for reading, (_, glyphs), (_, image) in zip(
+            self.read_glyphs(found), found, batch, strict=True
+        ):
+            if isinstance(glyphs, str) or isinstance(image, str) or reading.error:
+                readings.append(reading)
+                continue
+            try:
+                readings.append(self._completed(image, glyphs, reading)[1])
+            except ImageError as error:
+                readings.append(Reading(reading.image, error=str(error)))
+        return readings
 
     def _found(self, name: str, image: np.ndarray | str) -> list[Glyph] | str:
-        """The digits on a grey image, or why it could not be read."""
+        """The digits that rules find on a grey image, or why it could not be read."""
         if isinstance(image, str):
             return image
         try:
-            return self.glyphs_on(image, name)
+            return digits_on(image, self.judge, name)
         except ImageError as error:
             return str(error)
 
-    def glyphs_on(self, image: np.ndarray, name: str = "The image") -> list[Glyph]:
-        """Finds the digits on an image without reading them.
+    def examine(self, image: np.ndarray, name: str = "The image") -> tuple[list[Glyph], Reading]:
+        """Reads a grey image, and gives the ink of each mark besides.
 
         Args:
             image: uint8 (height, width), upright.
-            name: What errors call the image.
+            name: What the reading and errors call the image.
+
+        Returns:
+            The marks that were found, and the reading, whose digits and ignored marks they are.
 
         Raises:
-            ImageError: There is not enough memory to look for them.
+            ImageError: There is not enough memory to read it.
         """
-        if self.finder is None:
-            return digits_on(image, self.judge, name)
-        with failures_named(name):
-            return found_digits(image, self.finder)
+        glyphs = digits_on(image, self.judge, name)
+        reading = self.read_glyphs([(name, glyphs)])[0]
+        if reading.error:
+            raise ImageError(reading.error)
+        return self._completed(image, glyphs, reading)
+
+    def read_by_finder(self, image: np.ndarray) -> Reading:
+        """Reads a grey image, uint8 (height, width), by the finder alone, to measure it."""
+        return self._of_finder(cut_out(image, find(image, self.finder)), "image", MIN_CONFIDENCE)
+
+    def _completed(
+        self, image: np.ndarray, glyphs: list[Glyph], reading: Reading
+    ) -> tuple[list[Glyph], Reading]:
+        """The finder's word on what rules found, and a hint where there is no digit.
+
+        Raises:
+            ImageError: There is not enough memory.
+        """
+        if reading.digits and (has_flat_paper(image) or not self.setup.min_confidence):
+            return glyphs, reading
+        with failures_named(reading.image):
+            found = find(image, self.finder)
+            confirmed = [digit for digit in reading.digits if is_seen(digit.box, found)]
+            if confirmed:
+                others = [digit for digit in reading.digits if digit not in confirmed]
+                left_out = (*reading.left_out, *others)
+                return glyphs, Reading(reading.image, _in_lines(confirmed), left_out)
+            own = cut_out(image, found)
+            by_finder = self._of_finder(own, reading.image, MIN_CONFIDENCE_ON_PHOTO)
+        if max((digit.confidence for digit in by_finder.digits), default=0) >= SURE:
+            return own, by_finder
+        left_out = (*reading.left_out, *reading.digits)
+        text = hint(image, len(left_out))
+        return glyphs, Reading(reading.image, left_out=left_out, hint=text)
+
+    def _of_finder(self, glyphs: list[Glyph], name: str, least: float) -> Reading:
+        """The reading of what the finder found."""
+        least = max(least, self.setup.min_confidence) if self.setup.min_confidence else 0
+        shares = self._probabilities([glyph.ink for glyph in glyphs])
+        marks = [_digit_reading(*pair) for pair in zip(glyphs, shares, strict=True)]
+        kept = [mark for mark in marks if mark.confidence >= least]
+        left_out = tuple(mark for mark in marks if mark.confidence < least)
+        return Reading(name, _in_lines(kept), left_out)
 
     def judge(self, inks: Sequence[np.ndarray]) -> np.ndarray:
-        """How sure the network is that each ink is one digit: float (N,), 0 to 1."""
+        """How sure the classifier is that each ink is one digit: float (N,), 0 to 1."""
         return self._probabilities(inks).max(axis=1)
 
     def _probabilities(self, inks: Sequence[np.ndarray]) -> np.ndarray:
@@ -144,51 +210,48 @@ class DigitRecognizer:
         return self.predictor.predict(network_input(stacked))
 
     def read_glyphs(self, found: list[tuple[str, list[Glyph] | str]]) -> list[Reading]:
-        """Reads the digits found on several images in one go.
+        """Reads the digits that rules found on several images in one go.
 
         Args:
-            found: for each image its name, and its digits or why it could not be read.
+            found: For each image its name, and its digits or why it could not be read.
         """
         pictures: list[np.ndarray] = []
         checked: list[tuple[str, list[Glyph] | str]] = []
-        for name, page in found:
+        for name, glyphs in found:
             try:
                 with failures_named(name):
-                    if not isinstance(page, str):
-                        pictures += [digit_picture(glyph.ink) for glyph in page]
-                    checked.append((name, page))
+                    if not isinstance(glyphs, str):
+                        pictures += [digit_picture(glyph.ink) for glyph in glyphs]
+                    checked.append((name, glyphs))
             except ImageError as error:
                 checked.append((name, str(error)))
         shares = iter(self._predicted(pictures))
         return [
-            Reading(name, error=page)
-            if isinstance(page, str)
-            else self._reading(name, [_digit_reading(glyph, next(shares)) for glyph in page])
-            for name, page in checked
+            Reading(name, error=glyphs)
+            if isinstance(glyphs, str)
+            else self._reading(name, [_digit_reading(glyph, next(shares)) for glyph in glyphs])
+            for name, glyphs in checked
         ]
 
     def _reading(self, name: str, marks: list[DigitReading]) -> Reading:
-        """The reading of an image, its marks sorted into digits and what is left out."""
-        sure = self.setup.min_confidence
-        if self.finder:
-            return self._without_unsure(name, marks)
+        """The reading of an image, its marks sorted into digits and what is ignored."""
+        least = self.setup.min_confidence
         others = [mark.box.height for mark in marks if mark.confidence < MIN_CONFIDENCE]
         most = (1 - DIGITS_ONLY) * sum(mark.box.height for mark in marks)
-        if sure and len(others) >= OTHER_WRITING and sum(others) > most:
+        if least and len(others) >= OTHER_WRITING and sum(others) > most:
             return Reading(name, left_out=tuple(marks))
-        return self._without_unsure(name, marks)
-
-    def _without_unsure(self, name: str, marks: list[DigitReading]) -> Reading:
-        sure = self.setup.min_confidence
-        kept = [mark for mark in marks if mark.confidence >= sure]
-        left_out = tuple(mark for mark in marks if mark.confidence < sure)
-        if self.finder:
-            lines_found = enumerate(lines_of([mark.box for mark in kept]))
-            kept = [replace(kept[i], line=number) for number, line in lines_found for i in line]
-        elif left_out:  # perhaps whole lines
+        kept = [mark for mark in marks if mark.confidence >= least]
+        left_out = tuple(mark for mark in marks if mark.confidence < least)
+        if left_out:  # perhaps whole lines
             lines = sorted({mark.line for mark in kept})
             kept = [replace(mark, line=lines.index(mark.line)) for mark in kept]
         return Reading(name, tuple(kept), left_out)
+
+
+def _in_lines(digits: list[DigitReading]) -> tuple[DigitReading, ...]:
+    """Digits in reading order, each with the number of its line."""
+    lines = lines_of([digit.box for digit in digits])
+    return tuple(replace(digits[i], line=number) for number, line in enumerate(lines) for i in line)
 
 
 def _decoded(

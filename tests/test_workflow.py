@@ -152,21 +152,8 @@ def test_what_is_left_out_is_said_and_a_threshold_can_be_given(
 ) -> None:
     words = ("predict_image.py", "--model", ROOT / "models" / "pretrained.tflite")
     letters = command(*words, "samples/letters.png").stdout
-    assert letters.split() == (
-        [
-            "samples/letters.png",
-            "no",
-            "digit",
-            "found",
-            "(5",
-            "marks",
-            "left",
-            "out:",
-            "no",
-            "digit,",
-            "or",
-            "unsure)",
-        ]
+    assert letters.startswith(
+        "samples/letters.png  no digit found  (5 marks do not look like digits; "
     )
     everything = command(*words, "--min-confidence", 0, "samples/letters.png").stdout
     assert "left out" not in everything

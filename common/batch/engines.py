@@ -200,8 +200,7 @@ def _join_cluster(address: str | None) -> None:
 
 def _with_absolute_paths(setup: Setup) -> Setup:
     """The same models, whatever folder an actor runs in."""
-    finder = setup.finder and setup.finder.resolve()
-    return replace(setup, model=setup.model.resolve(), finder=finder)
+    return replace(setup, model=setup.model.resolve(), finder=setup.finder.resolve())
 
 
 def _prepare_ray(local: bool) -> None:

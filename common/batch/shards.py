@@ -34,7 +34,7 @@ class Job:
         states_sha256: for each shard, the hash of the sizes and modification times of its images.
         model_sha256: of the model file.
         temperature: of its card.
-        finder_sha256: Hash of the finder's file; None where rules find the digits.
+        finder_sha256: Hash of the finder's file.
         min_confidence, top: as of `predict_image.py`.
         form: "jsonl" or "parquet", which is the suffix of the shards, too.
     """
@@ -44,7 +44,7 @@ class Job:
     states_sha256: list[str]
     model_sha256: str
     temperature: float
-    finder_sha256: str | None
+    finder_sha256: str
     min_confidence: float
     top: int
     form: str
@@ -62,14 +62,14 @@ def job_of(sources: list[Source], recognizer: DigitRecognizer, top: int, form: s
             raise UserError('--output needs files or addresses: not stdin\'s bytes, that is "-".')
         place = os.path.abspath(name) if isinstance(source, Path) else name
         names.update(place.encode("utf-8", "surrogatepass") + b"\n")
-    predictor, finder = recognizer.predictor, recognizer.setup.finder
+    predictor = recognizer.predictor
     return Job(
         len(sources),
         names.hexdigest(),
         [_state_of(shard) for _, shard in shards_of(sources)],
         sha256_of(predictor.path),
         predictor.temperature,
-        sha256_of(finder) if finder else None,
+        sha256_of(recognizer.setup.finder),
         recognizer.setup.min_confidence,
         top,
         form,

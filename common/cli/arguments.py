@@ -33,7 +33,7 @@ def add_finder_argument(parser: argparse.ArgumentParser) -> None:
         "--finder",
         type=Path,
         metavar="FILE",
-        help="find the digits with this trained network, a .tflite file (default: with rules)",
+        help="a .tflite file of a network that finds digits (default: the pretrained finder)",
     )
 
 

@@ -37,9 +37,11 @@ def text_rows(reading: Reading, width: int, top: int) -> str:
             )
     if not rows:
         rows = [f"{printable(reading.image):{width}}  no digit found"]
-    if reading.left_out:
+        if reading.hint:
+            rows[0] += f"  ({reading.hint.rstrip('.')})"
+    elif reading.left_out:
         count = len(reading.left_out)
-        note = f"({count} mark{'s' if count > 1 else ''} left out: no digit, or unsure)"
+        note = f"({count} mark{'s' if count > 1 else ''} ignored: not digits, or unsure)"
         rows[0] += f"  {note}"
     return "\n".join(rows)
 

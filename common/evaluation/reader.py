@@ -1,7 +1,7 @@
 """How well a `DigitRecognizer` reads whole images: generated test pages, or a user's own images."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -58,7 +58,7 @@ class Evaluation:
 
 
 def evaluate_conditions(
-    recognizer: DigitRecognizer,
+    read: Callable[[np.ndarray], Reading],
     images: np.ndarray,
     labels: np.ndarray,
     count: int,
@@ -67,7 +67,7 @@ def evaluate_conditions(
     """Reads generated test pages, see `data.conditions`.
 
     Args:
-        recognizer: What is measured.
+        read: What is measured; it takes a grey image, uint8 (height, width).
         images: uint8 (N, 28, 28), test images to write the pages with, 255 is ink.
         labels: int (N,), 0 to 9.
         count: Pages of each condition.
@@ -78,7 +78,7 @@ def evaluate_conditions(
         for name in names:
             progress.set_description(name)
             for page in condition_pages(name, images, labels, count):
-                outcome = _outcome(name, page.text, recognizer.read(page.image), page.boxes)
+                outcome = _outcome(name, page.text, read(page.image), page.boxes)
                 outcomes.append(outcome)
                 if not outcome.is_exact:
                     misread.add(outcome, page.image)

@@ -1,35 +1,50 @@
-"""From a grey page to its digits: found and cut out."""
+"""What the finder says of a page: which marks are digits, and the digits cut out."""
 
 import math
 
 import numpy as np
 
-from common.finding.finder import Detection, find
+from common.finding.finder import Detection
 from common.finding.inks import digit_ink
 from common.reading import Box, Glyph
-from common.storage.loading import Finder
+
+MIN_OVERLAP = 0.3  # intersection over union of a mark's box and the finder's box of the same digit
+MIN_INSIDE = 0.7  # or share of the smaller of the two boxes that lies inside the other
 
 
-def found_digits(page: np.ndarray, finder: Finder) -> list[Glyph]:
-    """The digits of a page, the likeliest first.
+def is_seen(box: Box, found: list[Detection]) -> bool:
+    """Whether the finder, too, sees a digit in a box."""
+    return any(_is_same(box, digit) for digit in found)
+
+
+def _is_same(box: Box, digit: Detection) -> bool:
+    width = min(box.right, digit.x + digit.width) - max(box.x, digit.x)
+    height = min(box.bottom, digit.y + digit.height) - max(box.y, digit.y)
+    if width <= 0 or height <= 0:
+        return False
+    areas = box.width * box.height, digit.width * digit.height
+    shared = width * height
+    return shared > MIN_OVERLAP * (sum(areas) - shared) or shared > MIN_INSIDE * min(areas)
+
+
+def cut_out(page: np.ndarray, found: list[Detection]) -> list[Glyph]:
+    """Cuts the digits out of a page.
 
     All are on line 0: their lines are known when it is known which of them are digits.
 
     Args:
         page: uint8 (height, width), upright; ink darker or lighter than the paper.
-        finder: The network that finds them.
+        found: What the finder found on it.
 
     Returns:
-        The digits with their boxes in pixels of `page`.
+        The digits in the order of `found`, with their boxes in whole pixels inside the page.
     """
-    found = find(page, finder)
     return [
         Glyph(_box(digit, page), 0, digit_ink(page, digit, found), digit.score) for digit in found
     ]
 
 
 def _box(digit: Detection, page: np.ndarray) -> Box:
-    """The box in whole pixels, inside the page."""
     height, width = page.shape
     left = min(max(math.floor(digit.x), 0), width - 1)
     top = min(max(math.floor(digit.y), 0), height - 1)

@@ -28,7 +28,7 @@ class ModelCard:
     """How a model came about; the content of `NAME.json`.
 
     Attributes:
-        network: name in `networks.NETWORKS`.
+        network: name in `networks.CLASSIFIERS`.
         preset: name in `recipes.PRESETS`.
         command: what to type to train it again.
         data: the data set's name, `data_sha256` its hash.

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MODELS = PROJECT / "models"
 PRETRAINED = MODELS / "pretrained.tflite"
+PRETRAINED_FINDER = MODELS / "pretrained_finder.tflite"
 
 BUNDLED_NAME = "bundled_digits"
 """Name of the models trained on the bundled set: never the default while there is another."""

@@ -23,7 +23,7 @@ from common.images.decoding import (
     read_image,
 )
 from common.preprocessing import digit_picture
-from common.reading import Box, DigitReading, Glyph, Reading
+from common.reading import Box, DigitReading, Reading
 from common.recognizer import DigitRecognizer
 from common.storage.model_files import PRETRAINED
 from common.web import records
@@ -117,7 +117,7 @@ def _add_reading(app: FastAPI, desk: Desk, recognizer: DigitRecognizer) -> None:
 
         `top`: how many other digits to name for each one.
         """
-        _, _, reading = await desk.do(request, lambda content: _read(recognizer, content))
+        reading = await desk.do(request, lambda content: _read(recognizer, content))
         return JSONResponse(reading.as_dict(top))
 
     @app.post("/look", response_model=records.LookRecord, responses=REFUSALS, **IMAGE_REQUEST)
@@ -164,7 +164,7 @@ def _add_keeping(app: FastAPI, desk: Desk, recognizer: DigitRecognizer, my_digit
         box = Box(x, y, width, height)
 
         def work(content: bytes) -> None:
-            _, glyphs, _ = _read(recognizer, content)
+            glyphs, _ = recognizer.examine(read_image(content))
             ink = next((glyph.ink for glyph in glyphs if glyph.box == box), None)
             if ink is None:
                 raise HTTPException(404, "The image has no mark in that box.")
@@ -194,16 +194,14 @@ def training_command(my_digits: Path, model: Path, card: dict[str, Any] | None) 
     return "python train_model.py --data {} --from {}".format(*map(shlex.quote, paths))
 
 
-def _read(recognizer: DigitRecognizer, content: bytes) -> tuple[Any, list[Glyph], Reading]:
-    """The grey image, the marks on it and the reading."""
-    image = read_image(content)
-    glyphs = recognizer.glyphs_on(image)
-    return image, glyphs, recognizer.read_glyphs([("-", glyphs)])[0]
+def _read(recognizer: DigitRecognizer, content: bytes) -> Reading:
+    return recognizer.examine(read_image(content), "-")[1]
 
 
 def _look(recognizer: DigitRecognizer, content: bytes) -> dict[str, Any]:
     """A `LookRecord`."""
-    image, glyphs, reading = _read(recognizer, content)
+    image = read_image(content)
+    glyphs, reading = recognizer.examine(image, "-")
     pictures = {glyph.box: _data_url(digit_picture(glyph.ink)) for glyph in glyphs}
 
     places = {glyph.box: place for place, glyph in enumerate(glyphs)}
@@ -219,6 +217,7 @@ def _look(recognizer: DigitRecognizer, content: bytes) -> dict[str, Any]:
         "width": width,
         "height": height,
         "text": reading.text,
+        "hint": reading.hint,
         "digits": seen(reading.digits),
         "left_out": seen(reading.left_out),
     }

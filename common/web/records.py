@@ -39,6 +39,7 @@ class ReadingRecord(BaseModel):
     lines: list[str]
     digits: list[Digit]
     error: str | None
+    hint: str | None = Field(description="Where there is no digit: why perhaps, and what helps.")
 
 
 class LookRecord(BaseModel):
@@ -47,6 +48,7 @@ class LookRecord(BaseModel):
     width: int = Field(description="Of the upright image, in pixels.")
     height: int
     text: str
+    hint: str | None = Field(description="Where there is no digit: why perhaps, and what helps.")
     digits: list[SeenDigit]
     left_out: list[SeenDigit] = Field(description="Marks that are no digit, or not surely one.")
 

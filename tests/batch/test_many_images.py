@@ -153,7 +153,7 @@ def test_addresses(command: Command, many: Many) -> None:
 
 
 def test_a_folder_of_parts_belongs_to_one_job(tmp_path: Path) -> None:
-    job = Job(3, "names", ["state"], "model", 1.0, None, 0.5, 1, "jsonl")
+    job = Job(3, "names", ["state"], "model", 1.0, "finder", 0.5, 1, "jsonl")
     folder = ShardFolder(tmp_path, job, resume=True)  # nothing there yet: starts
     folder.write(0, [Reading("a.png")])
     with pytest.raises(UserError, match="Another command is writing"):

@@ -114,7 +114,7 @@ def test_generated_pages_are_scored_by_condition(
 ) -> None:
     names = ("drawing", "several lines", "turned")
     images, labels = digits.test_images, digits.test_labels
-    evaluation = evaluate_conditions(recognizer, images, labels, 4, names)
+    evaluation = evaluate_conditions(recognizer.read, images, labels, 4, names)
     scores = {group.name: group for group in evaluation.report.groups}
     assert tuple(scores) == names
     assert all(group.images == 4 for group in scores.values())

@@ -1,17 +1,23 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from conftest import ROOT, Command
 
-from common.finding.digits import found_digits
+from common.finding.digits import cut_out
 from common.finding.encoding import BOX, HEAT, INK, OUTPUTS, SIZE_UNIT
+from common.finding.finder import find
 from common.recognizer import DigitRecognizer
 from common.storage.card import is_finder
 from common.storage.loading import ModelError
 from common.storage.model_files import PRETRAINED as CLASSIFIER
 from common.storage.model_files import default_model, load_finder, load_predictor
+
+Reader = Callable[..., DigitRecognizer]
 
 
 def two_columns(pages: np.ndarray) -> np.ndarray:
@@ -25,8 +31,38 @@ def two_columns(pages: np.ndarray) -> np.ndarray:
     return maps
 
 
+def nothing(pages: np.ndarray) -> np.ndarray:
+    """Finds no digit."""
+    _, height, width, _ = pages.shape
+    return np.full((1, height // 4, width // 4, OUTPUTS), -10, np.float32)
+
+
+def never_asked(_: np.ndarray) -> np.ndarray:
+    """A finder that must not be asked."""
+    raise AssertionError("the finder was asked")
+
+
+def two_ones(noise: float) -> np.ndarray:
+    """A page with two upright strokes where `two_columns` finds its digits."""
+    page = np.full((60, 120), 230, np.float32)
+    page[10:50, 26:30] = page[10:50, 90:94] = 40
+    return (page + np.random.default_rng(0).normal(0, noise, page.shape)).astype(np.uint8)
+
+
+@pytest.fixture
+def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
+    """Makes a recogniser with a finder of its own."""
+
+    def make(finder: Callable[[np.ndarray], np.ndarray], **settings: Any) -> DigitRecognizer:
+        monkeypatch.setattr("common.recognizer.load_finder", lambda *_: finder)
+        return DigitRecognizer(CLASSIFIER, **settings)
+
+    return make
+
+
 def test_digits_have_scores_and_boxes_inside_the_page() -> None:
-    glyphs = found_digits(np.full((60, 120), 255, np.uint8), two_columns)
+    page = np.full((60, 120), 255, np.uint8)
+    glyphs = cut_out(page, find(page, two_columns))
     assert len(glyphs) == 2
     for glyph in glyphs:
         assert glyph.box.x >= 0
@@ -35,13 +71,68 @@ def test_digits_have_scores_and_boxes_inside_the_page() -> None:
         assert glyph.score == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-6)
 
 
-def test_what_the_finder_finds_is_read_in_reading_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("common.recognizer.load_finder", lambda *_: two_columns)
-    page = np.full((60, 120), 255, np.uint8)
-    page[10:50, 26:30] = page[10:50, 90:94] = 0
-    reading = DigitRecognizer(CLASSIFIER, min_confidence=0, finder="finder.tflite").read(page)
+def test_what_the_finder_finds_is_read_in_reading_order(reader: Reader) -> None:
+    reading = reader(two_columns, min_confidence=0).read_by_finder(two_ones(noise=0))
     assert reading.text == "11"
     assert reading.digits[0].box.x < 30 < reading.digits[1].box.x
+
+
+def test_a_drawing_needs_no_finder(reader: Reader) -> None:
+    assert reader(never_asked).read(two_ones(noise=0)).text == "11"
+
+
+def test_on_a_photo_the_finder_confirms_each_digit(reader: Reader) -> None:
+    photo = two_ones(noise=4)
+    assert reader(two_columns).read(photo).text == "11"
+    rejected = reader(nothing).read(photo)
+    assert (rejected.text, len(rejected.left_out)) == ("", 2)
+    assert rejected.hint == (
+        "2 marks do not look like digits; a minimum confidence of 0 reads them anyway."
+    )
+    assert reader(never_asked, min_confidence=0).read(photo).text == "11"
+
+
+def test_where_rules_find_nothing_the_finder_reads_if_it_is_sure(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.recognizer.digits_on", lambda *_: [])
+    page = two_ones(noise=4)
+
+    def less_sure(pages: np.ndarray) -> np.ndarray:
+        maps = two_columns(pages)
+        maps[..., HEAT.start] *= np.where(maps[..., HEAT.start] > 0, 0.5, 1)
+        return maps
+
+    assert reader(two_columns).read(page).text == "11"
+    unsure = reader(less_sure).read(page)
+    assert unsure.text == ""
+    assert unsure.hint
+
+
+def test_batches_are_read_as_single_images_are(reader: Reader) -> None:
+    pages = [two_ones(noise=0), two_ones(noise=4), np.full((60, 120), 255, np.uint8)]
+    recognizer = reader(nothing)
+    files = [("page", cv2.imencode(".png", page)[1].tobytes()) for page in pages]
+    together = [reading.as_dict() for reading in recognizer.read_many(files)]
+    assert together == [recognizer.examine(page, "page")[1].as_dict() for page in pages]
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (np.full((40, 40), 255, np.uint8), "is blank"),
+        (np.full((40, 40), 200, np.uint8) - np.eye(40, dtype=np.uint8), "contrast is very low"),
+        (np.arange(49, dtype=np.uint8).reshape(7, 7) * 5, "7x7 pixels are too few"),
+        (np.tile(np.arange(200, dtype=np.uint8), (200, 1)), "Nothing looks like a digit"),
+    ],
+)
+def test_where_no_digit_is_found_a_hint_says_why(
+    reader: Reader, image: np.ndarray, words: str
+) -> None:
+    reading = reader(nothing).read(image)
+    assert reading.text == ""
+    assert words in (reading.hint or "")
+    assert reading.as_dict()["hint"] == reading.hint
 
 
 def test_a_classifier_is_no_finder() -> None:

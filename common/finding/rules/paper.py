@@ -17,6 +17,7 @@ ALONG_EDGE = 0.1  # of an edge of the image: no stroke covers more ...
 ALONG_EDGE_LEAST = 40  # ... or more than so many pixels
 PAPER_WINDOW = 0.11  # side of the window that paper is looked for in, as a share of the image's
 LEAST_PAPER_WINDOW = 60  # pixels; a photo of few pixels shows few digits, and their strokes fill it
+SAMPLED_SIDE = 1000  # pixels of a larger image that tell whether its paper is flat
 BOTH_WAYS = 0.3  # of what stands out one way stands out the other way, too: no paper
 
 
@@ -48,6 +49,13 @@ def ink_map(image: np.ndarray) -> np.ndarray:
         return np.zeros(image.shape, np.float32)
     darker = _quantile(dark, 0.995) >= _quantile(light, 0.995)
     return _scaled(dark if darker else light, least, 3 * noise)
+
+
+def has_flat_paper(image: np.ndarray) -> bool:
+    """Whether most of an image, uint8 (height, width), has one brightness, as in a drawing."""
+    step = -(-max(image.shape) // SAMPLED_SIDE)
+    sample = np.ascontiguousarray(image[::step, ::step])
+    return _flat_paper(sample, np.bincount(sample.ravel(), minlength=256)) is not None
 
 
 def _flat_ink(image: np.ndarray, counts: np.ndarray, paper: int) -> np.ndarray:

@@ -1,0 +1,27 @@
+"""What to tell people when no digit was found on their image."""
+
+import numpy as np
+
+MIN_SIDE = 10  # pixels; smaller digits cannot be told apart
+LOW_CONTRAST = 24  # grey levels between the darkest and the lightest pixel
+
+
+def hint(image: np.ndarray, marks: int) -> str:
+    """One sentence: why perhaps nothing was found, and what helps.
+
+    Args:
+        image: uint8 (height, width).
+        marks: How many marks were found that do not look like digits.
+    """
+    height, width = image.shape
+    contrast = int(image.max()) - int(image.min())
+    if max(height, width) < MIN_SIDE:
+        return f"{width}x{height} pixels are too few: digits need a height of {MIN_SIDE} pixels."
+    if contrast == 0:
+        return "The image is blank."
+    if contrast < LOW_CONTRAST:
+        return "The contrast is very low: use a darker pen or more light."
+    if marks:
+        noun = "mark does" if marks == 1 else "marks do"
+        return f"{marks} {noun} not look like digits; a minimum confidence of 0 reads them anyway."
+    return "Nothing looks like a digit: fill the frame with the digits, in focus and evenly lit."
