@@ -101,6 +101,8 @@ class Reading:
         digits: in reading order; empty where there is no digit.
         left_out: marks that are no digit, or not surely one; see `DigitRecognizer`.
         error: why the image could not be read, or None.
+        rotation: Degrees clockwise by which the image had to be turned to be read: 0, 90, 180
+            or 270. Boxes are in pixels of the image as it was given.
         hint: Where no digit was found, why perhaps, and what helps.
     """
 
@@ -108,6 +110,7 @@ class Reading:
     digits: tuple[DigitReading, ...] = ()
     left_out: tuple[DigitReading, ...] = ()
     error: str | None = None
+    rotation: int = 0
     hint: str | None = None
 
     @property
@@ -138,5 +141,6 @@ class Reading:
             "lines": self.lines,
             "digits": [digit.as_dict(top) for digit in self.digits],
             "error": self.error,
+            "rotation": self.rotation,
             "hint": self.hint,
         }

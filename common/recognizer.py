@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -12,6 +13,7 @@ from common.finding.digits import cut_out, is_seen
 from common.finding.finder import find
 from common.finding.hints import hint
 from common.finding.layout import lines_of
+from common.finding.orientation import rotation_of, turned, turned_back
 from common.finding.rules.page import digits_on
 from common.finding.rules.paper import has_flat_paper
 from common.images.decoding import ImageError, failures_named, grey, read_image
@@ -32,6 +34,7 @@ DIGITS_ONLY = 0.67  # least share of digits in a page's marks, by height, for th
 IMAGES_AT_ONCE = 64  # decoded and read together; more are no faster and take more memory
 PIXELS_AT_ONCE = 4_000_000  # ... and less, where they are large
 
+Mark = TypeVar("Mark", Glyph, DigitReading)
 ImageSource = str | Path | bytes | Image.Image | np.ndarray
 
 
@@ -163,7 +166,11 @@ class DigitRecognizer:
         return self._of_finder(cut_out(image, find(image, self.finder)), "image", MIN_CONFIDENCE)
 
     def _completed(
-        self, image: np.ndarray, glyphs: list[Glyph], reading: Reading
+        self,
+        image: np.ndarray,
+        glyphs: list[Glyph],
+        reading: Reading,
+        may_be_turned: bool = True,
     ) -> tuple[list[Glyph], Reading]:
         """The finder's word on what rules found, and a hint where there is no digit.
 
@@ -174,6 +181,8 @@ class DigitRecognizer:
             return glyphs, reading
         with failures_named(reading.image):
             found = find(image, self.finder)
+            if may_be_turned and (angle := rotation_of(image, self.finder, found)):
+                return self._turned(image, angle, reading.image)
             confirmed = [digit for digit in reading.digits if is_seen(digit.box, found)]
             if confirmed:
                 others = [digit for digit in reading.digits if digit not in confirmed]
@@ -186,6 +195,24 @@ class DigitRecognizer:
         left_out = (*reading.left_out, *reading.digits)
         text = hint(image, len(left_out))
         return glyphs, Reading(reading.image, left_out=left_out, hint=text)
+
+    def _turned(self, image: np.ndarray, angle: int, name: str) -> tuple[list[Glyph], Reading]:
+        """Reads an image turned clockwise by `angle` degrees; boxes are those before turning."""
+        upright = turned(image, angle)
+        glyphs = digits_on(upright, self.judge, name)
+        reading = self.read_glyphs([(name, glyphs)])[0]
+        glyphs, reading = self._completed(upright, glyphs, reading, may_be_turned=False)
+        height, width = image.shape
+
+        def before(mark: Mark) -> Mark:
+            return replace(mark, box=turned_back(mark.box, angle, height, width))
+
+        digits, left_out = (
+            tuple(map(before, marks)) for marks in (reading.digits, reading.left_out)
+        )
+        rotation = angle if digits else 0
+        reading = replace(reading, digits=digits, left_out=left_out, rotation=rotation)
+        return [before(glyph) for glyph in glyphs], reading
 
     def _of_finder(self, glyphs: list[Glyph], name: str, least: float) -> Reading:
         """The reading of what the finder found."""

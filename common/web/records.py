@@ -39,6 +39,9 @@ class ReadingRecord(BaseModel):
     lines: list[str]
     digits: list[Digit]
     error: str | None
+    rotation: int = Field(
+        description="Degrees clockwise by which the image was turned to be read: 0 to 270."
+    )
     hint: str | None = Field(description="Where there is no digit: why perhaps, and what helps.")
 
 
