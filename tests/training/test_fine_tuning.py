@@ -74,7 +74,7 @@ def test_own_digits_weigh_something_and_do_not_rule() -> None:
         assert np.array_equal(their_targets[1000:], np.eye(10)[[0] * expected])
     many = np.zeros((5000, 28, 28), np.uint8), np.eye(10)[np.arange(5000) % 10]
     own = Dataset("own", mark[None], np.zeros(1, np.int64), *[mark[:0]] * 2)
-    assert len(classifier._with_own(*many, own)[0]) == 5000 + classifier.MOST_REPEATS
+    assert len(classifier._with_own(*many, own)[0]) == 5000 + classifier.MAX_REPEATS
 
 
 def test_training_goes_on_from_the_given_weights(
