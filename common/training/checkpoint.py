@@ -99,7 +99,7 @@ class Checkpoint(keras.callbacks.Callback):
         for name, value in row.items():
             if not np.isfinite(value):
                 raise TrainingError(
-                    f"Training stopped because the {name} is not finite in epoch "
+                    f"Training stopped because the {name} is no longer finite in epoch "
                     f"{whole_epochs(self.history) + 1}. No model file has changed. Delete "
                     f"{self.folder} and train with a lower --learning-rate than "
                     f"{self.run.recipe.learning_rate:g}."
@@ -174,7 +174,7 @@ def whole_epochs(history: list[Row]) -> int:
 
 
 @contextmanager
-def alone(stem: Path) -> Iterator[None]:
+def model_lock(stem: Path) -> Iterator[None]:
     """Holds the lock of a model, so that two runs cannot write the same model.
 
     Raises:
