@@ -144,7 +144,7 @@ def read_labels(folder: Path) -> list[LabelledImage]:
         raise UserError(f"{path} is not a CSV file in UTF-8 ({error}).") from error
     if not rows or not {"path", "label"} <= set(columns):
         raise UserError(
-            f"{path} has {len(rows)} rows and these columns: {', '.join(columns) or 'none'}; "
+            f"{path} has {len(rows)} rows and the columns {', '.join(columns) or 'none'}; "
             "expected at least one row and the columns path and label."
         )
     return [_labelled_image(path, number, row) for number, row in rows]
