@@ -96,19 +96,19 @@ def planned(arguments: argparse.Namespace) -> Plan:
 
 def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int:
     """Trains, saves, plots and says what came of it; returns the exit status."""
-    from common.evaluation.comparison import compared
+    from common.evaluation.comparison import comparison_table
     from common.training.checkpoint import (
         checkpoint_folder,
         discard_checkpoint,
         epochs_done,
-        refuse_to_lose,
+        refuse_overwrite,
     )
     from common.training.results import write_results
 
     run, stem, own = plan.run, plan.stem, plan.own
     checkpoint = checkpoint_folder(stem)
     if not arguments.resume:
-        refuse_to_lose(checkpoint, epochs_done(checkpoint))
+        refuse_overwrite(checkpoint, epochs_done(checkpoint))
     before = load_predictor(PROJECT / run.start) if run.start and own else None
     try:
         result = train_network(arguments, plan, checkpoint, place)
@@ -126,7 +126,9 @@ def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int
     discard_checkpoint(checkpoint)
     print_summary(result, stem)
     if before and own:
-        print("\n" + compared(before, load_predictor(model_paths(stem)[0]), own, plan.dataset))
+        print(
+            "\n" + comparison_table(before, load_predictor(model_paths(stem)[0]), own, plan.dataset)
+        )
     return console.OK
 
 

@@ -120,7 +120,7 @@ def read_idx(path: Path, images: bool) -> np.ndarray:
             max_size = path.stat().st_size * (MAX_GZIP_RATIO if compressed else 1)
             if min(shape) < 0 or size > max_size:
                 raise DataError(
-                    f"{path} is damaged: its header says {shape}, but the file holds less data."
+                    f"{path} is damaged: its header says {shape}, which does not fit its size."
                 )
             content = file.read(size + 1)
     except (OSError, EOFError, zlib.error) as error:

@@ -9,7 +9,7 @@ from common.preprocessing import network_input
 from common.storage.model_files import Predictor
 
 
-def compared(before: Predictor, after: Predictor, own: Dataset, usual: Dataset) -> str:
+def comparison_table(before: Predictor, after: Predictor, own: Dataset, usual: Dataset) -> str:
     """Tabulates the accuracy of both models on the user's own digits and on the usual test set."""
     parts = (
         (f"{Path(own.name).name}, held out", own.test_images, own.test_labels),
