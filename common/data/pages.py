@@ -283,7 +283,7 @@ class PageWriter:
             sheet.put(ink, x, y, hand.ink)
 
     def _diagram(self, sheet: Sheet, rng: np.random.Generator) -> None:
-        """Draws parts connected by horizontal and vertical lines, like a circuit or a flow chart."""
+        """Draws parts connected by horizontal and vertical lines, like a circuit or flow chart."""
         height, width = sheet.grey.shape
         hand = random_hand(rng)
         ink = np.zeros((height, width), np.float32)
