@@ -136,7 +136,7 @@ def test_what_cannot_be_gone_on_from(command: Command, tmp_path: Path, own: Path
     for model, word in (
         (PRETRAINED.with_suffix(".tflite"), "takes a .keras file"),
         (tmp_path / "missing.keras", "no model at"),
-        (strange, "has no card"),
+        (strange, "has no matching card"),
     ):
         done = command("train_model.py", "--data", own, "--from", model)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
