@@ -38,7 +38,7 @@ from common.storage.model_files import (
     model_paths,
     output_stem,
 )
-from common.training.distribution import WATCHED, Place, place_of, watched
+from common.training.distribution import SUPERVISED, Place, place_of, run_supervised
 from common.training.recipes import RECIPE_OPTIONS
 from common.training.runs import (
     RUN_OPTIONS,
@@ -62,10 +62,10 @@ def main() -> int:
     place = None
     if arguments.distribute:
         place = place_of(arguments.coordinator, arguments.processes, arguments.process)
-    if place and place.coordinator and WATCHED not in os.environ:
-        return watched()
+    if place and place.coordinator and SUPERVISED not in os.environ:
+        return run_supervised()
     plan = planned(arguments)
-    writes = not place or place.process == 0
+    writes = not place or place.rank == 0
     if writes:
         print(describe(plan), flush=True)
     if arguments.dry_run:
@@ -73,9 +73,9 @@ def main() -> int:
         return console.OK
     check_writable(plan.stem.parent, PLOTS, *filter(None, [arguments.tensorboard]))
     # Imported here: TensorFlow takes five seconds, which a wrong argument should not cost.
-    from common.training.checkpoint import alone
+    from common.training.checkpoint import model_lock
 
-    with alone(plan.stem) if writes else nullcontext():
+    with model_lock(plan.stem) if writes else nullcontext():
         return train(arguments, plan, place)
 
 
@@ -96,19 +96,19 @@ def planned(arguments: argparse.Namespace) -> Plan:
 
 def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int:
     """Trains, saves, plots and says what came of it; returns the exit status."""
-    from common.evaluation.comparison import compared
+    from common.evaluation.comparison import comparison_table
     from common.training.checkpoint import (
         checkpoint_folder,
         discard_checkpoint,
         epochs_done,
-        refuse_to_lose,
+        refuse_overwrite,
     )
     from common.training.results import write_results
 
     run, stem, own = plan.run, plan.stem, plan.own
     checkpoint = checkpoint_folder(stem)
     if not arguments.resume:
-        refuse_to_lose(checkpoint, epochs_done(checkpoint))
+        refuse_overwrite(checkpoint, epochs_done(checkpoint))
     before = load_predictor(PROJECT / run.start) if run.start and own else None
     try:
         result = train_network(arguments, plan, checkpoint, place)
@@ -120,13 +120,15 @@ def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int
             output = printable(shlex.quote(output))
             print(f"Go on with: python train_model.py --resume --output {output}")
         return console.INTERRUPTED
-    if place and place.process != 0:
+    if place and place.rank != 0:
         return console.OK
     write_results(run, result, stem, PLOTS)
     discard_checkpoint(checkpoint)
     print_summary(result, stem)
     if before and own:
-        print("\n" + compared(before, load_predictor(model_paths(stem)[0]), own, plan.dataset))
+        print(
+            "\n" + comparison_table(before, load_predictor(model_paths(stem)[0]), own, plan.dataset)
+        )
     return console.OK
 
 

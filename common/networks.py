@@ -1,7 +1,7 @@
-"""The networks by name.
+"""Defines every network.
 
-The classifiers take float32 (N, 28, 28, 1), 0 is paper and 1 is ink, and give ten probabilities.
-The finder takes a whole page and says where digits are.
+The classifiers map float32 (N, 28, 28, 1), where 0 is paper and 1 is ink, to ten probabilities.
+The finder takes a whole page and locates the digits on it.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from common.finding.encoding import HEAT, INK, OUTPUTS
 
 
 def mlp() -> list[layers.Layer]:
-    """Two dense layers of 128: the smallest network worth showing (118,282 parameters)."""
+    """Two dense layers of 128 units, as a simple baseline (118,282 parameters)."""
     return [
         layers.Flatten(),
         layers.Dense(128, activation="relu"),
@@ -24,7 +24,7 @@ def mlp() -> list[layers.Layer]:
 
 
 def simple_cnn() -> list[layers.Layer]:
-    """The convolutional network of most tutorials (121,930 parameters)."""
+    """The convolutional network used in most tutorials (121,930 parameters)."""
     return [
         layers.Conv2D(32, 3, activation="relu"),
         layers.MaxPooling2D(),
@@ -37,9 +37,9 @@ def simple_cnn() -> list[layers.Layer]:
 
 
 def fast_cnn() -> list[layers.Layer]:
-    """Few and narrow layers that learn in one epoch (109,402 parameters).
+    """A small network that trains in one epoch (109,402 parameters).
 
-    Pooling comes before normalisation and activation, which so see a quarter of the pixels.
+    Pooling comes before normalisation and activation, so these process a quarter of the pixels.
     """
     return [
         layers.Conv2D(16, 5, use_bias=False),
@@ -56,9 +56,9 @@ def fast_cnn() -> list[layers.Layer]:
 
 
 def deep_cnn() -> list[layers.Layer]:
-    """Seven convolutions with batch normalisation; strided ones take the place of pooling.
+    """Seven convolutions with batch normalisation, strided instead of pooled (327,065 parameters).
 
-    327,065 parameters. It can be taught what is no digit, see `synthetic`.
+    The network can be trained to reject pictures that are not digits; see `data.synthetic`.
     """
     return [
         *_convolution(32, 3),
@@ -80,8 +80,8 @@ def deep_cnn() -> list[layers.Layer]:
 def _eleventh_spread() -> layers.Layer:
     """Spreads the probability of an eleventh class over the ten digits: float (N, 11) -> (N, 10).
 
-    So a network can say "no digit", and what it gives are still ten probabilities: where it sees
-    none, each digit is as likely as the others.
+    The eleventh class means "not a digit". The output remains ten probabilities: for a picture
+    that is not a digit, all ten are equal.
     """
     layer = layers.Dense(10, use_bias=False, trainable=False, name="eleventh_spread")
     layer.build((None, 11))
@@ -96,14 +96,15 @@ def _convolution(filters: int, size: int, strides: int = 1) -> list[layers.Layer
 
 
 def finder() -> keras.Model:
-    """Finds the digits of a page (1,168,240 parameters).
+    """The network that locates the digits on a page (1,168,240 parameters).
 
-    An hourglass: strided convolutions down to 1/32 of the resolution, with residual blocks (He et
-    al., "Deep Residual Learning", 2016) on the way, then back up to 1/4, where each stage adds what
-    the way down saw (Lin et al., "Feature Pyramid Networks", 2017).
+    It has an hourglass shape. Strided convolutions and residual blocks (He et al., "Deep Residual
+    Learning", 2016) reduce the resolution to 1/32. Upsampling then restores it to 1/4, and each
+    stage adds the maps of the same resolution (Lin et al., "Feature Pyramid Networks", 2017).
 
-    It takes float32 (N, height, width, 1) as of `finding.encoding.normalised`, both sides multiples
-    of 32, and gives float32 (N, height / 4, width / 4, 32), the maps of `finding.encoding`.
+    The input is float32 (N, height, width, 1) from `finding.encoding.normalised`; height and width
+    are multiples of 32. The output is float32 (N, height / 4, width / 4, 32), the maps described
+    in `finding.encoding`.
     """
     page = keras.Input((None, None, 1))
     half = _stage(page, 16, 5, strides=2)
@@ -114,7 +115,8 @@ def finder() -> keras.Model:
     up = _stage(_up(thirty_second, sixteenth), 96, 3)
     up = _stage(_up(up, eighth), 64, 3)
     up = _stage(_residual(_up(up, quarter)), 64, 3)
-    # At first, digits and their ink are rare: so the first steps do not unlearn everything else.
+    # Digits and their ink are rare. A low initial bias keeps the many empty cells from dominating
+    # the loss in the first steps.
     bias = np.zeros(OUTPUTS, np.float32)
     bias[HEAT], bias[INK] = -4.6, -3.0
     head = layers.Conv2D(OUTPUTS, 1)
@@ -136,7 +138,7 @@ def _residual(maps: Any) -> Any:
 
 
 def _up(maps: Any, finer: Any) -> Any:
-    """Maps at twice the resolution, added to the finer ones."""
+    """Doubles the resolution of `maps` and adds them to `finer`."""
     reduced = _normalised(layers.Conv2D(finer.shape[-1], 1, use_bias=False)(maps))
     return layers.ReLU()(layers.Add()([layers.UpSampling2D()(reduced), finer]))
 
@@ -146,7 +148,7 @@ def _normalised(maps: Any) -> Any:
 
 
 def _normalised_relu() -> list[layers.Layer]:
-    # Keras's momentum of 0.99 needs hundreds of steps before its averages can be used.
+    # With Keras's default momentum of 0.99, the averages need hundreds of steps to settle.
     return [layers.BatchNormalization(momentum=0.95), layers.ReLU()]
 
 
@@ -159,10 +161,10 @@ CLASSIFIERS: dict[str, Callable[[], list[layers.Layer]]] = {
 
 
 def build_network(name: str) -> keras.Model:
-    """Builds a network with fresh weights, drawn under Keras's global random seed.
+    """Builds a network with new random weights, which depend on Keras's global seed.
 
     Raises:
-        KeyError: There is no network of that name.
+        KeyError: No network has that name.
     """
     if name == "finder":
         return finder()

@@ -113,9 +113,9 @@ def test_folders_with_odd_images(command: Command, tmp_path: Path) -> None:
     done = command(*DRY, tmp_path, timeout=60)
     assert done.returncode == 0, done.stderr
     unreadable = sum(text is None for _, text in odd_images().values())
-    counted = f"{10 * unreadable + 1} of {10 * len(odd_images()) + 1} images were left out."
+    counted = f"{10 * unreadable + 1} of {10 * len(odd_images()) + 1} images were ignored."
     assert counted in done.stderr.splitlines()
-    assert sum(line.startswith("left out: ") for line in done.stderr.splitlines()) == 10
+    assert sum(line.startswith("ignored: ") for line in done.stderr.splitlines()) == 10
     assert "Traceback" not in done.stderr
 
 

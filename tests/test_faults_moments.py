@@ -19,7 +19,7 @@ import pytest
 from conftest import ROOT, Command, no_network
 
 from common.storage.model_files import load_predictor
-from common.training.checkpoint import TrainingError, alone, checkpoint_folder, read_state
+from common.training.checkpoint import TrainingError, checkpoint_folder, model_lock, read_state
 from common.training.recipes import PRESETS, Run
 
 TRAINING = ("train_model.py", "--data", "digits", "--network", "mlp", "--epochs", "30")
@@ -105,7 +105,7 @@ def test_what_killed_trainings_left_is_removed_by_the_next_one(tmp_path: Path) -
     others = [tmp_path / name for name in (".123.not.mine.keras", "mine.keras", ".123.mine_2.json")]
     for path in left + others:
         path.touch()
-    with alone(tmp_path / "mine"):
+    with model_lock(tmp_path / "mine"):
         assert not [path for path in left if path.exists()]
         assert all(path.exists() for path in others)
 

@@ -1,1 +1,1 @@
-"""Data sets, their formats, and training data that the project makes: digits and pages."""
+"""Data sets and their file formats, and synthetic digits and pages."""

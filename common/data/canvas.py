@@ -1,7 +1,7 @@
-"""Writes digits of a data set, printed text and signs on a canvas that knows every digit's place.
+"""A canvas for digits, printed text and signs, which records the position of every digit.
 
-Used for test pages only, see `conditions`; the pages that the finder trains on are written by
-`pages`, which shares nothing with this module.
+It is used only for the test pages of `conditions`. `pages` writes the pages that the finder trains
+on, and shares no code with this module.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-MNIST_DIGIT = 20  # pixels, the longer side of a digit in the pictures of a data set
-MIN_WORKING_SCALE = 4.0  # digits are drawn at least this large, then reduced, for smooth edges
-MAX_TRIES = 5  # digits of which the one that leans most like the writer is taken
+MNIST_DIGIT = 20  # pixels; the longer side of a digit in the pictures of a data set
+MIN_WORKING_SCALE = 4.0  # digits are enlarged at least this much, then reduced, for smooth edges
+MAX_TRIES = 5  # candidates for a digit; the one whose slant fits the writer best is used
 
 Point = tuple[float, float]
 
@@ -24,9 +24,9 @@ class LabelledPage:
     """An image whose digits are known.
 
     Attributes:
-        image: uint8 (height, width).
-        text: The digits in reading order, "/" between lines; empty where there is none.
-        boxes: float64 (N, 4), x, y, width and height in pixels of each digit in reading order.
+        image: Grey image, uint8 (height, width).
+        text: Digits in reading order, with "/" between lines; empty if there are none.
+        boxes: Boxes of the digits in reading order, float64 (N, 4): x, y, width, height in pixels.
     """
 
     image: np.ndarray
@@ -36,12 +36,12 @@ class LabelledPage:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something to be written.
+    """A digit, word or sign to write.
 
     Attributes:
-        ink: float32 (height, width), 0 to 1, cropped to its ink.
-        digit: 0 to 9, or None where it is not a digit.
-        drop: Pixels of it that lie below the baseline.
+        ink: Ink of the mark, float32 (height, width), 0 to 1, cropped to its bounding box.
+        digit: The digit, 0 to 9, or None if the mark is not a digit.
+        drop: Number of pixel rows below the baseline.
     """
 
     ink: np.ndarray
@@ -51,11 +51,14 @@ class Mark:
 
 @dataclass
 class Canvas:
-    """Ink on a rectangle, and which of it are digits.
+    """Ink on a rectangle, with a record of the digits.
 
     Attributes:
         height: Height in pixels.
         width: Width in pixels.
+        ink: All ink, float32 (height, width), 0 to 1.
+        lines: Digits of each line.
+        outlines: Outline of each digit, float64 (N, 2): x, y in pixels.
     """
 
     height: int
@@ -68,9 +71,9 @@ class Canvas:
         self.ink = np.zeros((self.height, self.width), np.float32)
 
     def put(self, mark: Mark, x: float, y: float, opacity: float = 1.0) -> None:
-        """Lays a mark down with its top left corner at (x, y), cut off at the canvas's edges.
+        """Draws a mark with its top left corner at (x, y), clipped at the edges of the canvas.
 
-        A digit is added to the last line; see `new_line`.
+        A digit is appended to the last line; see `new_line`.
         """
         left, top = round(x), round(y)
         rows, columns = mark.ink.shape
@@ -82,11 +85,11 @@ class Canvas:
         if mark.digit is not None:
             points = np.argwhere(mark.ink > 0.4)[:, ::-1].astype(np.int32)
             hull = cv2.convexHull(points)[:, 0].astype(np.float64) + np.array((left, top))
-            self.outlines.append(np.concatenate([hull, hull + 1]))  # both corners of the pixels
+            self.outlines.append(np.concatenate([hull, hull + 1]))  # two opposite pixel corners
             self.lines[-1].append(mark.digit)
 
     def new_line(self) -> None:
-        """Starts a line; the digits that follow belong to it."""
+        """Starts a new line, which the following digits belong to."""
         self.lines.append([])
 
     def write(
@@ -101,15 +104,15 @@ class Canvas:
         """Writes marks from left to right.
 
         Args:
-            marks: What to write.
-            x: Left edge of the first one in pixels.
-            baseline: Row on which the first one stands.
-            gaps: Pixels before each mark.
-            opacity: Of the pen, 0 to 1.
-            slope: Rows by which the baseline falls for each column.
+            marks: The marks to write.
+            x: Left edge of the first mark, in pixels.
+            baseline: Row of the baseline at the first mark.
+            gaps: Gap before each mark, in pixels.
+            opacity: Opacity of the ink, 0 to 1.
+            slope: Number of rows that the baseline falls per column.
 
         Returns:
-            The right edge of the last mark in pixels.
+            The right edge of the last mark, in pixels.
         """
         start = x
         for mark, gap in zip(marks, gaps, strict=True):
@@ -120,11 +123,11 @@ class Canvas:
         return x
 
     def page(self, image: np.ndarray, matrix: np.ndarray | None = None) -> LabelledPage:
-        """The labelled page of an image of this canvas.
+        """Labels an image of this canvas.
 
         Args:
-            image: uint8 (height, width).
-            matrix: float (3, 3), homography from the canvas to the image; by default the identity.
+            image: Image of the canvas, uint8 (height, width).
+            matrix: Homography from the canvas to the image, float (3, 3); None for the identity.
         """
         height, width = image.shape
         boxes = []
@@ -140,13 +143,13 @@ class Canvas:
 
 
 class Writer:
-    """A hand with a pen, which writes with the digits of a data set.
+    """A writer with a pen and a slant, who writes with the digits of a data set.
 
     Args:
-        images: uint8 (N, 28, 28), 255 is ink.
-        labels: int (N,), 0 to 9.
-        rng: Chooses the digits and what is particular to this writer.
-        pen: Limits of the width of the pen's strokes, as a share of a digit's height.
+        images: Pictures of digits, uint8 (N, 28, 28); 255 is ink.
+        labels: Labels of the pictures, int (N,), 0 to 9.
+        rng: Random number generator for the digits and for the writer's style.
+        pen: Minimum and maximum stroke width, as a share of a digit's height.
     """
 
     def __init__(
@@ -162,38 +165,38 @@ class Writer:
         self.shear = float(rng.uniform(-0.15, 0.15))
 
     def digit(self, size: float, among: Sequence[int] = range(10), lean: float = 0.0) -> Mark:
-        """A digit whose longer side is about `size` pixels.
+        """Writes a digit whose longer side is about `size` pixels.
 
         Args:
-            size: Pixels.
+            size: Length of the longer side in pixels.
             among: Digits to choose from.
-            lean: Columns by which it leans to the right for each row upwards, more than others.
+            lean: Additional slant, in columns to the right per row upwards.
         """
         candidates = self.rng.permutation(np.flatnonzero(np.isin(self.labels, among)))[:MAX_TRIES]
-        # The digits of one hand lean alike.
+        # All digits of one writer have a similar slant.
         index = min(candidates, key=lambda i: abs(_slant(self.images[i]) - self.slant))
         shear = self.shear + lean + float(self.rng.uniform(-0.04, 0.04))
         return Mark(pen_ink(self.images[index], size, self.pen, shear), int(self.labels[index]))
 
     def digits(self, count: int, size: float, among: Sequence[int] = range(10)) -> list[Mark]:
-        """Several digits that differ in size by some per cent."""
+        """Writes several digits whose sizes vary by a few per cent."""
         return [self.digit(size * self.rng.uniform(0.9, 1.05), among) for _ in range(count)]
 
 
 def pen_ink(picture: np.ndarray, size: float, pen: float, shear: float = 0.0) -> np.ndarray:
-    """A digit of a data set redrawn with crisp strokes of another width.
+    """Redraws a digit of a data set with crisp strokes of another width.
 
-    The strokes grow or shrink by a signed distance from their edge. Where that would close a hole
-    or part a stroke, which could make another digit of it, they grow or shrink less.
+    Strokes grow or shrink by a signed distance from their edge. If that would close a hole or break
+    a stroke, which could turn the digit into another one, they grow or shrink less.
 
     Args:
-        picture: uint8 (28, 28), 255 is ink.
-        size: Pixels that correspond to the longer side of the digit in the picture.
-        pen: Mean width of the strokes as a share of `size`.
-        shear: Columns by which a stroke leans to the right for each row upwards.
+        picture: Picture of a digit, uint8 (28, 28); 255 is ink.
+        size: New length of the longer side of the digit, in pixels.
+        pen: Mean stroke width as a share of `size`.
+        shear: Slant, in columns to the right per row upwards.
 
     Returns:
-        float32 (height, width), 0 to 1, cropped to its ink.
+        The ink, float32 (height, width), 0 to 1, cropped to its bounding box.
     """
     scale = size / MNIST_DIGIT
     working = max(scale, MIN_WORKING_SCALE)
@@ -219,13 +222,13 @@ def pen_ink(picture: np.ndarray, size: float, pen: float, shear: float = 0.0) ->
 
 
 def _slant(picture: np.ndarray) -> float:
-    """Columns by which a digit leans to the right for each row upwards."""
+    """The slant of a digit, in columns to the right per row upwards."""
     moments = cv2.moments(picture)
     return -moments["mu11"] / max(moments["mu02"], 1.0)
 
 
 def _topology(mask: np.ndarray) -> tuple[int, int]:
-    """The number of connected components and of holes."""
+    """The number of connected components and the number of holes."""
     _, hierarchy = cv2.findContours(
         np.asarray(mask, np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE
     )
@@ -239,14 +242,17 @@ def _cropped(ink: np.ndarray) -> np.ndarray:
 
 
 def touching(marks: Sequence[Mark], overlap: float) -> list[float]:
-    """Gaps, all but the first negative, at which each mark touches the one before.
+    """Computes the gaps at which each mark touches the previous one.
 
-    The marks stand on one baseline. They meet in a third of their rows at most: two 1s that lie
-    on each other all along would be one thick stroke.
+    The marks stand on one baseline and touch in at most a third of their rows. Without this limit,
+    two 1s could merge into one thick stroke.
 
     Args:
-        marks: What is to be written.
-        overlap: Pixels by which their strokes overlap where they meet.
+        marks: The marks to write.
+        overlap: Overlap of the strokes where the marks touch, in pixels.
+
+    Returns:
+        The gap before each mark in pixels. The first gap is 0, and the others may be negative.
     """
     gaps = [0.0]
     for left, right in pairwise(marks):
@@ -261,8 +267,8 @@ def touching(marks: Sequence[Mark], overlap: float) -> list[float]:
 
 
 def printed(text: str, font: ImageFont.FreeTypeFont, size: float) -> Mark:
-    """Text in a font whose capitals are about `size` pixels high."""
-    # 1.4: a font's size is about so many times the height of its capitals.
+    """Prints text in a font whose capitals are about `size` pixels high."""
+    # The size of a font is about 1.4 times the height of its capitals.
     font = font.font_variant(size=max(6, round(1.4 * size)))
     left, top, right, bottom = (round(side) for side in font.getbbox(text, anchor="ls"))
     page = Image.new("L", (right - left + 2, bottom - top + 2))
@@ -273,13 +279,13 @@ def printed(text: str, font: ImageFont.FreeTypeFont, size: float) -> Mark:
 def stroked(
     strokes: Sequence[Sequence[Point]], size: float, thickness: float, rng: np.random.Generator
 ) -> Mark:
-    """Lines through points, as drawn by an unsteady hand.
+    """Draws lines through points, as with an unsteady hand.
 
     Args:
-        strokes: Points (x, y) in shares of `size`.
-        size: Pixels.
+        strokes: Points (x, y) of each line, as shares of `size`.
+        size: Size of the drawing in pixels.
         thickness: Width of the lines in pixels.
-        rng: Moves each point a little.
+        rng: Random number generator, which displaces each point slightly.
     """
     pad = int(thickness) + 2
     points = [

@@ -1,7 +1,7 @@
-"""Test pages by condition: a close-up, a form, a page on its side, touching digits, ...
+"""Generates test pages for many conditions: close-ups, forms, rotated pages, touching digits, ...
 
-They are made of the test images of a data set and ask for more than the finder was trained on:
-nothing here is shared with the training pages of `pages`.
+The pages use the test images of a data set. They share no code with the training pages of `pages`,
+so they also test conditions that the finder was not trained on.
 """
 
 import zlib
@@ -25,16 +25,16 @@ from common.data.scenes import (
 )
 
 SEED = 20_260_101
-"""Seed for the random number generator; the test pages are always the same."""
+"""Seed for the random number generator; it is fixed, so the test pages are always the same."""
 
 Condition = Callable[[np.ndarray, np.ndarray, np.random.Generator], LabelledPage]
-"""uint8 (N, 28, 28) images, 255 is ink; int (N,) labels; random numbers -> a page."""
+"""Generates a page from uint8 (N, 28, 28) images, int (N,) labels and random numbers."""
 
-ORIENTED = (3, 4, 7)  # digits that are digits in one orientation only
+ORIENTED = (3, 4, 7)  # digits that cannot be read as a digit upside down
 
 
 def close_up(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """A photo of one digit, drawn with a thick marker, that fills most of the frame."""
+    """A photo of one digit, written with a thick marker, that fills most of the frame."""
     height, width = photo_size(rng, "high" if rng.random() < 0.7 else "wide")
     canvas = Canvas(height, width)
     mark = Writer(images, labels, rng, pen=(0.17, 0.28)).digit(
@@ -48,9 +48,9 @@ def close_up(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -
 
 
 def drawing(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """A drawing of one digit on a small canvas, pixelated or smooth, now and then at its edge."""
+    """A drawing of one digit on a small canvas, pixelated or smooth, sometimes at the edge."""
     side = round(float(np.exp(rng.uniform(np.log(28), np.log(400)))))
-    pixel = int(rng.choice([1, max(1, side // 28), max(1, side // 56)]))  # of a pixelated drawing
+    pixel = int(rng.choice([1, max(1, side // 28), max(1, side // 56)]))  # size of a visible pixel
     canvas = Canvas(side // pixel, side // pixel)
     size = rng.uniform(0.55, 0.9) * canvas.height
     mark = Writer(images, labels, rng, pen=(0.06, 0.22)).digit(size)
@@ -72,7 +72,7 @@ def drawing(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) ->
 def object_in_frame(
     images: np.ndarray, labels: np.ndarray, rng: np.random.Generator
 ) -> LabelledPage:
-    """A photo of a page on which a phone, a cup or the table's edge is seen at one side."""
+    """A photo of a page with a phone, a cup or the edge of a table at one side."""
     height, width = photo_size(rng)
     canvas = Canvas(height, width)
     side, depth = str(rng.choice(["left", "right", "top", "bottom"])), rng.uniform(0.12, 0.3)
@@ -94,7 +94,7 @@ def on_a_desk(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) 
 
 
 def ruled(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """Digits on ruled or squared paper, as high as one to three of its lines."""
+    """Digits on ruled or squared paper, one to three line spacings high."""
     canvas = Canvas(*photo_size(rng))
     _number_lines(canvas, Writer(images, labels, rng), rng, (0.05, 0.05, 0.95, 0.95), (1, 3))
     size = float(np.median([np.ptp(outline[:, 1]) for outline in canvas.outlines]))
@@ -114,7 +114,7 @@ def ruled(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> L
 
 
 def faint(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """A hard pencil: strokes 12 to 30 % darker than the paper."""
+    """Pencil strokes that are only 12 to 30 % darker than the paper."""
     canvas = Canvas(*photo_size(rng))
     writer = Writer(images, labels, rng, pen=(0.06, 0.12))
     _number_lines(canvas, writer, rng, (0.08, 0.08, 0.92, 0.92), (1, 2))
@@ -132,7 +132,7 @@ def inverted(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -
 
 
 def noisy(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """A digit enlarged ten times on grey paper with noise of up to 8 grey levels."""
+    """A digit enlarged ten times, on grey paper with noise of up to 8 grey levels."""
     index = int(rng.integers(len(images)))
     paper = rng.uniform(130, 220)
     ink, noise = paper - rng.uniform(80, 120), rng.uniform(0, 8)
@@ -143,7 +143,7 @@ def noisy(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> L
 
 
 def several_lines(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """Three to six lines of numbers, sloping by up to 6 degrees."""
+    """Three to six lines of digits with a slope of up to 6 degrees."""
     canvas = Canvas(*photo_size(rng, "high"))
     _number_lines(canvas, Writer(images, labels, rng), rng, (0.05, 0.1, 0.95, 0.9), (3, 6), 0.1)
     return canvas.page(photographed_or_scanned(sheet(canvas.ink, rng), rng))
@@ -152,7 +152,7 @@ def several_lines(images: np.ndarray, labels: np.ndarray, rng: np.random.Generat
 def touching_pairs(
     images: np.ndarray, labels: np.ndarray, rng: np.random.Generator
 ) -> LabelledPage:
-    """One to three pairs of digits, such as 00, 11, 23, 50 and 74, that touch."""
+    """One to three pairs of touching digits, such as 00, 11, 23, 50 and 74."""
     canvas = Canvas(*photo_size(rng, "wide"))
     writer = Writer(images, labels, rng)
     count = int(rng.integers(1, 4))
@@ -173,9 +173,9 @@ def touching_pairs(
 
 
 def turned(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """Two or three lines of digits, turned by 90, 180 or 270 degrees.
+    """Two or three lines of digits, rotated by 90, 180 or 270 degrees.
 
-    Each line has a digit that is none upside down, so that the right orientation can be told.
+    Each line contains a digit that cannot be read upside down, so the orientation is unambiguous.
     """
     canvas = Canvas(*photo_size(rng))
     writer = Writer(images, labels, rng)
@@ -217,15 +217,15 @@ CONDITIONS: dict[str, Condition] = {
 def condition_pages(
     name: str, images: np.ndarray, labels: np.ndarray, count: int
 ) -> Iterator[LabelledPage]:
-    """The first `count` test pages of a condition, one at a time.
+    """Generates the first `count` test pages of a condition, one at a time.
 
-    Each depends on its condition and number alone: the first pages are the same for any `count`,
-    and whatever other conditions there are.
+    Each page depends only on its condition and its number. The first pages are the same for any
+    `count`, and adding conditions does not change them.
 
     Args:
         name: Key of `CONDITIONS`.
-        images: uint8 (N, 28, 28), the test images to write with, 255 is ink.
-        labels: int (N,), 0 to 9.
+        images: Test images of the digits, uint8 (N, 28, 28); 255 is ink.
+        labels: Labels of the test images, int (N,), 0 to 9.
         count: Number of pages.
     """
     for number in range(count):
@@ -245,13 +245,13 @@ def _number_lines(
     """Writes lines of two to eight digits that do not touch.
 
     Args:
-        canvas: Written on.
-        writer: Writes.
-        rng: Chooses the sizes, gaps and digits.
-        area: Left, top, right and bottom edge of the lines, as shares of the canvas.
-        lines: Fewest and most lines.
-        slope: Limit of the rows by which a line rises or falls for each column.
-        oriented: Whether each line has a digit of `ORIENTED`.
+        canvas: Canvas to write on.
+        writer: Writer of the digits.
+        rng: Random number generator for the sizes, gaps and digits.
+        area: Left, top, right and bottom edge of the text, as shares of the canvas.
+        lines: Minimum and maximum number of lines.
+        slope: Maximum slope of the lines, up or down, in rows per column.
+        oriented: Whether each line contains a digit of `ORIENTED`.
     """
     left, top, right, bottom = np.multiply(area, (canvas.width, canvas.height) * 2)
     count, slant = int(rng.integers(lines[0], lines[1] + 1)), rng.uniform(-slope, slope)
@@ -260,9 +260,9 @@ def _number_lines(
     size = min(rng.uniform(0.35, 0.7) * pitch, rng.uniform(0.12, 0.3) * (right - left))
     gap = rng.uniform(0.12, 0.6) * size
     indent = rng.uniform(0, 1)
-    most = int((right - left) // (1.25 * size + gap))
+    capacity = int((right - left) // (1.25 * size + gap))
     for line in range(count):
-        digits = writer.digits(int(rng.integers(min(2, most), min(8, most) + 1)), size)
+        digits = writer.digits(int(rng.integers(min(2, capacity), min(8, capacity) + 1)), size)
         if oriented:
             digits[rng.integers(len(digits))] = writer.digit(size, ORIENTED)
         gaps = [0.0, *(gap * rng.uniform(0.7, 1.3, len(digits) - 1))]

@@ -1,7 +1,7 @@
-"""Labelled digits: found, downloaded, checked and loaded.
+"""Finds, downloads, validates and loads data sets of labelled digits.
 
-Every loader gives the same thing, a `Dataset` of 28x28 pictures in the manner of MNIST: white ink
-(255) on black (0), the digit in a 20x20 box with its centre of mass in the middle.
+Every loader returns a `Dataset` of 28x28 pictures in the style of MNIST: white ink (255) on black
+(0), the digit scaled to 20x20 pixels, and its centre of mass in the middle.
 """
 
 import hashlib
@@ -31,29 +31,29 @@ from common.preprocessing import digit_picture
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 MNIST_FILE_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 MNIST_SHA256 = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
-"""`Dataset.sha256` of the real MNIST, whatever file format it was read from."""
+"""`Dataset.sha256` of the original MNIST, in any file format."""
 
 
-MOST_DOWNLOADED = 20 * 10**6  # bytes; MNIST has 11.5 million
-DOWNLOAD_TIMEOUT = 20.0  # seconds without an answer
-TEST_SHARE = 0.2  # of a data set that comes without a test set of its own
-TEST_SEED = 0  # fixed, so that the test images stay the same whatever --seed says
+MAX_DOWNLOAD = 20 * 10**6  # bytes; MNIST has 11.5 million
+DOWNLOAD_TIMEOUT = 20.0  # seconds without a response
+TEST_SHARE = 0.2  # share of test images in a data set that has no test part
+TEST_SEED = 0  # fixed, so that the test images do not depend on --seed
 
 
 class DownloadError(DataError):
-    """MNIST is not on this machine and could not be fetched."""
+    """MNIST is not on this machine and could not be downloaded."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled digits in two parts.
+    """Labelled digits with a training and a test part.
 
     Attributes:
-        name: what `--data` would be given to load it again: "mnist", "digits" or a path.
-        train_images: uint8 (N, 28, 28), ink is 255.
-        train_labels: int64 (N,), 0 to 9.
-        test_images: uint8 (M, 28, 28).
-        test_labels: int64 (M,).
+        name: Value of `--data` that loads this data set: "mnist", "digits" or a path.
+        train_images: Training images, uint8 (N, 28, 28); ink is 255.
+        train_labels: Labels of the training images, int64 (N,), 0 to 9.
+        test_images: Test images, uint8 (M, 28, 28).
+        test_labels: Labels of the test images, int64 (M,).
     """
 
     name: str
@@ -64,7 +64,7 @@ class Dataset:
 
     @property
     def sha256(self) -> str:
-        """Hash of pixels and labels (these as single bytes), whatever the file format."""
+        """The hash of all pixels and labels, which does not depend on the file format."""
         digest = hashlib.sha256()
         for images, labels in (
             (self.train_images, self.train_labels),
@@ -76,15 +76,15 @@ class Dataset:
 
 
 def load_dataset(data: str | None = None) -> Dataset:
-    """Loads the data set that `--data` names.
+    """Loads the data set given by `--data`.
 
     Args:
-        data: "mnist", "digits", an .npz file in Keras's layout, a folder with the four IDX files,
-            a folder with one sub-folder of images per digit, or None: MNIST, or where that cannot
-            be had, the bundled digits (which is said on stderr).
+        data: "mnist", "digits", the path of an .npz file in Keras's layout, of a folder with the
+            four IDX files, or of a folder with one sub-folder of images per digit. None loads MNIST
+            or, if that is not available, the bundled digits, with a message on stderr.
 
     Raises:
-        DataError: it is missing, damaged or not of the form expected.
+        DataError: The data set is missing, damaged or in an unknown format.
     """
     if data == "digits":
         return load_bundled_digits()
@@ -96,26 +96,26 @@ def load_dataset(data: str | None = None) -> Dataset:
         return load_mnist()
     except DownloadError as error:
         print(
-            printable(f"{error} Using the 1,797 real digits bundled with scikit-learn instead."),
+            printable(f"{error} Using the 1,797 digits bundled with scikit-learn instead."),
             file=sys.stderr,
         )
         return load_bundled_digits()
 
 
 def load_own_digits(data: str) -> Dataset:
-    """Loads what `load_dataset` loads, but digits may be lacking: a user's own, to fine-tune on.
+    """Loads a user's own digits for fine-tuning, as `load_dataset`, but not all digits must occur.
 
-    Of images in folders, which grow, about a fifth is held out as the test part, by their content:
-    what was trained on once is not held out later, when there are more.
+    In folders of images, about a fifth of the images become the test part. The content of an image
+    alone decides, so a training image stays one when the user adds more images.
 
     Raises:
-        DataError: it is missing, damaged or not of the form expected.
+        DataError: The data set is missing, damaged or in an unknown format.
     """
     if data in ("mnist", "digits"):
         return load_dataset(data)
     own = _load_path(Path(data), every_digit=False)
     if len(own.train_labels) == 0:
-        raise DataError(f"{data} has no images to train on.")
+        raise DataError(f"{data} has no images to train on; at least one is needed.")
     return own
 
 
@@ -123,8 +123,8 @@ def load_mnist() -> Dataset:
     """Loads MNIST (LeCun, Cortes and Burges) from `data/`, Keras's cache or the internet.
 
     Raises:
-        DownloadError: it is not on this machine and could not be fetched.
-        DataError: the file found is damaged or is not MNIST.
+        DownloadError: MNIST is not on this machine and could not be downloaded.
+        DataError: The file found is damaged or is not MNIST.
     """
     folder = PROJECT / "data"
     keras_home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
@@ -138,20 +138,19 @@ def load_mnist() -> Dataset:
     dataset = _load_path(found, name="mnist")
     if dataset.sha256 != MNIST_SHA256:
         raise DataError(
-            f"{found} is not the original MNIST (its checksum differs). Delete it to download it "
-            f"again, or pass it by its path: --data {found}"
+            f"{found} is not the original MNIST (its checksum differs). Delete it to download "
+            f"MNIST again, or use it as your own data: --data {found}"
         )
     return dataset
 
 
 def load_bundled_digits() -> Dataset:
-    """Loads the 1,797 digits that scikit-learn carries, a fifth of them as the test set.
+    """Loads the 1,797 digits bundled with scikit-learn; a fifth of them become the test part.
 
     They are 8x8 pictures with values from 0 to 16, the test part of UCI's "Optical Recognition of
-    Handwritten Digits" (Alpaydin and Kaynak, 1998), and pass through the same normalisation as a
-    user's own image.
+    Handwritten Digits" (Alpaydin and Kaynak, 1998). They are normalised like a user's own images.
     """
-    # Imported here: scikit-learn takes two seconds that prediction should not pay.
+    # Imported here because scikit-learn takes two seconds, which would delay prediction.
     from sklearn.datasets import load_digits
 
     bundled = load_digits()
@@ -160,26 +159,28 @@ def load_bundled_digits() -> Dataset:
 
 
 def split_indices(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Splits a labelled set in two, stratified: each class gives the same share.
+    """Splits a labelled data set into two stratified parts.
 
     Args:
-        labels: int (N,).
-        share: part of each class that goes to the second half, above 0 and below 1; at least one
-            image of each class goes to either half.
-        seed: the same seed gives the same split.
+        labels: Labels, int (N,).
+        share: Share of each class in the second part, above 0 and below 1. Each part gets at least
+            one image of each class.
+        seed: Seed for the random number generator.
 
     Returns:
-        Two sorted int arrays of indices, the larger part first.
+        Sorted int arrays with the indices of the first and of the second part.
 
     Raises:
-        DataError: a class has fewer than two images.
+        DataError: A class has fewer than two images.
     """
     generator = np.random.default_rng(seed)
     chosen = []
     for digit in np.unique(labels):
         members = generator.permutation(np.flatnonzero(labels == digit))
         if len(members) < 2:
-            raise DataError(f"Digit {digit} has one image only; a split needs two or more.")
+            raise DataError(
+                f"Digit {digit} has one image only; expected at least two, for training and test."
+            )
         chosen.append(members[: min(max(1, round(share * len(members))), len(members) - 1)])
     second = np.sort(np.concatenate(chosen))
     return np.setdiff1d(np.arange(len(labels)), second), second
@@ -197,9 +198,9 @@ def _with_test_part(
 
 
 def _split_by_content(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """As `split_indices`, but each image's part depends on that image alone.
+    """Splits like `split_indices`, but the part of each image depends only on its content.
 
-    Only where all images of a digit would be held out, all are trained on.
+    If all images of a digit would go to the test part, they all go to the training part instead.
     """
     first_bytes = [hashlib.sha256(image.tobytes()).digest()[0] for image in images]
     held_out = np.array(first_bytes) < TEST_SHARE * 256
@@ -226,16 +227,23 @@ def _load_path(path: Path, every_digit: bool = True, name: str | None = None) ->
         if every_digit:
             _check_classes(labels, f"The folder {path}")
         if len(labels) == 0:
-            raise DataError(f"The folder {path} holds no image of a digit.")
+            raise DataError(
+                f"The folder {path} holds no image of a digit; expected sub-folders 0 to 9 of "
+                "images."
+            )
         return _with_test_part(name, images, labels, every_digit)
     raise DataError(
-        f"The folder {path} holds no data set: expected {', '.join(IDX_NAMES)} (IDX, plain or "
-        ".gz), or sub-folders named 0 to 9 with images."
+        f"The folder {path} holds no data set; expected the IDX files {', '.join(IDX_NAMES)} "
+        "(plain or .gz), or sub-folders 0 to 9 of images."
     )
 
 
 def _checked(dataset: Dataset, every_digit: bool) -> Dataset:
-    """The data set with int64 labels, or a `DataError` that says what is wrong with it."""
+    """Validates a data set and converts its labels to int64.
+
+    Raises:
+        DataError: An array has the wrong shape, dtype or values, or a digit is missing.
+    """
     parts = {}
     for part in ("train", "test"):
         where = f"The {part} part of {dataset.name}"
@@ -251,7 +259,10 @@ def _checked(dataset: Dataset, every_digit: bool) -> Dataset:
                 "expected integers (N,)."
             )
         if len(images) != len(labels):
-            raise DataError(f"{where} has {len(images)} images and {len(labels)} labels.")
+            raise DataError(
+                f"{where} has {len(images)} images and {len(labels)} labels; expected the same "
+                "number."
+            )
         if len(labels) and not 0 <= labels.min() <= labels.max() <= 9:
             raise DataError(
                 f"{where} has labels from {labels.min()} to {labels.max()}; expected 0 to 9."
@@ -272,19 +283,22 @@ def _check_classes(labels: np.ndarray, where: str) -> None:
 
 
 def _download(url: str, sha256: str, path: Path) -> None:
-    """Fetches a file, shows a progress bar on a terminal and keeps it if its hash is right."""
+    """Downloads a file with a progress bar on a terminal, and saves it if its hash is correct."""
     content = bytearray()
     for block in _blocks(url):
         content += block
-        if len(content) > MOST_DOWNLOADED:
+        if len(content) > MAX_DOWNLOAD:
             break
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise DownloadError(f"MNIST arrived damaged from {url} (wrong checksum).")
+        raise DownloadError(
+            f"The MNIST file from {url} is damaged (wrong checksum). Try again, or put mnist.npz "
+            "into data/."
+        )
     try:
         with replacing(path) as temporary:
             temporary.write_bytes(content)
     except UserError as error:
-        raise DownloadError(f"MNIST could not be kept: {error}") from error
+        raise DownloadError(f"MNIST could not be saved: {error}") from error
 
 
 def _blocks(url: str) -> Iterator[bytes]:
@@ -300,5 +314,5 @@ def _blocks(url: str) -> Iterator[bytes]:
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = str(getattr(error, "reason", None) or error).strip()
         raise DownloadError(
-            f"MNIST could not be downloaded ({reason}). Put mnist.npz into data/ to use it."
+            f"MNIST could not be downloaded ({reason}). To use MNIST, put mnist.npz into data/."
         ) from error

@@ -1,4 +1,4 @@
-"""Test pages without a digit: words, doodles, diagrams, textures, natural pictures, blank paper."""
+"""Test pages without digits: words, doodles, diagrams, textures, natural images, blank paper."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -78,11 +78,11 @@ DOODLES: dict[str, Sequence[Sequence[Point]]] = {
         [(0, 0.2), (0.5, 0.6), (1, 0.2)],
     ),
 }
-"""Drawings that nobody takes for a digit: strokes through points in the unit square."""
+"""Drawings that do not look like digits: strokes through points (x, y) in the unit square."""
 
 
 def empty(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """A page without a digit; `images` and `labels` are not used."""
+    """A page without digits; `images` and `labels` are not used."""
     kinds: list[Callable[[np.random.Generator], np.ndarray]] = [
         _words, _doodles, _diagram, _texture, _natural, _blank
     ]  # fmt: skip
@@ -136,7 +136,7 @@ def _doodles(rng: np.random.Generator) -> np.ndarray:
 
 
 def _diagram(rng: np.random.Generator) -> np.ndarray:
-    """Bars on axes, or boxes with words and arrows between them."""
+    """A bar chart, or boxes with words, connected by arrows."""
     height, width = photo_size(rng)
     canvas = Canvas(height, width)
     pen = max(2, round(0.004 * width))
@@ -163,7 +163,7 @@ def _diagram(rng: np.random.Generator) -> np.ndarray:
 
 
 def _texture(rng: np.random.Generator) -> np.ndarray:
-    """Fabric, a table top, clouds or tiles."""
+    """A texture: fabric, a desk, clouds or tiles."""
     height, width = photo_size(rng)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     pitch = rng.uniform(0.01, 0.1) * width
@@ -180,7 +180,7 @@ def _texture(rng: np.random.Generator) -> np.ndarray:
 
 
 def _natural(rng: np.random.Generator) -> np.ndarray:
-    """A part of a natural picture, now and then mirrored."""
+    """A random crop of a natural image, mirrored in half of the cases."""
     pictures = _pictures()
     picture = pictures[rng.integers(len(pictures))]
     share = rng.uniform(0.3, 1.0)

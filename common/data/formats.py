@@ -1,4 +1,4 @@
-"""Reads the file formats that a data set may have; what they hold is checked in `datasets`."""
+"""Reads the file formats of data sets; `datasets` validates their content."""
 
 import gzip
 import struct
@@ -28,24 +28,24 @@ ZIP_DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What NumPy's and Python's zip readers raise on damaged files."""
-MOST_BYTES = 4 * 10**9  # of a data set's file, unpacked
-MOST_PACKED = 1032  # bytes that one byte of a .gz file can stand for (Deutsch, RFC 1951, 1996)
+"""Exceptions that NumPy's and Python's zip readers raise on damaged files."""
+MAX_BYTES = 4 * 10**9  # uncompressed size of a data set's file
+MAX_GZIP_RATIO = 1032  # largest compression ratio of a .gz file (Deutsch, RFC 1951, 1996)
 IDX_NAMES = ("train-images", "train-labels", "t10k-images", "t10k-labels")
 
 
 class DataError(UserError):
-    """A data set that is missing, damaged or of the wrong kind."""
+    """A data set is missing, damaged or in an unknown format."""
 
 
 def read_npz(path: Path) -> list[np.ndarray]:
     """Reads an `.npz` file in Keras's layout.
 
     Returns:
-        Training images and labels, test images and labels, as the file has them.
+        Training images, training labels, test images and test labels, without any conversion.
 
     Raises:
-        DataError: The file is damaged, too large, or of another layout.
+        DataError: The file is damaged, too large or in another layout.
     """
     keys = ("x_train", "y_train", "x_test", "y_test")
     try:
@@ -54,18 +54,20 @@ def read_npz(path: Path) -> list[np.ndarray]:
             raise DataError(f"{path} is a single array; expected an .npz with {keys}.")
         with file:
             members = file.zip.infolist() if file.zip else []
-            if sum(member.file_size for member in members) > MOST_BYTES:
-                raise DataError(f"{path} holds more than {MOST_BYTES // 10**9} GB.")
+            if sum(member.file_size for member in members) > MAX_BYTES:
+                raise DataError(
+                    f"{path} holds too much data; expected at most {MAX_BYTES // 10**9} GB."
+                )
             if not set(keys) <= set(file.files):
                 raise DataError(
-                    f"{path} has the arrays {sorted(file.files)}; expected {keys} as Keras saves."
+                    f"{path} has the arrays {sorted(file.files)}; expected {keys}, as in Keras."
                 )
             arrays = [file[key] for key in keys]
             if not all(isinstance(array, np.ndarray) for array in arrays):
-                raise DataError(f"{path} is damaged: it holds files that are no arrays.")
+                raise DataError(f"{path} is damaged: it contains files that are not arrays.")
     except (*ZIP_DAMAGE, MemoryError) as error:
         raise DataError(f"{path} is damaged or not an .npz file ({error}).") from error
-    except ValueError as error:  # NumPy's own words recommend to trust the file
+    except ValueError as error:  # NumPy's own message recommends allow_pickle=True, which is unsafe
         raise DataError(
             f"{path} cannot be loaded; expected an .npz file of plain numeric arrays."
         ) from error
@@ -73,10 +75,10 @@ def read_npz(path: Path) -> list[np.ndarray]:
 
 
 def idx_files(folder: Path) -> list[Path]:
-    """The four IDX files of a folder; empty if it holds none of them.
+    """Finds the four IDX files in a folder; the list is empty if there are none.
 
     Raises:
-        DataError: The folder holds some of them only.
+        DataError: The folder holds only some of the files.
     """
     found = []
     for start in IDX_NAMES:
@@ -88,7 +90,7 @@ def idx_files(folder: Path) -> list[Path]:
         found.append(next((folder / name for name in names if (folder / name).is_file()), None))
     if any(found) and not all(found):
         missing = ", ".join(n for n, file in zip(IDX_NAMES, found, strict=True) if file is None)
-        raise DataError(f"The folder {folder} lacks {missing}; all four IDX files are needed.")
+        raise DataError(f"The folder {folder} lacks {missing}; expected all four IDX files.")
     return [file for file in found if file is not None]
 
 
@@ -96,8 +98,8 @@ def read_idx(path: Path, images: bool) -> np.ndarray:
     """Reads one IDX file (http://yann.lecun.com/exdb/mnist/), plain or .gz.
 
     Args:
-        path: The file.
-        images: Whether it holds images rather than labels.
+        path: Path of the file.
+        images: Whether the file holds images rather than labels.
 
     Returns:
         uint8 (N, height, width) for images, uint8 (N,) for labels.
@@ -105,36 +107,43 @@ def read_idx(path: Path, images: bool) -> np.ndarray:
     Raises:
         DataError: The file is damaged.
     """
-    packed = path.suffix == ".gz"
+    compressed = path.suffix == ".gz"
     fields, expected = (4, 2051) if images else (2, 2049)
     try:
-        with gzip.open(path) if packed else path.open("rb") as file:
+        with gzip.open(path) if compressed else path.open("rb") as file:
             magic, *shape = struct.unpack(f">{fields}i", file.read(4 * fields))
             if magic != expected:
                 raise DataError(
                     f"{path} starts with the magic number {magic}; expected {expected}."
                 )
-            promised = int(np.prod(shape, dtype=object))
-            most = path.stat().st_size * (MOST_PACKED if packed else 1)
-            if min(shape) < 0 or promised > most:
-                raise DataError(f"{path} promises {shape} values: it is damaged.")
-            content = file.read(promised + 1)
+            size = int(np.prod(shape, dtype=object))
+            max_size = path.stat().st_size * (MAX_GZIP_RATIO if compressed else 1)
+            if min(shape) < 0 or size > max_size:
+                raise DataError(
+                    f"{path} is damaged: its header says {shape}, which does not fit its size."
+                )
+            content = file.read(size + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} is damaged ({error}).") from error
     except struct.error as error:
-        raise DataError(f"{path} is too short for an IDX file.") from error
-    if len(content) != promised:
-        raise DataError(f"{path} promises {shape} values and holds others: it is damaged.")
+        raise DataError(
+            f"{path} is too short for an IDX file; expected at least {4 * fields} bytes."
+        ) from error
+    if len(content) != size:
+        raise DataError(
+            f"{path} is damaged: its header says {shape}, but the file holds another number of "
+            "values."
+        )
     return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def read_image_folders(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Reads a folder with a sub-folder of images for each digit.
+    """Reads a folder with one sub-folder of images per digit.
 
-    The largest digit of each image counts. Images that cannot be used are listed on stderr.
+    The largest digit on each image is used. Images that cannot be used are listed on stderr.
 
     Returns:
-        uint8 (N, 28, 28) pictures and int64 (N,) labels.
+        Pictures, uint8 (N, 28, 28), and their labels, int64 (N,).
     """
     paths, labels = [], []
     for digit in range(10):
@@ -142,22 +151,22 @@ def read_image_folders(folder: Path) -> tuple[np.ndarray, np.ndarray]:
             found = list_images(folder / str(digit))
             paths += found
             labels += [digit] * len(found)
-    pictures, kept, refused = [], [], []
+    pictures, used_labels, messages = [], [], []
     for path, label in tqdm(
         zip(paths, labels, strict=True), "reading", len(paths), leave=False, disable=None
     ):
         try:
             glyphs = digits_on(read_image(path))
             if not glyphs:
-                raise ImageError(f"{path} holds no digit.")
+                raise ImageError(f"{path} contains no digit.")
             largest = max(glyphs, key=lambda glyph: glyph.box.width * glyph.box.height)
             pictures.append(digit_picture(largest.ink))
-            kept.append(label)
+            used_labels.append(label)
         except ImageError as error:
-            refused.append(str(error))
-    for message in refused[:10]:
-        print(f"left out: {printable(message)}", file=sys.stderr)
-    if refused:
-        print(f"{len(refused)} of {len(paths)} images were left out.", file=sys.stderr)
+            messages.append(str(error))
+    for message in messages[:10]:
+        print(f"ignored: {printable(message)}", file=sys.stderr)
+    if messages:
+        print(f"{len(messages)} of {len(paths)} images were ignored.", file=sys.stderr)
     stacked = np.array(pictures, np.uint8).reshape(-1, PICTURE_SIZE, PICTURE_SIZE)
-    return stacked, np.array(kept, np.int64)
+    return stacked, np.array(used_labels, np.int64)

@@ -1,8 +1,8 @@
-"""Glyphs to write synthetic pages with: digits, letters, signs, words and drawings.
+"""Glyphs for synthetic pages: digits, letters, signs, words and drawings.
 
-A glyph is a uint8 array (height, width), 0 is paper and 255 is ink, cropped to its ink. Digits come
-from a data set, from hand-made strokes and from fonts; everything else is what a finder of digits
-must learn to ignore.
+A glyph is a uint8 array (height, width), where 0 is paper and 255 is ink, cropped to its ink.
+Digits come from a data set, from predefined strokes and from fonts. The finder must learn to ignore
+all other glyphs.
 """
 
 import string
@@ -22,17 +22,17 @@ from common.data.handwriting import DOODLES, LETTERS, SIGNS, STROKES, draw_strok
 Item = TypeVar("Item")
 
 FONTS = PROJECT / "data" / "fonts"
-"""Optional folder of further fonts (.ttf, .otf or .woff), for instance of handwriting."""
+"""Optional folder of additional fonts (.ttf, .otf or .woff), for instance handwriting fonts."""
 
 DRAWINGS = PROJECT / "data" / "drawings"
-"""Optional folder of further drawings (.png), for instance icons: dark on light, no digits."""
+"""Optional folder of additional drawings (.png), for instance icons: dark on light, no digits."""
 
 GLYPH_HEIGHT = 60
-"""Height in pixels at which glyphs are drawn; pages scale them."""
+"""Height in pixels at which glyphs are drawn. Pages scale them to their final size."""
 
 PRINTED_SIGNS = "+-=/()[]{}<>.,:;!?%&*#@~^\"'\u00d7÷√∑∫π€$→°±≤≥"
 DISTINCT_LETTERS = "ACEFHJKLMNPQRTUVWXYabcdefhkmnprtuvwxy"
-"""Letters that nobody takes for a digit; the others are letters only inside of a word."""
+"""Letters that do not look like digits. All other letters occur only within words."""
 
 LETTER_FREQUENCIES = dict(
     zip(
@@ -41,21 +41,21 @@ LETTER_FREQUENCIES = dict(
         strict=True,
     )
 )
-"""Rough frequencies of the letters in English, in per cent."""
+"""Approximate frequencies of the letters in English, in per cent."""
 
 
 @dataclass(frozen=True)
 class GlyphBank:
-    """What synthetic pages are written with.
+    """The glyphs for synthetic pages.
 
     Attributes:
-        data_digits: glyphs of the data set's digits, one list for each of 0 to 9.
-        stroke_digits: likewise, drawn from `handwriting.STROKES`.
-        font_digits: likewise, from fonts.
-        letters: single letters that cannot be taken for digits.
-        signs: punctuation and signs of mathematics.
-        words: words of two letters or more, in many fonts.
-        drawings: doodles and scribbles.
+        data_digits: Digits from the data set, one list for each of 0 to 9.
+        stroke_digits: Digits drawn from `handwriting.STROKES`, one list for each of 0 to 9.
+        font_digits: Digits from fonts, one list for each of 0 to 9.
+        letters: Single letters that do not look like digits.
+        signs: Punctuation marks and mathematical symbols.
+        words: Words of two or more letters, in many fonts.
+        drawings: Doodles, scribbles and the drawings in `DRAWINGS`.
     """
 
     data_digits: tuple[list[np.ndarray], ...]
@@ -67,7 +67,7 @@ class GlyphBank:
     drawings: list[np.ndarray]
 
     def digit(self, digit: int, source: str, rng: np.random.Generator) -> np.ndarray:
-        """A random glyph of a digit from one of the sources "data", "strokes" and "fonts"."""
+        """Returns a random glyph of a digit; the source is "data", "strokes" or "fonts"."""
         glyphs = {
             "data": self.data_digits,
             "strokes": self.stroke_digits,
@@ -80,8 +80,8 @@ def make_glyph_bank(images: np.ndarray, labels: np.ndarray, seed: int) -> GlyphB
     """Draws the glyphs; the same arguments give the same bank.
 
     Args:
-        images: uint8 (N, 28, 28), digits to write with; 0 is paper.
-        labels: int (N,), 0 to 9.
+        images: Pictures of digits, uint8 (N, 28, 28); 0 is paper.
+        labels: Labels of the pictures, int (N,), 0 to 9.
         seed: Seed for the random number generator.
     """
     rng = np.random.default_rng(seed)
@@ -111,28 +111,28 @@ def make_glyph_bank(images: np.ndarray, labels: np.ndarray, seed: int) -> GlyphB
 
 @cache
 def load_fonts() -> tuple[ImageFont.FreeTypeFont, ...]:
-    """The fonts in `FONTS` and the text fonts that Matplotlib ships, sorted by file name.
+    """Loads the fonts in `FONTS` and the text fonts bundled with Matplotlib, sorted by path.
 
     Raises:
         OSError: A file in `FONTS` is not a font.
     """
-    # Imported here: Matplotlib takes longer to import than an image takes to be read.
+    # Imported here because importing Matplotlib takes longer than reading an image.
     import matplotlib
 
     shipped = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     paths = [*shipped.glob("DejaVuS*.ttf"), *shipped.glob("STIXGeneral*.ttf")]
     paths = [path for path in paths if "Display" not in path.name]
     paths += [path for path in FONTS.glob("*") if path.suffix in (".ttf", ".otf", ".woff")]
-    # 1.3: about two thirds of a font's size is the height of its digits.
+    # The digits of a font are about two thirds as high as its size, so glyphs need a larger size.
     size = round(1.3 * GLYPH_HEIGHT)
     return tuple(ImageFont.truetype(str(path), size) for path in sorted(paths))
 
 
 def load_drawings() -> list[np.ndarray]:
-    """The drawings in `DRAWINGS` as glyphs, sorted by file name.
+    """Loads the drawings in `DRAWINGS` as glyphs, sorted by file name.
 
     Raises:
-        OSError: A file there is not an image.
+        OSError: A file in `DRAWINGS` is not an image.
     """
     glyphs = []
     for path in sorted(DRAWINGS.glob("*.png")):
@@ -155,7 +155,7 @@ def _cropped(ink: np.ndarray) -> np.ndarray:
 
 
 def _enlarged(images: np.ndarray) -> list[np.ndarray]:
-    """Three times the size with crisp edges; the pictures without ink are left out."""
+    """Enlarges pictures three times with smooth edges; pictures without ink are ignored."""
     glyphs = []
     for image in images:
         if image.max() > 127:
@@ -171,7 +171,7 @@ def _stroke_glyph(ways: Sequence[str], rng: np.random.Generator) -> np.ndarray:
 
 
 def _scribble(rng: np.random.Generator) -> np.ndarray:
-    """One to four strokes through random points."""
+    """A scribble of one to four strokes through random points."""
     strokes = [
         " ".join(f"{x},{y}" for x, y in rng.integers(0, 101, (rng.integers(4, 9), 2)))
         for _ in range(rng.integers(1, 5))

@@ -1,7 +1,7 @@
-"""Draws digits and letters as a hand would: strokes through a few points, never twice the same.
+"""Draws handwritten digits and letters from strokes with random variation.
 
-The sample images and the tests' pages are made with it, so that no person's handwriting and no
-data set's licence is needed; so are training pictures that data sets lack, see `synthetic`.
+The sample images and the pages in the tests use it, so they need no person's handwriting and no
+data set's licence. `synthetic` uses it for training pictures that data sets lack.
 """
 
 from collections.abc import Sequence
@@ -53,8 +53,8 @@ STROKES = {
         "80,18 50,1 20,20 24,45 52,52 78,28 80,10 80,55 79,100",
     ),
 }
-"""The ways to write each digit, the most usual first: strokes parted by |, each through points
-x,y in hundredths of its width and height."""
+"""The ways to write each digit, the most common first. Strokes are separated by |, and each passes
+through points x,y in hundredths of the digit's width and height."""
 
 LETTERS = {
     "A": ("0,100 48,0 52,0 100,100 | 20,62 82,62",),
@@ -110,8 +110,8 @@ LETTERS = {
     "+": ("0,50 50,50 100,50 | 50,0 50,50 50,100",),
     "?": ("10,22 40,0 85,12 80,40 50,55 48,75 | 48,96 50,100",),
 }
-"""Letters that nobody takes for a digit, as in `STROKES`: no I or l (1), O or D (0), S (5), Z (2),
-g or q (9), G or b (6)."""
+"""Letters that do not look like digits, in the format of `STROKES`. They exclude I and l (1), O and
+D (0), S (5), Z (2), g and q (9), and G and b (6)."""
 
 SIGNS = (
     "0,50 50,50 100,50 | 50,0 50,50 50,100",
@@ -131,8 +131,9 @@ SIGNS = (
     "50,90 52,92",
     "50,85 55,90 48,105",
 )
-"""Signs of mathematics and punctuation, in the format of `STROKES`: plus, minus, equals, times,
-divided by, slash, parentheses, asterisk, root, angles, brace, bracket, full stop and comma."""
+"""Mathematical symbols and punctuation marks, in the format of `STROKES`: plus, minus, equals,
+times, divided by, slash, parentheses, asterisk, root, less than, greater than, brace, bracket, full
+stop and comma."""
 
 DOODLES = (
     "50,100 5,45 10,5 40,5 50,25 60,5 90,5 95,45 50,100",
@@ -145,32 +146,32 @@ DOODLES = (
     "0,50 15,10 35,90 55,10 75,90 95,40",
     "0,50 50,50 100,50 | 70,20 100,50 70,80",
 )
-"""A heart, a star, a spiral, a tick, a triangle, a square, a face, a wave, an arrow."""
+"""Heart, star, spiral, tick, triangle, square, face, wave and arrow, in the format of `STROKES`."""
 
 
 def draw_digit(
     digit: int, height: int, generator: np.random.Generator, pen: float = 0.1
 ) -> np.ndarray:
-    """Draws a digit, 0 to 9, in its most usual way; see `draw_strokes`."""
+    """Draws a digit, 0 to 9, in the most common way; see `draw_strokes`."""
     return draw_strokes(STROKES[digit][0], height, generator, pen)
 
 
 def draw_strokes(
     strokes: str, height: int, generator: np.random.Generator, pen: float, wobble: float = 0.015
 ) -> np.ndarray:
-    """Draws what is written as in `STROKES`.
+    """Draws a character from its strokes.
 
     Args:
-        strokes: points of the strokes.
-        height: of the character, in pixels, without its margin.
-        generator: decides slant, width and how the points are moved.
-        pen: stroke width as a share of the height.
-        wobble: standard deviation by which points are moved, as a share of the height.
+        strokes: Strokes in the format of `STROKES`.
+        height: Height of the character in pixels, without margin.
+        generator: Random number generator for slant, width and displacements.
+        pen: Stroke width as a share of the height.
+        wobble: Standard deviation of the displacement of each point, as a share of the height.
 
     Returns:
-        float32 (rows, columns), 0 is paper, 1 is ink, with a margin of a stroke's width.
+        The ink, float32 (rows, columns), 0 to 1, with a margin of one stroke width.
     """
-    fine = 8  # subpixel bits of OpenCV's drawing
+    subpixel_bits = 8
     scale = 4 if height < 200 else 1
     size, thickness = height * scale, max(1, round(pen * height * scale))
     width, slant = 0.65 * generator.uniform(0.9, 1.1), generator.uniform(-0.08, 0.15)
@@ -183,12 +184,12 @@ def draw_strokes(
         pixels = np.stack([(x * width + (1 - y) * slant), y], axis=1) * size + margin
         cv2.polylines(
             canvas,
-            [np.rint(pixels * 2**fine).astype(np.int32)],
+            [np.rint(pixels * 2**subpixel_bits).astype(np.int32)],
             False,
             255,
             thickness,
             cv2.LINE_AA,
-            fine,
+            subpixel_bits,
         )
     small = cv2.resize(canvas, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA)
     ys, xs = np.nonzero(small)
@@ -198,7 +199,7 @@ def draw_strokes(
 
 
 def _smooth(points: np.ndarray) -> np.ndarray:
-    """A Catmull-Rom curve through the points: (N, 2) -> (16 * (N - 1) + 1, 2)."""
+    """Interpolates points by a Catmull-Rom spline: (N, 2) -> (16 * (N - 1) + 1, 2)."""
     ends = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     a, b, c, d = ends[:-3], ends[1:-2], ends[2:-1], ends[3:]
     t = np.linspace(0, 1, 16, endpoint=False)[:, None, None]
@@ -218,14 +219,14 @@ def write_page(
     """Writes lines of digits on a page.
 
     Args:
-        lines: the digits of each line; a space leaves a gap.
-        height: of the digits, in pixels.
-        generator: decides how each digit looks and where exactly it stands.
-        pen: stroke width as a share of the height.
-        tilt: of the lines, in degrees; above 0 they climb.
+        lines: Digits of each line; a space leaves a gap.
+        height: Height of the digits in pixels.
+        generator: Random number generator for the shape and position of each digit.
+        pen: Stroke width as a share of the height.
+        tilt: Rotation of the lines in degrees; positive values make them rise.
 
     Returns:
-        float32 (rows, columns), 0 is paper, 1 is ink.
+        The ink, float32 (rows, columns), 0 to 1.
     """
     columns = max(map(len, lines))
     page = np.zeros(

@@ -1,4 +1,4 @@
-"""Test pages where other things stand beside the digits: forms, sums, words; see `conditions`."""
+"""Test pages of digits among printed forms, words or arithmetic signs; see `conditions`."""
 
 import cv2
 import numpy as np
@@ -16,13 +16,13 @@ SIGNS = {
     "(": ([(0.25, 0.0), (0.08, 0.25), (0.05, 0.55), (0.1, 0.8), (0.25, 1.05)],),
     ")": ([(0.0, 0.0), (0.17, 0.25), (0.2, 0.55), (0.15, 0.8), (0.0, 1.05)],),
 }
-"""Strokes through points, in shares of the digits' height."""
+"""Strokes of each sign, through points (x, y) as shares of the height of the digits."""
 
 FIELDS = ("Name", "Date", "Phone", "Amount", "Account", "Customer no.", "Post code", "Order", "Tax")
 
 
 def form(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """Printed labels, beside or above rows of printed boxes with a digit in each of the first."""
+    """A form with printed labels beside or above rows of boxes that are filled from the left."""
     canvas = Canvas(*photo_size(rng))
     writer = Writer(images, labels, rng)
     fonts, fields = load_fonts(), int(rng.integers(1, 4))
@@ -55,7 +55,7 @@ def form(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> La
 
 
 def among_letters(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """Lines of words with a number of one to four digits between them."""
+    """Lines of two words with a number of one to four digits between them."""
     canvas = Canvas(*photo_size(rng))
     writer = Writer(images, labels, rng)
     count = int(rng.integers(1, 4))
@@ -99,5 +99,5 @@ def expression(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator)
 
 
 def _baseline(canvas: Canvas, line: int, count: int, rng: np.random.Generator) -> float:
-    """Row on which one of `count` lines stands that share the canvas."""
+    """The row of the baseline of one of `count` lines on the canvas."""
     return (line + rng.uniform(0.65, 0.85)) * canvas.height / count

@@ -1,4 +1,4 @@
-"""Batches of synthetic pages, made in processes beside the training."""
+"""Batches of synthetic pages, generated in a separate process during training."""
 
 import multiprocessing
 from collections import deque
@@ -23,28 +23,28 @@ SHAPES = (
 """Share of the batches, and height and width of their pages in pixels."""
 
 PIXELS = 128 * 128
-"""Of the page of which a batch of `batch_size` has the pixels."""
+"""Pixels per unit of `batch_size`; a batch of larger pages has fewer pages."""
 
-AHEAD = 8  # batches made before they are asked for
+AHEAD = 8  # batches that are generated in advance
 
 Batch = tuple[np.ndarray, np.ndarray]
 """Pages, float32 (N, height, width, 1), and targets, float32 (N, height / 4, width / 4, 36)."""
 
-_writer: PageWriter  # of this process, where it makes pages
+_writer: PageWriter  # the writer of a worker process
 
 
 def make_writer(images: np.ndarray, labels: np.ndarray, seed: int) -> PageWriter:
-    """A writer of synthetic pages; arguments as of `make_glyph_bank`."""
+    """Creates a writer of synthetic pages; the arguments are those of `make_glyph_bank`."""
     return PageWriter(make_glyph_bank(images, labels, seed), Photographer(load_pictures()))
 
 
 def make_batch(writer: PageWriter, batch_size: int, key: tuple[int, ...]) -> Batch:
-    """One batch of random pages, all of one shape.
+    """Generates one batch of random pages of the same shape.
 
     Args:
-        writer: Writes them.
-        batch_size: Pages of 128x128 pixels whose pixels the batch has.
-        key: Seed for the random number generator; the last number is the step of the epoch.
+        writer: Writer of the pages.
+        batch_size: Size of the batch: it has as many pixels as this number of 128x128 pages.
+        key: Seed for the random number generator; the last number is the step in the epoch.
     """
     rng = np.random.default_rng(key)
     height, width = _shape(key[-1], rng)
@@ -52,7 +52,8 @@ def make_batch(writer: PageWriter, batch_size: int, key: tuple[int, ...]) -> Bat
     pages = np.empty((count, height, width, 1), np.float32)
     targets = np.empty((count, height // CELL, width // CELL, TARGETS), np.float32)
     for number in range(count):
-        # Pages are seldom multiples of the network's stride: their edges are prolonged.
+        # The sides of a real page are rarely multiples of the network's stride, so its last rows
+        # and columns are repeated. Some training pages imitate this.
         short = rng.integers(0, STRIDE, 2) if rng.random() < 0.4 else np.zeros(2, int)
         page = writer.page(height - int(short[0]), width - int(short[1]), rng)
         padding = ((0, int(short[0])), (0, int(short[1])))
@@ -63,8 +64,9 @@ def make_batch(writer: PageWriter, batch_size: int, key: tuple[int, ...]) -> Bat
 
 
 def _shape(step: int, rng: np.random.Generator) -> tuple[int, int]:
-    """Height and width of the pages of a batch."""
-    # Keras takes the sides that the first two batches have in common for those of all.
+    """The height and width of the pages in a batch."""
+    # Keras infers the input shape from the first two batches and assumes that sides which are equal
+    # in both are equal in all batches. So the first two batches have different shapes.
     number = 2 * step if step < 2 else rng.choice(len(SHAPES), p=[share for share, *_ in SHAPES])
     return SHAPES[number][1:]
 
@@ -80,20 +82,22 @@ def _batch_of_worker(batch_size: int, key: tuple[int, ...]) -> Batch:
 
 
 class PageSource:
-    """Makes batches in a process beside this one, the next ones before they are asked for.
+    """Generates batches in advance, in a worker process.
+
+    Each batch depends only on the seed, the epoch and the step.
 
     Args:
-        images: uint8 (N, 28, 28), digits to write with.
-        labels: int (N,), 0 to 9.
-        steps: Batches an epoch.
-        batch_size: As of `make_batch`.
-        seed: Seed for the glyphs and the pages; it, the epoch and the step decide a batch.
+        images: Pictures of digits for the pages, uint8 (N, 28, 28).
+        labels: Labels of the pictures, int (N,), 0 to 9.
+        steps: Number of batches per epoch.
+        batch_size: Size of a batch, as in `make_batch`.
+        seed: Seed for the random number generators of the glyphs and the pages.
     """
 
     def __init__(
         self, images: np.ndarray, labels: np.ndarray, steps: int, batch_size: int, seed: int
     ) -> None:
-        # Not forked: TensorFlow and OpenCV have threads, which a fork does not bring along.
+        # The process is spawned, because a fork does not copy the threads of TensorFlow and OpenCV.
         context = multiprocessing.get_context("spawn")
         self.pool = ProcessPoolExecutor(1, context, _start_worker, (images, labels, seed))
         with interrupts_delayed():
@@ -102,7 +106,7 @@ class PageSource:
         self.waiting: deque[tuple[int, Future[Batch]]] = deque()
 
     def batch(self, epoch: int, step: int) -> Batch:
-        """The batch of a step of an epoch, both counted from 0."""
+        """Returns the batch of a step in an epoch; both count from 0."""
         position = epoch * self.steps + step
         if not self.waiting or self.waiting[0][0] != position:
             for _, future in self.waiting:
@@ -115,5 +119,5 @@ class PageSource:
         return self.waiting.popleft()[1].result()
 
     def close(self) -> None:
-        """Ends the process."""
+        """Ends the worker process."""
         self.pool.shutdown(wait=False, cancel_futures=True)

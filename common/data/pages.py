@@ -1,7 +1,7 @@
-"""Synthetic pages to train the finder on: digits among whatever else pages and photos show.
+"""Synthetic pages for training the finder: digits among words, drawings, forms and objects.
 
-A page is drawn in three steps: paper and what is printed on it; what is written, digits and other
-things; then the camera, see `photography`. The page knows the place and the ink of each digit.
+A page is created in three steps: paper and its ruling, then digits and other marks, then an image
+of the page; see `photography`. The position and the ink of each digit are recorded.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,22 +23,22 @@ from common.data.sheet import (
     touching_x,
 )
 
-CROWDED = (0, 1, 3, 4, 5, 6)  # kinds of pages on which other things may stand, too
+CLUTTERED = (0, 1, 3, 4, 5, 6)  # indices of the kinds of pages that may get additional clutter
 
 
 class PageWriter:
     """Writes random synthetic pages.
 
     Args:
-        bank: What to write with.
-        photographer: What turns sheets into images.
+        bank: Glyphs to write with.
+        photographer: Photographer, who provides paper and takes the image.
     """
 
     def __init__(self, bank: GlyphBank, photographer: Photographer) -> None:
         self.bank, self.photographer = bank, photographer
 
     def page(self, height: int, width: int, rng: np.random.Generator) -> SyntheticPage:
-        """A random page; the same random numbers give the same page."""
+        """Writes a random page; the same random numbers give the same page."""
         kinds: list[tuple[float, Callable[[Sheet, np.random.Generator], None]]] = [
             (0.14, self._single),
             (0.20, self._lines),
@@ -60,7 +60,7 @@ class PageWriter:
         if not natural and rng.random() < 0.25:
             self.photographer.rule(sheet.grey, rng)
         kinds[index][1](sheet, rng)
-        if index in CROWDED and rng.random() < 0.3:
+        if index in CLUTTERED and rng.random() < 0.3:
             self._clutter(sheet, rng)
         covered = self.photographer.cover(sheet.grey, light, rng)
         sheet.owner[covered] = 0
@@ -68,13 +68,13 @@ class PageWriter:
         return finished(sheet, image)
 
     def _size(self, sheet: Sheet, rng: np.random.Generator, low: float, high: float) -> float:
-        """Height of digits in pixels, no more than the page holds."""
+        """A random height of digits in pixels, at most the height of the page."""
         high = min(high, 0.95 * sheet.grey.shape[0])
         return float(np.exp(rng.uniform(np.log(min(low, high)), np.log(high))))
 
     def _digit(self, digit: int, size: float, hand: Hand, rng: np.random.Generator) -> np.ndarray:
         glyph = self.bank.digit(digit, hand.source, rng)
-        # 55: the height that most of the glyphs have.
+        # Most glyphs are about 55 pixels high.
         scale = size / (max(glyph.shape) if rng.random() < 0.5 else 55)
         return drawn_glyph(glyph, scale, hand, rng)
 
@@ -92,7 +92,7 @@ class PageWriter:
         sheet.put(ink, x, y, hand.ink, digit)
 
     def _lines(self, sheet: Sheet, rng: np.random.Generator) -> None:
-        """Lines of digits: far apart, close, or touching one another."""
+        """Writes lines of digits that are far apart, close or touching."""
         hand = random_hand(rng)
         size = self._size(sheet, rng, 14, 60)
         closeness = rng.choice(["touching", "close", "apart"], p=[0.3, 0.4, 0.3])
@@ -113,7 +113,7 @@ class PageWriter:
                 break
 
     def _filled(self, sheet: Sheet, rng: np.random.Generator) -> None:
-        """One to three digits that fill the image, as cut out or drawn on a small canvas."""
+        """Writes one to three digits that fill the page, as in a crop or on a small canvas."""
         height, width = sheet.grey.shape
         hand = random_hand(rng)
         count = int(rng.choice([1, 2, 3], p=[0.6, 0.3, 0.1]))
@@ -140,7 +140,7 @@ class PageWriter:
         hand: Hand,
         rng: np.random.Generator,
     ) -> None:
-        """Writes digits and glyphs of other things from left to right, until the page ends."""
+        """Writes digits (ints) and other glyphs (arrays) from left to right, up to the edge."""
         width = sheet.grey.shape[1]
         x = rng.uniform(-0.3, 1.0) * size if rng.random() < 0.6 else rng.uniform(0, 0.7) * width
         gap_limits = {"touching": (-0.02, 0.1), "close": (0.05, 0.4), "apart": (0.4, 1.6)}
@@ -168,7 +168,7 @@ class PageWriter:
             before = (ink, x, y)
 
     def _expression(self, sheet: Sheet, rng: np.random.Generator) -> None:
-        """Lines of digits among signs, letters and words."""
+        """Writes lines of digits among signs, letters and words."""
         hand = random_hand(rng)
         size = self._size(sheet, rng, 14, 60)
         kinds = rng.dirichlet([3, 1.5, 0.7, 0.5])
@@ -191,7 +191,7 @@ class PageWriter:
             y += rng.uniform(1.3, 2.5) * size
 
     def _form(self, sheet: Sheet, rng: np.random.Generator) -> None:
-        """Boxes in a row, a digit in most of them, with a label beside or above."""
+        """Draws a row of boxes, most of them with a digit, and a label beside or above them."""
         hand = random_hand(rng)
         height, width = sheet.grey.shape
         size = self._size(sheet, rng, 14, 50)
@@ -239,7 +239,7 @@ class PageWriter:
                 sheet.put(ink, x, y, hand.ink, digit)
 
     def _text(self, sheet: Sheet, rng: np.random.Generator) -> None:
-        """Lines of words, in one hand."""
+        """Writes lines of words or letters in the style of one writer."""
         hand = random_hand(rng)
         size = self._size(sheet, rng, 12, 80)
         y, tilt = rng.uniform(-0.5, 1.0) * size, rng.normal(0, 0.06)
@@ -252,21 +252,21 @@ class PageWriter:
             y += rng.uniform(1.2, 2.0) * size
 
     def _lone(self, sheet: Sheet, rng: np.random.Generator) -> None:
-        """A letter, sign, drawing or word where a digit could stand alone."""
+        """Writes a single letter, sign, drawing or word, and no digit."""
         height, width = sheet.grey.shape
         hand = random_hand(rng)
         sources = (self.bank.letters, self.bank.drawings, self.bank.signs, self.bank.words)
         glyphs = sources[rng.choice(4, p=[0.4, 0.35, 0.1, 0.15])]
         glyph = glyphs[rng.integers(len(glyphs))]
         size = self._size(sheet, rng, 15, 150)
-        # A word is not shrunk to the width of a letter.
+        # Long words are not shrunk to the width of a letter.
         ink = drawn_glyph(glyph, size / min(max(glyph.shape), 2 * GLYPH_HEIGHT), hand, rng)
         x = (width - ink.shape[1]) * rng.uniform(-0.1, 1.1)
         y = (height - ink.shape[0]) * rng.uniform(-0.1, 1.1)
         sheet.put(ink, x, y, hand.ink)
 
     def _drawing(self, sheet: Sheet, rng: np.random.Generator) -> None:
-        """Doodles, scribbles and diagrams."""
+        """Draws doodles, scribbles and shapes, or a diagram."""
         if rng.random() < 0.25:
             self._diagram(sheet, rng)
             return
@@ -283,7 +283,7 @@ class PageWriter:
             sheet.put(ink, x, y, hand.ink)
 
     def _diagram(self, sheet: Sheet, rng: np.random.Generator) -> None:
-        """Parts joined by level and upright lines, as in circuits and flow charts."""
+        """Draws parts connected by horizontal and vertical lines, like a circuit or flow chart."""
         height, width = sheet.grey.shape
         hand = random_hand(rng)
         ink = np.zeros((height, width), np.float32)
@@ -307,7 +307,7 @@ class PageWriter:
         sheet.grey *= 1 - hand.ink * ink.clip(0, 1)
 
     def _out_of_scale(self, sheet: Sheet, rng: np.random.Generator) -> None:
-        """Digits so large or so small that another scale of the pyramid shows them."""
+        """Writes digits that are too large or too small for this scale of the image pyramid."""
         hand = random_hand(rng)
         if rng.random() < 0.6:
             digit = int(rng.integers(10))
@@ -324,7 +324,7 @@ class PageWriter:
             y += rng.uniform(1.3, 4) * size
 
     def _clutter(self, sheet: Sheet, rng: np.random.Generator) -> None:
-        """Other things where the page is still free."""
+        """Adds words, drawings, signs and shapes where the page is free."""
         height, width = sheet.grey.shape
         for _ in range(rng.integers(1, 5)):
             hand, size = random_hand(rng), self._size(sheet, rng, 8, 60)

@@ -1,4 +1,4 @@
-"""Paper, light and camera of synthetic pages."""
+"""Paper, lighting and camera of synthetic training pages."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +10,19 @@ from PIL import Image
 from common import PROJECT
 
 PICTURES = PROJECT / "data" / "pictures"
-"""Optional folder of natural pictures (.jpg or .png), shown as backgrounds and without digits."""
+"""Optional folder of natural images without digits (.jpg or .png), used as backgrounds."""
 
 
 @dataclass(frozen=True)
 class Light:
-    """How one page is lit and taken.
+    """Lighting and camera settings of one page.
 
     Attributes:
-        is_flat: A drawing or a clean scan: no gradient, texture, shadow or noise.
+        is_flat: Whether the page looks like a drawing or a clean scan, without gradient, texture,
+            shadow or noise.
         paper: Brightness of the paper, 0 to 255.
-        noise: Standard deviation of the sensor's noise in grey levels.
-        inverted: Whether light ink stands on a dark ground.
+        noise: Standard deviation of the sensor noise, in grey levels.
+        inverted: Whether the ink is light and the paper is dark.
     """
 
     is_flat: bool
@@ -31,12 +32,12 @@ class Light:
 
 
 def load_pictures(folder: Path = PICTURES) -> list[np.ndarray]:
-    """The natural pictures of `folder` and those that scikit-learn ships, at most 640 pixels wide.
+    """Loads the natural images in `folder` and those of scikit-learn, at most 640 pixels a side.
 
     Returns:
-        uint8 (height, width) each, sorted by file name.
+        Grey images, uint8 (height, width), sorted by file name.
     """
-    # Imported here: only training needs it.
+    # Imported here because only training needs it.
     import sklearn.datasets
 
     shipped = Path(sklearn.datasets.__file__).parent / "images"
@@ -53,17 +54,17 @@ def load_pictures(folder: Path = PICTURES) -> list[np.ndarray]:
 
 
 class Photographer:
-    """Makes paper and turns what is written on it into an image.
+    """Creates paper and takes images of written pages.
 
     Args:
-        pictures: uint8 (height, width) each, natural pictures.
+        pictures: Natural images, uint8 (height, width).
     """
 
     def __init__(self, pictures: list[np.ndarray]) -> None:
         self.pictures = pictures
 
     def light(self, rng: np.random.Generator) -> Light:
-        """A random light."""
+        """Chooses random lighting and camera settings."""
         flat = bool(rng.random() < 0.35)
         bright = rng.random() < 0.7
         paper = (
@@ -77,17 +78,17 @@ class Photographer:
     def paper(
         self, height: int, width: int, light: Light, natural: bool, rng: np.random.Generator
     ) -> np.ndarray:
-        """Bare paper, or a natural picture in its place: float32 (height, width), 0 to 255."""
+        """Creates bare paper, or a natural image instead: float32 (height, width), 0 to 255."""
         if natural:
             return self._crop(height, width, rng)
         grey = np.full((height, width), light.paper, np.float32)
         if light.is_flat:
             return grey
-        if rng.random() < 0.8:  # light from one side
+        if rng.random() < 0.8:  # a gradient, as with light from one side
             x, y = np.meshgrid(np.linspace(-0.5, 0.5, width), np.linspace(-0.5, 0.5, height))
             angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.4)
             grey *= (1 + strength * (np.cos(angle) * x + np.sin(angle) * y)).astype(np.float32)
-        if rng.random() < 0.4:  # grain, from that of paper to creases and stains
+        if rng.random() < 0.4:  # texture, from fine paper grain to creases and stains
             sigma = float(np.exp(rng.uniform(np.log(0.6), np.log(20))))
             grain = _smooth_noise(height, width, sigma, rng)
             grey *= 1 + np.float32(rng.uniform(0.005, 0.05)) * grain
@@ -96,7 +97,7 @@ class Photographer:
         return grey
 
     def rule(self, grey: np.ndarray, rng: np.random.Generator) -> None:
-        """Draws ruled or squared paper, straight or a little turned."""
+        """Draws the lines of ruled or squared paper, straight or slightly rotated."""
         height, width = grey.shape
         pitch = rng.uniform(8, 70)
         opacity, thickness = rng.uniform(0.05, 0.6), int(rng.choice([1, 1, 1, 2]))
@@ -119,10 +120,10 @@ class Photographer:
         grey *= 1 - opacity * mask.clip(0, 1)
 
     def cover(self, grey: np.ndarray, light: Light, rng: np.random.Generator) -> np.ndarray:
-        """Lays shadows and things on the page, or ends the paper before the image does.
+        """Adds shadows, and objects or a background that hide a part of the page.
 
         Returns:
-            bool (height, width), where the page is hidden.
+            Mask of the hidden pixels, bool (height, width).
         """
         height, width = grey.shape
         hidden = np.zeros((height, width), bool)
@@ -133,14 +134,14 @@ class Photographer:
         if rng.random() < (0.05 if light.is_flat else 0.2):
             mask = np.zeros((height, width), np.uint8)
             for _ in range(rng.integers(1, 3)):
-                cv2.fillPoly(mask, [_beside(height, width, rng)], 255)
+                cv2.fillPoly(mask, [_side_region(height, width, rng)], 255)
             hidden = mask > 0
-            other = self._ground(height, width, rng)
-            grey[hidden] = other[hidden]
+            surroundings = self._surroundings(height, width, rng)
+            grey[hidden] = surroundings[hidden]
         return hidden
 
     def take(self, grey: np.ndarray, light: Light, rng: np.random.Generator) -> np.ndarray:
-        """The image that a camera, a scanner or a drawing program makes of the page: uint8."""
+        """Takes an image of the page, as by a camera, a scanner or a drawing program: uint8."""
         height, width = grey.shape
         if light.inverted:
             grey = 255 - grey
@@ -149,8 +150,8 @@ class Photographer:
             if kind < 0.45:
                 grey = cv2.GaussianBlur(grey, (0, 0), float(rng.uniform(0.3, 1.6)))
             elif kind < 0.55:
-                grey = cv2.filter2D(grey, -1, _motion(rng))
-        if rng.random() < 0.2:  # few pixels, shown large
+                grey = cv2.filter2D(grey, -1, _motion_kernel(rng))
+        if rng.random() < 0.2:  # a low-resolution image, enlarged
             factor = rng.uniform(1.2, 3.5)
             small = (max(8, round(width / factor)), max(8, round(height / factor)))
             grey = cv2.resize(grey, small, interpolation=cv2.INTER_AREA)
@@ -169,7 +170,7 @@ class Photographer:
         return image
 
     def _crop(self, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-        """A part of a natural picture, at a random scale, turned by a random quarter."""
+        """A random crop of a natural image, at a random scale and rotated by quarter turns."""
         picture = self.pictures[rng.integers(len(self.pictures))]
         rows, columns = picture.shape
         share = np.exp(rng.uniform(np.log(0.15), 0))
@@ -179,8 +180,8 @@ class Photographer:
         part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
         return part.astype(np.float32)
 
-    def _ground(self, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-        """What lies beside or on the paper: a desk, a phone, a hand."""
+    def _surroundings(self, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+        """The surface of an object beside or on the paper, such as a desk, a phone or a hand."""
         if rng.random() < 0.4:
             return self._crop(height, width, rng)
         level = rng.uniform(0, 130) if rng.random() < 0.75 else rng.uniform(130, 255)
@@ -189,7 +190,7 @@ class Photographer:
 
 
 def _smooth_noise(height: int, width: int, sigma: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise of unit variance whose grains are `sigma` pixels large: float32 (height, width)."""
+    """Noise of unit variance, smoothed by about `sigma` pixels: float32 (height, width)."""
     factor = max(1.0, sigma / 2)
     rows, columns = int(height / factor) + 2, int(width / factor) + 2
     noise = cv2.GaussianBlur(
@@ -200,27 +201,27 @@ def _smooth_noise(height: int, width: int, sigma: float, rng: np.random.Generato
 
 
 def _blob(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """A polygon of 3 to 6 corners somewhere: float32 (height, width), 0 or 1."""
+    """The mask of a random polygon with 3 to 6 corners: float32 (height, width), 0 or 1."""
     mask = np.zeros((height, width), np.float32)
     corners = rng.uniform(-0.5, 1.5, (rng.integers(3, 7), 2)) * (width, height)
     cv2.fillPoly(mask, [corners.astype(np.int32)], 1.0)
     return mask
 
 
-def _beside(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """Corners of a region along one side of the image, or of a box that comes in from there."""
+def _side_region(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    """The corners of a region along one side of the image, or of a box that enters from there."""
     depth, tilt = rng.uniform(0.02, 0.35), rng.normal(0, 0.12)
     start, end = (-0.2, 1.2) if rng.random() < 0.6 else sorted(rng.uniform(-0.2, 1.2, 2))
     corners = np.array(
         [[start, -0.3], [end, -0.3], [end, depth + tilt], [start, depth - tilt]], np.float32
     )
-    for _ in range(rng.integers(4)):  # quarter turns about the image's middle
+    for _ in range(rng.integers(4)):  # quarter turns around the centre of the image
         corners = np.stack([1 - corners[:, 1], corners[:, 0]], axis=1)
     return (corners * (width, height)).astype(np.int32)
 
 
-def _motion(rng: np.random.Generator) -> np.ndarray:
-    """The kernel of a camera that moved by 2 to 5 pixels."""
+def _motion_kernel(rng: np.random.Generator) -> np.ndarray:
+    """A kernel for motion blur over 2 to 5 pixels."""
     kernel = np.zeros((7, 7), np.float32)
     angle, length = rng.uniform(0, np.pi), rng.uniform(1, 2.5)
     move = np.array([np.cos(angle), np.sin(angle)]) * length

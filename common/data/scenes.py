@@ -1,27 +1,27 @@
-"""Paper, light, camera and surroundings of test pages, see `conditions`.
+"""Paper, lighting, camera and surroundings of the test pages in `conditions`.
 
-Reflectance is float32 (height, width), 0 is black and 1 is white. The pages that the finder trains
-on have other models of all this, see `photography`.
+Reflectance is float32 (height, width), where 0 is black and 1 is white. The pages that the finder
+trains on use different models of paper, lighting and camera; see `photography`.
 """
 
 import cv2
 import numpy as np
 
-NOISE_SIDE = 256  # pixels, at which pink noise is made; larger pages enlarge it
+NOISE_SIDE = 256  # pixels; pink noise is generated at this size and then resized to the page
 
 PHOTO_SIZES = ((480, 640), (600, 800), (720, 960), (768, 1024), (960, 1280), (1200, 1600))
 PHOTO_SHARES = (0.2, 0.25, 0.25, 0.15, 0.1, 0.05)
 
 
 def photo_size(rng: np.random.Generator, shape: str = "any") -> tuple[int, int]:
-    """Height and width of a photo or scan, "wide", "high" or "any"."""
+    """A random height and width of a photo or scan; the shape is "wide", "high" or "any"."""
     low, high = PHOTO_SIZES[rng.choice(len(PHOTO_SIZES), p=PHOTO_SHARES)]
     is_wide = rng.random() < 0.5 if shape == "any" else shape == "wide"
     return (low, high) if is_wide else (high, low)
 
 
 def pink_noise(shape: tuple[int, ...], power: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise of unit variance whose amplitude falls with the frequency to `power`."""
+    """Noise of unit variance with an amplitude inversely proportional to frequency ** `power`."""
     frequencies = np.fft.fftfreq(NOISE_SIDE)
     radius = np.hypot(frequencies[:, None], frequencies[None, : NOISE_SIDE // 2 + 1])
     radius[0, 0] = 1.0
@@ -36,19 +36,19 @@ def pink_noise(shape: tuple[int, ...], power: float, rng: np.random.Generator) -
 def sheet(
     ink: np.ndarray, rng: np.random.Generator, pen: tuple[float, float] = (0.05, 0.35)
 ) -> np.ndarray:
-    """Written paper.
+    """The reflectance of a written sheet of paper.
 
     Args:
-        ink: float32 (height, width), 0 to 1.
-        rng: Chooses paper and pen.
-        pen: Limits of the reflectance of full ink.
+        ink: Ink on the sheet, float32 (height, width), 0 to 1.
+        rng: Random number generator for paper and pen.
+        pen: Minimum and maximum reflectance of the ink.
     """
     paper = rng.uniform(0.78, 0.98) + rng.uniform(0, 0.012) * pink_noise(ink.shape, 1.0, rng)
     return np.asarray(paper * (1 - ink) + rng.uniform(*pen) * ink, np.float32)
 
 
 def board(ink: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A blackboard: light chalk, with gaps in its strokes, on dark ground with traces of wiping."""
+    """The reflectance of a blackboard: uneven chalk strokes on a dark ground with wiping marks."""
     ground = rng.uniform(0.04, 0.2) + rng.uniform(0.003, 0.02) * pink_noise(ink.shape, 1.3, rng)
     grain = rng.uniform(0, 0.12) * pink_noise(ink.shape, 0.2, rng)
     chalk = (rng.uniform(0.6, 0.95) + grain).clip(0.35, 1)
@@ -56,7 +56,7 @@ def board(ink: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def desk(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """The top of a dark or a wooden desk."""
+    """The reflectance of a dark or wooden desk."""
     grain = pink_noise((height, width), 1.2, rng)
     if rng.random() < 0.5:
         top = rng.uniform(0.04, 0.25) + 0.012 * grain
@@ -68,20 +68,20 @@ def desk(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def on_desk(paper: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Lays a sheet on a desk and looks at it from the side.
+    """Places a sheet on a desk, in perspective.
 
     Args:
         paper: Reflectance of the sheet.
-        rng: Chooses desk and point of view.
+        rng: Random number generator for the desk and the point of view.
 
     Returns:
-        Reflectance of the scene, of the same shape, and the homography from the sheet to it.
+        The reflectance of the scene, in the same shape, and the homography from sheet to scene.
     """
     height, width = paper.shape
     share, angle = rng.uniform(0.62, 0.86), np.radians(rng.uniform(-10, 10))
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * (width / 2, height / 2) * share
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    corners = corners @ turn.T * rng.uniform(0.88, 1.0, (4, 1))  # unequal: seen in perspective
+    corners = corners @ turn.T * rng.uniform(0.88, 1.0, (4, 1))  # unequal factors: perspective
     corners += np.array([width, height]) * (0.5 + rng.uniform(-0.04, 0.04, 2))
     edges = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     matrix = cv2.getPerspectiveTransform(edges, corners.astype(np.float32))
@@ -94,16 +94,16 @@ def on_desk(paper: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np
 
 
 def lay_object(scene: np.ndarray, side: str, depth: float, rng: np.random.Generator) -> None:
-    """Draws a phone, a cup or the edge of a table along one side of a scene.
+    """Draws a phone, a cup or the edge of a table at one side of a scene.
 
     Args:
-        scene: Reflectance, changed.
+        scene: Reflectance of the scene, which is modified in place.
         side: "left", "right", "top" or "bottom".
-        depth: How far it reaches into the scene, as a share of its width or height.
-        rng: Chooses the object and its place.
+        depth: Depth of the object in the scene, as a share of the scene's width or height.
+        rng: Random number generator for the object and its position.
     """
     quarters = {"left": 0, "top": 1, "right": 2, "bottom": 3}[side]
-    turned = np.rot90(scene, quarters)  # a view: the object is drawn at its left
+    turned = np.rot90(scene, quarters)  # a view in which the object is always on the left
     height, width = turned.shape
     reach = depth * width
     drawn = np.ascontiguousarray(turned)
@@ -121,7 +121,7 @@ def lay_object(scene: np.ndarray, side: str, depth: float, rng: np.random.Genera
 
 
 def _phone(scene: np.ndarray, reach: float, rng: np.random.Generator) -> None:
-    """A dark phone with a screen that shines a little, its right edge `reach` from the left."""
+    """Draws a dark phone with a slight glare, whose right edge is `reach` pixels from the left."""
     long = rng.uniform(1.9, 2.2) * max(reach, 0.3 * scene.shape[0])
     top = rng.uniform(-0.2, 0.9) * (scene.shape[0] - 0.5 * long)
     left = reach - rng.uniform(0.5, 0.52) * long
@@ -144,7 +144,7 @@ def _phone(scene: np.ndarray, reach: float, rng: np.random.Generator) -> None:
 
 
 def _cup(scene: np.ndarray, reach: float, rng: np.random.Generator) -> None:
-    """A cup of coffee from above, cut by the left edge."""
+    """Draws a cup of coffee seen from above, clipped by the left edge."""
     radius = max(reach, 0.2 * scene.shape[0]) * rng.uniform(0.7, 1.0)
     centre = round(reach - radius), round(rng.uniform(0.1, 0.9) * scene.shape[0])
     rim, coffee = rng.uniform(0.3, 1.0), rng.uniform(0.05, 0.2)
@@ -153,7 +153,7 @@ def _cup(scene: np.ndarray, reach: float, rng: np.random.Generator) -> None:
 
 
 def lit(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A scene under a lamp, now and then with the shadow of a hand: float32, 0 to 255."""
+    """Lights a scene with a lamp, sometimes with the shadow of a hand: float32, 0 to 255."""
     height, width = reflectance.shape
     diagonal = float(np.hypot(height, width))
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) / diagonal
@@ -173,19 +173,19 @@ def lit(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def photographed(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A photo of a scene: lamp, focus, shot noise and JPEG; uint8 (height, width)."""
+    """Takes a photo of a scene, with lamp, blur, shot noise and JPEG: uint8 (height, width)."""
     brightness = lit(reflectance, rng)
     focus = rng.uniform(0.3, 0.3 + max(brightness.shape) / 900)
     brightness = cv2.GaussianBlur(brightness, (0, 0), focus)
     noise = rng.standard_normal(brightness.shape, np.float32)
-    if rng.random() < 0.5:  # as left by the noise reduction of phones
+    if rng.random() < 0.5:  # smooth noise, as after the noise reduction of a phone
         noise = 1.8 * cv2.GaussianBlur(noise, (0, 0), 0.7)
     noise *= np.sqrt(rng.uniform(0.2, 2) + rng.uniform(0, 0.06) * brightness.clip(0))
     return _jpeg(brightness + noise, int(rng.integers(40, 96)))
 
 
 def scanned(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A scan: even light, little noise; uint8 (height, width)."""
+    """Scans a scene, with even light and little noise: uint8 (height, width)."""
     values = cv2.GaussianBlur(
         255 * reflectance ** rng.uniform(0.7, 1.3), (0, 0), rng.uniform(0.3, 0.8)
     )
@@ -194,25 +194,25 @@ def scanned(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def photographed_or_scanned(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A photo, or in three of ten cases a scan; uint8 (height, width)."""
+    """Takes a photo of a scene or, in 30 % of the cases, a scan: uint8 (height, width)."""
     return (scanned if rng.random() < 0.3 else photographed)(reflectance, rng)
 
 
 def on_grey_paper(
     picture: np.ndarray, side: int, paper: float, ink: float, noise: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """A picture of a data set enlarged, dark on evenly grey paper.
+    """Enlarges a picture of a data set, as dark ink on uniformly grey paper.
 
     Args:
-        picture: uint8 (28, 28), 255 is ink.
-        side: Pixels of the image's sides.
+        picture: Picture of a digit, uint8 (28, 28); 255 is ink.
+        side: Width and height of the image in pixels.
         paper: Grey level of the paper, 0 to 255.
-        ink: Grey level of full ink.
-        noise: Standard deviation of the white noise in grey levels.
-        rng: Makes the noise.
+        ink: Grey level of the ink, 0 to 255.
+        noise: Standard deviation of the white noise, in grey levels.
+        rng: Random number generator for the noise.
 
     Returns:
-        uint8 (side, side).
+        The image, uint8 (side, side).
     """
     share = cv2.resize(picture, (side, side), interpolation=cv2.INTER_CUBIC).astype(np.float32)
     values = paper + (ink - paper) / 255 * share

@@ -1,4 +1,4 @@
-"""Frames, lines and shapes that stand beside, around and in place of digits."""
+"""Frames, lines and shapes on synthetic pages."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ from common.data.sheet import Hand, Sheet
 def draw_frame(
     sheet: Sheet, x: float, y: float, width: float, height: float, rng: np.random.Generator
 ) -> None:
-    """A box around a digit, in print or by hand."""
+    """Draws a box around a digit."""
     left, top = (rng.uniform(0.02, 0.6, 2) * height).astype(int)
     right, bottom = (rng.uniform(0.02, 0.6, 2) * height).astype(int)
     mask = np.zeros(sheet.grey.shape, np.float32)
@@ -20,7 +20,7 @@ def draw_frame(
 
 
 def draw_underline(sheet: Sheet, y: float, hand: Hand, rng: np.random.Generator) -> None:
-    """A line in the hand's ink at row `y`, over a random part of the width."""
+    """Draws a line in the hand's ink at row `y`, over a random part of the width."""
     height, width = sheet.grey.shape
     x0, x1 = sorted(rng.uniform(-0.1, 1.1, 2) * width)
     mask = np.zeros((height, width), np.float32)
@@ -30,7 +30,7 @@ def draw_underline(sheet: Sheet, y: float, hand: Hand, rng: np.random.Generator)
 
 
 def random_shape(size: float, rng: np.random.Generator) -> np.ndarray:
-    """A rectangle, polygon, curve of measurements, arrow or blob as ink, float32 0 to 1."""
+    """Draws the ink of a rectangle, polygon, line chart, arrow, circle or blob: float32, 0 to 1."""
     side = max(12, round(size))
     canvas = np.zeros((side + 8, side + 8), np.uint8)
     thickness = int(rng.integers(1, max(2, round(0.1 * side)) + 1))
@@ -56,7 +56,7 @@ def random_shape(size: float, rng: np.random.Generator) -> np.ndarray:
         cv2.arrowedLine(
             canvas, (4, level), (side, level + rise), 255, thickness, cv2.LINE_AA, tipLength=0.3
         )
-    elif kind == 5:  # half an ellipse closed by a line, as the sign of a logic gate
+    elif kind == 5:  # a closed half ellipse, like the symbol of a logic gate
         start = int(rng.choice([0, 90, 180, 270]))
         axes = (round(side * rng.uniform(0.25, 0.5)), round(side * rng.uniform(0.25, 0.5)))
         half = cv2.ellipse2Poly(middle, axes, 0, start, start + 180, 8)

@@ -1,12 +1,12 @@
-"""A sheet that is written on: pens, ink, and which ink belongs to which digit."""
+"""A sheet to write on, which records the digit that each ink pixel belongs to."""
 
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
-MIN_CONTRAST = 6.0  # grey levels between a digit and the paper around it; fainter ones are unseen
-INK_LEVEL = 0.3  # ink above it belongs to a glyph
+MIN_CONTRAST = 6.0  # grey levels between a digit and the paper around it; less is invisible
+INK_LEVEL = 0.3  # minimum ink of the pixels that belong to a glyph
 
 
 @dataclass(frozen=True)
@@ -14,12 +14,12 @@ class SyntheticPage:
     """An image and the digits on it.
 
     Attributes:
-        image: uint8 (height, width).
-        digits: int (N,), 0 to 9, in the order of writing.
-        boxes: float32 (N, 4): x, y, width and height of the visible ink in pixels.
-        visible: float32 (N,), share of each digit's ink that lies inside the image and is not
-            covered; 0 where it cannot be told from the paper.
-        owner: int16 (height, width): at ink of digit i, i + 1; elsewhere 0.
+        image: Grey image, uint8 (height, width).
+        digits: Digits in the order of writing, int (N,), 0 to 9.
+        boxes: Boxes of the visible ink, float32 (N, 4): x, y, width, height in pixels.
+        visible: Share of each digit's ink that is inside the image and not hidden, float32 (N,);
+            0 if the digit cannot be distinguished from the paper.
+        owner: Map of the ink, int16 (height, width): i + 1 for the ink of digit i, 0 elsewhere.
     """
 
     image: np.ndarray
@@ -31,15 +31,15 @@ class SyntheticPage:
 
 @dataclass(frozen=True)
 class Hand:
-    """What one writer's glyphs have in common.
+    """The style of one writer.
 
     Attributes:
-        source: Where digits come from, "data", "strokes" or "fonts".
-        pen: Pixels by which strokes are widened (below 0: thinned) on glyphs 60 pixels high.
-        slant: Horizontal shift of the top against the bottom, as a share of the height.
-        aspect: Factor on the width.
+        source: Source of the digits: "data", "strokes" or "fonts".
+        pen: Change of the stroke width in pixels, for glyphs 60 pixels high; negative is thinner.
+        slant: Horizontal shift of the top relative to the bottom, as a share of the height.
+        aspect: Factor for the width.
         turn: Rotation of each glyph in degrees.
-        ink: Opacity of the pen, 0 to 1.
+        ink: Opacity of the ink, 0 to 1.
     """
 
     source: str
@@ -51,7 +51,7 @@ class Hand:
 
 
 def random_hand(rng: np.random.Generator, min_ink: float = 0.12) -> Hand:
-    """A writer with an own pen."""
+    """A writer with a random style."""
     thick = rng.random() < 0.25
     return Hand(
         source=str(rng.choice(["data", "strokes", "fonts"], p=[0.66, 0.2, 0.14])),
@@ -66,23 +66,23 @@ def random_hand(rng: np.random.Generator, min_ink: float = 0.12) -> Hand:
 def drawn_glyph(
     glyph: np.ndarray, scale: float, hand: Hand, rng: np.random.Generator
 ) -> np.ndarray:
-    """A glyph as `hand` writes it.
+    """Draws a glyph in the style of `hand`.
 
     Args:
-        glyph: uint8 (height, width), see `glyphs`.
-        scale: Factor on its size.
-        hand: The writer.
-        rng: Adds what differs from glyph to glyph.
+        glyph: The glyph, uint8 (height, width); see `glyphs`.
+        scale: Factor for the size of the glyph.
+        hand: Style of the writer.
+        rng: Random number generator for the variation between glyphs.
 
     Returns:
-        float32 (height, width), 0 to 1, cropped to its ink.
+        The ink, float32 (height, width), 0 to 1, cropped to its bounding box.
     """
     pen = abs(hand.pen)
     glyph = np.pad(glyph, pen + 2)
     if pen:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (pen + 1, pen + 1))
         thinned = glyph if hand.pen > 0 else cv2.erode(glyph, kernel)
-        # A stroke as thin as the kernel would vanish: it stays as it is.
+        # Strokes as thin as the kernel would vanish, so such glyphs are not thinned.
         if hand.pen > 0:
             glyph = cv2.dilate(glyph, kernel)
         elif thinned.sum() > 0.4 * glyph.sum():
@@ -99,7 +99,7 @@ def drawn_glyph(
     columns, rows = np.ceil(corners.max(axis=1) - low).astype(int) + 2
     affine = np.column_stack([matrix, 1 - low])
     ink = cv2.warpAffine(glyph, affine, (int(columns), int(rows))).astype(np.float32) / 255
-    if scale > 0.5:  # a crisp edge, as of a pen; the level varies the stroke's width a little
+    if scale > 0.5:  # a crisp edge, like that of a pen; the level slightly varies the stroke width
         level, steepness = rng.uniform(0.35, 0.65), 1 + 1.5 * scale
         ink = ((ink - level) * steepness + 0.5).clip(0, 1)
     left, top, width, height = cv2.boundingRect((ink > INK_LEVEL).astype(np.uint8))
@@ -108,12 +108,14 @@ def drawn_glyph(
 
 @dataclass
 class Sheet:
-    """A page while it is written on.
+    """A page that is being written.
 
     Attributes:
-        grey: float32 (height, width), 0 to 255.
-        owner: as of `SyntheticPage`.
-        total: Ink pixels of each digit, those outside of the image included.
+        grey: Grey levels, float32 (height, width), 0 to 255.
+        owner: Map of the ink, as in `SyntheticPage`.
+        taken: Mask of the rectangles of all marks, bool (height, width).
+        digits: Digits in the order of writing.
+        total: Number of ink pixels of each digit, including those outside the image.
     """
 
     grey: np.ndarray
@@ -127,7 +129,7 @@ class Sheet:
         self.taken = np.zeros(self.grey.shape, bool)
 
     def put(self, ink: np.ndarray, x: float, y: float, opacity: float, digit: int = -1) -> None:
-        """Lays ink on the sheet with its top left corner at (x, y); `digit` -1 is no digit."""
+        """Draws ink with its top left corner at (x, y); `digit` is -1 if it is not a digit."""
         left, top = round(x), round(y)
         height, width = self.grey.shape
         if digit >= 0:
@@ -145,13 +147,13 @@ class Sheet:
             self.owner[y0:y1, x0:x1][marked] = len(self.digits)
 
     def is_free(self, x: float, y: float, width: float, height: float) -> bool:
-        """Whether nothing has been laid inside of a rectangle."""
+        """Whether a rectangle is free of marks."""
         left, top = max(round(x), 0), max(round(y), 0)
         return not self.taken[top : round(y + height), left : round(x + width)].any()
 
 
 def finished(sheet: Sheet, image: np.ndarray) -> SyntheticPage:
-    """What was written on a sheet, as far as it can be seen on its image."""
+    """Labels the image of a sheet with the digits that are visible on it."""
     count = len(sheet.digits)
     pixels = np.bincount(sheet.owner.ravel(), minlength=count + 1)[1:]
     boxes = np.zeros((count, 4), np.float32)
@@ -161,14 +163,14 @@ def finished(sheet: Sheet, image: np.ndarray) -> SyntheticPage:
             ink = sheet.owner == index + 1
             boxes[index] = cv2.boundingRect(ink.astype(np.uint8))
             contrast = _contrast(image, ink, boxes[index].astype(int))
-            if contrast < 2 * MIN_CONTRAST:  # hard to see: neither a digit nor none
+            if contrast < 2 * MIN_CONTRAST:  # hard to see, so neither a positive nor a negative
                 visible[index] = min(visible[index], 0.5 if contrast > MIN_CONTRAST else 0)
     digits = np.array(sheet.digits, np.int64)
     return SyntheticPage(image, digits, boxes, visible, sheet.owner)
 
 
 def _contrast(image: np.ndarray, ink: np.ndarray, box: np.ndarray) -> float:
-    """Difference in grey levels between a digit's ink and what surrounds it."""
+    """The difference in grey levels between the ink of a digit and its surroundings."""
     x, y, width, height = box
     reach = max(width, height) // 8 + 2
     rows = slice(max(y - reach, 0), y + height + reach)
@@ -181,7 +183,13 @@ def _contrast(image: np.ndarray, ink: np.ndarray, box: np.ndarray) -> float:
 
 
 def touching_x(before: tuple[np.ndarray, float, float], ink: np.ndarray, y: float) -> float:
-    """Where ink must stand to just touch the glyph before it."""
+    """The x position at which ink just touches the previous glyph.
+
+    Args:
+        before: Ink, x and y of the previous glyph.
+        ink: Ink of the next glyph.
+        y: Top of the next glyph, in pixels.
+    """
     left, left_x, left_y = before
     top, bottom = round(max(left_y, y)), round(min(left_y + len(left), y + len(ink)))
     if bottom - top < 2:
@@ -195,10 +203,11 @@ def touching_x(before: tuple[np.ndarray, float, float], ink: np.ndarray, y: floa
     )
     starts = np.where(right_rows.any(axis=1), right_rows.argmax(axis=1), 10_000)
     distance = int((starts - ends).min())
-    # Not farther than half of either: digits touch, they do not hide one another.
-    most = 0.5 * min(left.shape[1], ink.shape[1])
+    # Limit the overlap to half of the narrower glyph, so that digits touch but do not hide each
+    # other.
+    max_overlap = 0.5 * min(left.shape[1], ink.shape[1])
     return (
-        left_x + max(-distance, left.shape[1] - most)
+        left_x + max(-distance, left.shape[1] - max_overlap)
         if distance < 5000
         else (left_x + left.shape[1])
     )

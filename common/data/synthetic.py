@@ -1,7 +1,7 @@
-"""Training pictures that data sets lack: rare ways to write a digit, and what is no digit.
+"""Training pictures that data sets lack: digits in rare styles, and pictures that are not digits.
 
-What is no digit is drawn on small pages, and these go the way of a user's page, so that the network
-is taught what it will be shown.
+Most pictures that are not digits are cut from small generated pages by the same code that processes
+a user's page, so that training and use match.
 """
 
 from collections.abc import Callable
@@ -16,20 +16,24 @@ from common.finding.rules.page import digits_on
 from common.preprocessing import digit_picture
 
 PRINTED = "ACEFHJKLMNPQRTUVWXacdefhkmnprtuvwxy#@?+=<>{}~*"
-"""Printed characters that nobody takes for a digit."""
+"""Printed characters that do not look like digits."""
 
-PENS = 0.05, 0.2  # stroke width as a share of the height
-MOST_OF_A_PAGE = 12  # pictures taken from one page, so that no page outweighs the others
+PENS = 0.05, 0.2  # minimum and maximum stroke width, as a share of the height
+MAX_PER_PAGE = 12  # pictures taken from one page, so that no page dominates
 
 Page = np.ndarray
-"""uint8 (height, width), dark on light."""
+"""Grey page, uint8 (height, width), dark on light."""
 
 
 def written_digits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Digits in every way of `handwriting.STROKES`, as often in each, and one in five in print.
+    """Draws digits in every style of `handwriting.STROKES` with equal probability, a fifth printed.
+
+    Args:
+        count: Number of pictures.
+        seed: Seed for the random number generator.
 
     Returns:
-        uint8 (count, 28, 28) pictures as of `digit_picture`, and int64 (count,) labels.
+        Pictures from `digit_picture`, uint8 (count, 28, 28), and their labels, int64 (count,).
     """
     generator = np.random.default_rng(seed)
     fonts = _fonts(48)
@@ -47,15 +51,15 @@ def written_digits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def non_digits(count: int, seed: int, digits: np.ndarray) -> np.ndarray:
-    """Pictures of what is no digit: letters, scribbles, shapes, textures, two digits at once.
+    """Draws pictures that are not digits: letters, scribbles, shapes, textures and pairs of digits.
 
     Args:
-        count: how many.
-        seed: of the random numbers.
-        digits: uint8 (N, 28, 28), taken two at a time for the last kind.
+        count: Number of pictures.
+        seed: Seed for the random number generator.
+        digits: Pictures of digits for the pairs, uint8 (N, 28, 28).
 
     Returns:
-        uint8 (count, 28, 28) pictures as of `digit_picture`.
+        Pictures from `digit_picture`, uint8 (count, 28, 28).
     """
     generator = np.random.default_rng(seed)
     fonts = [font for size in (14, 24, 48) for font in _fonts(size)]
@@ -71,7 +75,7 @@ def non_digits(count: int, seed: int, digits: np.ndarray) -> np.ndarray:
         end = len(pictures) + round(share * count)
         while len(pictures) < end:
             glyphs = digits_on(page())
-            chosen = generator.permutation(len(glyphs))[: min(MOST_OF_A_PAGE, end - len(pictures))]
+            chosen = generator.permutation(len(glyphs))[: min(MAX_PER_PAGE, end - len(pictures))]
             pictures += [digit_picture(glyphs[index].ink) for index in chosen]
     digits = digits[digits.any(axis=(1, 2))]
     pairs = count - len(pictures)
@@ -80,7 +84,7 @@ def non_digits(count: int, seed: int, digits: np.ndarray) -> np.ndarray:
 
 
 def _fonts(size: int) -> list[ImageFont.FreeTypeFont]:
-    """The text fonts that come with Matplotlib, `size` pixels high."""
+    """Loads the text fonts bundled with Matplotlib, `size` pixels high."""
     import matplotlib
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -100,7 +104,7 @@ def _drawn(
 
 
 def _printed(text: str, font: ImageFont.FreeTypeFont) -> np.ndarray:
-    """The ink of lines of print."""
+    """The ink of printed text, which may have several lines."""
     canvas = Image.new("L", (1, 1))
     left, top, right, bottom = ImageDraw.Draw(canvas).multiline_textbbox((0, 0), text, font)
     canvas = Image.new("L", (int(right - left) + 4, int(bottom - top) + 4))
@@ -109,7 +113,7 @@ def _printed(text: str, font: ImageFont.FreeTypeFont) -> np.ndarray:
 
 
 def _written_word(generator: np.random.Generator) -> Page:
-    """One to five letters or doodles side by side, some of which touch."""
+    """A row of one to five letters or doodles, some of which touch."""
     ways = [*DOODLES, *(way for all_ways in LETTERS.values() for way in all_ways)]
     letters = [
         _drawn(ways[index], generator)
@@ -129,7 +133,7 @@ def _written_word(generator: np.random.Generator) -> Page:
 
 
 def _printed_text(generator: np.random.Generator, fonts: list[ImageFont.FreeTypeFont]) -> Page:
-    """Up to four lines of words without sense."""
+    """Up to four lines of meaningless words."""
     words = [
         "".join(PRINTED[index] for index in generator.integers(0, len(PRINTED), length))
         for length in generator.integers(1, 7, generator.integers(1, 9))
@@ -139,7 +143,7 @@ def _printed_text(generator: np.random.Generator, fonts: list[ImageFont.FreeType
 
 
 def _scribble(generator: np.random.Generator) -> np.ndarray:
-    """One to three strokes through random points."""
+    """A scribble of one to three strokes through random points."""
     strokes = [
         " ".join(f"{x},{y}" for x, y in generator.integers(0, 101, (generator.integers(4, 9), 2)))
         for _ in range(generator.integers(1, 4))
@@ -148,7 +152,7 @@ def _scribble(generator: np.random.Generator) -> np.ndarray:
 
 
 def _shapes(generator: np.random.Generator) -> Page:
-    """A diagram: boxes, grids, discs, arrows and lines that no 1 is as flat as."""
+    """A diagram of boxes, grids, discs, arrows, and lines too flat to be a 1."""
     page = np.full((160, 160), 255, np.uint8)
     for _ in range(generator.integers(1, 4)):
         x, y, width, height = (
@@ -175,9 +179,10 @@ def _shapes(generator: np.random.Generator) -> Page:
 
 
 def _texture(generator: np.random.Generator) -> Page:
-    """Smooth noise, as of cloth, wood or a wall; now and then cut off at a level, as spots."""
+    """Smooth noise, like cloth, wood or a wall, sometimes thresholded into spots."""
     noise = generator.normal(0, 1, (60, 60))
-    sigma = generator.uniform(0.5, 8)  # less from row to row: upright streaks could be 1s
+    # Less smoothing across rows avoids vertical streaks, which could look like 1s.
+    sigma = generator.uniform(0.5, 8)
     smooth = cv2.GaussianBlur(noise, (0, 0), sigma, sigmaY=sigma * generator.uniform(0.2, 1))
     if generator.random() < 0.3:
         smooth = (smooth > np.quantile(smooth, generator.uniform(0.4, 0.9))).astype(float)
@@ -187,7 +192,7 @@ def _texture(generator: np.random.Generator) -> Page:
 
 
 def _two_digits(generator: np.random.Generator, digits: np.ndarray) -> np.ndarray:
-    """The ink of two digits that touch, or nearly so: side by side or one above the other."""
+    """The ink of two digits that almost touch, side by side or one above the other."""
     first, second = (digits[index] for index in generator.integers(0, len(digits), 2))
     first, second = (digit[digit.any(axis=1)][:, digit.any(axis=0)] for digit in (first, second))
     if generator.random() < 0.2:
@@ -198,7 +203,7 @@ def _two_digits(generator: np.random.Generator, digits: np.ndarray) -> np.ndarra
 def _side_by_side(
     left: np.ndarray, right: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
-    """uint8 digits, the right one pushed to the left until they touch, or not quite so far."""
+    """Places two digits (uint8 ink) side by side, touching or with a small gap: float32, 0 to 1."""
     height = max(len(left), len(right))
     tops = [int(generator.integers(0, height - len(digit) + 1)) for digit in (left, right)]
     left, right = (
@@ -216,9 +221,9 @@ def _side_by_side(
 
 
 def _touching(left: np.ndarray, right: np.ndarray) -> int:
-    """By how many columns the right one must be pushed over the left one until they touch."""
-    most = min(left.shape[1], right.shape[1]) - 1
-    for overlap in range(1, most):
+    """The smallest overlap in columns at which the ink of two digits touches."""
+    max_overlap = min(left.shape[1], right.shape[1]) - 1
+    for overlap in range(1, max_overlap):
         if (np.minimum(left[:, -overlap:], right[:, :overlap]) > 0.5).any():
             return overlap
-    return most
+    return max_overlap

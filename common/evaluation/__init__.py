@@ -1,1 +1,1 @@
-"""How well models read: metrics, scores and plots."""
+"""Evaluates models: metrics, scores and plots."""

@@ -1,4 +1,4 @@
-"""What was read, drawn on the user's own image."""
+"""Draws a reading on the user's image."""
 
 import os
 from collections import Counter
@@ -12,28 +12,28 @@ from common.files import replacing
 from common.images.decoding import open_in_colour
 from common.reading import Reading
 
-WINDOWLESS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
-"""Matplotlib's backends that only write files."""
-ANNOTATED_SIDE = 400  # pixels; smaller images are enlarged before they are drawn on
-LARGEST_LABEL = 500  # pixels; Pillow draws no letters of any size
-SURE = 0.9  # a digit read with less confidence is marked with another colour and "?"
+FILE_BACKENDS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
+"""Matplotlib backends that can only write files."""
+MIN_SIDE = 400  # pixels; smaller images are enlarged by a whole factor
+MAX_LABEL = 500  # pixels; Pillow cannot draw text of arbitrary size
+SURE = 0.9  # a digit with lower confidence gets another colour and a "?"
 
 
 def annotated(source: str | Path | bytes, reading: Reading) -> Image.Image:
-    """The upright image with a box around each digit and above it what was read.
+    """Draws a box and a label for each digit on the upright image.
 
-    Small images are enlarged, so that the digits can be read.
+    Small images are enlarged so that the labels are legible.
 
     Raises:
-        ImageError: the image cannot be read.
+        ImageError: The image cannot be read.
     """
     image = open_in_colour(source)
     paper = Image.new("RGBA", image.size, "white")
     drawn = Image.alpha_composite(paper, image).convert("RGB")
-    factor = max(1, round(ANNOTATED_SIDE / max(drawn.size)))
+    factor = max(1, round(MIN_SIDE / max(drawn.size)))
     drawn = drawn.resize((drawn.width * factor, drawn.height * factor), Image.Resampling.NEAREST)
     size = _label_size(reading, factor, max(drawn.size))
-    above = round(1.5 * size)  # what a label needs above its box
+    above = round(1.5 * size)  # space for a label above its box
     margin = max((above - digit.box.y * factor for digit in reading.digits), default=0)
     margin = max(margin, 0)
     drawn = ImageOps.expand(drawn, (0, margin, 0, 0), "white")
@@ -52,32 +52,34 @@ def annotated(source: str | Path | bytes, reading: Reading) -> Image.Image:
         )
         label = f"{digit.digit}" if digit.confidence >= SURE else f"{digit.digit}?"
         corner = (left - width, top - width)
-        wide, high = round(pen.textlength(label, font)) + 6, round(0.95 * size)
-        pen.rectangle((corner[0], corner[1] - high, corner[0] + wide, corner[1]), colour)
+        label_width, label_height = round(pen.textlength(label, font)) + 6, round(0.95 * size)
+        background = (corner[0], corner[1] - label_height, corner[0] + label_width, corner[1])
+        pen.rectangle(background, colour)
         pen.text((corner[0] + 3, corner[1] - size // 8), label, "white", font, anchor="ls")
     return drawn
 
 
 def _label_size(reading: Reading, factor: int, side: int) -> int:
-    """Height in pixels of the labels on an image with sides of up to `side` pixels.
+    """The height in pixels of the labels on an image whose longer side is `side` pixels.
 
-    Labels are as high as half a digit, so that they cover no neighbours, but can be read.
+    Labels are half as high as the median digit, so that they do not cover neighbouring digits, but
+    never too small to read.
     """
     heights = [digit.box.height * factor for digit in reading.digits]
-    usual = float(np.median(heights)) / 2 if heights else 0.0
-    return min(max(20, round(min(max(usual, side / 60), side / 18))), LARGEST_LABEL)
+    wanted = float(np.median(heights)) / 2 if heights else 0.0
+    return min(max(20, round(min(max(wanted, side / 60), side / 18))), MAX_LABEL)
 
 
 def has_screen() -> bool:
-    """Whether Matplotlib can open windows here."""
+    """Whether Matplotlib can open windows on this machine."""
     from matplotlib import pyplot
 
-    pyplot.close(pyplot.figure())  # settles which backend is used
-    return pyplot.get_backend().lower() not in WINDOWLESS
+    pyplot.close(pyplot.figure())  # makes Matplotlib choose its backend
+    return pyplot.get_backend().lower() not in FILE_BACKENDS
 
 
 def open_window(image: Image.Image, title: str) -> None:
-    """Opens an image in a window and waits until it is closed."""
+    """Opens an image in a window and waits until the user closes it."""
     from matplotlib import pyplot
 
     axes = pyplot.figure(title).add_axes((0, 0, 1, 1))
@@ -87,13 +89,13 @@ def open_window(image: Image.Image, title: str) -> None:
 
 
 def new_picture(folder: Path, image: str, drawn: Counter[str], taken: set[str]) -> Path:
-    """A file of its own for an annotated picture: 7_read.png, then 7_read_2.png.
+    """Chooses an unused path for an annotated image, such as 7_read.png or 7_read_2.png.
 
     Args:
-        folder: where it goes.
-        image: the image's name.
-        drawn: how many pictures of the same name there are; counted on.
-        taken: the real paths of the images that are read, which no picture may replace.
+        folder: Folder of the annotated image.
+        image: Name of the image.
+        drawn: Number of annotated images so far for each stem; it is updated.
+        taken: Real paths of the input images, which must not be overwritten.
     """
     stem = "stdin" if image == "-" else Path(image).stem
     while True:
@@ -109,12 +111,12 @@ def draw(source: str | Path | bytes, reading: Reading, path: Path | None, show: 
 
     Args:
         source: The image.
-        reading: What was read on it.
-        path: Where to save the picture; None saves nothing.
-        show: Whether to open it in a window.
+        reading: The reading of the image.
+        path: Path of the annotated image; None to save nothing.
+        show: Whether to show the annotated image in a window.
 
     Raises:
-        UserError: The image cannot be read, or the picture cannot be written.
+        UserError: The image cannot be read, or the annotated image cannot be written.
     """
     picture = annotated(source, reading)
     if path:

@@ -9,8 +9,8 @@ from common.preprocessing import network_input
 from common.storage.model_files import Predictor
 
 
-def compared(before: Predictor, after: Predictor, own: Dataset, usual: Dataset) -> str:
-    """A table of how both models read the user's own digits and the usual ones."""
+def comparison_table(before: Predictor, after: Predictor, own: Dataset, usual: Dataset) -> str:
+    """Tabulates the accuracy of both models on the user's own digits and on the usual test set."""
     parts = (
         (f"{Path(own.name).name}, held out", own.test_images, own.test_labels),
         (f"{Path(own.name).name}, trained on", own.train_images, own.train_labels),
@@ -29,11 +29,11 @@ def compared(before: Predictor, after: Predictor, own: Dataset, usual: Dataset) 
         of_digit = labels == digit
         rows.append(
             f"{digit} is still read wrongly in {(wrong & of_digit).sum()} of {of_digit.sum()} "
-            "images: more of them would help"
+            f"images: add more images of {digit}"
         )
     return "\n".join(rows)
 
 
 def _accuracy(predictor: Predictor, images: np.ndarray, labels: np.ndarray) -> float:
-    read = predictor.predict(network_input(images)).argmax(axis=1)
-    return float((read == labels).mean())
+    predicted = predictor.predict(network_input(images)).argmax(axis=1)
+    return float((predicted == labels).mean())

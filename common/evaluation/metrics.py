@@ -1,4 +1,4 @@
-"""Numbers from predictions: accuracy, loss, per digit, confusion, calibration."""
+"""Metrics of predictions: accuracy, loss, scores per digit, confusion matrix and calibration."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,13 +12,13 @@ CALIBRATION_BINS = 15
 
 @dataclass(frozen=True)
 class DigitScore:
-    """How one digit is read. Shares are between 0 and 1.
+    """Scores of one digit. Shares are between 0 and 1.
 
     Attributes:
-        digit: 0 to 9.
-        precision: of the images read as this digit, the share that are it.
-        recall: of the images that are this digit, the share read as it.
-        support: the number of images that are this digit.
+        digit: The digit, 0 to 9.
+        precision: Share of the images read as this digit that show it.
+        recall: Share of the images of this digit that are read correctly.
+        support: Number of images of this digit.
     """
 
     digit: int
@@ -29,15 +29,15 @@ class DigitScore:
 
 @dataclass(frozen=True)
 class Report:
-    """What a model reads right and wrong on labelled images. Shares are between 0 and 1.
+    """Metrics of a model on labelled images. Shares are between 0 and 1.
 
     Attributes:
-        images: how many were scored.
-        accuracy: share read right.
-        loss: mean cross-entropy in nats.
-        ece: expected calibration error, see `calibration_error`.
-        per_digit: ten scores.
-        confusion_matrix: 10 rows of 10 counts; row = label, column = what was read.
+        images: Number of images.
+        accuracy: Share of the images read correctly.
+        loss: Mean cross-entropy in nats.
+        ece: Expected calibration error; see `calibration_error`.
+        per_digit: Scores of the ten digits.
+        confusion_matrix: 10 rows of 10 counts; rows are labels, columns are predictions.
     """
 
     images: int
@@ -53,13 +53,13 @@ class Report:
 
 
 def evaluate(probabilities: np.ndarray, labels: np.ndarray) -> Report:
-    """Scores predictions.
+    """Computes all metrics of predictions.
 
     Args:
-        probabilities: float (N, 10), rows that sum to 1.
-        labels: int (N,), 0 to 9.
+        probabilities: Predicted probabilities, float (N, 10); each row sums to 1.
+        labels: True digits, int (N,), 0 to 9.
     """
-    # Imported here: scikit-learn takes two seconds that training should not pay at its start.
+    # Imported here because scikit-learn takes two seconds, which would delay the start of training.
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
     read = probabilities.argmax(axis=1)
@@ -81,17 +81,17 @@ def evaluate(probabilities: np.ndarray, labels: np.ndarray) -> Report:
 
 
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean of -log(probability of the true digit), in nats."""
-    chosen = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(chosen, SMALLEST_PROBABILITY)).mean())
+    """The mean of -log(probability of the true digit), in nats."""
+    true = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(true, SMALLEST_PROBABILITY)).mean())
 
 
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Expected calibration error: how far confidence and accuracy lie apart, 0 to 1.
+    """Expected calibration error: the mean gap between confidence and accuracy, 0 to 1.
 
-    The predictions are put into 15 bins of equal width by their confidence; the gaps between mean
-    confidence and accuracy of the bins are averaged, each weighted with its number of predictions
-    (Guo et al., "On Calibration of Modern Neural Networks", 2017).
+    The predictions are grouped by confidence into 15 bins of equal width. The result is the mean
+    absolute difference between confidence and accuracy of the bins, weighted by their number of
+    predictions (Guo et al., "On Calibration of Modern Neural Networks", 2017).
     """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels

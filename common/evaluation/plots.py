@@ -1,4 +1,4 @@
-"""Every figure. They are drawn straight to files and need no screen."""
+"""Plots of training runs and evaluations, which are written directly to files."""
 
 import csv
 from collections.abc import Sequence
@@ -30,14 +30,14 @@ GALLERY_COLUMNS = 8
 GALLERY_ROWS = 5
 MISREAD_COLUMNS = 6
 MISREAD_SHOWN = 24
-CELL_ASPECT = 0.8  # height of an image's cell over its width
-LONGEST_TITLE = 26  # characters over one image
+CELL_ASPECT = 0.8  # height divided by width of the cell of one image
+MAX_TITLE = 26  # characters above one image
 
 Row = dict[str, float]
 
 
 def save_history(history: Sequence[Row], path: Path) -> None:
-    """Writes the history of a training run as CSV, one row an epoch or part of one."""
+    """Writes the history of a training run as CSV, with one row per epoch or fraction of one."""
     with (
         replacing(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
@@ -48,16 +48,17 @@ def save_history(history: Sequence[Row], path: Path) -> None:
 
 
 def plot_accuracy(history: Sequence[Row], test_accuracy: float, title: str, path: Path) -> None:
-    """Accuracy over epochs; shares between 0 and 1 are shown as per cent.
+    """Plots accuracy over epochs, in per cent.
 
     Args:
-        history: rows with "epoch", "accuracy" and, after whole epochs, "val_accuracy".
-        test_accuracy: for the title.
-        title: what was trained on what.
-        path: a .png file.
+        history: Rows with "epoch", "accuracy" and, for complete epochs, "val_accuracy"; accuracies
+            are between 0 and 1.
+        test_accuracy: Test accuracy for the title, 0 to 1.
+        title: Network and data set.
+        path: Path of the .png file.
     """
     axes = _history_axes(history, "accuracy", higher_is_better=True)
-    _set_title(axes, f"{title}: {test_accuracy:.2%} of the test images read right", fontsize=11)
+    _set_title(axes, f"{title}: test accuracy {test_accuracy:.2%}", fontsize=11)
     axes.set_ylabel("accuracy")
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     axes.legend()
@@ -65,13 +66,13 @@ def plot_accuracy(history: Sequence[Row], test_accuracy: float, title: str, path
 
 
 def plot_loss(history: Sequence[Row], test_loss: float, title: str, path: Path) -> None:
-    """Loss over epochs; arguments as of `plot_accuracy`, with "loss" and "val_loss".
+    """Plots loss over epochs; the arguments are those of `plot_accuracy`, for "loss".
 
-    Cross-entropy; that of training may be over pictures of what is no digit as well.
+    The training loss may include pictures that are not digits; the validation loss never does.
     """
     axes = _history_axes(history, "loss", higher_is_better=False)
-    _set_title(axes, f"{title}: loss {test_loss:.4f} on the test images", fontsize=11)
-    axes.set_ylabel("loss (logarithmic)")
+    _set_title(axes, f"{title}: test loss {test_loss:.4f}", fontsize=11)
+    axes.set_ylabel("loss (log scale)")
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -110,7 +111,7 @@ def _history_axes(history: Sequence[Row], name: str, higher_is_better: bool) -> 
 
 
 def plot_confusion_matrix(report: Report, title: str, path: Path) -> None:
-    """Counts of what was read for each label; mistakes are coloured by their share of it."""
+    """Plots the confusion matrix, with errors coloured by their share of the label's images."""
     matrix = np.array(report.confusion_matrix)
     mistakes = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     np.fill_diagonal(mistakes, 0)
@@ -133,23 +134,23 @@ def plot_confusion_matrix(report: Report, title: str, path: Path) -> None:
     axes.set_yticks(range(10))
     axes.set_xlabel("read as")
     axes.set_ylabel("label")
-    _set_title(axes, f"{title}: {report.accuracy:.2%} of {report.images:,} images read right")
+    _set_title(axes, f"{title}: accuracy {report.accuracy:.2%} on {report.images:,} images")
     colours = axes.figure.colorbar(image, ax=axes, format=PercentFormatter(xmax=1, decimals=1))
-    colours.set_label("mistakes, share of the label's images")
+    colours.set_label("errors as a share of the label's images")
     _save(axes, path)
 
 
 def plot_gallery(
     images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, title: str, path: Path
 ) -> None:
-    """A gallery of pictures, each with its label, what was read and how sure.
+    """Plots a gallery of pictures, each with its label, the digit read and the confidence.
 
     Args:
-        images: (N, 28, 28); the first 40 are shown.
-        labels: int (N,).
-        probabilities: float (N, 10).
-        title: stands over the gallery.
-        path: a .png file.
+        images: Pictures (N, 28, 28); the first 40 are shown.
+        labels: Labels, int (N,).
+        probabilities: Predicted probabilities, float (N, 10).
+        title: Title of the gallery.
+        path: Path of the .png file.
     """
     shown = min(len(images), GALLERY_COLUMNS * GALLERY_ROWS)
     rows = max(1, -(-shown // GALLERY_COLUMNS))
@@ -173,18 +174,18 @@ def plot_gallery(
 
 
 def plot_misread(misread: Sequence[Misread], title: str, path: Path) -> None:
-    """A gallery of whole images that were read wrongly, with boxes and what was read.
+    """Plots a gallery of misread images with the boxes and digits that were read.
 
     Args:
-        misread: The first 24 are shown.
-        title: Stands over the gallery.
-        path: A .png file.
+        misread: Misread images; the first 24 are shown.
+        title: Title of the gallery.
+        path: Path of the .png file.
     """
     shown = misread[:MISREAD_SHOWN]
     rows = max(1, -(-len(shown) // MISREAD_COLUMNS))
-    high = 2.75 * rows + 1.1  # inches
-    figure = Figure(figsize=(2.6 * MISREAD_COLUMNS, high))
-    figure.subplots_adjust(0.01, 0.5 / high, 0.99, 1 - 1.05 / high, wspace=0.06, hspace=0.35)
+    height = 2.75 * rows + 1.1  # inches
+    figure = Figure(figsize=(2.6 * MISREAD_COLUMNS, height))
+    figure.subplots_adjust(0.01, 0.5 / height, 0.99, 1 - 1.05 / height, wspace=0.06, hspace=0.35)
     grid = figure.subplots(rows, MISREAD_COLUMNS, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()
@@ -194,24 +195,24 @@ def plot_misread(misread: Sequence[Misread], title: str, path: Path) -> None:
     if not shown:
         grid[0].text(0, 0.5, "none", fontsize=12)
     if any(image.outcome.true_boxes is not None for image in shown):
-        legend = {"read rightly": GREEN, "read wrongly or made up": ORANGE, "missed": BLUE}
+        legend = {"correct": GREEN, "wrong or invented": ORANGE, "missed": BLUE}
     else:
         legend = {"read": PURPLE}
     handles = [Patch(color=colour, label=name) for name, colour in legend.items()]
     figure.legend(handles=handles, loc="lower center", ncols=3, frameon=False)
-    figure.suptitle(title, y=1 - 0.25 / high, va="center", fontsize=14)
+    figure.suptitle(title, y=1 - 0.25 / height, va="center", fontsize=14)
     _save(grid[0], path)
 
 
 def _draw_misread(axes: Axes, misread: Misread) -> None:
-    """One image with its boxes, under what is written on it and what was read."""
+    """Draws one image with its boxes, and above it the digits written and the digits read."""
     outcome, scale = misread.outcome, misread.scale
     height, width = misread.image.shape
     axes.set_axis_on()
     axes.set(xticks=[], yticks=[], facecolor="#EEEEEE")
     axes.spines[:].set_color("#BBBBBB")
     axes.imshow(misread.image, cmap="gray", vmin=0, vmax=255)
-    side = max(height / CELL_ASPECT, width) / 2  # every image in the middle of a cell of one shape
+    side = max(height / CELL_ASPECT, width) / 2  # centres the image in a cell of fixed shape
     axes.set(
         xlim=(width / 2 - side, width / 2 + side),
         ylim=(height / 2 + CELL_ASPECT * side, height / 2 - CELL_ASPECT * side),
@@ -230,9 +231,9 @@ def _draw_misread(axes: Axes, misread: Misread) -> None:
         for read, true in pairs:
             if str(outcome.digits[read]) == outcome.written_digits[true]:
                 found[read] = GREEN
-        met = {true for _, true in pairs}
+        matched = {true for _, true in pairs}
         for number, box in enumerate(outcome.true_boxes):
-            if number not in met:
+            if number not in matched:
                 _draw_box(axes, box * scale, BLUE)
     for box, digit, colour in zip(outcome.boxes * scale, outcome.digits, found, strict=True):
         _draw_box(axes, box, colour)
@@ -241,30 +242,30 @@ def _draw_misread(axes: Axes, misread: Misread) -> None:
 
 
 def _draw_box(axes: Axes, box: np.ndarray, colour: str) -> None:
-    x, y, width, height = box - (0.5, 0.5, 0, 0)  # Matplotlib's pixels have their centres at 0, 1
+    x, y, width, height = box - (0.5, 0.5, 0, 0)  # Matplotlib's pixel centres are whole numbers
     axes.add_patch(Rectangle((x, y), width, height, fill=False, color=colour, linewidth=1.5))
 
 
 def _shortened(text: str) -> str:
-    """A text that fits over a small image."""
-    if len(text) > LONGEST_TITLE:
-        return f"{text[: LONGEST_TITLE - 1]}…"
+    """Shortens a text to fit above a small image."""
+    if len(text) > MAX_TITLE:
+        return f"{text[: MAX_TITLE - 1]}…"
     return text or "nothing"
 
 
 def worst_first(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Indices of the images read wrongly, those first that were read with most confidence."""
+    """The indices of the misread images, in descending order of confidence."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     return np.asarray(wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")])
 
 
 def _set_title(axes: Axes, title: str, **font: Any) -> None:
-    """Sets a title that holds a file's name: no formula, and no control characters."""
+    """Sets a title that may contain a file name: without formulas and control characters."""
     axes.set_title(printable(title), parse_math=False, **font)
 
 
 def _save(axes: Axes, path: Path) -> None:
     figure = axes.get_figure(root=True)
-    assert figure is not None  # every Axes here was made by a Figure
+    assert figure is not None  # all axes in this module belong to a figure
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120)

@@ -1,4 +1,4 @@
-"""How well a `DigitRecognizer` reads whole images: generated test pages, or a user's own images."""
+"""Evaluates a `DigitRecognizer` on whole images: generated test pages or the user's own images."""
 
 import csv
 from collections.abc import Callable, Sequence
@@ -18,18 +18,18 @@ from common.reading import Reading
 from common.recognizer import DigitRecognizer
 
 LABELS_FILE = "labels.csv"
-THUMBNAIL_SIDE = 480  # pixels, of the images that are kept to be shown: 0.2 MB each
-MAX_KEPT = 24  # images of each group that are kept to be shown
+THUMBNAIL_SIDE = 480  # pixels; the longer side of a misread image that is kept (0.2 MB each)
+MAX_KEPT = 24  # misread images that are kept for each group
 
 
 class MisreadImages:
-    """Collects the images that were read worst, at most `MAX_KEPT` of each group."""
+    """Collects the worst misread images, at most `MAX_KEPT` for each group."""
 
     def __init__(self) -> None:
         self.groups: dict[str, list[Misread]] = {}
 
     def add(self, outcome: Outcome, image: np.ndarray) -> None:
-        """Adds an image, uint8 (height, width), unless enough were read worse."""
+        """Adds an image, uint8 (height, width), if it is among the worst of its group."""
         scale = min(1.0, THUMBNAIL_SIDE / max(image.shape))
         group = self.groups.setdefault(outcome.group, [])
         group.append(Misread(outcome, resized(image, scale), scale))
@@ -37,19 +37,19 @@ class MisreadImages:
         del group[MAX_KEPT:]
 
     def in_turn(self) -> list[Misread]:
-        """The worst image of each group, then the second worst of each, and so on."""
+        """Returns the worst image of each group, then the second worst of each, and so on."""
         turns = zip_longest(*self.groups.values())
         return [misread for turn in turns for misread in turn if misread is not None]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A report and what it rests on.
+    """The result of an evaluation.
 
     Attributes:
         report: The scores.
-        misread: Images that were read wrongly, the worst of each group in turn.
-        unreadable: For each image that could not be read, why; they are not scored.
+        misread: Misread images: the worst of each group, then the second worst, and so on.
+        unreadable: Error messages of the unreadable images, which are not scored.
     """
 
     report: ReadingReport
@@ -64,14 +64,14 @@ def evaluate_conditions(
     count: int,
     names: Sequence[str] = tuple(CONDITIONS),
 ) -> Evaluation:
-    """Reads generated test pages, see `data.conditions`.
+    """Evaluates generated test pages; see `data.conditions`.
 
     Args:
-        read: What is measured; it takes a grey image, uint8 (height, width).
-        images: uint8 (N, 28, 28), test images to write the pages with, 255 is ink.
-        labels: int (N,), 0 to 9.
-        count: Pages of each condition.
-        names: Conditions.
+        read: Function to evaluate, which reads a grey image, uint8 (height, width).
+        images: Test images of the digits on the pages, uint8 (N, 28, 28); 255 is ink.
+        labels: Labels of the test images, int (N,), 0 to 9.
+        count: Number of pages for each condition.
+        names: Names of the conditions.
     """
     outcomes, misread = [], MisreadImages()
     with tqdm(total=count * len(names), leave=False, disable=None) as progress:
@@ -87,10 +87,10 @@ def evaluate_conditions(
 
 
 def evaluate_folder(recognizer: DigitRecognizer, folder: Path) -> Evaluation:
-    """Reads the images that a folder's `labels.csv` lists; see `read_labels`.
+    """Evaluates the images listed in a folder's `labels.csv`; see `read_labels`.
 
     Raises:
-        UserError: The file cannot be used, or none of its images can be read.
+        UserError: `labels.csv` cannot be used, or none of its images can be read.
     """
     rows = read_labels(folder)
     outcomes, misread, unreadable = [], MisreadImages(), []
@@ -105,8 +105,8 @@ def evaluate_folder(recognizer: DigitRecognizer, folder: Path) -> Evaluation:
             misread.add(outcome, read_image(folder / row.path))
     if not outcomes:
         raise UserError(
-            f"None of the {len(rows)} images in {folder / LABELS_FILE} can be read; the first: "
-            f"{unreadable[0]}"
+            f"None of the {len(rows)} images in {folder / LABELS_FILE} can be read; the first "
+            f"error is: {unreadable[0]}"
         )
     return Evaluation(report_of(outcomes), misread.in_turn(), tuple(unreadable))
 
@@ -116,9 +116,9 @@ class LabelledImage:
     """A row of `labels.csv`.
 
     Attributes:
-        path: Path of the image inside the folder.
-        label: The digits, "/" between lines; empty where there is none.
-        kind: What it is, as the user calls it; empty where there is no such column.
+        path: Path of the image, relative to the folder.
+        label: Digits on the image, with "/" between lines; empty for an image without digits.
+        kind: The user's name for this kind of image; empty if the file has no such column.
     """
 
     path: str
@@ -127,11 +127,10 @@ class LabelledImage:
 
 
 def read_labels(folder: Path) -> list[LabelledImage]:
-    """The rows of a folder's `labels.csv`: columns path and label, and kind if it has one.
+    """Reads a folder's `labels.csv`, which has the columns path, label and, optionally, kind.
 
     Raises:
-        UserError: The file is missing, damaged, empty, lacks a column, or has a label that is not
-            digits.
+        UserError: The file is missing, damaged or empty, lacks a column, or has an invalid label.
     """
     path = folder / LABELS_FILE
     try:
@@ -158,8 +157,8 @@ def _labelled_image(path: Path, number: int, row: dict[str, str | None]) -> Labe
         line.isdecimal() and line.isascii() for line in label.split("/") if label
     ):
         raise UserError(
-            f"{path}, line {number}: path {name!r} and label {label!r}; expected the path of an "
-            'image and its digits, with "/" between lines, or an empty label for no digit.'
+            f"{path}, line {number}: got path {name!r} and label {label!r}; expected the path of "
+            'an image and its digits, with "/" between lines, or an empty label if it has none.'
         )
     return LabelledImage(name, label, row.get("kind") or "")
 

@@ -1,4 +1,4 @@
-"""Scores of whole images that were read: exact, digit error rate, precision and recall of boxes."""
+"""Scores for reading whole images: exact matches, digit error rate, box precision and recall."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,22 +9,22 @@ import numpy as np
 
 from common import printable
 
-MIN_OVERLAP = 0.5  # intersection over union from which on a box counts as found
+MIN_OVERLAP = 0.5  # minimum intersection over union for two boxes to match
 OVERALL = "all"
-"""Name of the score of all images together."""
+"""Name of the score for all images together."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was read on one image, beside what is written on it.
+    """The reading of one image and the truth.
 
     Attributes:
         group: Condition or kind of image.
-        written: The digits, "/" between lines; empty where there is none.
-        read: What was read, in the same form.
-        digits: What was read in each of `boxes`.
-        boxes: float (N, 4), x, y, width, height in pixels of the digits that were read.
-        true_boxes: float (M, 4) of the digits that are there, or None where that is not known.
+        written: Digits written on the image, with "/" between lines; empty if there are none.
+        read: Digits read on the image, in the same form.
+        digits: Digit read in each of `boxes`.
+        boxes: Boxes of the digits read, float (N, 4): x, y, width, height in pixels.
+        true_boxes: Boxes of the digits written, float (M, 4), or None if they are unknown.
     """
 
     group: str
@@ -36,33 +36,33 @@ class Outcome:
 
     @property
     def is_exact(self) -> bool:
-        """Whether every digit and line break is right."""
+        """Whether all digits and line breaks are correct."""
         return self.written == self.read
 
     @property
     def written_digits(self) -> str:
-        """What is written, without line breaks."""
+        """The digits written, without line breaks."""
         return self.written.replace("/", "")
 
     @cached_property
     def errors(self) -> int:
-        """Digits that were read wrongly, missed or made up, whatever the line breaks."""
+        """The number of wrong, missed and invented digits; line breaks are ignored."""
         return edit_distance(self.written_digits, self.read.replace("/", ""))
 
     @property
     def severity(self) -> tuple[float, int]:
-        """How badly it was read: errors for each digit written, then errors."""
+        """A sort key: the number of errors per digit written, then the number of errors."""
         return self.errors / max(len(self.written_digits), 1), self.errors
 
 
 @dataclass(frozen=True)
 class Misread:
-    """An image that was read wrongly, small enough to be shown with many others.
+    """A misread image, small enough to keep and plot many of them.
 
     Attributes:
-        outcome: What was read, in pixels of the full image.
-        image: uint8 (height, width), reduced where it is large.
-        scale: Pixels of `image` for one pixel of the full image.
+        outcome: The reading and the truth, in pixels of the full image.
+        image: The image, uint8 (height, width), reduced if it was large.
+        scale: Size of `image` relative to the full image, at most 1.
     """
 
     outcome: Outcome
@@ -72,20 +72,21 @@ class Misread:
 
 @dataclass(frozen=True)
 class ReadingScore:
-    """How the images of one group are read. Shares are between 0 and 1.
+    """Scores of one group of images. Shares are between 0 and 1.
 
     Attributes:
         name: Condition or kind of image.
-        images: How many were read.
-        exact: Share of them of which every digit and line break is right.
-        exact_but_line_breaks: Share of them of which every digit is right.
-        digits: Digits that are written on them.
-        digit_errors: Digits read wrongly, missed or made up (Levenshtein, 1966).
-        digit_error_rate: `digit_errors` / `digits`; None where no digit is written.
-        box_precision: Share of the boxes read that fit a digit (intersection over union of 0.5 or
-            more); None where nothing was read or boxes are not known.
-        box_recall: Share of the digits that a box fits; None where there are none or boxes are not
-            known.
+        images: Number of images.
+        exact: Share of the images with all digits and line breaks correct.
+        exact_but_line_breaks: Share of the images with all digits correct.
+        digits: Number of digits written on the images.
+        digit_errors: Number of wrong, missed and invented digits (edit distance; Levenshtein,
+            1966).
+        digit_error_rate: `digit_errors` / `digits`; None if no digit is written.
+        box_precision: Share of the boxes read that match a digit, with an intersection over union
+            of at least 0.5; None if nothing was read or the true boxes are unknown.
+        box_recall: Share of the digits that a box matches; None if there are no digits or the true
+            boxes are unknown.
     """
 
     name: str
@@ -101,11 +102,11 @@ class ReadingScore:
 
 @dataclass(frozen=True)
 class ReadingReport:
-    """How a recogniser reads several groups of images.
+    """Scores of a recogniser on several groups of images.
 
     Attributes:
-        overall: Of all images together.
-        groups: One score for each condition or kind of image.
+        overall: Score for all images together.
+        groups: Score for each condition or kind of image.
     """
 
     overall: ReadingScore
@@ -117,12 +118,12 @@ class ReadingReport:
 
 
 def score(name: str, outcomes: Sequence[Outcome]) -> ReadingScore:
-    """Scores the images of one group, one or more."""
+    """Scores the images of one group, which must not be empty."""
     digits = sum(len(outcome.written_digits) for outcome in outcomes)
     errors = sum(outcome.errors for outcome in outcomes)
     located = [(o.boxes, o.true_boxes) for o in outcomes if o.true_boxes is not None]
-    hits = sum(len(matched_boxes(found, true)) for found, true in located)
-    found, there = (sum(len(pair[side]) for pair in located) for side in (0, 1))
+    matches = sum(len(matched_boxes(found, true)) for found, true in located)
+    boxes, true_boxes = (sum(len(pair[side]) for pair in located) for side in (0, 1))
     return ReadingScore(
         name=name,
         images=len(outcomes),
@@ -131,13 +132,13 @@ def score(name: str, outcomes: Sequence[Outcome]) -> ReadingScore:
         digits=digits,
         digit_errors=errors,
         digit_error_rate=errors / digits if digits else None,
-        box_precision=hits / found if found else None,
-        box_recall=hits / there if there else None,
+        box_precision=matches / boxes if boxes else None,
+        box_recall=matches / true_boxes if true_boxes else None,
     )
 
 
 def report_of(outcomes: Sequence[Outcome]) -> ReadingReport:
-    """Scores images by group; the groups keep the order in which they first occur."""
+    """Scores images by group; groups are in order of first occurrence."""
     groups: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         groups.setdefault(outcome.group, []).append(outcome)
@@ -146,17 +147,17 @@ def report_of(outcomes: Sequence[Outcome]) -> ReadingReport:
 
 
 def reading_table(report: ReadingReport, group: str) -> str:
-    """A report as text for people, a row for each group that has a name and one for all.
+    """Formats a report as a table, with a row for each named group and one for all images.
 
     Args:
-        report: What is shown.
-        group: Heads the first column.
+        report: The report.
+        group: Heading of the first column.
     """
     scores = [*(score for score in report.groups if score.name), report.overall]
     shares = report.overall.box_precision, report.overall.box_recall
     located = any(share is not None for share in shares)
     width = max(len(group), *(len(printable(score.name)) for score in scores)) + 2
-    columns = ["images", "exact", "but for lines", "digit errors"]
+    columns = ["images", "exact", "digits exact", "digit errors"]
     columns += ["box precision", "box recall"] if located else []
     lines = [f"{group:{width}}" + "".join(f"{name:>15}" for name in columns)]
     for score in scores:
@@ -169,7 +170,7 @@ def reading_table(report: ReadingReport, group: str) -> str:
 
 
 def edit_distance(one: str, other: str) -> int:
-    """Characters to change, add or take away to make one text of the other (Levenshtein, 1966)."""
+    """The minimum number of changed, added and removed characters (Levenshtein, 1966)."""
     row = list(range(len(other) + 1))
     for i, left in enumerate(one, 1):
         above, row[0] = row[0], i
@@ -179,14 +180,14 @@ def edit_distance(one: str, other: str) -> int:
 
 
 def matched_boxes(found: np.ndarray, true: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs of boxes that overlap by `MIN_OVERLAP` or more, each box in one pair, best first.
+    """Matches boxes that overlap by at least `MIN_OVERLAP`, best match first, each box once.
 
     Args:
-        found: float (N, 4), x, y, width, height.
-        true: float (M, 4).
+        found: Boxes found, float (N, 4): x, y, width, height.
+        true: True boxes, float (M, 4).
 
     Returns:
-        Indices into `found` and `true`.
+        Pairs of indices into `found` and `true`.
     """
     overlaps = _overlaps(found, true)
     pairs = []
@@ -198,7 +199,7 @@ def matched_boxes(found: np.ndarray, true: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _overlaps(found: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Intersection over union of each box with each other: float (N, M)."""
+    """The intersection over union of each pair of boxes: float (N, M)."""
     one, other = found[:, None], true[None]
     low = np.maximum(one[..., :2], other[..., :2])
     high = np.minimum(one[..., :2] + one[..., 2:], other[..., :2] + other[..., 2:])

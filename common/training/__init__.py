@@ -1,1 +1,1 @@
-"""Recipes, training runs and what keeps them on disk."""
+"""Recipes, training runs and checkpoints."""

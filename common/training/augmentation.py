@@ -1,4 +1,4 @@
-"""How training pictures are varied: layers that run on whole batches inside the compiled graph."""
+"""Augmentation layers, which process whole batches inside the compiled graph."""
 
 import math
 from typing import Any
@@ -7,19 +7,20 @@ from common.backend import keras, layers, ops
 
 
 class RandomWarp(layers.Layer):
-    """Turns, scales, slants, shifts and bends each picture at random in a single resampling.
+    """Randomly rotates, scales, shears, shifts and bends each picture in a single resampling.
 
-    Keras has a layer for each of these; one after the other they would blur a 28x28 picture five
-    times. The bending is the elastic distortion of Simard et al., "Best Practices for
-    Convolutional Neural Networks", 2003. Active in training only.
+    Keras has layers for most of these, but applying them in sequence would blur a 28x28 picture
+    several times. Bending is the elastic distortion of Simard et al., "Best Practices for
+    Convolutional Neural Networks", 2003. The layer is active in training only.
 
     Args:
-        rotation: largest angle in degrees, either way.
-        scale: largest change of width and of height, each on its own, as a share.
-        shear: largest slant, as a share of the height.
-        shift: largest move along either axis, in pixels.
-        bend: standard deviation, in pixels, of the moves of 4x4 points; those between follow.
-        seed: of the random numbers.
+        rotation: Maximum rotation in degrees, in either direction.
+        scale: Maximum relative change of the width and, independently, of the height.
+        shear: Maximum horizontal shear, as a share of the height.
+        shift: Maximum shift along each axis, in pixels.
+        bend: Standard deviation, in pixels, of the displacements on a 4x4 grid of control points.
+            Displacements between the control points are interpolated.
+        seed: Seed for the random number generator.
     """
 
     def __init__(
@@ -38,31 +39,37 @@ class RandomWarp(layers.Layer):
         self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, pictures: Any, training: bool = False) -> Any:
-        """float32 (N, 28, 28, 1) -> the same shape."""
+        """Augments float32 (N, 28, 28, 1) pictures; the shape stays the same."""
         if not training:
             return pictures
         batch, height, width = ops.shape(pictures)[0], pictures.shape[1], pictures.shape[2]
 
-        def spread(limit: float) -> Any:
+        def uniform(limit: float) -> Any:
             return keras.random.uniform((batch, 1, 1), -limit, limit, seed=self.generator)
 
-        angle = spread(math.radians(self.rotation))
+        angle = uniform(math.radians(self.rotation))
         cos, sin = ops.cos(angle), ops.sin(angle)
-        wide, high, slant = 1 + spread(self.scale), 1 + spread(self.scale), spread(self.shear)
-        # Output position -> input position, both measured from the middle of the picture.
+        x_scale, y_scale, shear = (
+            1 + uniform(self.scale),
+            1 + uniform(self.scale),
+            uniform(self.shear),
+        )
+        # Maps output positions to input positions, both relative to the centre of the picture.
         x = ops.reshape(ops.arange(width, dtype="float32") - (width - 1) / 2, (1, 1, width))
         y = ops.reshape(ops.arange(height, dtype="float32") - (height - 1) / 2, (1, height, 1))
-        moves = keras.random.normal((batch, 4, 4, 2), 0, self.bend, seed=self.generator)
-        moves = ops.image.resize(moves, (height, width), interpolation="bicubic")
-        from_x = wide * (cos * x + (slant * cos - sin) * y) + spread(self.shift) + moves[..., 0]
-        from_y = high * (sin * x + (slant * sin + cos) * y) + spread(self.shift) + moves[..., 1]
+        bends = keras.random.normal((batch, 4, 4, 2), 0, self.bend, seed=self.generator)
+        bends = ops.image.resize(bends, (height, width), interpolation="bicubic")
+        from_x = x_scale * (cos * x + (shear * cos - sin) * y)
+        from_x = from_x + uniform(self.shift) + bends[..., 0]
+        from_y = y_scale * (sin * x + (shear * sin + cos) * y)
+        from_y = from_y + uniform(self.shift) + bends[..., 1]
         return _sampled(pictures, from_x + (width - 1) / 2, from_y + (height - 1) / 2)
 
 
 def _sampled(pictures: Any, x: Any, y: Any) -> Any:
-    """The pictures' values at columns `x` and rows `y`, between pixels linearly; 0 outside.
+    """Samples pictures at columns `x` and rows `y` with bilinear interpolation; 0 outside.
 
-    Keras's `map_coordinates` does this too, but not for batches whose size is not known.
+    Keras's `map_coordinates` does the same, but needs to know the batch size in advance.
     """
     height, width = pictures.shape[1], pictures.shape[2]
     padded = ops.pad(pictures, ((0, 0), (1, 2), (1, 2), (0, 0)))
@@ -73,10 +80,10 @@ def _sampled(pictures: Any, x: Any, y: Any) -> Any:
     corner = ops.cast(top * (width + 3) + left, "int32")
 
     def corners(offset: int) -> Any:
-        found = ops.take_along_axis(
+        taken = ops.take_along_axis(
             values, ops.reshape(corner, (-1, height * width)) + offset, axis=1
         )
-        return ops.reshape(found, (-1, height, width))
+        return ops.reshape(taken, (-1, height, width))
 
     upper = corners(0) * (1 - right_share) + corners(1) * right_share
     lower = corners(width + 3) * (1 - right_share) + corners(width + 4) * right_share
@@ -84,17 +91,17 @@ def _sampled(pictures: Any, x: Any, y: Any) -> Any:
 
 
 class RandomStroke(layers.Layer):
-    """Varies the strokes of each picture.
+    """Varies the thickness, darkness and sharpness of the strokes in each picture.
 
-    They get thinner or fatter (grey erosion, dilation), fainter or stronger (gamma), and their
-    edges harder, up to black and white, or softer, as of an image of few pixels. Active in
-    training only.
+    Grey erosion and dilation make strokes thinner or thicker, gamma makes them fainter or darker,
+    and edges become sharper (up to black and white) or softer (as in a low-resolution image). The
+    layer is active in training only.
 
     Args:
-        change: the largest weight with which an eroded or dilated picture is mixed in, 0 to 1.
-        gamma: the largest factor, either way, of the exponent.
-        edge: how hard edges may get, and how soft, 0 to 1.
-        seed: of the random numbers.
+        change: Maximum blending weight of the eroded or dilated picture, 0 to 1.
+        gamma: Maximum gamma exponent; the minimum is its reciprocal.
+        edge: Maximum sharpening and softening of edges, 0 to 1.
+        seed: Seed for the random number generator.
     """
 
     def __init__(
@@ -110,15 +117,15 @@ class RandomStroke(layers.Layer):
         self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, pictures: Any, training: bool = False) -> Any:
-        """float32 (N, 28, 28, 1), 0 to 1 -> the same."""
+        """Augments float32 (N, 28, 28, 1) pictures, 0 to 1; shape and range stay the same."""
         if not training:
             return pictures
         shape = (ops.shape(pictures)[0], 1, 1, 1)
-        fatter = ops.max_pool(pictures, 3, 1, "same")
-        thinner = -ops.max_pool(-pictures, 3, 1, "same")
+        dilated = ops.max_pool(pictures, 3, 1, "same")
+        eroded = -ops.max_pool(-pictures, 3, 1, "same")
         change = keras.random.uniform(shape, -self.change, self.change, seed=self.generator)
-        other = ops.where(change > 0, fatter, thinner)
-        # Erosion is the harsher of the two on strokes two pixels wide: half of it is enough.
+        other = ops.where(change > 0, dilated, eroded)
+        # Strokes are about two pixels wide, so erosion gets half the weight of dilation.
         weight = ops.where(change > 0, change, -0.5 * change)
         mixed = pictures + weight * (other - pictures)
         limit = math.log(self.gamma)
@@ -131,14 +138,14 @@ class RandomStroke(layers.Layer):
 
 
 class RandomClutter(layers.Layer):
-    """Does to some pictures what happens to digits on crowded pages.
+    """Damages some pictures the way crowded pages damage digits.
 
-    One is cut off at an edge, another broken, another gets specks, another a piece of its
-    neighbour. Active in training only.
+    There are four kinds of damage: an edge is cut off, a gap breaks the strokes, specks appear,
+    or part of a neighbouring digit intrudes. The layer is active in training only.
 
     Args:
-        share: of the pictures, for each of the four.
-        seed: of the random numbers.
+        share: Share of the pictures that each kind of damage affects, 0 to 1.
+        seed: Seed for the random number generator.
     """
 
     def __init__(self, share: float = 0.03, seed: int | None = None, **kwargs: Any) -> None:
@@ -147,34 +154,34 @@ class RandomClutter(layers.Layer):
         self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, pictures: Any, training: bool = False) -> Any:
-        """float32 (N, 28, 28, 1), 0 to 1 -> the same."""
+        """Augments float32 (N, 28, 28, 1) pictures, 0 to 1; shape and range stay the same."""
         if not training:
             return pictures
         batch, height, width = ops.shape(pictures)[0], pictures.shape[1], pictures.shape[2]
 
-        def chosen() -> Any:
+        def affected() -> Any:
             number = keras.random.uniform((batch, 1, 1, 1), seed=self.generator)
             return ops.cast(number < self.share, "float32")
 
-        # Distance from one of the four edges, another for each picture.
+        # Distance of each pixel from a random edge of its picture.
         x = ops.reshape(ops.arange(width, dtype="float32"), (1, 1, width, 1))
         y = ops.reshape(ops.arange(height, dtype="float32"), (1, height, 1, 1))
         side = keras.random.randint((batch, 1, 1, 1), 0, 4, seed=self.generator)
         along = ops.where(side < 2, x + 0 * y, y + 0 * x)
-        away = ops.where(side % 2 == 0, along, width - 1 - along)
+        distance = ops.where(side % 2 == 0, along, width - 1 - along)
         cut = keras.random.uniform((batch, 1, 1, 1), 3, 6, seed=self.generator)
-        pictures = pictures * (1 - chosen() * ops.cast(away < cut, "float32"))
+        pictures = pictures * (1 - affected() * ops.cast(distance < cut, "float32"))
         gap = keras.random.uniform((batch, 1, 1, 1), 8, 20, seed=self.generator)
-        pictures = pictures * (1 - chosen() * ops.cast(ops.abs(away - gap) < 1, "float32"))
+        pictures = pictures * (1 - affected() * ops.cast(ops.abs(distance - gap) < 1, "float32"))
         dots = keras.random.uniform(ops.shape(pictures), seed=self.generator) > 0.998
         specks = ops.max_pool(ops.cast(dots, "float32"), 2, 1, "same")
-        # The next picture is the neighbour; 18 columns on, only its edge is seen.
+        # Another picture of the batch is the neighbour. Shifted by 18 columns, only its edge shows.
         neighbour = ops.roll(ops.roll(pictures, 1, axis=0), 18, axis=2)
         neighbour = neighbour * ops.cast(x >= 18, "float32")
-        pictures = ops.maximum(pictures, chosen() * specks)
-        return ops.maximum(pictures, chosen() * neighbour)
+        pictures = ops.maximum(pictures, affected() * specks)
+        return ops.maximum(pictures, affected() * neighbour)
 
 
 def augmentation(seed: int) -> list[layers.Layer]:
-    """The layers that stand before a network while it is trained."""
+    """The augmentation layers that precede a network during training."""
     return [RandomWarp(seed=seed), RandomStroke(seed=seed + 1), RandomClutter(seed=seed + 2)]

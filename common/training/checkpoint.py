@@ -1,4 +1,4 @@
-"""The state of a training run on disk: kept after each epoch, so that it can be resumed."""
+"""Saves the state of a training run after each epoch, so that the run can be resumed."""
 
 import json
 import re
@@ -21,33 +21,34 @@ from common.files import locked, replacing, shown
 from common.processes import STOPS
 from common.training.recipes import PRESETS, USUAL_PRESET, Run
 
-MOST_DRAWS = 100_000  # random draws of one layer in one epoch
+MAX_DRAWS = 100_000  # upper limit of the random draws of one layer in one epoch
 
 Row = dict[str, float]
 
 
 class TrainingError(UserError):
-    """A training run that cannot start or go on."""
+    """A training run cannot start or continue."""
 
 
 class Batches(Protocol):
     """The batches of a training run."""
 
     def shuffle(self, epoch: int) -> None:
-        """Puts the batches into the order of `epoch`."""
+        """Switches to the batches of `epoch`."""
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Keeps the state after each epoch on disk, and stops on a loss that is not finite.
+    """Saves the state after each epoch, and stops training if the loss is not finite.
 
-    The folder holds one `.npz` (weights and the optimiser's variables) and `state.json`, which
-    names it and is replaced last: whatever the moment of a crash, the two belong together.
+    The folder holds one `.npz` file with the weights and the optimizer's variables, and
+    `state.json`, which names that file. `state.json` is replaced last, so the two match even after
+    a crash.
 
     Args:
-        folder: where to keep it.
-        run: what is being trained.
-        batches: told the epoch, so that it shuffles.
-        writes: whether it saves; of the processes that train together, one does.
+        folder: Folder of the checkpoint.
+        run: The run being trained.
+        batches: The training batches, which are shuffled at the start of each epoch.
+        writes: Whether this process saves the state. In distributed training, only one does.
     """
 
     def __init__(self, folder: Path, run: Run, batches: Batches, writes: bool = True) -> None:
@@ -58,34 +59,34 @@ class Checkpoint(keras.callbacks.Callback):
         self.stopping = False
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Saves the state before the first epoch, so that a run can be resumed from the start."""
+        """Saves the initial state, so that a run can be resumed before its first epoch ends."""
         if not self.history:
             self._save()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Makes shuffling, augmentation and dropout depend on nothing but the seed and the epoch.
+        """Makes shuffling, augmentation and dropout depend only on the seed and the epoch.
 
-        Keras does not save the states of its random generators, so a resumed training would
-        otherwise draw other numbers than an uninterrupted one.
+        Keras does not save the state of its random number generators. Without this, a resumed run
+        would draw different numbers from an uninterrupted one.
         """
         self.batches.shuffle(epoch)
         for variable in self.model.variables:
             if variable.path.endswith("seed_generator_state"):
                 seed = int(keras.ops.convert_to_numpy(variable)[0])
-                variable.assign([seed, epoch * MOST_DRAWS])
+                variable.assign([seed, epoch * MAX_DRAWS])
         self.epoch_started = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Stops on a loss that is not finite; notes the course of a training of one epoch."""
+        """Stops on a loss that is not finite. Records each batch if there is only one epoch."""
         row = self._finite(logs)
         part = (batch + 1) / self.params["steps"]
-        if self.stopping and part < 1:  # after its last batch, an epoch is worth being kept
+        if self.stopping and part < 1:  # after the last batch, the epoch is saved first
             raise KeyboardInterrupt
         if self.run.recipe.epochs == 1 and part < 1:
             self.history.append({"epoch": part} | row)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Saves, unless validation shows that the last step made the loss not finite."""
+        """Saves the state, unless the training or validation loss is not finite."""
         row = self._finite(logs)
         seconds = round(time.perf_counter() - self.epoch_started, 3)
         self.history.append({"epoch": epoch + 1} | row | {"seconds": seconds})
@@ -98,17 +99,18 @@ class Checkpoint(keras.callbacks.Callback):
         for name, value in row.items():
             if not np.isfinite(value):
                 raise TrainingError(
-                    f"The {name} is no longer finite in epoch {whole_epochs(self.history) + 1}: "
-                    f"training stopped, no model file was changed. Delete {self.folder} and train "
-                    f"with a lower --learning-rate than {self.run.recipe.learning_rate:g}."
+                    f"Training stopped because the {name} is no longer finite in epoch "
+                    f"{whole_epochs(self.history) + 1}. No model file has changed. Delete "
+                    f"{self.folder} and train with a lower --learning-rate than "
+                    f"{self.run.recipe.learning_rate:g}."
                 )
         return row
 
     @contextmanager
     def stopped_between_batches(self) -> Iterator[None]:
-        """While the block runs, Ctrl-C and its like end the training at the end of a batch.
+        """Makes Ctrl-C and similar signals stop training only between batches.
 
-        An exception that is raised anywhere else can make TensorFlow abort the process.
+        An exception raised at any other moment can make TensorFlow abort the process.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -117,7 +119,7 @@ class Checkpoint(keras.callbacks.Callback):
         def stop(*_: object) -> None:
             self.stopping = True
 
-        before = {
+        previous = {
             number: signal.signal(number, stop)
             for number in (signal.SIGINT, *STOPS)
             if signal.getsignal(number) != signal.SIG_IGN
@@ -125,14 +127,14 @@ class Checkpoint(keras.callbacks.Callback):
         try:
             yield
         finally:
-            for number, handler in before.items():
+            for number, handler in previous.items():
                 signal.signal(number, handler)
 
     def restore(self, model: keras.Model) -> None:
-        """Loads the saved state into `model`, which is built and compiled as at the start.
+        """Loads the saved state into `model`, which must be built and compiled as for a new run.
 
         Raises:
-            TrainingError: the saved weights are missing or damaged.
+            TrainingError: The saved weights are missing or damaged.
         """
         state = read_state(self.folder)
         try:
@@ -140,14 +142,17 @@ class Checkpoint(keras.callbacks.Callback):
                 for variable, name in zip(_variables(model), arrays.files, strict=True):
                     variable.assign(arrays[name])
         except (*ZIP_DAMAGE, ValueError) as error:
-            raise TrainingError(f"The checkpoint in {self.folder} is damaged ({error}).") from error
+            raise TrainingError(
+                f"The checkpoint in {self.folder} is damaged ({error}). Delete the folder and "
+                "train again without --resume."
+            ) from error
         self.history = state["history"]
 
     def _save(self) -> None:
         if not self.writes:
             return
         weights = self.folder / f"epoch-{whole_epochs(self.history):04d}.npz"
-        # Not as Keras does it: HDF5 has no plain error for a full disk.
+        # NumPy rather than Keras's HDF5 files, which give no clear error for a full disk.
         with replacing(weights) as temporary, temporary.open("wb") as file:
             np.savez(file, *map(keras.ops.convert_to_numpy, _variables(self.model)))
         state = {"run": asdict(self.run), "history": self.history, "weights": weights.name}
@@ -159,31 +164,31 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    """All that training changes, in an order that depends on the network only."""
+    """All variables that training changes, in an order that depends only on the network."""
     return [*model.weights, *model.optimizer.variables]
 
 
 def whole_epochs(history: list[Row]) -> int:
-    """How many epochs a history covers."""
+    """The number of complete epochs in a history."""
     return int(history[-1]["epoch"]) if history else 0
 
 
 @contextmanager
-def alone(stem: Path) -> Iterator[None]:
-    """Keeps a second training from writing to the same model while the block runs.
+def model_lock(stem: Path) -> Iterator[None]:
+    """Holds the lock of a model, so that two runs cannot write the same model.
 
     Raises:
-        TrainingError: another one does so.
+        TrainingError: Another run holds the lock.
     """
     refusal = TrainingError(
-        f"Another training is writing {stem}: wait for its end, or give another --output."
+        f"Another training is writing {stem}. Wait until it ends, or choose another --output."
     )
     lock = locked(stem.with_name(f".{stem.name}.lock"), refusal)
     try:
-        # What `replacing` left in a training that was killed while it saved.
-        left = re.compile(rf"\.\d+\.{re.escape(stem.name)}\.(keras|tflite|json)")
+        # A run that was killed while it saved has left temporary files of `replacing`.
+        temporary = re.compile(rf"\.\d+\.{re.escape(stem.name)}\.(keras|tflite|json)")
         for path in stem.parent.iterdir():
-            if left.fullmatch(path.name):
+            if temporary.fullmatch(path.name):
                 path.unlink()
         yield
     finally:
@@ -191,15 +196,15 @@ def alone(stem: Path) -> Iterator[None]:
 
 
 def checkpoint_folder(stem: Path) -> Path:
-    """Where the training of the model `stem` keeps its checkpoint."""
+    """The checkpoint folder of the model `stem`."""
     return stem.with_name(f"{stem.name}.checkpoint")
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """The content of a checkpoint's `state.json`: run, history and the name of the weights file.
+    """Reads a checkpoint's `state.json`: the run, its history and the name of the weights file.
 
     Raises:
-        TrainingError: there is none, or it is damaged.
+        TrainingError: The file is missing or damaged.
     """
     path = folder / "state.json"
     try:
@@ -208,47 +213,53 @@ def read_state(folder: Path) -> dict[str, Any]:
         numbers = [*(row["epoch"] for row in state["history"]), run.seed, run.validation_split]
         numbers += [run.recipe.epochs, run.recipe.batch_size, run.recipe.learning_rate]
         if run.recipe.network not in USUAL_PRESET or run.preset not in PRESETS:
-            raise ValueError(f"no network {run.recipe.network} or preset {run.preset}")
+            raise ValueError(f"unknown network {run.recipe.network} or preset {run.preset}")
         if not all(isinstance(number, int | float) for number in numbers):
-            raise ValueError("text in place of numbers")
+            raise ValueError("text instead of a number")
         if Path(state["weights"]).name != state["weights"]:
-            raise ValueError(f"weights outside of it: {state['weights']}")
+            raise ValueError(f"weights outside the folder: {state['weights']}")
     except FileNotFoundError as error:
         raise TrainingError(
-            f"There is no interrupted training to resume in {folder}; start one without --resume."
+            f"There is no interrupted training to resume in {folder}. Train without --resume."
         ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise TrainingError(f"The checkpoint {path} is damaged ({error!r}).") from error
+        raise TrainingError(
+            f"The checkpoint {path} is damaged ({error!r}). Delete its folder and train again."
+        ) from error
     return dict(state)
 
 
 def epochs_done(folder: Path) -> int:
-    """How many epochs a checkpoint holds; 0 where there is none.
+    """The number of epochs in a checkpoint, or 0 if there is no checkpoint.
 
     Raises:
-        TrainingError: it is damaged.
+        TrainingError: The checkpoint is damaged.
     """
     return whole_epochs(read_state(folder)["history"]) if (folder / "state.json").exists() else 0
 
 
 def discard_checkpoint(folder: Path) -> None:
-    """Removes a checkpoint whose training has come to its end and is saved."""
-    if folder.is_symlink():  # to a larger disk: the user's own, to be used again
+    """Deletes the checkpoint of a completed run."""
+    if folder.is_symlink():  # the user's link, for instance to a larger disk: keep it
         for path in (*folder.glob("*.npz"), folder / "state.json"):
             path.unlink()
     else:
         shutil.rmtree(folder)
 
 
-def refuse_to_lose(checkpoint: Path, epochs: int) -> None:
-    """Keeps a new training from taking the place of an interrupted one.
+def refuse_overwrite(checkpoint: Path, epochs: int) -> None:
+    """Refuses to start a new run that would overwrite the checkpoint of an interrupted one.
+
+    Args:
+        checkpoint: Folder of the checkpoint.
+        epochs: Number of epochs in the checkpoint.
 
     Raises:
-        UserError: `checkpoint` holds finished epochs.
+        UserError: The checkpoint holds at least one epoch.
     """
     if epochs:
         folder = shown(checkpoint)
         raise UserError(
-            f"{folder} holds an interrupted training ({epochs} epochs). Go on with it: --resume. "
-            f"Or delete that folder, or give another --output."
+            f"{folder} holds an interrupted training ({epochs} epochs). Continue it with --resume, "
+            "delete the folder, or choose another --output."
         )

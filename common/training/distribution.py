@@ -1,4 +1,4 @@
-"""Training on several devices or machines at once, with Keras's own distribution on JAX."""
+"""Trains on several devices or machines at once, with Keras's distribution API on JAX."""
 
 import os
 import signal
@@ -12,41 +12,41 @@ from dataclasses import dataclass
 from common import UserError
 from common.processes import STOPS
 
-WATCHED = "DIGITS_WATCHED"
-"""Environment variable that tells a process that `watched` has started it."""
+SUPERVISED = "DIGITS_WATCHED"
+"""Environment variable that marks a process started by `run_supervised`."""
 
 
-GONE = (
-    "Another process of this training is gone or does not answer. When all have ended, start them "
-    "again with --resume."
+PROCESS_LOST = (
+    "Another process of this training is gone or does not respond. Wait until all processes have "
+    "ended, then restart them with --resume."
 )
 
 
 @dataclass(frozen=True)
 class Place:
-    """Which process of a training this is.
+    """The place of this process in distributed training.
 
     Attributes:
-        coordinator: HOST:PORT of process 0, the same for all; None where there is one process.
-        processes: how many there are.
-        process: which this is, from 0. It is process 0 that writes.
+        coordinator: HOST:PORT of process 0, the same for all processes; None for a single process.
+        processes: Number of processes.
+        rank: Number of this process, from 0. Only rank 0 writes files.
     """
 
     coordinator: str | None = None
     processes: int = 1
-    process: int = 0
+    rank: int = 0
 
 
 def place_of(coordinator: str | None, processes: int | None, process: str | None) -> Place:
-    """Which process of a distributed training this is, from the options or the environment.
+    """Determines the place of this process from the options or Keras's environment variables.
 
     Args:
         coordinator: HOST:PORT of process 0.
-        processes: How many there are.
-        process: Number of this process.
+        processes: Number of processes.
+        process: Number of this process, from 0.
 
     Raises:
-        UserError: The values do not fit together.
+        UserError: A value is missing or invalid.
     """
     address = coordinator or os.environ.get("KERAS_DISTRIBUTION_JOB_ADDRESSES")
     count = processes or os.environ.get("KERAS_DISTRIBUTION_NUM_PROCESSES")
@@ -56,12 +56,16 @@ def place_of(coordinator: str | None, processes: int | None, process: str | None
     try:
         place = Place(address, int(count or ""), int(number or ""))
     except ValueError as error:
-        raise UserError("--coordinator needs --processes and --process, as numbers.") from error
-    name, _, port = str(address).partition(",")[0].rpartition(":")
-    if not name or not port.isdecimal() or not 0 <= place.process < place.processes:
         raise UserError(
-            f"Process {place.process} of {place.processes} at {address}: expected --coordinator "
-            "HOST:PORT, --processes N and --process from 0 to N - 1."
+            f"--coordinator needs --processes and --process as whole numbers; got "
+            f"{count or 'no value'} and {number or 'no value'}."
+        ) from error
+    name, _, port = str(address).partition(",")[0].rpartition(":")
+    if not name or not port.isdecimal() or not 0 <= place.rank < place.processes:
+        raise UserError(
+            f"Got --coordinator {address}, --processes {place.processes} and --process "
+            f"{place.rank}; expected --coordinator HOST:PORT, --processes N and --process from 0 "
+            "to N - 1."
         )
     return place
 
@@ -70,25 +74,25 @@ def place_of(coordinator: str | None, processes: int | None, process: str | None
 def distributed(place: Place, seed: int) -> Iterator[int]:
     """Shares every batch among all devices of all processes while the block runs.
 
-    Each device holds the whole network and works on its part of a batch; what all learn from is
-    the mean of their gradients (`keras.distribution.DataParallel`).
+    Each device holds the whole network and processes its part of the batch. The gradients are
+    averaged over all devices (`keras.distribution.DataParallel`).
 
     Args:
-        place: of this process.
-        seed: the same for all.
+        place: The place of this process.
+        seed: Seed for the random number generators; it must be the same for all processes.
 
     Yields:
-        How many devices this process has; its share of a batch must be a multiple of it.
+        The number of devices of this process. Its share of a batch must be a multiple of it.
 
     Raises:
-        UserError: the backend is not JAX, the others do not come, or one of them is gone.
+        UserError: The backend is not JAX, or another process does not start or has ended.
     """
     from common.backend import keras
 
     if keras.backend.backend() != "jax":
         raise UserError(
-            "--distribute needs JAX: pip install -r requirements/jax.txt, and KERAS_BACKEND=jax "
-            "before the command."
+            f"--distribute needs JAX, but the Keras backend is {keras.backend.backend()}. Run "
+            "pip install -r requirements/jax.txt and set KERAS_BACKEND=jax."
         )
     import jax
 
@@ -96,34 +100,37 @@ def distributed(place: Place, seed: int) -> Iterator[int]:
     try:
         if place.coordinator:
             jax.config.update("jax_cpu_collectives_implementation", "gloo")
-            keras.distribution.initialize(place.coordinator, place.processes, place.process)
+            keras.distribution.initialize(place.coordinator, place.processes, place.rank)
         keras.distribution.set_distribution(
             keras.distribution.DataParallel(auto_shard_dataset=False)
         )
         yield jax.local_device_count()
     except jax.errors.JaxRuntimeError as error:
-        raise UserError(f"{GONE} ({str(error).strip().splitlines()[0][:200]})") from error
+        raise UserError(f"{PROCESS_LOST} ({str(error).strip().splitlines()[0][:200]})") from error
     finally:
         keras.distribution.set_distribution(None)
 
 
-def watched() -> int:
-    """Runs this command once more and waits for it; gives its exit status.
+def run_supervised() -> int:
+    """Runs this command again in a child process and returns its exit status.
 
-    When a process is gone, JAX aborts the others from inside, with a trace of C++ on stderr and
-    without a chance for Python. This one tells it in a line.
+    If one process of a training ends, JAX aborts the others with a C++ stack trace, which Python
+    code in them cannot prevent. The parent process replaces the trace with a one-line error.
+
+    Raises:
+        UserError: A signal ended the child process, for instance an abort by JAX.
     """
-    with tempfile.TemporaryFile() as notes:
+    with tempfile.TemporaryFile() as errors:
         command = [sys.executable, *sys.orig_argv[1:]]
-        process = subprocess.Popen(command, env=os.environ | {WATCHED: "1"}, stderr=notes)
+        process = subprocess.Popen(command, env=os.environ | {SUPERVISED: "1"}, stderr=errors)
         for number in (signal.SIGINT, *STOPS):
             signal.signal(number, lambda number, _: process.send_signal(number))
         status = process.wait()
         if status == -signal.SIGABRT:
-            raise UserError(GONE)
+            raise UserError(PROCESS_LOST)
         if status < 0:
-            raise UserError(f"The training was ended by signal {-status}. Go on with: --resume")
+            raise UserError(f"Signal {-status} ended the training. Continue it with --resume.")
         if status:
-            notes.seek(0)
-            sys.stderr.write(notes.read().decode(errors="replace"))
+            errors.seek(0)
+            sys.stderr.write(errors.read().decode(errors="replace"))
         return status

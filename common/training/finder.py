@@ -1,4 +1,4 @@
-"""Trains the finder on synthetic pages that are made while it learns."""
+"""Trains the finder on synthetic pages, which are generated during training."""
 
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,9 @@ from common.training.checkpoint import Checkpoint, whole_epochs
 from common.training.classifier import Result, Score, callbacks_of, optimizer
 from common.training.recipes import Run
 
-STEPS = 200  # batches an epoch
-HELD_OUT_BATCHES = 24  # for validation, and as many for the test
-GLYPHS_PER_SPLIT = 5_000  # of the held-out digits and of the test images that pages are made with
+STEPS = 200  # batches per epoch
+HELD_OUT_BATCHES = 24  # batches for validation, and the same number for the test
+GLYPHS_PER_SPLIT = 5_000  # maximum number of digits used for validation pages and for test pages
 
 
 def train_finder(
@@ -37,44 +37,44 @@ def train_finder(
     verbose: str | int = "auto",
     start: keras.Model | None = None,
 ) -> Result:
-    """Trains the finder, or continues a run that was interrupted.
+    """Trains the finder, or resumes an interrupted run.
 
     Args:
-        run: What to train.
-        dataset: Digits to write the pages with: those held out are for validation, the test
-            images for the test.
+        run: The run to train.
+        dataset: Digits for the pages. Validation pages use the held-out training images, and test
+            pages use the test images.
         checkpoint: Folder for the state after each epoch.
-        resume: Continue after the epoch that `checkpoint` holds.
-        tensorboard: Folder for TensorBoard's logs.
-        verbose: As in Keras's `fit`.
-        start: A finder to continue from; by default, the weights are drawn afresh.
+        resume: Whether to continue from the state in `checkpoint`.
+        tensorboard: Folder for TensorBoard logs.
+        verbose: Verbosity, as in Keras's `fit`.
+        start: Finder to start from; None for new random weights.
 
     Raises:
-        TrainingError: The loss stopped being finite.
-        KeyboardInterrupt: Interrupted; the checkpoint holds the last whole epoch.
+        TrainingError: The loss is not finite.
+        KeyboardInterrupt: The user stopped the run; the checkpoint holds the last complete epoch.
     """
     keras.utils.set_random_seed(run.seed)
     labels = dataset.train_labels
     training, validation = split_indices(labels, run.validation_split, run.seed)
     size = run.recipe.batch_size
     held_out = _pages(dataset.train_images[validation], labels[validation], size, run.seed + 1)
-    # A finder that is trained further sees other pages than before.
+    # Fine-tuning uses different pages from the first training.
     seed = run.seed if start is None else run.seed + 10
     source = PageSource(dataset.train_images[training], labels[training], STEPS, size, seed)
     batches = PageBatches(source)
-    keeper = Checkpoint(checkpoint, run, batches)
+    saver = Checkpoint(checkpoint, run, batches)
     try:
-        with keeper.stopped_between_batches():
+        with saver.stopped_between_batches():
             network = _compiled(start or build_network("finder"), run)
             if resume:
-                keeper.restore(network)
-            _fit(network, batches, keeper, PageBatches(held_out), tensorboard, verbose)
+                saver.restore(network)
+            _fit(network, batches, saver, PageBatches(held_out), tensorboard, verbose)
     finally:
         source.close()
     test = _pages(dataset.test_images, dataset.test_labels, size, run.seed + 2)
     loss, accuracy = network.evaluate(PageBatches(test), verbose=0)
-    network.compile()  # the loss is not part of the model file
-    return Result(network, keeper.history, len(training), 1.0, Score(accuracy, loss))
+    network.compile()  # removes the custom loss and metric, which the model file must not refer to
+    return Result(network, saver.history, len(training), 1.0, Score(accuracy, loss))
 
 
 def _compiled(network: keras.Model, run: Run) -> keras.Model:
@@ -88,31 +88,31 @@ def _compiled(network: keras.Model, run: Run) -> keras.Model:
 def _fit(
     network: keras.Model,
     batches: "PageBatches",
-    keeper: Checkpoint,
+    saver: Checkpoint,
     validation: "PageBatches",
     tensorboard: Path | None,
     verbose: str | int,
 ) -> None:
-    """Trains the network for the epochs that its checkpoint does not hold yet."""
+    """Trains the network for the remaining epochs."""
     network.fit(
         batches,
         shuffle=False,
-        initial_epoch=whole_epochs(keeper.history),
-        epochs=keeper.run.recipe.epochs,
+        initial_epoch=whole_epochs(saver.history),
+        epochs=saver.run.recipe.epochs,
         validation_data=validation,
-        callbacks=callbacks_of(keeper, tensorboard),
+        callbacks=callbacks_of(saver, tensorboard),
         verbose=verbose,
     )
 
 
 class _FixedPages:
-    """The same batches in every epoch, kept in memory."""
+    """Batches in memory, the same in every epoch."""
 
     def __init__(self, batches: list[tuple[np.ndarray, np.ndarray]]) -> None:
         self.batches, self.steps = batches, len(batches)
 
     def batch(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """The batch of a step, whatever the epoch."""
+        """Returns the batch of a step; the epoch makes no difference."""
         return self.batches[step]
 
 
@@ -123,10 +123,10 @@ def _pages(images: np.ndarray, labels: np.ndarray, batch_size: int, seed: int) -
 
 
 class PageBatches(keras.utils.PyDataset):
-    """Batches of pages as Keras's `fit` takes them.
+    """Batches of pages for Keras's `fit`.
 
     Args:
-        source: Where they come from.
+        source: Source of the batches.
     """
 
     def __init__(self, source: PageSource | _FixedPages) -> None:
@@ -134,7 +134,7 @@ class PageBatches(keras.utils.PyDataset):
         self.source, self.epoch = source, 0
 
     def shuffle(self, epoch: int) -> None:
-        """Goes to the pages of `epoch`."""
+        """Switches to the pages of `epoch`."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -145,10 +145,11 @@ class PageBatches(keras.utils.PyDataset):
 
 
 def finder_loss(targets: Any, outputs: Any) -> Any:
-    """The loss of a batch of maps; see `finding.encoding` for their channels.
+    """The loss of a batch of maps; `finding.encoding` describes their channels.
 
-    Penalty-reduced focal loss on the heat maps (Law and Deng, "CornerNet", 2018), absolute errors
-    of boxes and votes, binary cross-entropy of ink; the factors bring the four to one order.
+    The loss is a weighted sum of four terms: penalty-reduced focal loss on the heat maps (Law and
+    Deng, "CornerNet", 2018), absolute errors of boxes and of votes, and binary cross-entropy of the
+    ink. The weights bring the terms to the same order of magnitude.
     """
     heat, wanted = outputs[..., HEAT], targets[..., HEAT]
     weight = _channel(targets, HEAT_WEIGHT)
@@ -176,7 +177,7 @@ def _mean_error(targets: Any, outputs: Any, channels: slice, weight_index: int) 
 
 
 class PeakAccuracy(keras.metrics.Metric):
-    """Share of the digits at whose centre the finder gives the right digit, with 0.3 or more."""
+    """Share of the digits whose class scores highest, and at least 0.3, at their centre."""
 
     def __init__(self, name: str = "accuracy", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -184,7 +185,7 @@ class PeakAccuracy(keras.metrics.Metric):
         self.all = self.add_weight(name="all", initializer="zeros")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Counts one batch."""
+        """Updates the metric with one batch."""
         wanted = y_true[..., HEAT]
         counted = ops.cast(ops.max(wanted, axis=-1) > 0.999, "float32") * y_true[..., HEAT_WEIGHT]
         heat = y_pred[..., HEAT]
@@ -194,5 +195,5 @@ class PeakAccuracy(keras.metrics.Metric):
         self.all.assign_add(ops.sum(counted))
 
     def result(self) -> Any:
-        """The share so far, 0 to 1."""
+        """The accuracy of all batches so far, 0 to 1."""
         return self.right / ops.maximum(self.all, 1)

@@ -1,6 +1,7 @@
-"""How networks are trained: the presets, and the run that the command line makes of one.
+"""Presets, and the run that the command line options describe.
 
-Apart from `classifier` so that `train_model.py --help` need not wait for TensorFlow.
+This module is separate from `classifier` so that `train_model.py --help` does not import
+TensorFlow.
 """
 
 import shlex
@@ -10,28 +11,29 @@ from typing import Any
 from common.data.datasets import Dataset, split_indices
 from common.storage.card import FINDER
 
-FEW_STEPS = 200  # a network learns little in fewer; see `adapted`
-ENOUGH_STEPS = 400
+MIN_STEPS = 200  # with fewer steps, `adapted` adds epochs
+ENOUGH_STEPS = 400  # number of steps that `adapted` raises a short run to
 RECIPE_OPTIONS = ("network", "epochs", "batch_size", "learning_rate")
-"""The attributes of a recipe that the command line can change."""
+"""The attributes of a recipe that the command line can set."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained.
+    """The hyperparameters of a training run.
 
     Attributes:
-        network: name of a network in `networks`.
-        epochs: passes through MNIST's training images; see `adapted` for small sets.
-        batch_size: pictures a step; for the finder, as many pages of 128x128 pixels as make up
-            the pixels of a step.
-        learning_rate: its highest value; it rises linearly and falls along a cosine (one cycle:
-            Smith and Topin, "Super-Convergence", 2018).
-        weight_decay: of AdamW (Loshchilov and Hutter, 2019); 0 makes it Adam.
-        beta_1, beta_2: Adam's decay rates.
-        warm_up: share of the steps in which the learning rate rises to its highest value.
-        augment: whether training pictures are varied, see `augmentation`.
-        synthetic: whether rare ways to write and what is no digit are shown too, see `synthetic`.
+        network: Name of a network in `networks`.
+        epochs: Number of passes through the training images; see `adapted` for small data sets.
+        batch_size: Number of pictures per step. A step of the finder has as many pixels as this
+            number of pages of 128x128 pixels.
+        learning_rate: Maximum learning rate. The rate rises linearly, then falls along a cosine
+            (one cycle; Smith and Topin, "Super-Convergence", 2018).
+        weight_decay: Weight decay of AdamW (Loshchilov and Hutter, 2019); 0 gives Adam.
+        beta_1, beta_2: Decay rates of Adam's moment estimates.
+        warm_up: Share of the steps during which the learning rate rises.
+        augment: Whether to augment the training pictures; see `augmentation`.
+        synthetic: Whether to add digits in rare styles and pictures that are not digits; see
+            `data.synthetic`.
     """
 
     network: str
@@ -81,21 +83,23 @@ USUAL_PRESET = {
     "deep_cnn": "standard",
     "finder": FINDER,
 }
-"""The preset of a network that is asked for without one."""
+"""The preset for each network if only the network is given."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that decides the outcome of a training run; kept in its checkpoint.
+    """Everything that determines the result of a training run; saved in its checkpoint.
 
     Attributes:
-        preset: name in `PRESETS`.
-        recipe: the preset's, with what the command line changed.
-        data: the data set's name, `data_sha256` its hash.
-        seed: of the validation split, the weights, the order and the variation of the pictures.
-        validation_split: share of the training images held out, above 0 and at most 0.5.
-        start: the model file that a fine-tuning begins with; None for fresh weights.
-        own, own_sha256: name and hash of the user's own digits that it adds to the data.
+        preset: Name of a preset in `PRESETS`.
+        recipe: Recipe of the preset, with the changes from the command line.
+        data: Name of the data set.
+        data_sha256: Hash of the data set.
+        seed: Seed for the validation split, the initial weights, the order and the augmentation.
+        validation_split: Share of the training images held out, above 0 and at most 0.5.
+        start: Model file that fine-tuning starts from; None for new random weights.
+        own: Name of the user's own digits that fine-tuning adds to the data, or None.
+        own_sha256: Hash of the user's own digits, or None.
     """
 
     preset: str
@@ -110,7 +114,7 @@ class Run:
 
     @staticmethod
     def from_dict(content: dict[str, Any]) -> "Run":
-        """The run that `dataclasses.asdict` made `content` from."""
+        """Restores a run from the output of `dataclasses.asdict`."""
         return Run(**content | {"recipe": Recipe(**content["recipe"])})
 
 
@@ -123,16 +127,17 @@ def new_run(
     learning_rate: float | None = None,
     **settings: Any,
 ) -> Run:
-    """The run that trains on `dataset` as the command line's options say.
+    """Creates a run from the command line options.
 
     Args:
-        dataset: what to train on.
-        preset: name in `PRESETS`; by default the network's usual one, without both "standard".
-        network: takes the place of the preset's, as do the next three.
-        epochs: passes through the training images.
-        batch_size: pictures a step.
-        learning_rate: its highest value.
-        settings: other attributes of the run.
+        dataset: Data set to train on.
+        preset: Name of a preset in `PRESETS`; by default, the usual preset of `network`, or
+            "standard" if there is no `network` either.
+        network: Name of the network, instead of the preset's.
+        epochs: Number of passes through the training images, instead of the preset's.
+        batch_size: Number of pictures per step, instead of the preset's.
+        learning_rate: Maximum learning rate, instead of the preset's.
+        settings: Other attributes of the run.
     """
     name = preset or (USUAL_PRESET[network] if network else "standard")
     run = Run(name, PRESETS[name], dataset.name, dataset.sha256, **settings)
@@ -147,29 +152,30 @@ def new_run(
 
 
 def part_sizes(run: Run, dataset: Dataset) -> tuple[int, int]:
-    """How many images the run trains on and how many it validates on."""
+    """The numbers of training images and of validation images of a run."""
     parts = split_indices(dataset.train_labels, run.validation_split, run.seed)
     return len(parts[0]), len(parts[1])
 
 
 def adapted(recipe: Recipe, images: int) -> Recipe:
-    """The recipe for a data set of `images` training images.
+    """Adapts a recipe to a data set of `images` training images.
 
-    One too small for `FEW_STEPS` is gone through more often and always with augmentation, which
-    takes the place of the images that it lacks.
+    If the run would have fewer than `MIN_STEPS` steps, it trains for more epochs, and always with
+    augmentation, which makes up for the missing images.
     """
     steps = -(-images // recipe.batch_size)
-    if recipe.network == FINDER:  # its pages are made anew for each step
+    if recipe.network == FINDER:  # its pages are generated, so the data set limits nothing
         return recipe
-    if steps * recipe.epochs >= FEW_STEPS:
+    if steps * recipe.epochs >= MIN_STEPS:
         return recipe
     return replace(recipe, epochs=-(-ENOUGH_STEPS // steps), augment=True)
 
 
 def run_command(run: Run) -> str:
-    """What to type to repeat a run."""
+    """The command that repeats a run."""
     words = ["python", "train_model.py"]
-    # A fine-tuning has preset, network, seed and split from the model that it starts from.
+    # Fine-tuning takes preset, network, seed and validation split from the model that it starts
+    # from.
     words += ["--from", run.start] if run.start else ["--preset", run.preset]
     if not run.start:
         words += ["--seed", str(run.seed)]

@@ -1,4 +1,4 @@
-"""Writes what a training run gave."""
+"""Writes the results of a training run."""
 
 from datetime import datetime, timezone
 from importlib import metadata

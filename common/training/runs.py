@@ -1,4 +1,4 @@
-"""The training run that a command line asks for: a new one, a fine-tuning or an interrupted one."""
+"""Plans the run that the command line asks for: a new, a fine-tuning or a resumed run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +25,13 @@ RUN_OPTIONS = ("preset", "seed", "validation_split")
 
 @dataclass(frozen=True)
 class Plan:
-    """A training run, its data and the place of its model.
+    """A training run with its data and the path of its model.
 
     Attributes:
-        run: What to train.
-        dataset: What to train it on.
-        own: The user's own digits that a fine-tuning adds, or None.
-        stem: Path of the model files without their suffixes.
+        run: The run to train.
+        dataset: Training and test data.
+        own: The user's own digits that fine-tuning adds, or None.
+        stem: Path of the model files without suffix.
     """
 
     run: Run
@@ -41,15 +41,15 @@ class Plan:
 
 
 def new_plan(data: str | None, stem: Path | None, options: dict[str, Any]) -> Plan:
-    """Plans a run with fresh weights.
+    """Plans a run that starts from new random weights.
 
     Args:
-        data: As for `load_dataset`.
-        stem: Where the model goes; None for the usual place.
+        data: The data set, as for `load_dataset`.
+        stem: Path of the model files without suffix; None for the default path.
         options: Values for some of `RECIPE_OPTIONS` and `RUN_OPTIONS`.
 
     Raises:
-        UserError: The data are missing or damaged.
+        UserError: The data set is missing or damaged.
     """
     dataset = load_dataset(data)
     run = new_run(dataset, **options)
@@ -59,19 +59,20 @@ def new_plan(data: str | None, stem: Path | None, options: dict[str, Any]) -> Pl
 def fine_tuning_plan(
     start: Path, data: str | None, stem: Path | None, options: dict[str, Any]
 ) -> Plan:
-    """Plans a run that continues from a model on MNIST and on what `data` adds to it.
+    """Plans a run that fine-tunes a model on MNIST and the user's own digits.
 
     Args:
         start: The `.keras` file of the model.
-        data: The user's own digits, as for `load_own_digits`; a finder takes any data set.
-        stem: Where the model goes; None for the usual place.
+        data: The user's own digits, as for `load_own_digits`. For a finder, any data set.
+        stem: Path of the model files without suffix; None for the default path.
         options: Values for some of `RECIPE_OPTIONS`.
 
     Raises:
-        UserError: The model or the data are missing, damaged or of another kind.
+        UserError: The model or the data set is missing, damaged or of the wrong kind.
     """
     card = start_card(start)
-    # The same images are held out as then: on others, it would look better than it is.
+    # Hold out the same images as before. The model has been trained on the others, so validation
+    # on them would look too good.
     settings = {"seed": card["seed"], "validation_split": card.get("validation_split", 0.1)}
     settings |= options | {"start": start_name(start)}
     if card["network"] == FINDER:
@@ -93,29 +94,34 @@ def resumed_plan(data: str | None, stem: Path | None, options: dict[str, Any]) -
     """Plans to resume an interrupted run.
 
     Args:
-        data: Where the data are now; None for where they were.
-        stem: The model that the run trains; None for the run that was interrupted last.
-        options: Values for some of `RECIPE_OPTIONS` and `RUN_OPTIONS`, to be checked.
+        data: New location of the data, if they have moved; otherwise None.
+        stem: Path of the run's model files without suffix; None for the run interrupted last.
+        options: Values for some of `RECIPE_OPTIONS` and `RUN_OPTIONS`, which must match the run.
 
     Raises:
-        UserError: There is no such run, the options differ from its own, or its data have changed.
+        UserError: There is no such run, an option differs from the run, or its data have changed.
     """
-    # Imported here: TensorFlow takes five seconds, which a wrong argument should not cost.
+    # Imported here so that a wrong argument is reported without waiting five seconds for
+    # TensorFlow.
     from common.training.checkpoint import checkpoint_folder, read_state
 
     stem = stem or _interrupted_last()
     run = Run.from_dict(read_state(checkpoint_folder(stem))["run"])
     for name, wanted in options.items():
-        had = getattr(run.recipe if name in RECIPE_OPTIONS else run, name)
-        if wanted != had:
+        actual = getattr(run.recipe if name in RECIPE_OPTIONS else run, name)
+        if wanted != actual:
             option = f"--{name.replace('_', '-')}"
-            raise UserError(f"The interrupted training has {option} {had}, not {wanted}.")
+            raise UserError(
+                f"The interrupted training has {option} {actual}, not {wanted}. Resume it without "
+                f"{option}."
+            )
     own = load_own_digits(data or run.own) if run.own else None
     dataset = load_dataset(run.data if own else data or run.data)
     for loaded, expected in ((dataset, run.data_sha256), (own, run.own_sha256)):
         if loaded and loaded.sha256 != expected:
             raise UserError(
-                f"{loaded.name} is not the data that the interrupted training began with."
+                f"{loaded.name} differs from the data of the interrupted training. Restore the "
+                "data, or start a new training without --resume."
             )
     return Plan(run, dataset, own, stem)
 
@@ -123,20 +129,24 @@ def resumed_plan(data: str | None, stem: Path | None, options: dict[str, Any]) -
 def _interrupted_last() -> Path:
     found = sorted(MODELS.glob("*.checkpoint/state.json"), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise UserError(f"There is no interrupted training to resume in {MODELS}.")
+        raise UserError(
+            f"There is no interrupted training to resume in {MODELS}. Train without --resume."
+        )
     return found[-1].parent.with_suffix("")
 
 
 def start_card(path: Path) -> dict[str, Any]:
-    """The card of a model that training can go on from.
+    """Loads the card of a model to fine-tune.
 
     Raises:
-        ModelError: the model is missing, or not one that `train_model.py` made.
+        ModelError: The model is missing, or `train_model.py` did not create it.
     """
     if path.suffix != ".keras":
-        raise ModelError(f"--from takes a .keras file, since others cannot be trained; got {path}.")
+        raise ModelError(
+            f"--from takes a .keras file, because other formats cannot be trained; got {path}."
+        )
     if not path.is_file():
-        raise ModelError(f"There is no model at {path}.")
+        raise ModelError(f"There is no model at {path}. Pass an existing .keras file to --from.")
     card = load_card(path)
     known = ("network", str), ("seed", int)
     if (
@@ -145,20 +155,20 @@ def start_card(path: Path) -> dict[str, Any]:
         or card["network"] not in USUAL_PRESET
     ):
         raise ModelError(
-            f"{path} has no card that fits it ({path.stem}.json): --from takes models that "
-            "train_model.py made."
+            f"{path} has no matching card ({path.stem}.json). --from needs a model created by "
+            "train_model.py."
         )
     return card
 
 
 def start_name(path: Path) -> str:
-    """The path of a model to start from, relative to the project if it is inside."""
+    """The path of a model to start from, relative to the project folder if it is inside it."""
     path = path.resolve()
     return str(path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path)
 
 
 def default_stem(dataset: Dataset, network: str) -> Path:
-    """Where a model goes without `--output`."""
+    """The default path of a model, without suffix."""
     if network == FINDER:
         return MODELS / FINDER
     if dataset.sha256 == MNIST_SHA256:
@@ -167,7 +177,7 @@ def default_stem(dataset: Dataset, network: str) -> Path:
 
 
 def describe(plan: Plan) -> str:
-    """What is about to be done, for people."""
+    """Describes a planned run in plain words."""
     run, recipe, own = plan.run, plan.run.recipe, plan.own
     training, validation = part_sizes(run, plan.dataset)
     added = f" and {len(own.train_labels):,} of {printable(own.name)}" if own else ""
@@ -179,10 +189,10 @@ def describe(plan: Plan) -> str:
         f"{recipe.learning_rate:g}, {'with' if recipe.augment else 'no'} augmentation, "
         f"{'with' if recipe.synthetic else 'no'} synthetic pictures, "
         f"seed {run.seed}.\n"
-        f"The model goes to {shown(plan.stem)}.keras."
+        f"The model will be saved to {shown(plan.stem)}.keras."
     )
 
 
 def counted(epochs: int) -> str:
-    """A number of epochs in words."""
+    """The number of epochs with its unit, such as "1 epoch" or "6 epochs"."""
     return f"{epochs} epoch{'s' if epochs != 1 else ''}"

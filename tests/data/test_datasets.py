@@ -100,7 +100,7 @@ def test_unreadable_images_are_named_counted_and_left_out(
     assert len(dataset.train_labels) + len(dataset.test_labels) == 30
     said = capsys.readouterr().err
     assert "broken.png" in said
-    assert "bare.png holds no digit" in said
+    assert "bare.png contains no digit" in said
     assert "2 of 32 images" in said
 
 

@@ -202,7 +202,7 @@ def test_labels_as_spreadsheets_save_them(tmp_path: Path) -> None:
         (b"file,label\na.png,1\n", "columns file, label; expected .* path and label"),
         (b"path,label\na.png,1\nb.png,12a\n", "line 3: .*'12a'; expected"),
         (b"path,label\na.png,1//2\n", "line 2: .*'1//2'"),
-        (b"path,label\n,1\n", "line 2: path ''"),
+        (b"path,label\n,1\n", "line 2: got path ''"),
         (b"path,label\na.png\n\xff\n", "is not a CSV file in UTF-8"),
         (b"path,label\n" + b'"' + b"x" * 200_000, "is not a CSV file"),
     ],

@@ -11,7 +11,7 @@ from PIL import Image
 
 from common.data.datasets import Dataset, load_dataset, load_own_digits
 from common.data.formats import DataError
-from common.evaluation.comparison import compared
+from common.evaluation.comparison import comparison_table
 from common.networks import build_network
 from common.storage.model_files import load_predictor
 from common.training import classifier
@@ -74,7 +74,7 @@ def test_own_digits_weigh_something_and_do_not_rule() -> None:
         assert np.array_equal(their_targets[1000:], np.eye(10)[[0] * expected])
     many = np.zeros((5000, 28, 28), np.uint8), np.eye(10)[np.arange(5000) % 10]
     own = Dataset("own", mark[None], np.zeros(1, np.int64), *[mark[:0]] * 2)
-    assert len(classifier._with_own(*many, own)[0]) == 5000 + classifier.MOST_REPEATS
+    assert len(classifier._with_own(*many, own)[0]) == 5000 + classifier.MAX_REPEATS
 
 
 def test_training_goes_on_from_the_given_weights(
@@ -120,14 +120,14 @@ def test_a_fine_tuning_is_resumed(
 def test_a_table_of_before_and_after(own: Path, tiny: Dataset) -> None:
     predictor = load_predictor(PRETRAINED.with_suffix(".tflite"))
     digits = load_own_digits(str(own))
-    rows = compared(predictor, predictor, digits, tiny).splitlines()
+    rows = comparison_table(predictor, predictor, digits, tiny).splitlines()
     held_out = str(len(digits.test_labels))
     assert rows[1].split() == ["my_digits,", "held", "out", held_out, "100.00%", "100.00%"]
     assert rows[2].split()[-2:] == ["100.00%", "100.00%"]
     assert rows[3].startswith("tiny, test")
     assert len(rows) == 4
     wrong = replace(digits, train_labels=np.full_like(digits.train_labels, 5))
-    assert "5 is still read wrongly in" in compared(predictor, predictor, wrong, tiny)
+    assert "5 is still read wrongly in" in comparison_table(predictor, predictor, wrong, tiny)
 
 
 def test_what_cannot_be_gone_on_from(command: Command, tmp_path: Path, own: Path) -> None:
@@ -136,7 +136,7 @@ def test_what_cannot_be_gone_on_from(command: Command, tmp_path: Path, own: Path
     for model, word in (
         (PRETRAINED.with_suffix(".tflite"), "takes a .keras file"),
         (tmp_path / "missing.keras", "no model at"),
-        (strange, "has no card"),
+        (strange, "has no matching card"),
     ):
         done = command("train_model.py", "--data", own, "--from", model)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
