@@ -51,7 +51,7 @@ def test_a_crowded_page_is_read_in_part_and_a_note_names_it(
     done = command("predict_image.py", *words)
     assert done.returncode == 0
     assert [json.loads(line)["error"] for line in done.stdout.splitlines()] == [None, None]
-    assert done.stderr == f"note: {path} is too crowded; only a part of it is read.\n"
+    assert done.stderr == f"note: {path} is too crowded; only part of it is read.\n"
 
 
 def test_a_page_of_a_thousand_digits_is_not_crowded(recwarn: pytest.WarningsRecorder) -> None:
