@@ -90,10 +90,8 @@ def page_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer
     shutil.copy(ROOT / "draw_digit.py", copy)
     shutil.copytree(ROOT / "common", copy / "common")
     words = [sys.executable, "-u", "draw_digit.py", "--no-browser", "--port", "0"]
-    for option, name in (("--model", "pretrained"), ("--finder", "pretrained_finder")):
-        words += [option, str(ROOT / "models" / f"{name}.tflite")]
     with subprocess.Popen(
-        words,
+        [*words, "--model", str(ROOT / "models" / "pretrained.tflite")],
         cwd=copy,
         stdout=subprocess.PIPE,
         text=True,
