@@ -1,1 +1,1 @@
-"""What this project is measured by: quality on pages and real images, and speed."""
+"""Benchmarks of speed and of reading quality."""

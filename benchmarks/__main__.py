@@ -1,4 +1,4 @@
-"""make bench: every speed benchmark, one table on stdout and in benchmarks/RESULTS.md."""
+"""Runs every speed benchmark: one table on stdout and in benchmarks/RESULTS.md (`make bench`)."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-he
 
 
 def main() -> None:
-    """Measures, prints and writes the table."""
+    """Runs the benchmarks, and prints and saves the table."""
     table = markdown([*all_rows(), *serving()])
     print(table)
     with replacing(RESULTS) as temporary:
@@ -24,26 +24,26 @@ def main() -> None:
 
 
 def markdown(rows: list[Row]) -> str:
-    """The table, under what it was measured on."""
+    """Formats the table, below a description of the machine and the library versions."""
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
     lines = [
         "# Speed",
         "",
         f"{datetime.now(timezone.utc):%Y-%m-%d}, {processor()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, {versions}. Medians over {ROUNDS} rounds in which "
-        "the contenders take turns; made by `make bench`.",
+        "the contenders take turns, measured by `make bench`.",
         "",
-        "| what | this project | rival | ratio | at most |",
+        "| benchmark | this project | rival | ratio | limit |",
         "|---|---|---|---|---|",
     ]
     for row in rows:
         ratio = "" if row.ratio is None else f"{row.ratio:.3f}"
-        lines.append(f"| {row.what} | {row.figure} | {row.rival} | {ratio} | {row.limit} |")
+        lines.append(f"| {row.name} | {row.figure} | {row.rival} | {ratio} | {row.limit} |")
     return "\n".join(lines) + "\n"
 
 
 def processor() -> str:
-    """The processor's name where Linux tells it."""
+    """The name of the processor on Linux, otherwise the machine type."""
     info = Path("/proc/cpuinfo")
     names = [
         line.split(":")[1].strip()

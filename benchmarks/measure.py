@@ -1,4 +1,4 @@
-"""How the benchmarks measure: contenders in turn, medians, ratios, one table."""
+"""Measurement tools: contenders that take turns, medians, and the rows of the table."""
 
 import statistics
 import subprocess
@@ -18,17 +18,17 @@ PYTHON = sys.executable
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table.
+    """One row of the table.
 
     Attributes:
-        what: what was measured.
-        figure: of this project, with its unit.
-        rival: whom it is compared with, and its figure.
-        ratio: this project's over the rival's; None where there is nothing to compare.
-        limit: what the ratio, or the figure, should not exceed, in words.
+        name: Name of the benchmark.
+        figure: Result of this project, with its unit.
+        rival: Name and result of the rival.
+        ratio: This project's result divided by the rival's; None without a rival.
+        limit: Upper limit for the ratio, or for the figure if there is no ratio.
     """
 
-    what: str
+    name: str
     figure: str
     rival: str = ""
     ratio: float | None = None
@@ -38,11 +38,11 @@ class Row:
 def in_turn(
     contenders: Mapping[str, Callable[[], float]], rounds: int = ROUNDS
 ) -> dict[str, float]:
-    """Medians over `rounds` rounds in each of which every contender has its turn.
+    """Runs the contenders in turn, and returns the median time of each.
 
     Args:
-        contenders: functions that do the work once and give what it took.
-        rounds: how often.
+        contenders: Functions that do the work once and return the time in seconds.
+        rounds: Number of rounds. Every contender runs once per round.
     """
     taken: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in tqdm(range(rounds), ", ".join(contenders), leave=False, disable=None):
@@ -52,7 +52,7 @@ def in_turn(
 
 
 def timed(work: Callable[[], object]) -> Callable[[], float]:
-    """A contender that gives the seconds which `work` takes."""
+    """Wraps `work` in a contender that returns its time in seconds."""
 
     def contender() -> float:
         started = time.perf_counter()
@@ -63,12 +63,12 @@ def timed(work: Callable[[], object]) -> Callable[[], float]:
 
 
 def command(*words: str | Path) -> Callable[[], float]:
-    """A contender that gives the seconds which a command takes from start to end."""
+    """A contender that runs a command and returns its time in seconds."""
     return timed(lambda: run(*words))
 
 
 def run(*words: str | Path) -> str:
-    """What a command prints on stdout; run in the project's folder."""
+    """Runs a command in the project's folder, and returns what it prints on stdout."""
     done = subprocess.run(
         [str(word) for word in words], cwd=PROJECT, capture_output=True, text=True, check=True
     )
@@ -76,8 +76,8 @@ def run(*words: str | Path) -> str:
 
 
 def peak_memory(*words: str | Path) -> float:
-    """The most memory in megabytes that a command holds at a time."""
-    # A process of its own, since the figure is that of the hungriest child so far.
+    """Peak memory of a command in megabytes."""
+    # In a separate process, since ru_maxrss is the maximum over all children so far.
     code = (
         "import resource, subprocess, sys;"
         "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True);"

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""MNIST's test images on grey paper, read as images: python -m benchmarks.mnist_on_paper.
+"""Read MNIST's test images on grey paper: python -m benchmarks.mnist_on_paper.
 
-Each test image is enlarged to 28 to 560 pixels, dark on paper of a random grey, with white noise of
-0 to 8 grey levels, and read by the whole reader. Prints the share read exactly beside the accuracy
-of the classifier on the same test images as they are. All 10,000 images take hours: see --images.
+Each test image is enlarged to between 28 and 560 pixels, printed dark on paper of a random grey,
+given white noise of 0 to 8 grey levels, and read like any other page. The table shows the share of
+images read exactly. For comparison, the first line gives the accuracy of the classifier on the
+original test images. All 10,000 images take hours; --images limits their number.
 """
 
 import argparse
@@ -23,14 +24,14 @@ NOISES = (0, 2, 4, 8)  # standard deviation in grey levels
 
 
 def main() -> int:
-    """Reads the images at every size and noise and prints the table."""
+    """Reads the images at every size and noise level, and prints the table."""
     arguments = parse_arguments()
     dataset = load_mnist()
     images = dataset.test_images[: arguments.images]
     labels = dataset.test_labels[: arguments.images]
     recognizer = DigitRecognizer(arguments.model)
     raw = recognizer.predictor.predict(network_input(images)).argmax(axis=1)
-    print(f"{len(images):,} images, raw accuracy {(raw == labels).mean():.2%}; read exactly:\n")
+    print(f"{len(images):,} images, classifier alone {(raw == labels).mean():.2%}; read exactly:\n")
     print("pixels  " + "".join(f"{f'noise {noise}':>10}" for noise in NOISES))
     for side in SIDES:
         shares = [exact_share(recognizer, images, labels, side, noise) for noise in NOISES]
@@ -45,7 +46,10 @@ def parse_arguments() -> argparse.Namespace:
     )
     add_model_argument(parser)
     parser.add_argument(
-        "--images", type=positive_int, metavar="N", help="only the first N test images"
+        "--images",
+        type=positive_int,
+        metavar="N",
+        help="read only the first N test images (default: all)",
     )
     return parser.parse_args()
 
@@ -53,14 +57,14 @@ def parse_arguments() -> argparse.Namespace:
 def exact_share(
     recognizer: DigitRecognizer, images: np.ndarray, labels: np.ndarray, side: int, noise: float
 ) -> float:
-    """Share of the images that are read as their label and nothing else.
+    """Share of the images whose text is exactly their label.
 
     Args:
-        recognizer: What is measured.
+        recognizer: The recognizer to measure.
         images: uint8 (N, 28, 28), 255 is ink.
-        labels: int (N,).
-        side: Pixels of the enlarged images' sides.
-        noise: Standard deviation in grey levels.
+        labels: int (N,), 0 to 9.
+        side: Side of the enlarged images in pixels.
+        noise: Standard deviation of the noise in grey levels.
     """
     rng = np.random.default_rng([side, int(noise)])
     right = 0

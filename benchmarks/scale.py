@@ -1,4 +1,4 @@
-"""Many images read by one process, by two, and with Ray."""
+"""Reads many images in one process, in two, and with Ray."""
 
 import shutil
 import subprocess
@@ -23,7 +23,7 @@ ENGINES: dict[str, tuple[str, ...]] = {
 
 
 def scale(data: Dataset, folder: Path) -> list[Row]:
-    """Images a second into parts of JSON Lines, what Ray needs besides, and memory."""
+    """Images per second written to shards of JSON Lines, start-up time, and peak memory."""
     images = folder / "many"
     images.mkdir()
     for number in range(IMAGES):
@@ -34,21 +34,21 @@ def scale(data: Dataset, folder: Path) -> list[Row]:
         del engines["--engine ray"]
 
     def words(engine: str, *sources: Path) -> list[str | Path]:
-        reading: list[str | Path] = [
+        options: list[str | Path] = [
             PYTHON,
             "predict_image.py",
             "--model",
             PRETRAINED,
             *engines[engine],
         ]
-        return [*reading, "--output", folder / "parts", *sources]
+        return [*options, "--output", folder / "shards", *sources]
 
     def contender(engine: str, *sources: Path) -> Callable[[], float]:
         def work() -> None:
             subprocess.run(words(engine, *sources), cwd=PROJECT, capture_output=True, check=True)
 
         def once() -> float:
-            shutil.rmtree(folder / "parts", ignore_errors=True)
+            shutil.rmtree(folder / "shards", ignore_errors=True)
             return timed(work)()
 
         return once
@@ -58,12 +58,14 @@ def scale(data: Dataset, folder: Path) -> list[Row]:
     start = in_turn({engine: contender(engine, one) for engine in engines}, ROUNDS)
     rows = []
     for engine in engines:
-        figure = f"{IMAGES / taken[engine]:,.0f} a second; {taken[engine]:.1f} s"
+        figure = f"{IMAGES / taken[engine]:,.0f} per second; {taken[engine]:.1f} s"
         ratio = None if engine == "one process" else taken[engine] / taken["one process"]
         rival = "" if ratio is None else f"one process: {taken['one process']:.1f} s"
-        rows.append(Row(f"{IMAGES:,} images in parts, {engine}", figure, rival, ratio))
-        rows.append(Row("  of which for the first image", f"{start[engine]:.1f} s"))
-    shutil.rmtree(folder / "parts")
+        rows.append(Row(f"{IMAGES:,} images into shards, {engine}", figure, rival, ratio))
+        rows.append(Row("  first image only", f"{start[engine]:.1f} s"))
+    shutil.rmtree(folder / "shards")
     peak = peak_memory(*words("one process", images))
-    rows.append(Row(f"{IMAGES:,} images in parts, peak memory", f"{peak:.0f} MB", limit="400 MB"))
+    rows.append(
+        Row(f"{IMAGES:,} images into shards, peak memory", f"{peak:.0f} MB", limit="400 MB")
+    )
     return rows

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Two ways to find digits on a page, side by side: python -m benchmarks.segmentation.
+"""Compare two ways to find digits on a page: python -m benchmarks.segmentation.
 
-Places alone (connected ink, joined where it is near) against the same with the network's word on
-what to join, part and cut. On pages of four MNIST test digits each, and on written words.
+One uses positions alone: it joins connected ink that is close together. The other also asks the
+network what to join, separate and cut. The pages show four MNIST test digits, or a written word.
 """
 
 import cv2
@@ -17,15 +17,15 @@ from common.recognizer import DigitRecognizer
 from common.storage.model_files import PRETRAINED
 
 PAGES = 500
-SCALE = 3  # MNIST's pixels are enlarged so many times
+SCALE = 3  # enlargement of the MNIST digits
 
 
 def main() -> int:
-    """Composes the pages, reads them both ways and prints the shares read exactly."""
+    """Composes the pages, reads them both ways, and prints the shares read exactly."""
     dataset = load_mnist()
     generator = np.random.default_rng(0)
     recognizer = DigitRecognizer(PRETRAINED)
-    print(f"{PAGES} pages each      places alone   and the network")
+    print(f"{PAGES} pages each    positions alone   with network")
     for name, gap, broken in (("apart", 3, False), ("touching", 0, False), ("one broken", 3, True)):
         pages = []
         for _ in range(PAGES):
@@ -41,20 +41,23 @@ def main() -> int:
         height = max(map(len, drawn))
         word = np.hstack([np.pad(d, ((height - len(d) + 20, 20), (4, 4))) for d in drawn])
         words.append((word, ""))
-    print_row("words: no digit", words, recognizer)
+    print_row("words, no digits", words, recognizer)
     return console.OK
 
 
 def side_by_side(
     pictures: list[np.ndarray], gap: int, broken: bool, generator: np.random.Generator
 ) -> np.ndarray:
-    """Ink of digits in a row.
+    """Places digits in a row.
 
     Args:
-        pictures: uint8 (28, 28).
-        gap: pixels between them; 0 pushes each to the left until it touches the one before.
-        broken: whether a stripe of two pixels is missing in one of them.
-        generator: decides where.
+        pictures: Digits, each uint8 (28, 28).
+        gap: Pixels between digits; 0 moves each digit left until it touches the one before.
+        broken: Whether a horizontal stripe of two pixels is erased from one of the digits.
+        generator: Random number generator that chooses the digit and the stripe.
+
+    Returns:
+        Ink: float32 (height, width), 0 is paper, 1 is full ink.
     """
     row = np.zeros((32, 4), np.float32)
     broken_one = int(generator.integers(len(pictures))) if broken else None
@@ -80,7 +83,7 @@ def side_by_side(
 
 
 def print_row(name: str, pages: list[tuple[np.ndarray, str]], recognizer: DigitRecognizer) -> None:
-    """Prints the share of pages read exactly without and with the network's word."""
+    """Prints the shares of pages read exactly without and with the network."""
     shares = []
     for judge in (None, recognizer.judge):
         right = sum(text_of(ink, judge, recognizer) == text for ink, text in pages)
@@ -89,7 +92,7 @@ def print_row(name: str, pages: list[tuple[np.ndarray, str]], recognizer: DigitR
 
 
 def text_of(ink: np.ndarray, judge: Judge | None, recognizer: DigitRecognizer) -> str:
-    """What is read from ink whose digits were found one way or the other."""
+    """The text read from ink; `judge` chooses how digits are found."""
     return recognizer.read_glyphs([("page", find_digits(ink, judge))])[0].text or ""
 
 

@@ -1,4 +1,4 @@
-"""How many drawings the page's server reads: clients that ask for one after the other."""
+"""Measures the throughput and latency of the web server under load."""
 
 import http.client
 import subprocess
@@ -15,24 +15,24 @@ from benchmarks.measure import PYTHON, Row
 from common import PROJECT
 from common.storage.model_files import PRETRAINED
 
-SECONDS = 20.0  # for each number of clients
+SECONDS = 20.0  # per number of clients
 CLIENTS = (1, 8, 64)
 DRAWING = PROJECT / "samples" / "3.png"
 
 
 def serving() -> list[Row]:
-    """Requests a second and how long they take, for some numbers of clients at once."""
+    """Requests per second and latency for each number of concurrent clients."""
     rows = []
     with server() as (port, process):
         for clients in CLIENTS:
             statuses, taken = load(port, clients)
             unexpected = set(statuses) - {200, 503}
             if unexpected:
-                raise RuntimeError(f"The server answered with {unexpected}.")
+                raise RuntimeError(f"Expected status 200 or 503, received {unexpected}.")
             middle, slow = np.quantile(taken, [0.5, 0.99]) * 1000
             refused = statuses[503] / statuses.total()
             figure = (
-                f"{statuses[200] / SECONDS:.0f} a second, p50 {middle:.0f} ms, p99 {slow:.0f} ms"
+                f"{statuses[200] / SECONDS:.0f} per second, p50 {middle:.0f} ms, p99 {slow:.0f} ms"
             )
             if refused:
                 figure += f", {refused:.1%} refused with 503"
@@ -45,7 +45,7 @@ def serving() -> list[Row]:
 
 @contextmanager
 def server() -> Iterator[tuple[int, "subprocess.Popen[str]"]]:
-    """The real command at a free port."""
+    """Runs `draw_digit.py` on a free port; yields the port and the process."""
     words = [PYTHON, "-u", "draw_digit.py", "--no-browser", "--port", "0", "--model", PRETRAINED]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(words, cwd=PROJECT, text=True, **pipes) as process:  # type: ignore[call-overload]
@@ -57,7 +57,11 @@ def server() -> Iterator[tuple[int, "subprocess.Popen[str]"]]:
 
 
 def load(port: int, clients: int) -> tuple[Counter[int], list[float]]:
-    """What so many clients at once get: how often each status, and the seconds that a 200 took."""
+    """Sends requests from concurrent clients for `SECONDS`.
+
+    Returns:
+        The number of answers with each status, and the seconds each successful answer took.
+    """
     statuses: list[int] = []
     taken: list[float] = []
     end = time.perf_counter() + SECONDS

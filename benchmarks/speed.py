@@ -1,4 +1,4 @@
-"""What takes how long, against the usual ways of doing it: each function gives a few rows."""
+"""Measures speed against common alternatives; each function returns a few rows of the table."""
 
 import cProfile
 import os
@@ -29,11 +29,11 @@ PREDICT = (PYTHON, PROJECT / "predict_image.py", "--model", PRETRAINED)
 USUAL = (PYTHON, "-m", "benchmarks.rivals.predict")
 KERAS_MODEL = PRETRAINED.with_suffix(".keras")
 FOLDER_IMAGES = 2000
-LOOP_IMAGES = 200  # that the slowest rival reads in its turn
+LOOP_IMAGES = 200  # per round, for the slowest rival
 
 
 def training(folder: Path) -> list[Row]:
-    """Time to 99.0 % on the test images."""
+    """Time to train to 99.0 % accuracy on the test images."""
     stem = folder / "fast"
     accuracies: list[float] = []
 
@@ -53,12 +53,12 @@ def training(folder: Path) -> list[Row]:
     spread = f"{np.mean(accuracies):.2%} ± {np.std(accuracies, ddof=1):.2%}"
     return [
         _against("training to 99.0 %", taken, "--preset fast", "usual CNN", "1/4"),
-        Row("  test accuracy over the seeds, mean and standard deviation", spread),
+        Row("  test accuracy, mean and standard deviation over seeds", spread),
     ]
 
 
 def one_image(folder: Path) -> list[Row]:
-    """The whole command for one image."""
+    """The complete command for one image."""
     image = folder / "0.png"
     taken = in_turn(
         {
@@ -69,13 +69,13 @@ def one_image(folder: Path) -> list[Row]:
     )
     ours, usual, bare = taken
     return [
-        _against("one image, whole command", taken, ours, usual, "1/10"),
-        _against("one image, whole command", taken, ours, bare, "2.5"),
+        _against("one image, complete command", taken, ours, usual, "1/10"),
+        _against("one image, complete command", taken, ours, bare, "2.5"),
     ]
 
 
 def folder_of_images(folder: Path) -> list[Row]:
-    """A folder of 28x28 PNG files: whole commands, and where the time goes."""
+    """A folder of 28x28 PNG files: complete commands, and where the time goes."""
     paths = sorted(folder.glob("*.png"))[:FOLDER_IMAGES]
     some = paths[:LOOP_IMAGES]
     batch = folder / "batch"
@@ -84,10 +84,10 @@ def folder_of_images(folder: Path) -> list[Row]:
         os.link(path, batch / path.name)
 
     recognizer = DigitRecognizer(PRETRAINED)
-    cv2.setNumThreads(1)  # as in the command
+    cv2.setNumThreads(1)  # as in predict_image.py
 
     def image_by_image() -> float:
-        """All images would take minutes: some tell what each takes, beside starting."""
+        """Extrapolates from some of the images, since all of them would take minutes."""
         first = command(*USUAL, KERAS_MODEL, "each", *some[:1])()
         others = command(*USUAL, KERAS_MODEL, "each", *some)() - first
         return first + others * (len(paths) - 1) / (len(some) - 1)
@@ -99,23 +99,23 @@ def folder_of_images(folder: Path) -> list[Row]:
             "predict image by image": image_by_image,
             "Pillow alone": command(PYTHON, "-m", "benchmarks.rivals.decode", batch),
             "read_many": timed(lambda: list(recognizer.read_many((p.name, p) for p in paths))),
-            "Pillow alone, without starting": timed(lambda: decode(paths)),
+            "Pillow alone, without start-up": timed(lambda: decode(paths)),
         }
     )
     ours, whole, each, pillow, inside, decoding = taken
-    what = f"{len(paths):,} images of 28x28"
+    name = f"{len(paths):,} images of 28x28"
     return [
-        _against(what, taken, ours, each, "1"),
-        _against(what, taken, ours, whole, "1"),
-        _against(what, taken, ours, pillow, "3"),
-        _against("  without starting", taken, inside, decoding, "3"),
-        Row("  images a second", f"{len(paths) / taken[ours]:,.0f}"),
+        _against(name, taken, ours, each, "1"),
+        _against(name, taken, ours, whole, "1"),
+        _against(name, taken, ours, pillow, "3"),
+        _against("  without start-up", taken, inside, decoding, "3"),
+        Row("  images per second", f"{len(paths) / taken[ours]:,.0f}"),
         Row("  where the time goes", where_time_goes(paths)),
     ]
 
 
 def where_time_goes(paths: list[Path]) -> str:
-    """Shares of decoding, finding, normalising and the network, in a process already started."""
+    """Shares of the time for decoding, finding, normalising and the network, without start-up."""
     recognizer = DigitRecognizer(PRETRAINED)
     profile = cProfile.Profile()
     profile.runcall(lambda: list(recognizer.read_many((str(path), path) for path in paths)))
@@ -125,8 +125,8 @@ def where_time_goes(paths: list[Path]) -> str:
     }
     whole = times["recognizer.read_many"]
     parts = {
-        "decode": times["images.read_image"],
-        # Where there is a doubt, the network is asked while digits are looked for.
+        "decode": times["decoding.read_image"],
+        # Finding asks the network about ambiguous marks; that time counts for the network.
         "find": times["page.digits_on"] - times.get("recognizer.judge", 0.0),
         "normalise": times["preprocessing.digit_picture"],
         "network": times["model_files.predict"],
@@ -135,18 +135,18 @@ def where_time_goes(paths: list[Path]) -> str:
 
 
 def network_alone() -> list[Row]:
-    """10,000 images through the network in all ways, and the same operations in NumPy."""
+    """10,000 images through the network alone, and as many operations in NumPy."""
     data = load_mnist()
     images = network_input(data.test_images)
     predictor = load_predictor(PRETRAINED)
     left = np.random.default_rng(0).random((2048, 2048), np.float32)
 
-    def tensorflow(how: str, size: int) -> Callable[[], float]:
-        # In a process of its own: TensorFlow's threads go on spinning for a while.
-        words = (PYTHON, "-m", "benchmarks.rivals.network", KERAS_MODEL, how, str(size))
+    def tensorflow(method: str, size: int) -> Callable[[], float]:
+        # In a separate process, since TensorFlow's threads keep spinning for a while.
+        words = (PYTHON, "-m", "benchmarks.rivals.network", KERAS_MODEL, method, str(size))
         return lambda: float(run(*words))
 
-    litert, product = "LiteRT, 8-bit weights", "as many float32 operations in NumPy"
+    litert, product = "LiteRT, 8-bit weights", "the same number of float32 operations in NumPy"
     taken = in_turn(
         {
             litert: timed(lambda: predictor.predict(images)),
@@ -160,24 +160,24 @@ def network_alone() -> list[Row]:
     network = load_network(KERAS_MODEL)
     taken[product] *= len(images) * operations(network) / (2 * 2048**3)
     exact = network.predict(images, batch_size=1000, verbose=0)
-    what = "network, 10,000 images"
+    name = "network, 10,000 images"
     return [
-        _against(what, taken, litert, "model.predict", "1/5"),
-        _against(what, taken, litert, "model.predict, 1,000 at a time", "1/5"),
-        _against(what, taken, litert, "tf.function, 1,000 at a time"),
-        _against(what, taken, litert, product),
-        Row("  by threads and images a call", batches),
+        _against(name, taken, litert, "model.predict", "1/5"),
+        _against(name, taken, litert, "model.predict, 1,000 at a time", "1/5"),
+        _against(name, taken, litert, "tf.function, 1,000 at a time"),
+        _against(name, taken, litert, product),
+        Row("  by threads and images per call", batches),
         Row(
             "  test accuracy",
             accuracy(predictor.predict(images), data),
             f".keras: {accuracy(exact, data)}",
-            limit="0.02 points less",
+            limit="0.02 points lower",
         ),
     ]
 
 
 def by_batch(images: np.ndarray) -> str:
-    """What an image takes with one thread or all and with so many images a call."""
+    """Time per image by number of threads (one or all) and images per call."""
     images = images[:2048]
     taken = in_turn(
         {
@@ -192,7 +192,7 @@ def by_batch(images: np.ndarray) -> str:
 
 
 def _interpreter(threads: int, size: int) -> Interpreter:
-    """The pretrained model, ready for `size` images a call."""
+    """An interpreter of the pretrained model that takes `size` images per call."""
     made = Interpreter(model_content=PRETRAINED.read_bytes(), num_threads=threads)
     made.resize_tensor_input(made.get_input_details()[0]["index"], (size, 28, 28, 1))
     made.allocate_tensors()
@@ -200,7 +200,7 @@ def _interpreter(threads: int, size: int) -> Interpreter:
 
 
 def _call(interpreter: Interpreter, images: np.ndarray) -> None:
-    """Runs all images through an interpreter, as many at once as it is made for."""
+    """Runs all images through an interpreter, in batches of its input size."""
     entry = interpreter.get_input_details()[0]
     for part in images.reshape(-1, *entry["shape"]):
         interpreter.set_tensor(entry["index"], part)
@@ -208,12 +208,12 @@ def _call(interpreter: Interpreter, images: np.ndarray) -> None:
 
 
 def accuracy(probabilities: np.ndarray, data: Dataset) -> str:
-    """The share of the test images read rightly."""
+    """The share of the test images classified correctly."""
     return f"{np.mean(probabilities.argmax(axis=1) == data.test_labels):.2%}"
 
 
 def operations(network: object) -> int:
-    """Additions and multiplications that one image takes in the layers with weights."""
+    """Number of additions and multiplications per image in the layers with weights."""
     total = 0
     for layer in network.layers:  # type: ignore[attr-defined]
         if type(layer).__name__ in ("Conv2D", "Dense"):
@@ -223,19 +223,19 @@ def operations(network: object) -> int:
 
 
 def large_photo(folder: Path) -> list[Row]:
-    """A photo of twelve megapixels: the whole command, and its memory."""
+    """A photo of 12 megapixels: time and peak memory of the complete command."""
     photo = folder / "photo.jpg"
     sample = Image.fromarray(read_image(PROJECT / "samples" / "photo.jpg"))
     sample.resize((4000, 3000), Image.Resampling.BICUBIC).save(photo, quality=92)
     taken = in_turn({"predict_image.py": command(*PREDICT, photo)})
     return [
         Row("photo of 12 megapixels", f"{taken['predict_image.py']:.2f} s", limit="2 s"),
-        Row("  its peak memory", f"{peak_memory(*PREDICT, photo):.0f} MB"),
+        Row("  peak memory", f"{peak_memory(*PREDICT, photo):.0f} MB"),
     ]
 
 
 def growth(folder: Path) -> list[Row]:
-    """Time and memory of folders of 100, 1,000 and 10,000 images."""
+    """Time and memory for folders of 100, 1,000 and 10,000 images."""
     paths = sorted(folder.glob("*.png"))
     rows = []
     for count in (100, 1_000, 10_000):
@@ -252,10 +252,10 @@ def growth(folder: Path) -> list[Row]:
     return rows
 
 
-def _against(what: str, taken: dict[str, float], ours: str, rival: str, limit: str = "") -> Row:
-    """This project's time beside a rival's."""
+def _against(name: str, taken: dict[str, float], ours: str, rival: str, limit: str = "") -> Row:
+    """A row that compares this project's time with a rival's."""
     return Row(
-        what,
+        name,
         f"{taken[ours]:.3g} s",
         f"{rival}: {taken[rival]:.3g} s",
         taken[ours] / taken[rival],
@@ -264,10 +264,10 @@ def _against(what: str, taken: dict[str, float], ours: str, rival: str, limit: s
 
 
 def all_rows() -> list[Row]:
-    """Every row, in a folder of its own that goes again."""
+    """Runs every benchmark in a temporary folder."""
     data = load_mnist()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         for number, image in enumerate(data.test_images[:FOLDER_IMAGES]):
             Image.fromarray(255 - image).save(folder / f"{number}.png")
         return [

@@ -51,7 +51,7 @@ def test_a_crowded_page_is_read_in_part_and_a_note_names_it(
     done = command("predict_image.py", *words)
     assert done.returncode == 0
     assert [json.loads(line)["error"] for line in done.stdout.splitlines()] == [None, None]
-    assert done.stderr == f"note: {path} is too crowded; only a part of it is read.\n"
+    assert done.stderr == f"note: {path} is too crowded; only part of it is read.\n"
 
 
 def test_a_page_of_a_thousand_digits_is_not_crowded(recwarn: pytest.WarningsRecorder) -> None:
@@ -66,7 +66,7 @@ def test_a_page_of_a_thousand_digits_is_not_crowded(recwarn: pytest.WarningsReco
 @pytest.mark.parametrize(
     ("failure", "said"),
     [
-        (MemoryError(), "needs more memory than there is"),
+        (MemoryError(), "needs more memory than is available"),
         (cv2.error("broken"), "cannot be processed"),
     ],
 )
@@ -127,7 +127,7 @@ def test_limits_of_bytes_scans_and_pixels(monkeypatch: pytest.MonkeyPatch) -> No
         assert read_image(ordinary).shape == (400, 400)
     monkeypatch.setattr(decoding, "MAX_BYTES", len(ordinary))
     assert read_image(ordinary).shape == (400, 400)
-    with pytest.raises(TooLargeError, match="the most that is read"):
+    with pytest.raises(TooLargeError, match="MB, the maximum"):
         read_image(ordinary + b"\0")
 
 

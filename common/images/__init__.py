@@ -1,1 +1,1 @@
-"""Image files, folders and addresses to upright grey pages."""
+"""Turns image files, folders and addresses into upright grey pages."""

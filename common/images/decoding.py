@@ -1,7 +1,7 @@
-"""Image files in, upright grey pages out: reading, limits, decoding.
+"""Reads image files, within limits, and decodes them to upright grey pages.
 
-A file may come from a stranger. Its bytes, its pixels and its scans are counted before they are
-decoded, and whatever is wrong with it becomes an `ImageError`.
+Files are untrusted. Their bytes, pixels and scans are counted before anything is decoded, and every
+problem with a file raises an `ImageError`.
 """
 
 import warnings
@@ -17,68 +17,68 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from common import UserError
 from common.files import FileTooLargeError, content_of
-from common.images.structure import StructureError, scans_in
+from common.images.structure import StructureError, count_scans
 from common.quiet import discarded_notes
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
-MAX_BYTES = 200_000_000  # of an image file
-MAX_PIXELS = 125_000_000  # of an image; phones make up to 108 million
-MAX_WEBP_PIXELS = 50_000_000  # WebP's decoder takes 16 bytes a pixel, four times as many as others
-MAX_SCANNED_PIXELS = 300_000_000  # pixels times scans beyond three: ten scans of 43 million
+MAX_BYTES = 200_000_000  # per image file
+MAX_PIXELS = 125_000_000  # per image; phone cameras have up to 108 million
+MAX_WEBP_PIXELS = 50_000_000  # lower, since decoding WebP takes 16 bytes a pixel instead of 4
+MAX_SCANNED_PIXELS = 300_000_000  # pixels times the scans beyond three, e.g. 43 million, ten scans
 MAX_EXIF_BYTES = 1_000_000
 
 
 class ImageError(UserError):
-    """An image that cannot be read."""
+    """The image cannot be read."""
 
 
 class UnknownFormatError(ImageError):
-    """What is no image of `FORMATS`."""
+    """The content is not an image in one of `FORMATS`."""
 
 
 class TooLargeError(ImageError):
-    """An image of more bytes, pixels or scans than the limits, or the free memory, allow."""
+    """The image exceeds a limit on bytes, pixels or scans, or the available memory."""
 
 
 def read_image(source: str | Path | bytes) -> np.ndarray:
-    """Decodes an image file, turns it upright and makes it grey.
+    """Decodes an image file, turns it upright and converts it to grey.
 
     Args:
-        source: a path, an address (see `is_address`), or the bytes of an image file.
+        source: A path, an address (see `is_address`), or the bytes of an image file.
 
     Returns:
-        uint8 (height, width), 0 is black, 255 is white.
+        The image: uint8 (height, width), 0 is black, 255 is white.
 
     Raises:
-        ImageError: missing, not an image of `FORMATS`, damaged or too large.
+        ImageError: The image is missing, damaged, too large, or not in one of `FORMATS`.
     """
-    name, content = _name(source), _content(source)
-    image = _decoded(content, name)
+    name, content = _name(source), _read_bytes(source)
+    image = _decode(content, name)
     if image.format in ("GIF", "TIFF", "WEBP") and _has_several_pictures(content):
         warnings.warn(f"{name} has several pictures; the first is read.", stacklevel=2)
     try:
         with failures_named(name):
             return grey(image)
     except ValueError as error:
-        raise ImageError(f"{name} has pixels of a kind not read here ({error}).") from error
+        raise ImageError(f"{name} has an unsupported pixel format ({error}).") from error
 
 
 def open_upright(source: str | Path | bytes) -> Image.Image:
-    """Decodes an image file and turns it upright, as its EXIF orientation says.
+    """Decodes an image file and turns it upright according to its EXIF orientation.
 
     Raises:
-        ImageError: missing, not an image of `FORMATS`, damaged or too large.
+        ImageError: The image is missing, damaged, too large, or not in one of `FORMATS`.
     """
-    return _decoded(_content(source), _name(source))
+    return _decode(_read_bytes(source), _name(source))
 
 
 def open_in_colour(source: str | Path | bytes) -> Image.Image:
-    """Opens an image upright as RGBA, to be shown to people.
+    """Opens an image upright as RGBA, for display.
 
     Raises:
-        ImageError: as of `open_upright`.
+        ImageError: The image is missing, damaged, too large, or not in one of `FORMATS`.
     """
     image = open_upright(source)
     with failures_named(_name(source)):
@@ -88,45 +88,45 @@ def open_in_colour(source: str | Path | bytes) -> Image.Image:
 
 
 def image_size(content: bytes) -> tuple[int, int] | None:
-    """Width and height that an image file promises; None where it is no readable image."""
+    """Width and height from the header of an image file; None if it cannot be read."""
     try:
-        scans_in(content)
+        count_scans(content)
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             return image.size
-    # Pillow's readers raise whatever a damaged file leads them to.
+    # On a damaged file, Pillow may raise any exception.
     except Exception:
         return None
 
 
 @contextmanager
 def failures_named(name: str) -> Iterator[None]:
-    """Makes a lack of memory, or a failure of OpenCV, an `ImageError` of the image.
+    """Turns a `MemoryError` or an OpenCV error into an `ImageError` that names the image.
 
     Args:
-        name: What the error calls the image.
+        name: Name of the image in the error message.
     """
     try:
         yield
     except MemoryError as error:
-        raise TooLargeError(f"{name} needs more memory than there is.") from error
+        raise TooLargeError(f"{name} needs more memory than is available.") from error
     except cv2.error as error:
         if error.code == cv2.Error.StsNoMem:
-            raise TooLargeError(f"{name} needs more memory than there is.") from error
+            raise TooLargeError(f"{name} needs more memory than is available.") from error
         raise ImageError(f"{name} cannot be processed ({error.err}).") from error
 
 
-def _decoded(content: bytes, name: str) -> Image.Image:
-    """The upright image in a file's bytes; `name` is what errors call it."""
+def _decode(content: bytes, name: str) -> Image.Image:
+    """Decodes the bytes of a file to an upright image; errors call it `name`."""
     try:
-        scans = scans_in(content)
+        scans = count_scans(content)
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             _check_limits(image, scans, name)
-            # Where a TIFF is damaged, its library writes to stderr by itself, line after line.
+            # On a damaged TIFF, libtiff itself prints many lines to stderr.
             with discarded_notes() if image.format == "TIFF" else nullcontext():
                 image.load()
             if len(image.info.get("exif", b"")) > MAX_EXIF_BYTES:
                 raise TooLargeError(f"{name} has more than {MAX_EXIF_BYTES:,} bytes of EXIF data.")
-            if image.info or image.format == "TIFF":  # no other place says how it was held
+            if image.info or image.format == "TIFF":  # may hold an EXIF orientation
                 ImageOps.exif_transpose(image, in_place=True)
             return image
     except ImageError:
@@ -142,14 +142,14 @@ def _decoded(content: bytes, name: str) -> Image.Image:
             f"{name} has too many pixels; expected at most {MAX_PIXELS // 10**6} million."
         ) from error
     except MemoryError as error:
-        raise TooLargeError(f"{name} needs more memory than there is.") from error
-    # Pillow's readers raise whatever a damaged file leads them to.
+        raise TooLargeError(f"{name} needs more memory than is available.") from error
+    # On a damaged file, Pillow may raise any exception.
     except Exception as error:
         raise ImageError(f"{name} is damaged or unreadable ({error}).") from error
 
 
 def _check_limits(image: Image.Image, scans: int, name: str) -> None:
-    """Raises a `TooLargeError` where decoding would take too much memory or time."""
+    """Raises a `TooLargeError` if decoding would take too much memory or time."""
     pixels = image.width * image.height
     limit = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
     if pixels > limit:
@@ -157,10 +157,10 @@ def _check_limits(image: Image.Image, scans: int, name: str) -> None:
             f"{name} has too many pixels, {image.width} x {image.height}; expected at most "
             f"{limit // 10**6} million in a {image.format} file."
         )
-    if pixels * (scans - 3) > MAX_SCANNED_PIXELS:  # an ordinary JPEG has up to three
+    if pixels * (scans - 3) > MAX_SCANNED_PIXELS:  # a baseline JPEG has up to three
         raise TooLargeError(
             f"{name} has too many scans, {scans} of {image.width} x {image.height} pixels; save "
-            "it as an ordinary JPEG or PNG file."
+            "it as a baseline JPEG or a PNG file."
         )
 
 
@@ -168,16 +168,16 @@ def _has_several_pictures(content: bytes) -> bool:
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             return bool(getattr(image, "is_animated", False))
-    # Pillow's readers raise whatever a damaged second picture leads them to; the first was read.
+    # Pillow may raise any exception on a damaged second picture; the first one is fine.
     except Exception:
         return False
 
 
-def _content(source: str | Path | bytes) -> bytes:
-    """The bytes of an image file.
+def _read_bytes(source: str | Path | bytes) -> bytes:
+    """Reads the bytes of an image file.
 
     Raises:
-        ImageError: there is no such file, it is none, or it is too large.
+        ImageError: The file is missing, is not a file, cannot be read, or is too large.
     """
     name = _name(source)
     try:
@@ -185,7 +185,7 @@ def _content(source: str | Path | bytes) -> bytes:
             if isinstance(source, bytes):
                 content = source
             elif is_address(source):
-                content = _fetched(str(source))
+                content = _fetch(str(source))
             else:
                 content = content_of(source, MAX_BYTES)
     except ImageError:
@@ -196,7 +196,7 @@ def _content(source: str | Path | bytes) -> bytes:
         raise ImageError(f"{name} does not exist.") from error
     except IsADirectoryError as error:
         raise ImageError(f"{name} is a folder; expected an image file.") from error
-    # Every kind of storage raises errors of its own.
+    # Each storage back end raises its own exceptions.
     except Exception as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{name} is damaged or unreadable ({reason}).") from error
@@ -206,11 +206,11 @@ def _content(source: str | Path | bytes) -> bytes:
 
 
 def _too_many_bytes(name: str) -> TooLargeError:
-    return TooLargeError(f"{name} has more than {MAX_BYTES // 10**6} MB, the most that is read.")
+    return TooLargeError(f"{name} has more than {MAX_BYTES // 10**6} MB, the maximum.")
 
 
-def _fetched(address: str) -> bytes:
-    """The bytes at an address, or more than `MAX_BYTES` of them."""
+def _fetch(address: str) -> bytes:
+    """Fetches the bytes at an address, and stops just above `MAX_BYTES`."""
     filesystem, path = filesystem_of(address)
     if "file" in filesystem.protocol:
         return content_of(path, MAX_BYTES)
@@ -218,13 +218,13 @@ def _fetched(address: str) -> bytes:
         size = getattr(file, "size", None)
         if size is not None and size > MAX_BYTES:
             raise TooLargeError(
-                f"{address} has {size:,} bytes; at most {MAX_BYTES // 10**6} MB are read."
+                f"{address} has {size:,} bytes; expected at most {MAX_BYTES // 10**6} MB."
             )
         return bytes(file.read(MAX_BYTES + 1))
 
 
 def is_address(name: str | Path) -> bool:
-    """Whether a name is an address such as s3://bucket/7.png, and no path."""
+    """Whether a name is an address such as s3://bucket/7.png rather than a path."""
     return isinstance(name, str) and "://" in name
 
 
@@ -232,12 +232,12 @@ def filesystem_of(address: str) -> tuple[Any, str]:
     """The fsspec file system of an address, and the path inside it.
 
     Raises:
-        UserError: The address chains several kinds of storage, or fsspec, or what it needs for that
-            kind of address, is not installed.
+        UserError: The address is a chain such as "filecache::s3://...", or fsspec or its driver for
+            this kind of address is not installed.
     """
-    if "::" in address:  # a cache, for one, would fetch a whole file before its size is known
+    if "::" in address:  # a file cache would fetch the whole file before its size can be checked
         raise UserError(
-            f"{address} chains several kinds of storage; expected one, such as s3://bucket/7.png."
+            f"{address} chains several kinds of storage; use a plain one, as in s3://bucket/7.png."
         )
     try:
         import fsspec.core
@@ -245,7 +245,7 @@ def filesystem_of(address: str) -> tuple[Any, str]:
         raise UserError(f"{address} needs fsspec: pip install -r requirements/ray.txt") from error
     try:
         filesystem, path = fsspec.core.url_to_fs(address)
-    # Every kind of storage raises errors of its own.
+    # Each storage back end raises its own exceptions.
     except Exception as error:
         raise UserError(f"{address} cannot be read: {error}") from error
     return filesystem, path
@@ -256,31 +256,30 @@ def _name(source: str | Path | bytes) -> str:
 
 
 def name_of(path: str | Path) -> str:
-    """A path as text; bytes that are no UTF-8 as backslash escapes, since JSON cannot hold them."""
+    """A path as text that JSON can hold: bytes that are not UTF-8 become backslash escapes."""
     return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def grey(image: Image.Image) -> np.ndarray:
-    """An image of any mode as uint8 (height, width).
+    """Converts an image of any mode to grey, uint8 (height, width).
 
-    16-bit and floating-point pixels are stretched from their own darkest and lightest to 0 and
-    255 (less where these lie close together). Transparent parts take the colour of the opaque ones
-    where these cover most of the image; where only strokes are opaque, or nothing is, they are laid
-    on white, or on black if the strokes are light.
+    16-bit and floating-point pixels are stretched so that the darkest becomes 0 and the lightest
+    255 (less if they are close together). Transparency is replaced by paper: the median of the
+    opaque pixels if most pixels are opaque, otherwise white, or black under light strokes.
     """
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _stretch(np.array(image, dtype=np.float32))
     if image.has_transparency_data:
-        image = _lay_on_paper(image)
+        image = _on_paper(image)
     return np.asarray(image if image.mode == "L" else image.convert("L"))
 
 
 def _stretch(values: np.ndarray) -> np.ndarray:
-    """float32 of any range, changed in place -> uint8."""
+    """Stretches float32 values of any range to uint8; changes `values`."""
     np.copyto(values, 0, where=~np.isfinite(values))
-    values *= 0.25  # so that the range from the lowest to the highest fits into float32, too
+    values *= 0.25  # keeps `high - low` within the range of float32
     low, high = float(values.min()), float(values.max())
-    # Bare paper has a narrow range: stretched, its grain would look like ink.
+    # Blank paper has a narrow range. Stretched fully, its grain would look like ink.
     span = max(high - low, 0.1 * max(abs(low), abs(high)), 1e-12)
     values /= span
     values -= high / span
@@ -289,7 +288,7 @@ def _stretch(values: np.ndarray) -> np.ndarray:
     return np.rint(values, out=values).astype(np.uint8)
 
 
-def _lay_on_paper(image: Image.Image) -> Image.Image:
+def _on_paper(image: Image.Image) -> Image.Image:
     luminance, alpha = image.convert("LA").split()
     opaque = np.asarray(luminance)[np.asarray(alpha) > 127]
     if opaque.size > image.width * image.height / 2:

@@ -1,4 +1,4 @@
-"""Which images a command line names: files, folders, patterns, lists, addresses."""
+"""Finds the images that a command line names: files, folders, patterns, lists, addresses."""
 
 import glob
 import os
@@ -12,25 +12,26 @@ from typing import Any
 from common import UserError
 from common.images.decoding import MAX_BYTES, SUFFIXES, filesystem_of, is_address, name_of
 
-MAX_LIST_BYTES = 200_000_000  # of a list of images
-MAX_NAMES = 10_000_000  # in it; they take 5 GB
+MAX_LIST_BYTES = 200_000_000  # per list of images
+MAX_NAMES = 10_000_000  # per list of images; they take 5 GB of memory
 
 Source = tuple[str, str | Path | bytes]
-"""An image's name, and where its bytes are or what they are."""
+"""The name of an image, and its path, address or bytes."""
 
 
 def image_sources(arguments: list[str]) -> list[Source]:
-    """The images that the arguments name, in their order; folders and patterns in natural order.
+    """The images that the arguments name, in order.
 
-    A folder without images and a pattern that nothing fits stand for themselves where they are
-    not alone, and are errors of their own when they are read.
+    The images of a folder or a pattern come in natural order. A folder without images, or a pattern
+    without matches, is an error if it is the only argument. Among others, it becomes a source of
+    its own, and reading it fails like reading any other bad file.
 
     Args:
-        arguments: files, folders, patterns, addresses (see `listed_at`) or "-" for one image's
-            bytes on stdin.
+        arguments: Files, folders, patterns, addresses (see `listed_at`), or "-" to read the bytes
+            of one image from stdin.
 
     Raises:
-        UserError: a folder that is the only argument holds no image, or nothing fits a pattern.
+        UserError: The only argument is a folder without images or a pattern without matches.
     """
     sources: list[Source] = []
     alone = len(arguments) == 1
@@ -44,13 +45,13 @@ def image_sources(arguments: list[str]) -> list[Source]:
             found = list_images(path) if alone or os.access(path, os.R_OK | os.X_OK) else []
             if alone and not found:
                 below = os.path.join(argument, "*", "*")
-                inside = f" itself; those in its folders: '{below}'" if glob.glob(below) else ""
-                raise UserError(f"The folder {path} holds no image{inside}.")
+                advice = f"; for its sub-folders, use '{below}'" if glob.glob(below) else ""
+                raise UserError(f"The folder {path} contains no images{advice}.")
             sources += [(name_of(image), image) for image in found or [path]]
         elif glob.has_magic(argument) and not os.path.exists(argument):
             names = sorted(glob.glob(argument), key=natural_key)
             if alone and not names:
-                raise UserError(f"No file fits the pattern {argument}")
+                raise UserError(f"No file matches the pattern {argument}")
             sources += [(name_of(name), Path(name)) for name in names or [argument]]
         else:
             sources.append((name_of(argument), path))
@@ -58,10 +59,10 @@ def image_sources(arguments: list[str]) -> list[Source]:
 
 
 def sources_from(listing: Path) -> list[Source]:
-    """The images that a text file names, one a line; "-" is stdin.
+    """The images that a text file names, one per line; "-" reads the list from stdin.
 
     Raises:
-        UserError: it cannot be read, names none, or is too long.
+        UserError: The list cannot be read, is empty, or is too long.
     """
     try:
         if str(listing) == "-":
@@ -76,10 +77,10 @@ def sources_from(listing: Path) -> list[Source]:
     if len(content) > MAX_LIST_BYTES or len(names) > MAX_NAMES:
         raise UserError(
             f"The list {listing} is too long; expected at most {MAX_LIST_BYTES // 10**6} MB and "
-            f"{MAX_NAMES:,} names. Cut it into several."
+            f"{MAX_NAMES:,} names. Split it into several lists."
         )
     if not names:
-        raise UserError(f"The list {listing} names no image.")
+        raise UserError(f"The list {listing} names no image; expected one path per line.")
     return [(name_of(name), name if is_address(name) else Path(name)) for name in names]
 
 
@@ -87,7 +88,7 @@ def listed_at(address: str) -> list[str]:
     """The images at an address such as s3://bucket/scans/, memory://x.png or file:///scans/*.png.
 
     Raises:
-        UserError: there are none, or whoever has them does not answer.
+        UserError: There are no images, or the storage cannot be listed.
     """
     filesystem, path = filesystem_of(address)
     try:
@@ -97,7 +98,7 @@ def listed_at(address: str) -> list[str]:
             names = [name for name in filesystem.ls(path, detail=False) if _is_image(name)]
         else:
             return [address]
-    # Every kind of storage raises errors of its own.
+    # Each storage back end raises its own exceptions.
     except Exception as error:
         raise UserError(f"{address} cannot be listed: {error}") from error
     if not names:
@@ -117,7 +118,7 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def natural_key(name: str) -> list[tuple[int, int | str]]:
-    """Sort key under which numbers inside names count as numbers."""
+    """Sort key that compares the numbers inside names by value."""
     return [
         (0, int(part)) if part.isdecimal() else (1, part.lower())
         for part in re.split(r"(\d+)", name)
@@ -126,6 +127,6 @@ def natural_key(name: str) -> list[tuple[int, int | str]]:
 
 
 def real_paths(sources: list[Source]) -> set[str]:
-    """The files behind the sources, whatever links lead there."""
+    """The files behind the sources, with symbolic links resolved."""
     names = {str(source) for _, source in sources if isinstance(source, Path)}
     return {os.path.realpath(name) for name in names if "\0" not in name}

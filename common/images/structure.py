@@ -1,47 +1,47 @@
-"""What an image file is made of, counted before it is decoded.
+"""Counts the parts of an image file before it is decoded.
 
-Decoders go through every part of a file, and some of them once for every pixel. A small file can
-hold millions of parts, so they are counted first, by reading nothing but their heads.
+Decoders visit every part of a file, and for some parts every pixel as well. Since a small file can
+hold millions of parts, this module counts them first, reading only their headers.
 """
 
 import re
 import struct
 
-MAX_SCANS = 50  # of a JPEG; encoders write up to eighteen, and each goes over all pixels
-MAX_PARTS = 50_000  # other segments, chunks, strips; a PNG of 50 megapixels has 20,000
+MAX_SCANS = 50  # per JPEG; each one visits all pixels; encoders write up to 18
+MAX_PARTS = 50_000  # segments, chunks, blocks or strips; a PNG of 50 megapixels has 20,000
 JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
-"""A marker of a JPEG, but for stuffed bytes and restarts, which stand inside scans."""
+"""A JPEG marker, except stuffed bytes and restart markers, which occur inside scans."""
 
 SCAN, END, WITHOUT_LENGTH = b"\xda", b"\xd9", (b"\xd8", b"\x01")
-TEXTS = (1, 2, 6, 7)  # types of TIFF values that stay bytes: they cost nothing
+BYTE_TYPES = (1, 2, 6, 7)  # TIFF value types that stay raw bytes, so that their number is harmless
 
 
 class StructureError(ValueError):
-    """A file of more parts than the limits allow; its text says of which and how many."""
+    """The file has too many parts; the message says which kind and the limit."""
 
 
-def scans_in(content: bytes) -> int:
-    """Counts the parts of an image file.
+def count_scans(content: bytes) -> int:
+    """Counts the scans of an image file, and checks that it does not have too many parts.
 
     Args:
-        content: The bytes of a file of any kind.
+        content: The bytes of any file.
 
     Returns:
-        The scans of a JPEG; 1 for other files. A damaged file is counted as far as it goes: its
-        decoder finds the damage.
+        Number of scans of a JPEG; 1 for other files. Counting stops where a file is damaged: its
+        decoder reports the damage.
 
     Raises:
-        StructureError: The file has too many parts.
+        StructureError: The file has too many scans or other parts.
     """
     scans, parts = 1, 0
     if content.startswith(b"\xff\xd8"):
-        scans, parts = _jpeg(content)
+        scans, parts = _count_jpeg(content)
     elif content.startswith(b"\x89PNG\r\n\x1a\n"):
-        parts = _png(content)
+        parts = _count_png(content)
     elif content.startswith(b"GIF8"):
-        parts = _gif(content)
+        parts = _count_gif(content)
     elif content.startswith((b"II", b"MM")):
-        parts = _tiff(content)
+        parts = _count_tiff(content)
     if scans > MAX_SCANS:
         raise StructureError(f"too many scans; expected at most {MAX_SCANS}")
     if parts > MAX_PARTS:
@@ -49,49 +49,49 @@ def scans_in(content: bytes) -> int:
     return scans
 
 
-def _jpeg(content: bytes) -> tuple[int, int]:
-    """The scans of a JPEG's first picture, and its segments."""
+def _count_jpeg(content: bytes) -> tuple[int, int]:
+    """Numbers of scans and of segments of the first picture in a JPEG."""
     scans = segments = 0
-    place = 2
-    while segments <= MAX_PARTS and (marker := JPEG_MARKER.search(content, place)):
-        kind, place = marker[1], marker.end()
-        if kind == END:  # a preview may follow
+    offset = 2
+    while segments <= MAX_PARTS and (marker := JPEG_MARKER.search(content, offset)):
+        kind, offset = marker[1], marker.end()
+        if kind == END:  # a preview image may follow
             break
         segments += 1
         scans += kind == SCAN
         if kind not in WITHOUT_LENGTH:
-            place += int.from_bytes(content[place : place + 2], "big")
+            offset += int.from_bytes(content[offset : offset + 2], "big")
     return scans, segments
 
 
-def _png(content: bytes) -> int:
-    """The chunks of a PNG."""
-    chunks, place = 0, 8
-    while chunks <= MAX_PARTS and place < len(content):
-        place += 12 + int.from_bytes(content[place : place + 4], "big")
+def _count_png(content: bytes) -> int:
+    """Number of chunks of a PNG."""
+    chunks, offset = 0, 8
+    while chunks <= MAX_PARTS and offset < len(content):
+        offset += 12 + int.from_bytes(content[offset : offset + 4], "big")
         chunks += 1
     return chunks
 
 
-def _gif(content: bytes) -> int:
-    """The blocks of a GIF's extensions up to its first picture."""
+def _count_gif(content: bytes) -> int:
+    """Number of extension blocks before the first picture of a GIF."""
     blocks = 0
     flags = content[10] if len(content) > 10 else 0
-    place = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
-    while content[place : place + 1] == b"!":
-        place += 2
-        while blocks <= MAX_PARTS and place < len(content) and content[place]:
-            place += 1 + content[place]
+    offset = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+    while content[offset : offset + 1] == b"!":
+        offset += 2
+        while blocks <= MAX_PARTS and offset < len(content) and content[offset]:
+            offset += 1 + content[offset]
             blocks += 1
         if blocks > MAX_PARTS:
             break
-        place += 1
+        offset += 1
         blocks += 1
     return blocks
 
 
-def _tiff(content: bytes) -> int:
-    """The most values in an entry of a TIFF's first directory: strips have one each."""
+def _count_tiff(content: bytes) -> int:
+    """Largest number of values in an entry of a TIFF's first directory; each strip has one."""
     order = "<" if content.startswith(b"II") else ">"
     big = content[2:4] in (b"+\0", b"\0+")
     word, head, entry = ("Q", 8, "HHQQ") if big else ("I", 4, "HHII")
@@ -104,9 +104,9 @@ def _tiff(content: bytes) -> int:
         if entries > MAX_PARTS:
             return int(entries)
         for number in range(entries):
-            place = start + number * struct.calcsize(f"={entry}")
-            _, kind, length, _ = struct.unpack_from(order + entry, content, place)
-            values = max(values, 0 if kind in TEXTS else length)
+            offset = start + number * struct.calcsize(f"={entry}")
+            _, kind, length, _ = struct.unpack_from(order + entry, content, offset)
+            values = max(values, 0 if kind in BYTE_TYPES else length)
     except struct.error:
         return values
     return values

@@ -1,1 +1,1 @@
-"""The page to draw on and the HTTP interface behind it; needs `requirements/web.txt`."""
+"""The web page to draw on and its HTTP API; needs `requirements/web.txt`."""

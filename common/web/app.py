@@ -1,4 +1,4 @@
-"""The server: one page, and what it and other programs may ask."""
+"""The ASGI application: the web page, and the HTTP API for it and for other programs."""
 
 import base64
 import os
@@ -34,8 +34,7 @@ from common.web.my_digits import keep_digit, kept_digits
 PAGE = Path(__file__).parent / "page"
 API_PAGE_FILES = Path(fastapi_offline.__file__).parent / "static"
 
-SHOWN_SIDE = 1600  # pixels of the upright image that the page shows
-
+MAX_SHOWN_SIDE = 1600  # pixels; longer side of the image that the web page shows
 
 IMAGE_REQUEST: dict[str, Any] = {
     "openapi_extra": {
@@ -46,32 +45,32 @@ IMAGE_REQUEST: dict[str, Any] = {
         }
     }
 }
-"""How OpenAPI describes a body that FastAPI does not parse."""
+"""OpenAPI description of the request body, which FastAPI does not parse."""
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    408: {"model": records.ErrorRecord, "description": "The image took too long to arrive"},
+    408: {"model": records.ErrorRecord, "description": "The image arrived too slowly."},
     413: {
         "model": records.ErrorRecord,
-        "description": "Too many bytes or pixels, or more than there is memory for",
+        "description": "Too many bytes or pixels, or too little memory.",
     },
-    415: {"model": records.ErrorRecord, "description": "Not an image of a kind that is read"},
-    422: {"model": records.ErrorRecord, "description": "A damaged image, or a wrong parameter"},
-    503: {"model": records.ErrorRecord, "description": "Too many requests at once"},
+    415: {"model": records.ErrorRecord, "description": "The format is not supported."},
+    422: {"model": records.ErrorRecord, "description": "Damaged image or invalid parameter."},
+    503: {"model": records.ErrorRecord, "description": "Too many requests at once."},
 }
 
-NOT_KEPT: dict[int | str, dict[str, Any]] = {
-    404: {"model": records.ErrorRecord, "description": "There is no mark in that box"},
-    500: {"model": records.ErrorRecord, "description": "What is kept cannot be written"},
+NOT_SAVED: dict[int | str, dict[str, Any]] = {
+    404: {"model": records.ErrorRecord, "description": "No mark has that box."},
+    500: {"model": records.ErrorRecord, "description": "The digit cannot be saved."},
 }
 
 
 def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.1") -> FastAPI:
-    """The server as an ASGI application.
+    """Builds the ASGI application.
 
     Args:
-        recognizer: reads the images.
-        my_digits: folder for the digits that the user keeps.
-        host: name under which it is asked for, see `Guard`.
+        recognizer: The recognizer that reads the images.
+        my_digits: Folder for the digits that the user saves.
+        host: Host name that requests may use, see `Guard`.
     """
     app = FastAPI(
         title="Handwritten digits",
@@ -82,9 +81,9 @@ def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.
     )
     app.add_middleware(Guard, host=host)
     app.add_exception_handler(AnyHTTPException, _error_answer)
-    app.add_exception_handler(RequestValidationError, _wrong_parameter)
-    app.add_exception_handler(UserError, _own_error)
-    app.add_exception_handler(OSError, _unusable_path)
+    app.add_exception_handler(RequestValidationError, _invalid_parameter)
+    app.add_exception_handler(UserError, _server_error)
+    app.add_exception_handler(OSError, _unusable_folder)
     desk = Desk()
     _add_pages(app)
     _add_reading(app, desk, recognizer)
@@ -108,21 +107,21 @@ def _add_pages(app: FastAPI) -> None:
 def _add_reading(app: FastAPI, desk: Desk, recognizer: DigitRecognizer) -> None:
     @app.get("/health")
     async def health() -> records.HealthRecord:
-        """Whether the server is up."""
+        """Reports that the server is up, and its model."""
         return records.HealthRecord(status="ok", model=recognizer.predictor.path.name)
 
     @app.post("/read", response_model=records.ReadingRecord, responses=REFUSALS, **IMAGE_REQUEST)
     async def read(request: Request, top: Annotated[int, Query(ge=0, le=9)] = 1) -> Response:
-        """Reads an image; answers with what `predict_image.py --json -` prints.
+        """Reads an image. The answer is what `predict_image.py --json -` prints.
 
-        `top`: how many other digits to name for each one.
+        `top`: Number of alternatives for each digit.
         """
         reading = await desk.do(request, lambda content: _read(recognizer, content))
         return JSONResponse(reading.as_dict(top))
 
     @app.post("/look", response_model=records.LookRecord, responses=REFUSALS, **IMAGE_REQUEST)
     async def look(request: Request) -> Response:
-        """Reads an image and shows what the network sees of each digit, and what is left out."""
+        """Reads an image, and adds the network's view of each digit and each ignored mark."""
         return JSONResponse(await desk.do(request, lambda content: _look(recognizer, content)))
 
     @app.post(
@@ -132,7 +131,7 @@ def _add_reading(app: FastAPI, desk: Desk, recognizer: DigitRecognizer) -> None:
         responses={200: {"content": {"image/png": {}}}, **REFUSALS},
     )
     async def upright(request: Request) -> Response:
-        """The image upright and small enough to be shown, for browsers that cannot do it."""
+        """Returns the image upright and small, for browsers that cannot show the original."""
         return Response(await desk.do(request, _upright), media_type="image/png")
 
 
@@ -148,26 +147,26 @@ def _add_keeping(app: FastAPI, desk: Desk, recognizer: DigitRecognizer, my_digit
 
     @app.get("/kept")
     async def count_digits() -> records.KeptRecord:
-        """How many of the user's own digits are kept, and how to train on them."""
+        """Counts the digits that the user saved, and gives the command to train on them."""
         return kept()
 
-    @app.post("/keep", **IMAGE_REQUEST, responses=REFUSALS | NOT_KEPT)
+    @app.post("/keep", **IMAGE_REQUEST, responses=REFUSALS | NOT_SAVED)
     async def keep(
         request: Request,
-        digit: Annotated[int, Query(ge=0, le=9, description="What it is.")],
-        x: Annotated[int, Query(description="Left of its box, as /look gives it.")],
-        y: Annotated[int, Query(description="Top.")],
-        width: Annotated[int, Query(description="Width.")],
-        height: Annotated[int, Query(description="Height.")],
+        digit: Annotated[int, Query(ge=0, le=9, description="The correct digit.")],
+        x: Annotated[int, Query(description="Left edge of its box, from /look.")],
+        y: Annotated[int, Query(description="Top edge.")],
+        width: Annotated[int, Query(description="Width of the box.")],
+        height: Annotated[int, Query(description="Height of the box.")],
     ) -> records.KeptRecord:
-        """Keeps one digit of an image to train on."""
+        """Saves one digit of an image for training."""
         box = Box(x, y, width, height)
 
         def work(content: bytes) -> None:
             glyphs, _ = recognizer.examine(read_image(content))
             ink = next((glyph.ink for glyph in glyphs if glyph.box == box), None)
             if ink is None:
-                raise HTTPException(404, "The image has no mark in that box.")
+                raise HTTPException(404, "No mark has that box; send a box from /look.")
             keep_digit(ink, digit, my_digits)
 
         await desk.do(request, work)
@@ -177,18 +176,18 @@ def _add_keeping(app: FastAPI, desk: Desk, recognizer: DigitRecognizer, my_digit
 def training_command(my_digits: Path, model: Path, card: dict[str, Any] | None) -> str:
     """The command that trains on the user's own digits.
 
-    Training starts from the model in use, from what that was fine-tuned from, or from the
-    pretrained one.
+    Training starts from the model in use. If that model has already seen some of these digits,
+    training starts from the model it was fine-tuned from instead, or from the pretrained one.
 
     Args:
-        my_digits: Folder of the user's own digits.
+        my_digits: Folder with the user's own digits.
         model: The model in use.
-        card: Its card, as it was when the model was loaded.
+        card: The card of that model, as it was when the model was loaded.
     """
     start = model.with_suffix(".keras")
-    if card and card.get("own"):  # not from there: it has seen some of the digits already
+    if card and card.get("own"):  # fine-tuned on some of these digits already
         start = Path(card.get("start") or "")
-    if not card or not os.path.isfile(start):  # unlike Path's, no error for an impossible name
+    if not card or not os.path.isfile(start):  # Path.is_file raises if the name is too long
         start = PRETRAINED.with_suffix(".keras")
     paths = (shown(path) for path in (my_digits, start))
     return "python train_model.py --data {} --from {}".format(*map(shlex.quote, paths))
@@ -199,14 +198,14 @@ def _read(recognizer: DigitRecognizer, content: bytes) -> Reading:
 
 
 def _look(recognizer: DigitRecognizer, content: bytes) -> dict[str, Any]:
-    """A `LookRecord`."""
+    """The answer of /look: a `LookRecord` as a dict."""
     image = read_image(content)
     glyphs, reading = recognizer.examine(image, "-")
     pictures = {glyph.box: _data_url(digit_picture(glyph.ink)) for glyph in glyphs}
 
     places = {glyph.box: place for place, glyph in enumerate(glyphs)}
 
-    def seen(marks: tuple[DigitReading, ...]) -> list[dict[str, Any]]:
+    def described(marks: tuple[DigitReading, ...]) -> list[dict[str, Any]]:
         return [
             mark.as_dict(9) | {"picture": pictures[mark.box], "place": places[mark.box]}
             for mark in marks
@@ -218,8 +217,8 @@ def _look(recognizer: DigitRecognizer, content: bytes) -> dict[str, Any]:
         "height": height,
         "text": reading.text,
         "hint": reading.hint,
-        "digits": seen(reading.digits),
-        "left_out": seen(reading.left_out),
+        "digits": described(reading.digits),
+        "left_out": described(reading.left_out),
     }
 
 
@@ -230,7 +229,7 @@ def _data_url(picture: Any) -> str:
 
 def _upright(content: bytes) -> bytes:
     image = open_in_colour(content)
-    image.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+    image.thumbnail((MAX_SHOWN_SIDE, MAX_SHOWN_SIDE))
     file = BytesIO()
     image.save(file, "PNG", compress_level=1)
     return file.getvalue()
@@ -240,17 +239,17 @@ async def _error_answer(_: Request, error: Any) -> JSONResponse:
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
-async def _wrong_parameter(_: Request, error: Any) -> JSONResponse:
+async def _invalid_parameter(_: Request, error: Any) -> JSONResponse:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:])
     return JSONResponse({"error": f"{where}: {first['msg']}"}, 422)
 
 
-async def _own_error(_: Request, error: Any) -> JSONResponse:
-    """What the server cannot do although nothing is wrong with the request: a full disk."""
+async def _server_error(_: Request, error: Any) -> JSONResponse:
+    """Answers with 500 if the server fails on a valid request, such as on a full disk."""
     return JSONResponse({"error": str(error)}, 500)
 
 
-async def _unusable_path(_: Request, error: Any) -> JSONResponse:
-    """A folder of kept digits that is closed, or that changes while it is read."""
-    return JSONResponse({"error": name_of(f"The kept digits cannot be used: {error}")}, 500)
+async def _unusable_folder(_: Request, error: Any) -> JSONResponse:
+    """Answers with 500 if the folder of saved digits is not readable, or changes meanwhile."""
+    return JSONResponse({"error": name_of(f"Cannot use the saved digits: {error}")}, 500)

@@ -1,4 +1,4 @@
-"""Receives images within limits and works on them, one after the other."""
+"""Receives images within limits, and processes them one after the other."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -17,33 +17,33 @@ from common.images.decoding import (
     image_size,
 )
 
-MOST_BYTES = 20 * 10**6  # of an image in a request
-MOST_PIXELS = 50_000_000  # of it; decoded, they take up to 0.5 GB
-MOST_AT_ONCE = 16  # requests with an image, the one being read included
-BODY_SECONDS = 5.0  # for an image to arrive ...
-BODY_BYTES_PER_SECOND = 500_000  # ... and a second more for as much of it as has come
+MAX_BYTES = 20 * 10**6  # per image in a request
+MAX_PIXELS = 50_000_000  # per image; decoded, they take up to 0.5 GB
+MAX_REQUESTS = 16  # with an image, waiting or in progress
+BODY_SECONDS = 5.0  # time for an image to arrive ...
+BODY_BYTES_PER_SECOND = 500_000  # ... plus one second for each such piece received so far
 Answer = TypeVar("Answer")
 Work = Callable[[bytes], Answer]
 
 
 class Desk:
-    """Where images are worked on: one after the other, and only so many waiting.
+    """Processes images one after the other, with a limit on the number that wait.
 
-    One thread is enough: a drawing takes some milliseconds, and the model is not made for two.
+    One thread is enough: a drawing takes a few milliseconds, and the model is not thread-safe.
     """
 
     def __init__(self) -> None:
         self.worker = ThreadPoolExecutor(1)
-        self.taken = 0
+        self.active = 0
 
     async def do(self, request: Request, work: Work[Answer]) -> Answer:
-        """Receives the request's image and does the work on its bytes.
+        """Receives the image of a request, and calls `work` with its bytes.
 
         Raises:
-            HTTPException: 408, 413, 415, 422 or 503, see `app.REFUSALS`.
+            HTTPException: With status 408, 413, 415, 422 or 503, see `app.REFUSALS`.
         """
-        with self._place():
-            content = await _received(request)
+        with self._slot():
+            content = await _receive(request)
 
             def checked() -> Answer:
                 with failures_named("The image"):
@@ -60,44 +60,47 @@ class Desk:
                 raise HTTPException(422, str(error)) from error
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
-        if self.taken >= MOST_AT_ONCE:
-            raise HTTPException(503, "Too many requests at once.", {"Retry-After": "1"})
-        self.taken += 1
+    def _slot(self) -> Iterator[None]:
+        if self.active >= MAX_REQUESTS:
+            raise HTTPException(
+                503, "Too many requests at once; try again in a second.", {"Retry-After": "1"}
+            )
+        self.active += 1
         try:
             yield
         finally:
-            self.taken -= 1
+            self.active -= 1
 
 
-async def _received(request: Request) -> bytes:
-    """The body of a request, while it is small enough and arrives in time."""
-    too_large = HTTPException(413, f"An image may have {MOST_BYTES // 10**6} MB at most.")
-    if int(request.headers.get("content-length", 0)) > MOST_BYTES:
+async def _receive(request: Request) -> bytes:
+    """Receives the body of a request, if it is small enough and arrives in time."""
+    too_large = HTTPException(413, f"The image has more than {MAX_BYTES // 10**6} MB, the maximum.")
+    if int(request.headers.get("content-length", 0)) > MAX_BYTES:
         raise too_large
     content = bytearray()
-    parts = request.stream()
+    chunks = request.stream()
     clock = asyncio.get_running_loop().time
     started = clock()
     try:
         while True:
-            until = started + BODY_SECONDS + len(content) / BODY_BYTES_PER_SECOND
+            deadline = started + BODY_SECONDS + len(content) / BODY_BYTES_PER_SECOND
             try:
-                content += await asyncio.wait_for(anext(parts), until - clock())
+                content += await asyncio.wait_for(anext(chunks), deadline - clock())
             except StopAsyncIteration:
                 return bytes(content)
-            if len(content) > MOST_BYTES:
+            if len(content) > MAX_BYTES:
                 raise too_large
     except asyncio.TimeoutError as error:
         raise HTTPException(408, "The image took too long to arrive.") from error
     except ClientDisconnect as error:
-        raise HTTPException(400, "The image did not arrive.") from error  # nobody will read it
+        raise HTTPException(400, "The connection closed before the image arrived.") from error
 
 
 def _check_size(content: bytes) -> None:
-    """Raises a `TooLargeError` before memory is taken; other faults are found in reading."""
+    """Raises a `TooLargeError` before the image is decoded; decoding finds other faults."""
     size = image_size(content)
-    if size and size[0] * size[1] > MOST_PIXELS:
+    if size and size[0] * size[1] > MAX_PIXELS:
         raise TooLargeError(
-            f"The image has {size[0]} x {size[1]} pixels; {MOST_PIXELS // 10**6} million at most."
+            f"The image has {size[0]} x {size[1]} pixels; expected at most "
+            f"{MAX_PIXELS // 10**6} million."
         )

@@ -1,4 +1,4 @@
-"""Who may talk to the server, and what browsers may do with its answers."""
+"""Refuses requests that come from other web sites, and adds security headers to every answer."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -16,22 +16,23 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
 }
+UNKNOWN_HOST = "The Host header names another server; use localhost or an IP address."
 
 
 class Guard:
-    """Refuses what other web sites make a browser send, and adds `HEADERS` to every answer.
+    """Refuses requests that come from other web sites, and adds `HEADERS` to every answer.
 
-    A site can make its visitors' browsers post to 127.0.0.1, which its `Origin` gives away; or it
-    can have its own name point there (DNS rebinding), which `Host` gives away. An address made of
-    numbers cannot be pointed elsewhere.
+    A web site can make its visitors' browsers post to 127.0.0.1; the `Origin` header reveals this.
+    Or it can point its own name to 127.0.0.1 (DNS rebinding); the `Host` header reveals that. An
+    IP address in `Host` is safe, since it cannot be rebound.
 
     Args:
-        app: what to guard.
-        host: a name under which the server may be asked for besides localhost and addresses.
+        app: The application to guard.
+        host: A host name to accept besides localhost and IP addresses.
     """
 
     def __init__(self, app: ASGIApp, host: str) -> None:
-        self.app, self.names = app, ("localhost", host.lower())
+        self.app, self.accepted = app, ("localhost", host.lower())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request, or refuses it with 400 or 403."""
@@ -47,16 +48,16 @@ class Guard:
             await send(message)
 
         answer: ASGIApp = self.app
-        if not self._is_ours(host):
-            answer = JSONResponse({"error": "The Host header names another server."}, 400)
+        if not self._is_accepted(host):
+            answer = JSONResponse({"error": UNKNOWN_HOST}, 400)
         elif origin not in (None, f"{scope['scheme']}://{host}"):
-            answer = JSONResponse({"error": "Another web site may not ask."}, 403)
+            answer = JSONResponse({"error": "Requests from other web sites are refused."}, 403)
         await answer(scope, receive, send_guarded)
 
-    def _is_ours(self, host: str) -> bool:
+    def _is_accepted(self, host: str) -> bool:
         try:
             name = urlsplit(f"//{host}").hostname or ""
-            if name.lower() in self.names:
+            if name.lower() in self.accepted:
                 return True
             ipaddress.ip_address(name)
         except ValueError:

@@ -1,4 +1,4 @@
-"""How long the server waits for a client, and for its own work when it ends."""
+"""The HTTP server, with time limits for slow clients and for shutting down."""
 
 import asyncio
 import logging
@@ -8,48 +8,47 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-HEAD_SECONDS = 10.0  # for the head of a request to arrive whole
-ANSWER_SECONDS = 10.0  # for a client to read an answer ...
-ANSWER_BYTES_PER_SECOND = 500_000  # ... and a second more for as much of it as is waiting
-STOP_SECONDS = 1  # for answers under way when the server is stopped
+HEAD_SECONDS = 10.0  # time for the complete head of a request to arrive
+ANSWER_SECONDS = 10.0  # time for a client to read an answer ...
+ANSWER_BYTES_PER_SECOND = 500_000  # ... plus one second for each such piece still unread
+STOP_SECONDS = 1  # time for answers in progress when the server stops
 MAX_CONNECTIONS = 200
 
 
 class PromptProtocol(H11Protocol):
-    """HTTP/1.1 that closes a connection whose client does not send or does not read.
+    """HTTP/1.1 that closes the connection of a client that is too slow to send or to read.
 
-    A whole head must arrive in `HEAD_SECONDS`, and answers must be read at
-    `ANSWER_BYTES_PER_SECOND`. uvicorn itself only closes a connection that is silent after an
-    answer.
+    The complete head of a request must arrive within `HEAD_SECONDS`, and the client must read
+    `ANSWER_BYTES_PER_SECOND`. uvicorn itself only closes connections that are idle after an answer.
     """
 
     _head_timer: asyncio.TimerHandle | None = None
     _answer_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Starts to wait for the first request."""
+        """Starts the timer for the first request."""
         super().connection_made(transport)
         self._await_head()
 
     def on_response_complete(self) -> None:
-        """Starts to wait for the next request."""
+        """Starts the timer for the next request."""
         super().on_response_complete()
         self._await_head()
 
     def pause_writing(self) -> None:
-        """Starts to wait for the client to read what has been written."""
+        """Starts the timer for the client to read the answer."""
         super().pause_writing()
         seconds = self.transport.get_write_buffer_size() / ANSWER_BYTES_PER_SECOND
         self._answer_timer = self.loop.call_later(ANSWER_SECONDS + seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Waits for the next request, or for the client to read the little that is left."""
+        """Replaces the answer's timer with the one for the next request."""
         self._cancel(self._answer_timer)
         super().resume_writing()
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stops waiting."""
+        """Stops all timers."""
         self._cancel(self._head_timer)
         self._cancel(self._answer_timer)
         super().connection_lost(exc)
@@ -59,9 +58,9 @@ class PromptProtocol(H11Protocol):
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._close_without_head)
 
     def _close_without_head(self) -> None:
-        paused = self.flow.write_paused  # the client still has the time to read its answer
+        paused = self.flow.write_paused  # then the answer's timer is running
         if (self.cycle is None or self.cycle.response_complete) and not paused:
-            self.transport.abort()  # a mere close would wait until the client has read the rest
+            self.transport.abort()  # close() would wait until the client has read the rest
 
     @staticmethod
     def _cancel(timer: asyncio.TimerHandle | None) -> None:
@@ -70,16 +69,16 @@ class PromptProtocol(H11Protocol):
 
 
 class PromptServer(uvicorn.Server):
-    """A server that says nothing of the answers that it cancels when it is stopped."""
+    """A server that stops quickly, without log messages about the answers it cancels."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Waits `STOP_SECONDS` for answers under way, then cancels them."""
+        """Waits `STOP_SECONDS` for answers in progress, then cancels them."""
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         await super().shutdown(sockets)
 
 
 def server_of(app: ASGIApp) -> uvicorn.Server:
-    """A server of the application, with the limits above."""
+    """Creates a server for the application, with the limits of this module."""
     return PromptServer(
         uvicorn.Config(
             app,

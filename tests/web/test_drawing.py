@@ -175,11 +175,11 @@ def test_the_image_that_was_chosen_last_is_shown(page: Page) -> None:
 def test_what_is_typed_stays_while_one_draws_on(page: Page) -> None:
     draw(page, 4)
     text(page).to_have_text("4")
-    page.get_by_label("It is a").fill("9")
+    page.get_by_label("Correct digit").fill("9")
     draw(page, 5, 1)
     text(page).to_have_text("45")
-    expect(page.get_by_label("It is a").first).to_have_value("9")
-    expect(page.get_by_label("It is a").last).to_have_value("")
+    expect(page.get_by_label("Correct digit").first).to_have_value("9")
+    expect(page.get_by_label("Correct digit").last).to_have_value("")
 
 
 def test_the_reading_is_there_soon_after_the_pen_rests(page: Page) -> None:
@@ -224,7 +224,7 @@ def test_images_are_chosen_dropped_and_pasted(page: Page, tmp_path: Path) -> Non
     assert written == "2859\n1603"
     page.get_by_role("button", name="Copy", exact=True).first.click()
     assert page.evaluate("navigator.clipboard.readText()") == written
-    expect(page.get_by_alt_text("The image that is read")).to_be_visible()
+    expect(page.get_by_alt_text("The chosen image")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     text(page).to_have_text("Nothing drawn yet")
     for kind, field in (("drop", "dataTransfer"), ("paste", "clipboardData")):
@@ -272,10 +272,14 @@ def test_what_is_no_image_is_said(page: Page, tmp_path: Path) -> None:
     text(page).to_have_text("73")
 
 
-def test_what_is_no_digit_is_said(page: Page) -> None:
-    page.locator("#file").set_input_files(ROOT / "samples" / "letters.png")
+def test_a_hint_says_why_no_digit_was_found(page: Page, page_server: PageServer) -> None:
+    letters = ROOT / "samples" / "letters.png"
+    page.locator("#file").set_input_files(letters)
     expect(page.locator(".mark.left-out")).to_have_count(5)
-    text(page).to_have_text("No digit")
+    answer = page.request.post(f"{page_server.address}look", data=letters.read_bytes())
+    hint = answer.json()["hint"]
+    assert hint
+    text(page).to_have_text(hint)
     expect(page.locator("#boxes .left-out")).to_have_count(5)
 
 
@@ -286,12 +290,12 @@ def test_what_is_unsure_is_said(page: Page) -> None:
         others = [{"digit": 0, "confidence": 0.1}]
         return known | {"place": x, "alternatives": others, "picture": PIXEL}
 
-    answer = {"width": 300, "height": 200, "text": "7", "digits": [mark(7, 0.6, 20)]}
-    left_out = [mark(1, 0.45, 120), mark(2, 0.2, 220)]
-    page.route("**/look", lambda route: route.fulfill(json=answer | {"left_out": left_out}))
+    answer = {"width": 300, "height": 200, "text": "7", "hint": None}
+    answer |= {"digits": [mark(7, 0.6, 20)], "left_out": [mark(1, 0.45, 120), mark(2, 0.2, 220)]}
+    page.route("**/look", lambda route: route.fulfill(json=answer))
     draw(page, 7)
     text(page).to_have_text("7")
-    expect(page.locator(".mark .digit")).to_have_text(["7", "unsure", "no digit"])
+    expect(page.locator(".mark .digit")).to_have_text(["7", "unsure", "not a digit"])
     said = ["unsure, 60.0 %", "perhaps 1, 45.0 %", ""]
     expect(page.locator(".mark .confidence")).to_have_text(said)
     expect(page.locator("#boxes text")).to_have_text("7?")
@@ -303,12 +307,12 @@ def test_a_digit_is_corrected_and_kept(page: Page, page_server: PageServer) -> N
     text(page).to_have_text("7")
     assert not folder.exists()
     expect(page.locator("#training")).to_be_hidden()
-    page.get_by_label("It is a").fill("1")
-    page.get_by_role("button", name="Keep for training").click()
-    expect(page.locator("#kept")).to_contain_text("1 digit is kept in my_digits")
+    page.get_by_label("Correct digit").fill("1")
+    page.get_by_role("button", name="Save for training").click()
+    expect(page.locator("#kept")).to_contain_text("1 digit saved in my_digits")
     draw(page, 3, 1)
     text(page).to_have_text("73")
-    expect(page.locator(".kept-as")).to_have_text(["kept as 1", ""])
+    expect(page.locator(".kept-as")).to_have_text(["saved as 1", ""])
     page.get_by_role("button", name="Undo").click()
     text(page).to_have_text("7")
     (kept,) = folder.rglob("*.png")
@@ -316,8 +320,8 @@ def test_a_digit_is_corrected_and_kept(page: Page, page_server: PageServer) -> N
     with Image.open(kept) as picture:
         assert min(picture.size) > 28
     expect(page.locator("#command")).to_contain_text("train_model.py --data my_digits --from ")
-    page.get_by_label("It is a").fill("x")
-    page.get_by_role("button", name="Keep for training").click()
+    page.get_by_label("Correct digit").fill("x")
+    page.get_by_role("button", name="Save for training").click()
     assert len(list(folder.rglob("*.png"))) == 1
 
 

@@ -89,7 +89,7 @@ def test_bodies_that_trickle_lose_their_place(
     server: tuple[subprocess.Popen[str], Connect],
 ) -> None:
     _, connect = server
-    slow = [connect() for _ in range(desk.MOST_AT_ONCE)]
+    slow = [connect() for _ in range(desk.MAX_REQUESTS)]
     for client in slow:
         client.sendall(HEAD % 10_000 + b"a")
     time.sleep(0.5)

@@ -1,1 +1,1 @@
-"""Hand-made rules that find digits without a network."""
+"""Hand-written rules that find digits without the finder network."""

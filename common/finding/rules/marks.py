@@ -1,4 +1,4 @@
-"""Ink on a page in pieces: what is connected, and what its place alone says belongs together."""
+"""Splits the ink of a page into marks, and joins marks that belong together by position."""
 
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -9,57 +9,56 @@ import numpy as np
 
 from common.reading import Box
 
-FAINT, STRONG = 0.2, 0.5  # a mark is connected ink above the first, and in part above the second
-NEAR = 0.35  # parts of one digit lie no further apart than this share of the digits' height
-OVERLAP = 0.5  # share of the narrower mark that must lie below or above the other to be its part
-FRAME_EDGE = 0.08  # of a box's sides: ink so near to them lies along its edges
-ENCLOSED = 0.3  # of a frame's height: so high at least are, all together, the marks inside
-SOFT_EDGE = 2  # pixels around a stroke that belong to it
-MAX_MARKS = 1000  # per page: a page full of specks is no page of digits
-MAX_COVER = 4  # times the page's area: the boxes of its marks together; they may be nested
+FAINT_INK, STRONG_INK = 0.2, 0.5  # a mark is connected faint ink that is strong in places
+MAX_GAP = 0.35  # between parts of one digit, as a share of the height of the digits
+MIN_OVERLAP = 0.5  # share of the narrower part's width that lies above or below the other part
+FRAME_EDGE = 0.08  # width of a frame's edges as a share of the box's sides
+MIN_ENCLOSED = 0.3  # total height of the enclosed marks as a share of the frame's height
+SOFT_EDGE = 2  # pixels; width of the soft edge around a stroke
+MAX_MARKS = 1000  # per page; more are specks rather than digits
+MAX_COVER = 4  # total area of the boxes of all marks, in areas of the page; boxes may be nested
 _SOFT_KERNEL = np.ones((2 * SOFT_EDGE + 1, 2 * SOFT_EDGE + 1), np.uint8)
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Connected ink, or several pieces of it that belong together."""
+    """A connected component of ink, or several that belong together."""
 
     box: Box
     parts: tuple[int, ...]
 
     def joined(self, other: "Mark") -> "Mark":
-        """Both as one."""
+        """Joins both marks into one."""
         return Mark(self.box.joined(other.box), self.parts + other.parts)
 
 
 class InkOnPage:
-    """The ink of a page and the pieces that it is in.
+    """The ink of a page and its marks.
 
     Args:
         ink: float32 (height, width), 0 is paper, 1 is full ink.
 
     Attributes:
-        marks: its connected pieces, the largest boxes first: as many as `MAX_MARKS` and
-            `MAX_COVER` allow.
-        omitted: how many smaller pieces these limits leave out.
+        marks: The connected components, largest boxes first, within `MAX_MARKS` and `MAX_COVER`.
+        omitted: Number of smaller components beyond these limits.
     """
 
     def __init__(self, ink: np.ndarray) -> None:
-        mask = (ink > FAINT).view(np.uint8)
+        mask = (ink > FAINT_INK).view(np.uint8)
         count, self.labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
         self.ink = ink
-        # Two thresholds, as of edges by Canny (1986): a stroke may be faint in part, not all over.
-        strong = np.bincount(self.labels[ink > STRONG]).nonzero()[0]
+        # Hysteresis, as in Canny's edge detector (1986): a stroke may be faint in places only.
+        strong = np.bincount(self.labels[ink > STRONG_INK]).nonzero()[0]
         areas = stats[strong, cv2.CC_STAT_WIDTH] * stats[strong, cv2.CC_STAT_HEIGHT]
         largest = np.argsort(-areas, kind="stable")[:MAX_MARKS]
-        # The limits apply before any component becomes a Python object: noise has millions.
+        # Apply the limits before creating Python objects: noise has millions of components.
         largest = largest[np.cumsum(areas[largest], dtype=np.int64) <= MAX_COVER * ink.size]
         self.marks = [Mark(Box(*stats[i, :4].tolist()), (i,)) for i in strong[largest].tolist()]
         self.omitted = len(strong) - len(largest)
         self._next = count
 
     def cut_out(self, mark: Mark) -> np.ndarray:
-        """The ink of one mark alone, with its soft edges: float32, `SOFT_EDGE` around its box."""
+        """Cuts out the ink of one mark, float32, with a margin of `SOFT_EDGE` around its box."""
         rows, columns = self._around(mark)
         nearby = self.labels[rows, columns]
         own = nearby == mark.parts[0] if len(mark.parts) == 1 else np.isin(nearby, mark.parts)
@@ -67,10 +66,10 @@ class InkOnPage:
         return np.where(near & (own | (nearby == 0)), self.ink[rows, columns], np.float32(0))
 
     def is_frame(self, mark: Mark) -> bool:
-        """Whether a mark is a box drawn around others.
+        """Whether a mark is a frame drawn around other marks.
 
-        Its ink lies along all four of its edges and nearly nowhere else, and what it encloses is
-        more than a speck.
+        The ink of a frame lies along all four edges of its box and almost nowhere else, and it
+        encloses more than specks.
         """
         box = mark.box
         enclosed = [
@@ -81,7 +80,7 @@ class InkOnPage:
             and box.y < other.box.y
             and other.box.bottom < box.bottom
         ]
-        if sum(high for high in enclosed if high >= 0.05 * box.height) < ENCLOSED * box.height:
+        if sum(high for high in enclosed if high >= 0.05 * box.height) < MIN_ENCLOSED * box.height:
             return False
         own = self.labels[box.y : box.bottom, box.x : box.right] == mark.parts[0]
         wide, high = (max(1, round(FRAME_EDGE * side)) for side in (box.width, box.height))
@@ -90,12 +89,11 @@ class InkOnPage:
         return bool(min(edge.mean() for edge in edges) > 0.6 and inner < 0.1 * own.sum())
 
     def split(self, mark: Mark, piece: np.ndarray) -> list[Mark]:
-        """Cuts a mark into pieces, which are marks of their own from then on.
+        """Splits a mark into pieces, each of which becomes a mark of its own.
 
         Args:
-            mark: what to cut.
-            piece: int, of the shape of `cut_out(mark)`; the number of the piece, from 0, that
-                each pixel falls to.
+            mark: The mark to split.
+            piece: int, same shape as `cut_out(mark)`: the index of the piece of each pixel.
         """
         rows, columns = self._around(mark)
         nearby = self.labels[rows, columns]
@@ -123,9 +121,9 @@ class InkOnPage:
 
 
 def digit_height(marks: list[Mark]) -> float:
-    """Height in pixels of the digits: the median of the marks, each weighted by its area.
+    """Estimates the height of the digits in pixels: the median height weighted by box area.
 
-    So neither specks nor a single tall stroke count for much.
+    Specks or a single tall stroke hardly change it.
     """
     marks = sorted(marks, key=lambda mark: mark.box.height)
     areas = list(accumulate(mark.box.width * mark.box.height for mark in marks))
@@ -133,7 +131,13 @@ def digit_height(marks: list[Mark]) -> float:
 
 
 def join_parts(marks: list[Mark], height: float, stroke: float) -> list[Mark]:
-    """Joins marks that are parts of one digit, the smallest first; sizes in pixels."""
+    """Joins marks that are parts of one digit, smallest first.
+
+    Args:
+        marks: The marks of a page.
+        height: Height of the page's digits in pixels.
+        stroke: Width of the page's strokes in pixels.
+    """
     marks = sorted(marks, key=lambda mark: mark.box.width * mark.box.height)
     boxes = [mark.box for mark in marks]
     sides = np.array([(box.x, box.y, box.right, box.bottom) for box in boxes]).reshape(-1, 4)
@@ -154,25 +158,28 @@ def join_parts(marks: list[Mark], height: float, stroke: float) -> list[Mark]:
 def _belong_together(
     small: np.ndarray, large: np.ndarray, height: float, stroke: float
 ) -> np.ndarray:
-    """Whether a mark is a part of each of some others: bool (N,).
+    """Tells for each of several marks whether another mark is a part of it.
 
     Args:
-        small: int (4,), left, top, right and bottom of the mark, in pixels.
-        large: int (N, 4), of the others, which are no smaller.
-        height: of the page's digits.
-        stroke: width of the page's strokes.
+        small: int (4,): left, top, right and bottom of the other mark in pixels.
+        large: int (N, 4): the same for the marks, none of which is smaller.
+        height: Height of the page's digits in pixels.
+        stroke: Width of the page's strokes in pixels.
+
+    Returns:
+        bool (N,).
     """
     first, last = np.maximum(small[:2], large[:, :2]), np.minimum(small[2:], large[:, 2:])
     shared, gap = last[:, 0] - first[:, 0], first[:, 1] - last[:, 1]
     whole = np.maximum(small[2:], large[:, 2:]) - np.minimum(small[:2], large[:, :2])
     width, high = small[2:] - small[:2]
     widths, heights = (large[:, 2:] - large[:, :2]).T
-    # One stands in the other's corner, as the strokes of an open 4. Leaning neighbours do so
-    # too, but those have the same height.
-    in_corner = (shared > 0) & (gap <= -OVERLAP * high)
+    # One mark is in the corner of the other, like the strokes of an open 4. So are slanted
+    # neighbours, but these have the same height.
+    in_corner = (shared > 0) & (gap <= -MIN_OVERLAP * high)
     lower, higher = np.minimum(high, heights), np.maximum(high, heights)
     of_a_four = (lower <= 0.8 * higher) & (whole[:, 0] <= 0.9 * whole[:, 1])
-    # A gap no wider than the pen is a break in a stroke, however high the parts are.
-    near = (gap <= stroke) | ((gap <= NEAR * height) & (whole[:, 1] <= 1.5 * height))
-    above = shared >= OVERLAP * np.minimum(width, widths)
+    # A gap no wider than the pen is a break in a stroke, whatever the height of the parts.
+    near = (gap <= stroke) | ((gap <= MAX_GAP * height) & (whole[:, 1] <= 1.5 * height))
+    above = shared >= MIN_OVERLAP * np.minimum(width, widths)
     return np.where(in_corner, of_a_four, above & near)

@@ -1,103 +1,109 @@
-"""Takes the lines of ruled and squared paper off a page, and leaves what is written across them.
+"""Removes the lines of ruled and squared paper from a page, and keeps the writing across them.
 
-Wherever a line alone crosses a column of pixels, there is a short run of ink. The starts of such
-runs are counted along all straight lines that are nearly level (the Hough transform: Duda and Hart,
-1972); where enough of them lie on one line, they are erased. Where a stroke crosses the line, the
-run of ink is longer, and stays.
+Where a ruled line crosses a column of pixels, it leaves a short run of ink. The Hough transform
+(Duda and Hart, 1972) counts the starts of such runs along all nearly horizontal lines. If enough
+runs lie on one line, they are erased. Where a stroke crosses the line, the run is longer and stays.
 """
 
 import cv2
 import numpy as np
 
-DETECTION_SIDE = 1000  # pixels; larger pages are reduced before lines are looked for
-LEAST_SIDE = 200  # pixels; on smaller images a line may be a stroke
-THICKEST = 0.01  # of the page's longer side
-DENSEST = 60  # runs a column; where there are more it is a texture, not writing
-STEEPEST = 0.2  # rows a column, either way
-SLOPES = 201  # tried from one to the other
-LIKE_THE_FIRST = 0.02  # rows a column by which further lines may differ from the first
-BAND = 3  # pixels: runs whose starts differ less from a straight line may lie on it
-COVERED = 0.9  # of a line's course has ink
-RIGHT_ACROSS = 0.9  # of the page's width: two lines as long as that are ruled ones ...
-PART_OF_THE_WAY = 0.4  # ... and so are three as long as that
-SHORTEST = 0.05  # of the page's width: further lines are no shorter, where the page ends
-CROSSED = 1.5  # times the line's thickness: where the ink is thicker there is a stroke, too
-MOST_LINES = 100
-MAX_WORK = 40_000_000  # runs counted along slopes; what takes more is a texture
+DETECTION_SIDE = 1000  # pixels; larger pages are reduced for the detection
+MIN_SIDE = 200  # pixels; on smaller images a line may be a stroke
+MAX_THICKNESS = 0.01  # share of the page's longer side
+MAX_DENSITY = 60  # runs per column; more are a texture rather than writing
+MAX_SLOPE = 0.2  # rows per column, up or down
+SLOPES = 201  # number of slopes tried between these limits
+MAX_SLOPE_DIFFERENCE = 0.02  # rows per column between the first line and any other
+BAND = 3  # pixels; largest distance between a line and the start of a run that lies on it
+MIN_COVERED = 0.9  # share of a line's columns with ink
+MIN_LONG = 0.9  # share of the page's width; two lines of this length are a ruling ...
+MIN_LENGTH = 0.4  # ... and so are three of this length
+MIN_CORNER_LENGTH = 0.05  # share of the page's width; further lines may be cut short by a corner
+MAX_CROSSED = 1.5  # times the line's thickness; a stroke crosses the line where it is thicker
+MAX_LINES = 100
+MAX_WORK = 40_000_000  # runs times slopes; more are a texture
 
 
-def without_ruling(contrast: np.ndarray, least: float) -> np.ndarray:
-    """What stands out from the paper, without the lines that were there before anybody wrote.
+def without_ruling(contrast: np.ndarray, threshold: float) -> np.ndarray:
+    """Removes the ruled lines from a page.
 
     Args:
         contrast: float32 (height, width), 0 is paper.
-        least: what stands out less is paper, too.
+        threshold: Contrast up to this value is paper.
 
     Returns:
-        The same with the ruled lines, if there are any, set to 0.
+        The contrast, with any ruled lines set to 0.
     """
-    if min(contrast.shape) < LEAST_SIDE:
+    if min(contrast.shape) < MIN_SIDE:
         return contrast
     scale = min(1.0, DETECTION_SIDE / max(contrast.shape))
     size = round(contrast.shape[1] * scale), round(contrast.shape[0] * scale)
-    mask = cv2.resize(contrast, size, interpolation=cv2.INTER_AREA) > least
-    ruling = _level_lines(mask)
+    mask = cv2.resize(contrast, size, interpolation=cv2.INTER_AREA) > threshold
+    ruling = _horizontal_lines(mask)
     if not ruling.any():
         return contrast
-    # Upright lines are level ones of the page turned on its side. Without level ones to cross
-    # they may be 1s.
-    ruling |= _level_lines(mask.T).T
+    # Transposing the page makes vertical lines horizontal. They are ruled lines only if there are
+    # horizontal ones as well; alone, they may be 1s.
+    ruling |= _horizontal_lines(mask.T).T
     near = cv2.dilate(ruling.astype(np.uint8), np.ones((3, 3), np.uint8))
     whole = cv2.resize(near, contrast.shape[::-1], interpolation=cv2.INTER_NEAREST)
     return np.where(whole > 0, np.float32(0), contrast)
 
 
-def _level_lines(mask: np.ndarray) -> np.ndarray:
-    """Where runs of ink lie on lines: bool (height, width), as `mask`, which tells the ink."""
+def _horizontal_lines(mask: np.ndarray) -> np.ndarray:
+    """Finds the nearly horizontal ruled lines.
+
+    Args:
+        mask: bool (height, width), true where there is ink.
+
+    Returns:
+        bool (height, width), true on the ruled lines.
+    """
     width = mask.shape[1]
     ruling = np.zeros(mask.shape, bool)
     ys, xs, lengths = _runs(mask)
-    thin = lengths <= max(3, THICKEST * max(mask.shape))
+    thin = lengths <= max(3, MAX_THICKNESS * max(mask.shape))
     ys, xs, lengths = ys[thin], xs[thin], lengths[thin]
-    if len(ys) > DENSEST * width:
+    if len(ys) > MAX_DENSITY * width:
         return ruling
-    slopes = np.linspace(-STEEPEST, STEEPEST, SLOPES)
+    slopes = np.linspace(-MAX_SLOPE, MAX_SLOPE, SLOPES)
     left = np.ones(len(ys), bool)
     lines: list[tuple[int, np.ndarray]] = []
     work = 0
-    for _ in range(MOST_LINES):
+    for _ in range(MAX_LINES):
         work += int(left.sum()) * len(slopes)
         if not left.any() or work > MAX_WORK:
             break
         on_line, slope, course = _strongest(ys, xs, left, slopes, mask.shape)
-        # At the corners of a tilted page lines are short.
+        # Lines are short at the corners of a tilted page.
         inside = int(((course >= 0) & (course < len(mask))).sum())
-        whole = max(inside, SHORTEST * width) if len(lines) >= 3 else width
-        if on_line.sum() < PART_OF_THE_WAY * whole:
+        whole = max(inside, MIN_CORNER_LENGTH * width) if len(lines) >= 3 else width
+        if on_line.sum() < MIN_LENGTH * whole:
             break
         left &= ~on_line
         length = _length(mask, xs[on_line], course)
-        if length >= PART_OF_THE_WAY * whole:
+        if length >= MIN_LENGTH * whole:
             if not lines:
-                slopes = slopes[np.abs(slopes - slope) <= LIKE_THE_FIRST]
+                slopes = slopes[np.abs(slopes - slope) <= MAX_SLOPE_DIFFERENCE]
             lines.append((length, on_line))
-    right_across = [line for line in lines if line[0] >= RIGHT_ACROSS * width]
+    long_lines = [line for line in lines if line[0] >= MIN_LONG * width]
     if len(lines) < 3:
-        lines = right_across if len(right_across) >= 2 else []
+        lines = long_lines if len(long_lines) >= 2 else []
     for _, on_line in lines:
-        # A level stroke along the line is thicker than it.
-        own = on_line & (lengths <= CROSSED * np.median(lengths[on_line]) + 1)
+        # A horizontal stroke along the line is thicker than the line.
+        own = on_line & (lengths <= MAX_CROSSED * np.median(lengths[on_line]) + 1)
         for y, x, run in zip(ys[own], xs[own], lengths[own], strict=True):
             ruling[y : y + run, x] = True
     return ruling
 
 
 def _length(mask: np.ndarray, columns: np.ndarray, course: np.ndarray) -> int:
-    """Columns from the start to the end of a line, but for stray ends; 0 if it is ragged.
+    """Length of a line in columns, without stray ends; 0 if the line has too many gaps.
 
     Args:
-        mask: bool (height, width), where there is ink.
-        columns: int, those in which a run of ink starts on the line.
+        mask: bool (height, width), true where there is ink.
+        columns: int, the columns in which a run of ink starts on the line.
         course: float (width,), the line's row in each column.
     """
     columns = np.unique(columns)
@@ -105,14 +111,14 @@ def _length(mask: np.ndarray, columns: np.ndarray, course: np.ndarray) -> int:
     span = np.arange(columns[stray], columns[-1 - stray] + 1)
     rows = np.rint(course[span]).astype(int)
     near = np.clip(rows + np.arange(-BAND, BAND + 1)[:, None], 0, len(mask) - 1)
-    # A line goes on below the strokes that cross it; between the bars of 7s there is paper.
-    return len(span) if mask[near, span].any(axis=0).mean() >= COVERED else 0
+    # A ruled line continues under the strokes that cross it; the bars of 7s are apart.
+    return len(span) if mask[near, span].any(axis=0).mean() >= MIN_COVERED else 0
 
 
 def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Row and column where each upright run of ink starts, and its length."""
+    """Row and column of the start of each vertical run of ink, and its length."""
     steps = np.diff(np.pad(mask, ((1, 1), (0, 0))).astype(np.int8), axis=0)
-    # Turned, so that starts and ends come column by column, and in the same order.
+    # Transposed, so that starts and ends are both ordered by column and match.
     xs, starts = np.nonzero(steps.T == 1)
     _, ends = np.nonzero(steps.T == -1)
     return starts, xs, ends - starts
@@ -121,10 +127,17 @@ def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _strongest(
     ys: np.ndarray, xs: np.ndarray, left: np.ndarray, slopes: np.ndarray, shape: tuple[int, ...]
 ) -> tuple[np.ndarray, float, np.ndarray]:
-    """The straight line on which the most runs start.
+    """Finds the straight line on which most runs start.
+
+    Args:
+        ys: int (N,), the row of each start.
+        xs: int (N,), the column of each start.
+        left: bool (N,), true for the runs to count.
+        slopes: float, the slopes to try, in rows per column.
+        shape: Height and width of the page.
 
     Returns:
-        Which they are, the line's slope, and its row in each column.
+        Which runs start there (bool (N,)), the line's slope, and its row in each column.
     """
     width = shape[1]
     best = (0, 0.0, 0)

@@ -1,9 +1,9 @@
-"""Which marks are one digit where their places leave a doubt: a network has the last word.
+"""Lets a network decide which marks are one digit where positions are ambiguous.
 
-Several ways to group or cut the same ink are shown to the network, and the one in which it is the
-surest of digits is taken: recognition-based segmentation (Casey and Lecolinet, "A Survey of Methods
-and Strategies in Character Segmentation", 1996). It takes a network that is unsure of what is no
-digit, or two; see `synthetic`.
+The network rates several ways to group or cut the same ink, and the one that it rates highest wins:
+recognition-based segmentation (Casey and Lecolinet, "A Survey of Methods and Strategies in
+Character Segmentation", 1996). This requires a network with low confidence in anything that is not
+one digit, such as letters or two digits; `common.data.synthetic` provides the training data.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,69 +12,69 @@ from itertools import combinations, islice, pairwise
 
 import numpy as np
 
-from common.finding.rules.marks import NEAR, InkOnPage, Mark
+from common.finding.rules.marks import MAX_GAP, InkOnPage, Mark
 from common.preprocessing import INK_THRESHOLD, resized
 
-BESIDE = 0.2  # parts of a broken digit lie no further apart sideways, as a share of its height
-WIDE = 0.8  # of its height; a mark as wide as that may be several digits that touch
-WIDE_ALONE = 1.8  # the same where other writing is about, or nothing: letters are wide, too
-LOW = 0.7  # of the whole's height; a part that is lower is doubted,
-DOUBT = 0.8  # and so much is left of the confidence in it
-LIKELY = 0.5  # least confidence in a digit that is made of several marks
-SURE = 0.8  # ... or cut from one
-AMONG_DIGITS = 0.67  # share of the other marks that are digits where marks are cut
-CUT_HEIGHT = 48  # pixels, height at which the places of cuts are looked for
-CUT_SLANTS = (0.0, -0.2, 0.2, -0.4, 0.4)  # of the cuts; columns a row; the first is preferred
-CUT_SPACING = 0.08  # least distance between cuts, as a share of the mark's height
-WIDEST = 1.3  # of its height: no digit is wider
-MOST_CUTS = 20
-MAX_JUDGED = 3000  # inks that the network judges per page ...
+MAX_SIDE_GAP = 0.2  # between parts of a broken digit, as a share of its height
+MIN_CUT_WIDTH = 0.8  # of a mark, as a share of its height, for it to be several touching digits
+MIN_CUT_WIDTH_ALONE = 1.8  # the same without other digits on the page, since letters are wide too
+SHORT = 0.7  # a piece below this share of the whole's height is short
+SHORT_FACTOR = 0.8  # confidence multiplier for short pieces
+MIN_JOINED = 0.5  # confidence in a digit joined from several marks
+MIN_CUT = 0.8  # confidence in each digit cut from a mark
+MIN_DIGITS = 0.67  # share of the narrow marks that are digits, for wide marks to be cut
+CUT_HEIGHT = 48  # pixels; higher marks are reduced to this before cuts are searched for
+CUT_SLANTS = (0.0, -0.2, 0.2, -0.4, 0.4)  # columns per row; earlier ones win ties
+MIN_CUT_SPACING = 0.08  # as a share of the mark's height
+MAX_WIDTH = 1.3  # of a digit, as a share of its height
+MAX_CUTS = 20  # per mark
+MAX_JUDGED = 3000  # number of inks that the network rates per page ...
 MAX_JUDGED_AREA = 16_000_000  # ... and pixels of their boxes, four times the largest page
 MAX_PAIRS = 2000  # of marks per page that could be one digit
 
 Judge = Callable[[Sequence[np.ndarray]], np.ndarray]
-"""How sure a network is that each of the inks, as of `ink_map`, is one digit: (N,), 0 to 1."""
+"""Rates N inks (as in `ink_map`): float (N,), the confidence from 0 to 1 that each is one digit."""
 
 Cut = tuple[float, float]
-"""A line from the top to the bottom of a mark: its column half-way down, columns a row."""
+"""A line from the top to the bottom of a mark: column at half height, slant in columns per row."""
 
 
 def regrouped(
     page: InkOnPage, digits: list[Mark], height: float, judge: Judge
 ) -> tuple[list[Mark], bool]:
-    """Parts, joins and cuts marks as the network reads them best.
+    """Separates, joins and cuts marks so that the network rates the results highest.
 
     Args:
-        page: where they are.
-        digits: marks as their places alone group them.
-        height: of the page's digits, in pixels.
-        judge: the network's word.
+        page: The ink of the page.
+        digits: The marks, grouped by position alone.
+        height: Height of the page's digits in pixels.
+        judge: Rates how sure the network is of each ink.
 
     Returns:
-        The marks, and whether the limits allowed the network to judge all of them.
+        The marks, and whether the limits allowed the network to rate all of them.
     """
-    jury = _Jury(page, judge)
+    cached = _CachedJudge(page, judge)
     if len(page.marks) > 1:
-        digits = _joined(_parted(digits, jury), height, jury)
-    digits = _cut(digits, jury)
-    return digits, jury.complete
+        digits = _joined(_separated(digits, cached), height, cached)
+    digits = _cut(digits, cached)
+    return digits, cached.complete
 
 
-class _Jury:
-    """Asks the network about marks, about each of them once, within limits.
+class _CachedJudge:
+    """Asks the judge about each mark only once, and within limits.
 
     Attributes:
-        complete: whether the limits allowed all questions so far.
+        complete: Whether all questions so far were within the limits.
     """
 
     def __init__(self, page: InkOnPage, judge: Judge) -> None:
-        self.page, self.judge = page, judge
+        self.page, self.rate = page, judge
         self.known: dict[Mark, float] = {}
         self.complete = True
         self._judged = self._area = 0
 
     def affords(self, shapes: Sequence[tuple[int, int]]) -> int:
-        """How many inks of such shapes, from the first, the limits allow; counts them."""
+        """Counts inks of these shapes towards the limits; returns how many of them fit."""
         for number, (height, width) in enumerate(shapes):
             if self._judged == MAX_JUDGED or self._area + height * width > MAX_JUDGED_AREA:
                 self.complete = False
@@ -84,54 +84,54 @@ class _Jury:
         return len(shapes)
 
     def ask(self, marks: Sequence[Mark]) -> list[float]:
-        """How sure it is that each mark is one digit; 0 beyond the limits."""
+        """The confidence that each mark is one digit; 0 beyond the limits."""
         new = [mark for mark in dict.fromkeys(marks) if mark not in self.known]
         if new:
             asked = new[: self.affords([(mark.box.height, mark.box.width) for mark in new])]
-            answers = self.judge([self.page.cut_out(mark) for mark in asked]) if asked else ()
+            answers = self.rate([self.page.cut_out(mark) for mark in asked]) if asked else ()
             self.known |= dict.fromkeys(new, 0.0) | dict(zip(asked, answers, strict=True))
         return [self.known[mark] for mark in marks]
 
     def ask_parts(self, whole: Mark, parts: Sequence[Mark]) -> float:
-        """How sure it is that all parts are digits of their own.
+        """The confidence that every part is a digit of its own.
 
-        Less if they are much lower than the whole: the halves of a broken 1 look like 1s.
+        Short parts count less, since the halves of a broken 1 look like 1s.
         """
-        sure = zip(parts, self.ask(parts), strict=True)
         return min(
-            answer * (DOUBT if part.box.height < LOW * whole.box.height else 1.0)
-            for part, answer in sure
+            answer * (SHORT_FACTOR if part.box.height < SHORT * whole.box.height else 1.0)
+            for part, answer in zip(parts, self.ask(parts), strict=True)
         )
 
 
-def _parted(digits: list[Mark], jury: _Jury) -> list[Mark]:
-    """Takes marks apart whose parts are digits of their own."""
-    single = {mark.parts[0]: mark for mark in jury.page.marks}
+def _separated(digits: list[Mark], judge: _CachedJudge) -> list[Mark]:
+    """Separates marks whose parts are digits of their own."""
+    single = {mark.parts[0]: mark for mark in judge.page.marks}
     parts = {mark: [single[part] for part in mark.parts] for mark in digits}
-    jury.ask([each for mark in digits if len(parts[mark]) > 1 for each in (mark, *parts[mark])])
-    return [part for mark in digits for part in _better(mark, parts[mark], jury)]
+    judge.ask([each for mark in digits if len(parts[mark]) > 1 for each in (mark, *parts[mark])])
+    return [part for mark in digits for part in _better(mark, parts[mark], judge)]
 
 
-def _better(whole: Mark, parts: list[Mark], jury: _Jury) -> list[Mark]:
+def _better(whole: Mark, parts: list[Mark], judge: _CachedJudge) -> list[Mark]:
     if len(parts) == 1:
         return parts
-    return parts if jury.ask_parts(whole, parts) > max(LIKELY, *jury.ask([whole])) else [whole]
+    is_better = judge.ask_parts(whole, parts) > max(MIN_JOINED, *judge.ask([whole]))
+    return parts if is_better else [whole]
 
 
-def _joined(digits: list[Mark], height: float, jury: _Jury) -> list[Mark]:
-    """Joins marks that make a digit only together."""
+def _joined(digits: list[Mark], height: float, judge: _CachedJudge) -> list[Mark]:
+    """Joins pairs of marks that are one digit only together."""
     near = list(islice(_near(digits, height), MAX_PAIRS + 1))
     if len(near) > MAX_PAIRS:
-        jury.complete = False
+        judge.complete = False
     pairs = {
         digits[one].joined(digits[other]): (digits[one], digits[other])
         for one, other in near[:MAX_PAIRS]
     }
-    jury.ask([each for whole, pair in pairs.items() for each in (whole, *pair)])
+    judge.ask([each for whole, pair in pairs.items() for each in (whole, *pair)])
     taken: set[Mark] = set()
     made = []
-    for whole in sorted(pairs, key=lambda whole: -jury.known[whole]):
-        better = jury.known[whole] > LIKELY > jury.ask_parts(whole, pairs[whole])
+    for whole in sorted(pairs, key=lambda whole: -judge.known[whole]):
+        better = judge.known[whole] > MIN_JOINED > judge.ask_parts(whole, pairs[whole])
         if better and taken.isdisjoint(pairs[whole]):
             taken.update(pairs[whole])
             made.append(whole)
@@ -139,7 +139,7 @@ def _joined(digits: list[Mark], height: float, jury: _Jury) -> list[Mark]:
 
 
 def _near(marks: list[Mark], height: float) -> Iterator[tuple[int, int]]:
-    """The pairs of marks so near to one another that they could be one digit."""
+    """Yields the pairs of marks that are close enough to be one digit."""
     boxes = [mark.box for mark in marks]
     left, top, right, bottom = (
         np.array([getattr(box, side) for box in boxes]) for side in ("x", "y", "right", "bottom")
@@ -151,40 +151,40 @@ def _near(marks: list[Mark], height: float) -> Iterator[tuple[int, int]]:
         wide = np.maximum(right[one], right[others]) - np.minimum(left[one], left[others])
         high = np.maximum(bottom[one], bottom[others]) - np.minimum(top[one], top[others])
         higher = np.maximum(bottom[one] - top[one], bottom[others] - top[others])
-        near = (gap_x <= BESIDE * high) & (gap_y <= NEAR * high)
+        near = (gap_x <= MAX_SIDE_GAP * high) & (gap_y <= MAX_GAP * high)
         near &= (high <= np.maximum(1.5 * height, 2 * higher)) & (wide <= 1.2 * high)
         yield from ((one, one + 1 + int(other)) for other in np.flatnonzero(near))
 
 
-def _cut(digits: list[Mark], jury: _Jury) -> list[Mark]:
-    """Cuts marks that are several digits which touch."""
-    wide = _at_least(WIDE if len(digits) > 1 else WIDE_ALONE, digits)
+def _cut(digits: list[Mark], judge: _CachedJudge) -> list[Mark]:
+    """Cuts marks that are several touching digits."""
+    wide = _at_least(MIN_CUT_WIDTH if len(digits) > 1 else MIN_CUT_WIDTH_ALONE, digits)
     if not wide:
         return digits
-    sure = dict(zip(digits, jury.ask(digits), strict=True))
+    sure = dict(zip(digits, judge.ask(digits), strict=True))
     others = [sure[mark] for mark in digits if mark not in wide]
-    if sum(answer > LIKELY for answer in others) < AMONG_DIGITS * len(others):
-        wide = _at_least(WIDE_ALONE, digits)
-    doubted = [mark for mark in digits if mark in wide and sure[mark] < LIKELY]
-    pieces = _pieces(doubted, jury)
+    if sum(answer > MIN_JOINED for answer in others) < MIN_DIGITS * len(others):
+        wide = _at_least(MIN_CUT_WIDTH_ALONE, digits)
+    doubted = [mark for mark in digits if mark in wide and sure[mark] < MIN_JOINED]
+    pieces = _pieces(doubted, judge)
     return [piece for mark in digits for piece in pieces.get(mark, [mark])]
 
 
 def _at_least(width: float, marks: list[Mark]) -> set[Mark]:
-    """The marks with at least so much width, as a share of their height."""
+    """The marks at least this wide, as a share of their height."""
     return {mark for mark in marks if mark.box.width >= width * mark.box.height}
 
 
 @dataclass(frozen=True)
 class _Proposal:
-    """Where a mark may be cut.
+    """The possible cuts of a mark.
 
     Attributes:
-        mark: what to cut.
-        scale: of the reduced ink on which the cuts were found.
-        cuts: the cuts on it.
-        spans: pieces of the reduced ink, each by the numbers of the edges on its two sides.
-        inks: float32, the ink of each piece.
+        mark: The mark to cut.
+        scale: Scale of the reduced ink on which the cuts were found.
+        cuts: The cuts, in pixels of the reduced ink.
+        spans: The possible pieces, each given by the indices of the cuts or edges at its sides.
+        inks: float32 (height, width), the reduced ink of each piece.
     """
 
     mark: Mark
@@ -194,27 +194,27 @@ class _Proposal:
     inks: list[np.ndarray]
 
 
-def _pieces(marks: list[Mark], jury: _Jury) -> dict[Mark, list[Mark]]:
-    """The pieces of those marks that can be cut so that all pieces are digits."""
+def _pieces(marks: list[Mark], judge: _CachedJudge) -> dict[Mark, list[Mark]]:
+    """The pieces of each mark that can be cut into nothing but digits."""
     proposals: list[_Proposal] = []
     for mark in marks:
-        proposal = _proposal(mark, jury.page)
+        proposal = _proposal(mark, judge.page)
         shapes = [(ink.shape[0], ink.shape[1]) for ink in proposal.inks]
-        if jury.affords(shapes) < len(shapes):
+        if judge.affords(shapes) < len(shapes):
             break
         proposals.append(proposal)
     inks = [ink for proposal in proposals for ink in proposal.inks]
-    answers = iter(jury.judge(inks) if inks else ())
+    answers = iter(judge.rate(inks) if inks else ())
     pieces: dict[Mark, list[Mark]] = {}
     for proposal in proposals:
         confidence = {span: float(next(answers)) for span in proposal.spans}
         path = _best_path(confidence, len(proposal.cuts) + 1)
-        if min((confidence[span] for span in pairwise(path)), default=0.0) > SURE:
-            # The cuts may cross: only counted all together do they part the ink as it was judged.
+        if min((confidence[span] for span in pairwise(path)), default=0.0) > MIN_CUT:
+            # Cuts may cross. Only the full set of cuts separates the ink as the network saw it.
             cuts = [(column / proposal.scale, slant) for column, slant in proposal.cuts]
-            position = _position(jury.page.cut_out(proposal.mark).shape, cuts)
+            position = _position(judge.page.cut_out(proposal.mark).shape, cuts)
             piece = np.digitize(position, path[1:-1])
-            pieces[proposal.mark] = jury.page.split(proposal.mark, piece)
+            pieces[proposal.mark] = judge.page.split(proposal.mark, piece)
     return pieces
 
 
@@ -223,14 +223,14 @@ def _proposal(mark: Mark, page: InkOnPage) -> _Proposal:
     scale = min(1.0, CUT_HEIGHT / ink.shape[0])
     small = resized(ink, scale)
     cuts = _cuts(small > INK_THRESHOLD)
-    # Of each pixel: how many cuts lie to its left. A piece lies between any two cuts or edges.
+    # `position` counts the cuts to the left of each pixel. A piece lies between two cuts or edges.
     position = _position(small.shape, cuts)
     last = len(cuts) + 1
     edges = [0.0, *(column for column, _ in cuts), float(small.shape[1])]
     spans = [
         (start, end)
         for start, end in combinations(range(last + 1), 2)
-        if edges[end] - edges[start] <= WIDEST * small.shape[0] and (start, end) != (0, last)
+        if edges[end] - edges[start] <= MAX_WIDTH * small.shape[0] and (start, end) != (0, last)
     ]
     slant = max(abs(slant) for slant in CUT_SLANTS) * small.shape[0] / 2
     inks = []
@@ -242,7 +242,7 @@ def _proposal(mark: Mark, page: InkOnPage) -> _Proposal:
 
 
 def _cuts(mask: np.ndarray) -> list[Cut]:
-    """Where little ink would be cut through: from left to right, `MOST_CUTS` at most."""
+    """The cuts through the least ink, from left to right."""
     height, width = mask.shape
     ys, xs = np.nonzero(mask)
     crossed = []
@@ -251,28 +251,28 @@ def _cuts(mask: np.ndarray) -> list[Cut]:
         inside = columns[(columns >= 0) & (columns < width)]
         crossed.append(np.bincount(inside, minlength=width))
     least, best = np.min(crossed, axis=0), np.argmin(crossed, axis=0)
-    spacing = CUT_SPACING * height
+    spacing = MIN_CUT_SPACING * height
     cuts: list[Cut] = []
     for column in np.argsort(least, kind="stable"):
         apart = all(abs(column - other) >= spacing for other, _ in cuts)
         if apart and spacing <= column <= width - spacing:
             cuts.append((float(column), CUT_SLANTS[int(best[column])]))
-        if len(cuts) == MOST_CUTS:
+        if len(cuts) == MAX_CUTS:
             break
     return sorted(cuts)
 
 
 def _position(shape: tuple[int, ...], cuts: list[Cut]) -> np.ndarray:
-    """uint8 (height, width): how many of the cuts lie to the left of each pixel."""
+    """Number of cuts to the left of each pixel: uint8 (height, width)."""
     ys, xs = np.ogrid[: shape[0], : shape[1]]
-    position = np.zeros(shape, np.uint8)  # enough for `MOST_CUTS`
+    position = np.zeros(shape, np.uint8)  # holds up to `MAX_CUTS`
     for column, slant in cuts:
         position += xs > column + slant * (ys - shape[0] / 2)
     return position
 
 
 def _best_path(confidence: dict[tuple[int, int], float], last: int) -> list[int]:
-    """The edges, from 0 to `last`, between which the product of the confidences is highest."""
+    """The path of edges from 0 to `last` with the highest product of confidences."""
     best: dict[int, tuple[float, list[int]]] = {0: (0.0, [0])}
     for end in range(1, last + 1):
         paths = [

@@ -1,3 +1,3 @@
-// Shows the server's description of itself.
+// Shows the server's OpenAPI description.
 
 window.SwaggerUIBundle({ url: "openapi.json", dom_id: "#interface" });

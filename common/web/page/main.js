@@ -1,27 +1,28 @@
-// The page: paper or image in, reading out.
+// The web page: sends a drawing or an image to the server, and shows the reading.
 
 import { Paper } from "./paper.js";
 import { show, showNothing } from "./reading.js";
 import * as server from "./server.js";
 
 const byId = (id) => document.getElementById(id);
-const SLOW = 300; // ms of reading, from which on it is said
+const SLOW = 300; // ms; slower readings show a message
 const paper = new Paper(byId("paper"), drawn, read);
-let image = null; // the file that is shown in the paper's place, or null
-let version = 0; // counts what there was to read
+let image = null; // the file shown instead of the paper, or null
+let version = 0; // number of changes to the drawing or the image
 let isReading = false;
-let opening = 0; // counts the images that were chosen, since a later one may be there earlier
-let waiting = null; // when what is still to be read was ready
+let opening = 0; // number of images chosen; an older one may arrive after a newer one
+let waiting = null; // time at which the unread drawing or image was ready, or null
 
 function drawn() {
   version++;
-  byId("hint").hidden = !paper.isEmpty || image !== null;
+  byId("placeholder").hidden = !paper.isEmpty || image !== null;
   byId("undo").disabled = !paper.canUndo && image === null;
   byId("clear").disabled = paper.isEmpty && image === null;
   byId("pens").disabled = image !== null;
 }
 
-// Reads what is there, one request at a time; `since`: when it was ready, for the measurement.
+// Reads the current drawing or image, one request at a time. `since` is the time at which it was
+// ready; the test of the reading time needs it.
 async function read(since) {
   waiting = since;
   if (isReading) return;
@@ -50,7 +51,7 @@ async function readOnce(seen) {
   }
   const picture = image ?? paper.picture();
   const reading = await server.look(picture);
-  if (seen !== version) return; // there is something newer to read
+  if (seen !== version) return; // out of date
   say("");
   show(reading, (mark, digit) => keep(picture, mark, digit));
 }
@@ -101,7 +102,7 @@ function clear() {
   paper.clear();
 }
 
-// Whether the mark was kept.
+// Resolves to whether the mark was saved.
 async function keep(picture, mark, digit) {
   try {
     showKept(await server.keep(picture, digit, mark.box));
@@ -114,10 +115,10 @@ async function keep(picture, mark, digit) {
 }
 
 function showKept({ folder, count, command }) {
-  const digits = count === 1 ? "1 digit is" : `${count} digits are`;
+  const digits = count === 1 ? "1 digit" : `${count} digits`;
   byId("kept").textContent = count
-    ? `${digits} kept in ${folder}; delete there what you do not want. To train on them, stop the server, type this, and start it again:`
-    : "A digit is read wrongly? Type the right one beside it, and it is kept to train on.";
+    ? `${digits} saved in ${folder}; delete any that you do not want. To train on them, stop the server, run this command, and start the server again:`
+    : "Is a digit wrong? Enter the correct one beside it to save it for training.";
   byId("command").textContent = command;
   byId("training").hidden = count === 0;
 }
@@ -127,7 +128,7 @@ async function copy(text) {
     await navigator.clipboard.writeText(text);
     say("Copied.");
   } catch {
-    say("This browser does not let the page copy; select the text instead.");
+    say("This browser does not allow copying; select the text and copy it yourself.");
   }
 }
 
@@ -142,7 +143,7 @@ for (const [button, input] of [["choose", "file"], ["photograph", "camera"]]) {
   byId(button).addEventListener("click", () => byId(input).click());
   byId(input).addEventListener("change", ({ target }) => {
     if (target.files.length) open(target.files[0]);
-    target.value = ""; // so that the same file can be chosen again
+    target.value = ""; // lets the user choose the same file again
   });
 }
 document.addEventListener("paste", ({ clipboardData }) => {

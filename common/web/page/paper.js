@@ -1,18 +1,18 @@
 // A canvas to draw on with mouse, finger or pen.
 
-const REST = 40; // ms without a movement, from which on the pen rests
+const REST = 40; // ms without movement after which the pen rests
 const INK = "#111";
-const MOST_PIXELS = 1000; // width of the picture that is read
+const MAX_WIDTH = 1000; // pixels of the picture that is read
 
 export class Paper {
   #canvas;
   #pen;
-  #cleared = []; // what `clear` took away, until something is drawn
-  #strokes = []; // each: {width, points: [[x, y, pressure], ...]}, in shares of the canvas's width
+  #cleared = []; // strokes removed by the last `clear`, until a new one is drawn
+  #strokes = []; // each: {width, points: [[x, y, pressure], ...]}, in units of the canvas's width
   #open = new Map(); // strokes being drawn, by pointer
   #timer;
 
-  // changed(): something was drawn; rested(time): the pen has not moved since.
+  // Calls changed() when the drawing changes, and rested(time) when the pen has rested since `time`.
   constructor(canvas, changed, rested) {
     this.#canvas = canvas;
     this.#pen = canvas.getContext("2d", { willReadFrequently: true });
@@ -35,9 +35,9 @@ export class Paper {
     return !this.isEmpty || this.#cleared.length > 0;
   }
 
-  // Takes back the last stroke, or the last `clear`.
+  // Undoes the last stroke, or the last `clear`.
   undo() {
-    this.#open.clear(); // a stroke that is being drawn ends here
+    this.#open.clear(); // a stroke in progress ends here
     if (this.isEmpty) {
       this.#strokes = this.#cleared;
       this.#cleared = [];
@@ -54,7 +54,7 @@ export class Paper {
     this.#redraw();
   }
 
-  // The drawing as a PNG. Not by `toBlob`, which may wait a second for an idle moment.
+  // The drawing as a PNG. `toBlob` may wait a second until the browser is idle.
   picture() {
     const [, base64] = this.#canvas.toDataURL("image/png").split(",");
     const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
@@ -98,7 +98,7 @@ export class Paper {
     this.#timer = setTimeout(() => this.rested(time), REST);
   }
 
-  // Draws a stroke from its point number `first` on.
+  // Draws a stroke from the point with index `first` on.
   #draw(stroke, first) {
     const scale = this.#canvas.width;
     const pen = this.#pen;
@@ -131,8 +131,8 @@ export class Paper {
 
   #fit() {
     const { clientWidth, clientHeight } = this.#canvas;
-    if (clientWidth === 0) return; // an image is shown in its place
-    const scale = Math.min(window.devicePixelRatio, MOST_PIXELS / clientWidth);
+    if (clientWidth === 0) return; // hidden behind an image
+    const scale = Math.min(window.devicePixelRatio, MAX_WIDTH / clientWidth);
     const width = Math.round(clientWidth * scale);
     const height = Math.round(clientHeight * scale);
     if (width === this.#canvas.width && height === this.#canvas.height) return;

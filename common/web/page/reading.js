@@ -1,16 +1,16 @@
 // Shows a reading: the text, boxes over the picture, and each digit with its probabilities.
 
-const SURE = 0.9; // as in the pictures that predict_image.py --save draws
-const MAYBE = 0.3; // a mark that is left out may be a digit from this confidence on
+const SURE = 0.9; // as in the pictures of predict_image.py --save
+const MAYBE = 0.3; // an ignored mark with at least this confidence may be a digit
 const SVG = "http://www.w3.org/2000/svg";
 
 const byId = (id) => document.getElementById(id);
 const percent = (share) => `${(Math.floor(share * 1000) / 10).toFixed(1)} %`;
 
-const keptAs = new Map(); // what digits were kept as, by their pictures
+const savedAs = new Map(); // picture -> the digit it was saved as
 
-// reading: as the server gives it; keep(mark, digit): asked for with a mark's form, resolves to
-// whether it was kept.
+// `reading` is the answer of /look. A mark's form calls keep(mark, digit), which resolves to whether
+// the mark was saved.
 export function show(reading, keep) {
   const marks = [
     ...reading.digits.map((mark) => ({ ...mark, kind: mark.confidence >= SURE ? "sure" : "unsure" })),
@@ -21,7 +21,7 @@ export function show(reading, keep) {
   showCards(marks.map((mark, index) => card(mark, boxes[index], keep)));
 }
 
-// Replaces the cards; what is being typed on one whose digit is the same stays.
+// Replaces the cards. An input keeps its text and focus if its picture is still there.
 function showCards(cards) {
   const input = (item) => item.querySelector("input");
   const earlier = new Map([...byId("marks").children].map((item) => [item.dataset.picture, input(item)]));
@@ -34,23 +34,17 @@ function showCards(cards) {
   }
 }
 
-// Takes everything away again; says why there is no reading.
-export function showNothing(text) {
-  show({ width: 1, height: 1, text: "", digits: [], left_out: [] });
-  byId("text").textContent = text;
+// Removes the reading, and shows why there is none.
+export function showNothing(hint) {
+  show({ width: 1, height: 1, text: "", hint, digits: [], left_out: [] });
 }
 
-function showText({ text, digits, left_out: leftOut }) {
+function showText({ text, hint, digits }) {
   const output = byId("text");
-  const wanted = text || (leftOut.length ? whyLeftOut(leftOut) : "No digit found");
+  const wanted = text || hint;
   output.classList.toggle("digits", text !== "");
-  if (output.textContent !== wanted) output.textContent = wanted; // is read aloud when it changes
+  if (output.textContent !== wanted) output.textContent = wanted; // screen readers announce changes
   byId("copy").hidden = digits.length === 0;
-}
-
-function whyLeftOut(marks) {
-  if (marks.some(({ confidence }) => confidence >= 0.5)) return "This looks like other writing";
-  return marks.some(({ confidence }) => confidence >= MAYBE) ? "Unsure" : "No digit";
 }
 
 function showBoxes({ width, height }, marks) {
@@ -92,30 +86,30 @@ function card(mark, box, keep) {
   find(".picture").alt = `What the network sees: 28 by 28 pixels, read as ${mark.digit}`;
   find(".digit").textContent = mark.kind === "left-out" ? leftOutAs(mark) : mark.digit;
   const before = { sure: "", unsure: "unsure, ", "left-out": `perhaps ${mark.digit}, ` }[mark.kind];
-  const saysNothing = mark.kind === "left-out" && mark.confidence < MAYBE;
-  find(".confidence").textContent = saysNothing ? "" : before + percent(mark.confidence);
+  const isNotADigit = mark.kind === "left-out" && mark.confidence < MAYBE;
+  find(".confidence").textContent = isNotADigit ? "" : before + percent(mark.confidence);
   const bars = find(".bars");
   bars.setAttribute("aria-label", "Probabilities");
   bars.append(...shares.map((share, digit) => bar(share, digit, digit === mark.digit)));
   const form = find("form");
-  const sayKept = () => {
-    if (keptAs.has(mark.picture)) find(".kept-as").textContent = `kept as ${keptAs.get(mark.picture)}`;
+  const showSaved = () => {
+    if (savedAs.has(mark.picture)) find(".kept-as").textContent = `saved as ${savedAs.get(mark.picture)}`;
   };
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const digit = form.querySelector("input").value;
     if (await keep(mark, digit)) {
-      keptAs.set(mark.picture, digit);
-      sayKept();
+      savedAs.set(mark.picture, digit);
+      showSaved();
     }
   });
-  sayKept();
+  showSaved();
   return item;
 }
 
 function leftOutAs({ confidence }) {
   if (confidence >= 0.5) return "other writing";
-  return confidence >= MAYBE ? "unsure" : "no digit";
+  return confidence >= MAYBE ? "unsure" : "not a digit";
 }
 
 function shareOfEach({ digit, confidence, alternatives }) {

@@ -1,45 +1,45 @@
-// What the page asks the server.
+// The web page's requests to the server.
 
-const MOST_BYTES = 20e6;
+const MAX_BYTES = 20e6;
 
 async function ask(path, image) {
-  if (image && image.size > MOST_BYTES) {
-    throw new Error("The image has more than 20 MB.");
+  if (image && image.size > MAX_BYTES) {
+    throw new Error("The image has more than 20 MB, the maximum.");
   }
   let answer;
   try {
     answer = await fetch(path, image ? { method: "POST", body: image } : {});
   } catch {
-    throw new Error("The server does not answer. Is draw_digit.py still running?");
+    throw new Error("The server does not respond. Is draw_digit.py still running?");
   }
   if (!answer.ok) {
-    const said = await answer.json().catch(() => ({}));
-    throw new Error(said.error ?? `The server answers with ${answer.status}.`);
+    const body = await answer.json().catch(() => ({}));
+    throw new Error(body.error ?? `The server responded with status ${answer.status}.`);
   }
   return answer;
 }
 
-// What is on an image: {width, height, text, digits, left_out}.
+// The reading of an image: {width, height, text, hint, digits, left_out}.
 export async function look(image) {
   return (await ask("look", image)).json();
 }
 
-// The image upright, as a Blob that every browser shows.
+// The upright image, as a Blob that every browser can show.
 export async function upright(image) {
   return (await ask("upright", image)).blob();
 }
 
-// Which model reads: {status, model}.
+// The state of the server: {status, model}.
 export async function health() {
   return (await ask("health")).json();
 }
 
-// How many digits are kept, and how to train on them: {folder, count, command}.
+// The saved digits, and the command to train on them: {folder, count, command}.
 export async function kept() {
   return (await ask("kept")).json();
 }
 
-// Keeps the mark in a box of an image as a digit; answers as `kept`.
+// Saves the mark in a box of an image as a digit; returns the same as `kept`.
 export async function keep(image, digit, [x, y, width, height]) {
   const query = new URLSearchParams({ digit, x, y, width, height });
   return (await ask(`keep?${query}`, image)).json();
