@@ -73,12 +73,12 @@ def place_of(module: str) -> int:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_imports_point_one_way(module: str) -> None:
+def test_imports_point_in_one_direction(module: str) -> None:
     wrong = [other for other in IMPORTS[module] if place_of(other) > place_of(module)]
     assert not wrong
 
 
-def test_no_module_imports_itself_through_others() -> None:
+def test_there_are_no_import_cycles() -> None:
     for module in MODULES:
         reached, waiting = set(), list(IMPORTS[module])
         while waiting:
@@ -102,7 +102,7 @@ def test_files_are_short(path: Path) -> None:
     assert lines < (200 if path in SCRIPTS else 350)
 
 
-def test_few_modules_stand_outside_the_rooms() -> None:
+def test_few_modules_are_outside_the_packages() -> None:
     assert len(list((ROOT / "common").glob("*.py"))) <= 12
 
 
@@ -118,7 +118,7 @@ assert state() == before
 """
 
 
-def test_importing_changes_nothing_global() -> None:
+def test_importing_changes_no_global_state() -> None:
     pytest.importorskip("fastapi_offline")
     modules = [name for name in MODULES if name.startswith("common")]
     words = [sys.executable, "-c", EVERY_MODULE, *modules]

@@ -40,7 +40,7 @@ def finder(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_finder_is_measured_on_generated_pages(
+def test_a_finder_is_evaluated_on_generated_pages(
     finder: Path,
     tmp_path: Path,
     plots_folder: Path,
@@ -64,7 +64,7 @@ def test_a_finder_is_measured_on_generated_pages(
         assert plot.width > 1000
 
 
-def test_a_folder_with_labels_measures_the_whole_reader(
+def test_a_folder_with_labels_evaluates_the_whole_reader(
     tmp_path: Path,
     plots_folder: Path,
     digits: Dataset,
@@ -93,7 +93,7 @@ def test_a_folder_with_labels_measures_the_whole_reader(
     assert (plots_folder / "misread_images.png").stat().st_size > 5000
 
 
-def test_a_table_without_kinds_has_one_row(
+def test_a_table_without_kinds_has_a_single_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Image.new("L", (28, 28), 255).save(tmp_path / "blank.png")

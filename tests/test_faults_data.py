@@ -47,12 +47,14 @@ def npz(tiny: Dataset, **changes: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def test_a_link_to_itself(command: Command, tmp_path: Path) -> None:
+def test_a_link_to_itself_is_refused(command: Command, tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     assert "There is no data set at" in refusal(command, tmp_path / "loop")
 
 
-def test_arrays_that_are_no_digits(command: Command, tiny: Dataset, tmp_path: Path) -> None:
+def test_arrays_that_are_not_digit_images_are_refused(
+    command: Command, tiny: Dataset, tmp_path: Path
+) -> None:
     images, labels = tiny.train_images, tiny.train_labels
     nan = np.full((40, 28, 28), np.nan, np.float32)
     path = tmp_path / "mine.npz"
@@ -72,7 +74,7 @@ def test_arrays_that_are_no_digits(command: Command, tiny: Dataset, tmp_path: Pa
     assert "x_train" in refusal(command, path)
 
 
-def test_damaged_npz_files(command: Command, tiny: Dataset, tmp_path: Path) -> None:
+def test_damaged_npz_files_are_refused(command: Command, tiny: Dataset, tmp_path: Path) -> None:
     path, whole = tmp_path / "mine.npz", npz(tiny)
     other = io.BytesIO()
     with zipfile.ZipFile(other, "w") as archive:
@@ -90,7 +92,7 @@ def test_damaged_npz_files(command: Command, tiny: Dataset, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_idx_files_that_promise_terabytes(
+def test_idx_files_that_claim_terabytes_are_refused(
     command: Command, tiny: Dataset, tmp_path: Path, packed: bool
 ) -> None:
     labels = struct.pack(">2i", 2049, 40) + tiny.train_labels.astype(np.uint8).tobytes()
@@ -105,7 +107,9 @@ def test_idx_files_that_promise_terabytes(
     assert "damaged" in refusal(command, tmp_path)
 
 
-def test_folders_with_odd_images(command: Command, tmp_path: Path) -> None:
+def test_unreadable_images_in_a_folder_are_counted_and_ignored(
+    command: Command, tmp_path: Path
+) -> None:
     for digit in range(10):
         (tmp_path / str(digit)).mkdir()
         write_all(odd_images(), tmp_path / str(digit))
@@ -169,7 +173,7 @@ def drip(client: socket.socket) -> None:
     ],
     ids=["closed", "not HTTP", "not found", "cut off", "HTML", "endless", "silent"],
 )
-def test_downloads_that_fail(
+def test_after_a_failed_download_the_bundled_digits_are_used(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -191,7 +195,7 @@ def test_downloads_that_fail(
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl to make a certificate")
-def test_a_certificate_that_nobody_trusts(
+def test_after_an_untrusted_certificate_the_bundled_digits_are_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
@@ -222,7 +226,7 @@ def test_a_certificate_that_nobody_trusts(
     assert said.count("\n") == 1
 
 
-def test_a_proxy_that_speaks_no_tls(command: Command) -> None:
+def test_a_proxy_without_tls_is_reported_in_one_line(command: Command) -> None:
     with server(lambda client: client.sendall(b"HTTP/1.1 200 OK\r\n\r\nno TLS\r\n")) as address:
         proxy = address.rsplit("/", 1)[0]
         names = ("https_proxy", "HTTPS_PROXY")

@@ -36,7 +36,7 @@ def refusal(command: Command, path: Path) -> str:
 
 
 @pytest.mark.parametrize("kind", [".keras", ".h5", ".tflite"])
-def test_damaged_files_are_called_damaged(
+def test_damaged_models_are_reported_as_damaged(
     command: Command, whole: dict[str, bytes], tmp_path: Path, kind: str
 ) -> None:
     content = whole[kind]
@@ -49,7 +49,9 @@ def test_damaged_files_are_called_damaged(
     assert "damaged" in refusal(command, path)
 
 
-def test_what_is_no_file_is_not_called_damaged(command: Command, tmp_path: Path) -> None:
+def test_missing_files_and_folders_are_not_reported_as_damaged(
+    command: Command, tmp_path: Path
+) -> None:
     assert "no model at" in refusal(command, tmp_path / "missing.keras")
     (tmp_path / "folder.keras").mkdir()
     assert "is a folder" in refusal(command, tmp_path / "folder.keras")
@@ -57,7 +59,7 @@ def test_what_is_no_file_is_not_called_damaged(command: Command, tmp_path: Path)
     assert "expected .keras, .h5 or .tflite" in refusal(command, tmp_path / "model.pt")
 
 
-def test_foreign_and_hostile_archives(
+def test_foreign_archives_and_zip_bombs_are_refused(
     command: Command, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
     path = tmp_path / "foreign.keras"
@@ -76,7 +78,7 @@ def test_foreign_and_hostile_archives(
 
 
 @pytest.mark.parametrize("kind", [".keras", ".h5"])
-def test_code_is_refused_and_not_run(command: Command, tmp_path: Path, kind: str) -> None:
+def test_a_nested_lambda_layer_is_refused(command: Command, tmp_path: Path, kind: str) -> None:
     inner = keras.Sequential(
         [keras.Input((28, 28, 1)), layers.Flatten(), layers.Lambda(lambda values: values * 2)]
     )
@@ -86,7 +88,7 @@ def test_code_is_refused_and_not_run(command: Command, tmp_path: Path, kind: str
     assert "asks for Lambda" in refusal(command, path)
 
 
-def test_classes_from_elsewhere_are_refused(
+def test_classes_outside_keras_are_refused(
     command: Command, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
     path, copy = tmp_path / "whole.keras", tmp_path / "elsewhere.keras"
@@ -103,7 +105,7 @@ def test_classes_from_elsewhere_are_refused(
 
 
 @pytest.mark.parametrize("kind", [".keras", ".h5"])
-def test_wrong_shapes_are_named(command: Command, tmp_path: Path, kind: str) -> None:
+def test_the_error_names_the_wrong_shape(command: Command, tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"model{kind}"
     keras.Sequential([keras.Input((32, 32, 1)), layers.Flatten(), layers.Dense(10)]).save(path)
     assert "takes (None, 32, 32, 1); expected" in refusal(command, path)
@@ -112,7 +114,7 @@ def test_wrong_shapes_are_named(command: Command, tmp_path: Path, kind: str) -> 
 
 
 @pytest.mark.parametrize("kind", [".keras", ".h5"])
-def test_networks_that_cannot_be_run(command: Command, tmp_path: Path, kind: str) -> None:
+def test_networks_that_cannot_run_are_refused(command: Command, tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"odd{kind}"
     unbuilt = keras.Sequential([layers.Flatten(), layers.Dense(10)])
     unbuilt.save(path)
@@ -122,11 +124,13 @@ def test_networks_that_cannot_be_run(command: Command, tmp_path: Path, kind: str
     assert "size" in refusal(command, path)
 
 
-def test_a_path_that_no_file_can_have(command: Command, tmp_path: Path) -> None:
+def test_a_file_name_that_is_too_long_is_refused(command: Command, tmp_path: Path) -> None:
     assert "File name too long" in refusal(command, tmp_path / f"{'long' * 100}.tflite")
 
 
-def test_a_missing_or_wrong_card_is_no_obstacle(command: Command, tmp_path: Path) -> None:
+def test_a_missing_or_foreign_card_is_accepted_and_a_damaged_one_refused(
+    command: Command, tmp_path: Path
+) -> None:
     path = tmp_path / "mine.tflite"
     shutil.copy(PRETRAINED.with_suffix(".tflite"), path)
     words = ("predict_image.py", "--model", path, "samples/3.png")

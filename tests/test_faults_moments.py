@@ -89,18 +89,18 @@ def check_kills(command: Command, project: Path, stem: Path, kills: int) -> None
     }
 
 
-def test_killed_trainings_go_on_and_leave_models_whole(
+def test_a_killed_training_can_be_resumed_and_leaves_the_model_intact(
     command: Command, project: Path, tmp_path: Path
 ) -> None:
     check_kills(command, project, tmp_path / "killed", 3)
 
 
 @pytest.mark.long
-def test_fifty_killed_trainings(command: Command, project: Path, tmp_path: Path) -> None:
+def test_training_survives_fifty_kills(command: Command, project: Path, tmp_path: Path) -> None:
     check_kills(command, project, tmp_path / "killed", 50)
 
 
-def test_what_killed_trainings_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
+def test_the_next_training_removes_the_temporary_files_of_a_killed_one(tmp_path: Path) -> None:
     left = [tmp_path / f".123.mine.{kind}" for kind in ("keras", "tflite", "json")]
     others = [tmp_path / name for name in (".123.not.mine.keras", "mine.keras", ".123.mine_2.json")]
     for path in left + others:
@@ -111,7 +111,7 @@ def test_what_killed_trainings_left_is_removed_by_the_next_one(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_training_that_is_asked_to_stop(
+def test_sigterm_stops_training_and_prints_how_to_resume(
     project: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     process = start(project, *TRAINING[:-1], "500", "--output", str(tmp_path / "stopped"))
@@ -124,7 +124,7 @@ def test_a_training_that_is_asked_to_stop(
     assert "Traceback" not in rest
 
 
-def test_ctrl_c_while_libraries_are_loaded(project: Path) -> None:
+def test_ctrl_c_during_imports_prints_no_traceback(project: Path) -> None:
     words = [sys.executable, "-X", "importtime", "predict_image.py", "samples"]
     with subprocess.Popen(words, cwd=project, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -151,7 +151,9 @@ def test_ctrl_c_in_the_last_epoch_loses_no_epoch(
     whole(tmp_path / "last")
 
 
-def test_damaged_checkpoints(command: Command, project: Path, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_reported_in_one_line(
+    command: Command, project: Path, tmp_path: Path
+) -> None:
     run = json.dumps(asdict(Run("classic", PRESETS["classic"], "digits", "0")))
     for content in (
         "[" * 100_000,
@@ -171,7 +173,9 @@ def test_damaged_checkpoints(command: Command, project: Path, tmp_path: Path) ->
     assert "odd.checkpoint/state.json is damaged" in done.stderr
 
 
-def test_two_trainings_of_one_name(command: Command, project: Path, tmp_path: Path) -> None:
+def test_two_trainings_cannot_write_the_same_model(
+    command: Command, project: Path, tmp_path: Path
+) -> None:
     words = (*TRAINING[:-1], "500", "--output", str(tmp_path / "twice"))
     first = start(project, *words)
     assert wait_for(first, "Epoch 1/")
@@ -184,7 +188,7 @@ def test_two_trainings_of_one_name(command: Command, project: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("limit", [1_000, 200_000, 1_300_000])
-def test_a_full_disk_while_training(project: Path, tmp_path: Path, limit: int) -> None:
+def test_a_full_disk_ends_training_with_one_line(project: Path, tmp_path: Path, limit: int) -> None:
     def no_larger_files() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
@@ -202,7 +206,7 @@ def test_a_full_disk_while_training(project: Path, tmp_path: Path, limit: int) -
     assert [path.name for path in tmp_path.glob("full.*")] in ([], ["full.checkpoint"])
 
 
-def test_a_full_disk_while_drawing(project: Path, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_partial_annotated_image(project: Path, tmp_path: Path) -> None:
     model = str(ROOT / "models" / "pretrained.tflite")
     words = [sys.executable, "predict_image.py", "--model", model, "--save", str(tmp_path)]
     done = subprocess.run(
@@ -238,7 +242,7 @@ for name in sys.argv[1:]:
 """
 
 
-def test_a_full_disk_keeps_earlier_plots_and_tables(project: Path, tmp_path: Path) -> None:
+def test_a_full_disk_keeps_the_previous_plots_and_tables(project: Path, tmp_path: Path) -> None:
     earlier = [tmp_path / "history.csv", tmp_path / "accuracy.png"]
     for path in earlier:
         path.write_text("earlier")
@@ -250,7 +254,7 @@ def test_a_full_disk_keeps_earlier_plots_and_tables(project: Path, tmp_path: Pat
     assert sorted(tmp_path.iterdir()) == sorted(earlier)
 
 
-def test_closed_folders_are_found_before_the_work(command: Command, tmp_path: Path) -> None:
+def test_unwritable_folders_are_reported_before_any_work(command: Command, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     inside = tmp_path / "file" / "inside"
     model = ROOT / "models" / "pretrained.tflite"
@@ -266,7 +270,7 @@ def test_closed_folders_are_found_before_the_work(command: Command, tmp_path: Pa
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's /dev/full")
-def test_a_full_disk_behind_stdout(project: Path) -> None:
+def test_a_full_disk_behind_stdout_is_reported_in_one_line(project: Path) -> None:
     model = str(ROOT / "models" / "pretrained.tflite")
     with open("/dev/full", "w") as full:
         done = subprocess.run(

@@ -90,18 +90,20 @@ Check = Callable[..., None]
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("paper", "pen"), [(255, 0), (0, 255), (200, 60), (60, 210), (128, 100)])
-def test_paper_and_pen(check: Check, paper: int, pen: int, seed: int) -> None:
+def test_any_contrast_of_paper_and_pen_is_read(
+    check: Check, paper: int, pen: int, seed: int
+) -> None:
     page = written(60, seed=seed)
     check(page, page.image(paper, pen))
 
 
 @pytest.mark.parametrize("height", [12, 20, 40, 400])
-def test_tiny_and_large_digits(check: Check, height: int) -> None:
+def test_tiny_and_large_digits_are_read(check: Check, height: int) -> None:
     page = written(height)
     check(page, page.image())
 
 
-def test_a_photo_of_twelve_megapixels_with_strokes_a_few_pixels_wide(check: Check) -> None:
+def test_thin_strokes_on_a_photo_of_twelve_megapixels_are_read(check: Check) -> None:
     page = written(160, 0.05)
     ink, ids = np.zeros((3000, 4000), np.float32), np.zeros((3000, 4000), np.uint8)
     place = slice(1300, 1300 + page.ink.shape[0]), slice(2100, 2100 + page.ink.shape[1])
@@ -111,13 +113,13 @@ def test_a_photo_of_twelve_megapixels_with_strokes_a_few_pixels_wide(check: Chec
 
 
 @pytest.mark.parametrize("pen", [0.03, 0.06, 0.14, 0.2])
-def test_pencils_and_brushes(check: Check, pen: float) -> None:
+def test_pencil_and_brush_strokes_are_read(check: Check, pen: float) -> None:
     page = written(80, pen)
     check(page, page.image())
 
 
 @pytest.mark.parametrize("degrees", [-10, -5, 5, 10])
-def test_tilted_pages(check: Check, degrees: float) -> None:
+def test_tilted_pages_are_read(check: Check, degrees: float) -> None:
     page = written(60).turned(degrees)
     check(page, page.image())
 
@@ -137,7 +139,9 @@ def hand(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("light", [gradient, vignette, hand])
 @pytest.mark.parametrize("noise", [0.0, 4.0])
-def test_shadows(check: Check, light: Callable[..., np.ndarray], noise: float) -> None:
+def test_pages_with_shadows_are_read(
+    check: Check, light: Callable[..., np.ndarray], noise: float
+) -> None:
     page = written(90)
     rows, columns = np.mgrid[0 : page.ink.shape[0], 0 : page.ink.shape[1]]
     shade = light(rows / page.ink.shape[0], columns / page.ink.shape[1])
@@ -148,7 +152,9 @@ def test_shadows(check: Check, light: Callable[..., np.ndarray], noise: float) -
 
 @pytest.mark.parametrize("degrees", [0, -6, 6])
 @pytest.mark.parametrize("squared", [False, True])
-def test_ruled_and_squared_paper(check: Check, degrees: float, squared: bool) -> None:
+def test_digits_on_ruled_and_squared_paper_are_read(
+    check: Check, degrees: float, squared: bool
+) -> None:
     page = written(90)
     height, width = page.ink.shape
     rules = np.zeros((3 * height, 3 * width), np.float32)
@@ -164,7 +170,7 @@ def test_ruled_and_squared_paper(check: Check, degrees: float, squared: bool) ->
 
 @pytest.mark.parametrize("spacing", [24, 30, 45, 60, 75])
 @pytest.mark.parametrize("shade", [150, 215])
-def test_thin_grids_under_thick_strokes(check: Check, spacing: int, shade: int) -> None:
+def test_thick_strokes_on_thin_grids_are_read(check: Check, spacing: int, shade: int) -> None:
     page = written(70, 0.1)
     margin = ((100, 100), (300, 300))
     page = Page(np.pad(page.ink, margin), np.pad(page.ids, margin))
@@ -176,7 +182,7 @@ def test_thin_grids_under_thick_strokes(check: Check, spacing: int, shade: int) 
     check(page, image)
 
 
-def test_specks_are_no_digits(check: Check) -> None:
+def test_specks_are_not_read_as_digits(check: Check) -> None:
     page = written(80)
     image = page.image()
     generator = np.random.default_rng(0)
@@ -187,7 +193,7 @@ def test_specks_are_no_digits(check: Check) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientations(check: Check, orientation: int) -> None:
+def test_pages_of_every_exif_orientation_are_read(check: Check, orientation: int) -> None:
     page = written(60)
     upright = Image.fromarray(page.image())
     # What a camera stores, so that turning it as the orientation says makes it upright.
@@ -207,14 +213,16 @@ def test_exif_orientations(check: Check, orientation: int) -> None:
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (20, 40, 160), (255, 255, 255)])
-def test_strokes_on_transparent_ground(check: Check, colour: tuple[int, int, int]) -> None:
+def test_strokes_on_a_transparent_background_are_read(
+    check: Check, colour: tuple[int, int, int]
+) -> None:
     page = written(60)
     pixels = np.zeros((*page.ink.shape, 4), np.uint8)
     pixels[..., :3], pixels[..., 3] = colour, np.rint(255 * page.ink)
     check(page, encoded(Image.fromarray(pixels)))
 
 
-def test_palettes(check: Check) -> None:
+def test_images_with_a_palette_are_read(check: Check) -> None:
     page = written(60)
     grey = page.image(225, 90)
     bands = [Image.fromarray(band) for band in (grey, grey // 2 + 90, grey // 3 + 150)]
@@ -223,7 +231,7 @@ def test_palettes(check: Check) -> None:
     check(page, encoded(coloured.quantize(16), "GIF"))
 
 
-def test_sixteen_bits(check: Check) -> None:
+def test_sixteen_bit_and_float_images_are_read(check: Check) -> None:
     page = written(60)
     deep = (1000 + 3000 * (1 - page.ink)).astype(np.uint16)  # of a camera with twelve bits
     check(page, encoded(Image.fromarray(deep)))
@@ -231,7 +239,7 @@ def test_sixteen_bits(check: Check) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_digits_that_touch(check: Check, seed: int) -> None:
+def test_touching_digits_are_read(check: Check, seed: int) -> None:
     page = written(80, 0.1, seed, pitch=0.68)
     ink = page.ink.copy()
     for line in range(len(LINES)):

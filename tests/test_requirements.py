@@ -29,7 +29,7 @@ def requirements(name: str) -> list[str]:
         ("jax", "requirements/jax.txt"),
     ],
 )
-def test_pyproject_lists_what_the_requirements_files_list(extra: str | None, file: str) -> None:
+def test_pyproject_and_the_requirements_files_agree(extra: str | None, file: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     listed = project["optional-dependencies"][extra] if extra else project["dependencies"]
     assert listed == requirements(file)
@@ -45,7 +45,7 @@ def test_pyproject_lists_what_the_requirements_files_list(extra: str | None, fil
         ("train_model.py", "numpy", "requirements.txt"),
     ],
 )
-def test_a_missing_library_is_one_line_that_names_the_file(
+def test_a_missing_library_is_one_line_that_names_the_requirements_file(
     tmp_path: Path, script: str, module: str, file: str
 ) -> None:
     (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError(name={module!r})")

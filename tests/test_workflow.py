@@ -85,7 +85,7 @@ def records(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
     return lines
 
 
-def test_training_reaches_its_floor_and_says_where_everything_is(
+def test_training_reaches_97_percent_and_prints_where_the_files_are(
     trained: subprocess.CompletedProcess[str], project: Path
 ) -> None:
     assert trained.stderr.count("\n") == 1
@@ -101,7 +101,7 @@ def test_training_reaches_its_floor_and_says_where_everything_is(
     assert (project / "models" / "bundled_digits.keras").stat().st_size > 100_000
 
 
-def test_evaluation_agrees_with_training_for_every_file_kind(
+def test_evaluation_agrees_with_the_card_for_keras_and_tflite(
     command: Command, model: Path, project: Path, tmp_path: Path
 ) -> None:
     card = json.loads(model.with_suffix(".json").read_text())
@@ -124,7 +124,7 @@ def test_evaluation_agrees_with_training_for_every_file_kind(
         assert (project / "plots" / name).stat().st_size > 5000
 
 
-def test_drawings_are_read(command: Command, model: Path, drawings: Path) -> None:
+def test_most_drawings_are_read_correctly(command: Command, model: Path, drawings: Path) -> None:
     done = command("predict_image.py", "--model", model, "--json", drawings)
     assert (done.returncode, done.stderr) == (0, "")
     found = records(done)
@@ -134,7 +134,7 @@ def test_drawings_are_read(command: Command, model: Path, drawings: Path) -> Non
     assert np.mean(right) >= 0.8  # 1,294 training images of 8x8 pixels teach no more
 
 
-def test_the_samples_are_read_without_arguments(command: Command, model: Path) -> None:
+def test_without_arguments_the_samples_are_read(command: Command, model: Path) -> None:
     done = command("predict_image.py")
     assert done.returncode == 0
     rows = [line.split() for line in done.stdout.splitlines()]
@@ -147,7 +147,7 @@ def test_the_samples_are_read_without_arguments(command: Command, model: Path) -
     assert alternatives[1].count("%") == 3
 
 
-def test_what_is_left_out_is_said_and_a_threshold_can_be_given(
+def test_ignored_marks_are_reported_and_the_threshold_can_be_set(
     command: Command, model: Path
 ) -> None:
     words = ("predict_image.py", "--model", ROOT / "models" / "pretrained.tflite")
@@ -162,7 +162,7 @@ def test_what_is_left_out_is_said_and_a_threshold_can_be_given(
     assert "1.2 is not between 0 and 1" in wrong.stderr
 
 
-def test_a_bad_image_is_one_record_and_the_rest_goes_on(
+def test_a_bad_image_is_one_error_and_the_others_are_still_read(
     command: Command, model: Path, drawings: Path, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.png"
@@ -178,7 +178,7 @@ def test_a_bad_image_is_one_record_and_the_rest_goes_on(
     assert len(for_people.stderr.splitlines()) == 2
 
 
-def test_stdin_patterns_and_csv(command: Command, model: Path, drawings: Path) -> None:
+def test_stdin_wildcards_and_csv_output_work(command: Command, model: Path, drawings: Path) -> None:
     content = (drawings / "7_1.png").read_bytes()
     piped = command("predict_image.py", "--json", "-", input=content, text=False)
     assert json.loads(piped.stdout)["image"] == "-"
@@ -190,7 +190,9 @@ def test_stdin_patterns_and_csv(command: Command, model: Path, drawings: Path) -
     assert all(0 < float(row["confidence"]) <= 1 and row["text"] for row in rows)
 
 
-def test_annotated_images_are_saved(command: Command, model: Path, tmp_path: Path) -> None:
+def test_save_writes_one_annotated_image_per_input(
+    command: Command, model: Path, tmp_path: Path
+) -> None:
     done = command("predict_image.py", "--save", tmp_path / "new", "samples")
     assert done.returncode == 0
     assert len(list((tmp_path / "new").glob("*_read.png"))) == len(list_images(SAMPLES))
@@ -203,7 +205,7 @@ def test_annotated_images_are_saved(command: Command, model: Path, tmp_path: Pat
     assert names == ["3_read.png", "3_read_2.png"]
 
 
-def test_wrong_calls_end_with_two_and_one_line(
+def test_wrong_calls_exit_with_2_and_one_line(
     command: Command, model: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -238,7 +240,7 @@ def test_a_dry_run_writes_nothing(command: Command, project: Path) -> None:
     ]
 
 
-def test_prediction_from_tflite_imports_no_tensorflow(model: Path, project: Path) -> None:
+def test_reading_with_a_tflite_model_does_not_import_tensorflow(model: Path, project: Path) -> None:
     program = (
         "import sys; sys.argv[1:] = ['--json', 'samples']\n"
         "import runpy\n"
@@ -298,7 +300,7 @@ def history_of(project: Path) -> list[dict[str, float]]:
     return [{name: float(row[name]) for name in row if name != "seconds"} for row in rows]
 
 
-def test_without_a_model_a_terminal_is_offered_a_training(project: Path, tmp_path: Path) -> None:
+def test_without_a_model_the_command_offers_to_train_one(project: Path, tmp_path: Path) -> None:
     for name in ("predict_image.py", "common", "samples"):
         (tmp_path / name).symlink_to(project / name)
     script = "import common; from pathlib import Path; common.PROJECT = Path.cwd()\n" + (

@@ -56,13 +56,13 @@ def run_script(script: str, folder: Path, *words: object) -> subprocess.Complete
 
 
 @pytest.mark.parametrize("done", range(1, 7))
-def test_stopping_does_not_wait_for_results_that_are_half_sent(tmp_path: Path, done: int) -> None:
+def test_stopping_does_not_wait_for_partly_sent_results(tmp_path: Path, done: int) -> None:
     stopped = run_script(LONG_RESULTS, tmp_path, "close", done, MODEL)
     assert (stopped.returncode, stopped.stdout, stopped.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("done", range(1, 7))
-def test_a_worker_killed_while_it_sends_is_one_error(tmp_path: Path, done: int) -> None:
+def test_a_worker_killed_while_sending_is_one_error(tmp_path: Path, done: int) -> None:
     killed = run_script(LONG_RESULTS, tmp_path, "kill", done, MODEL)
     assert (killed.returncode, killed.stderr) == (0, "")
     assert killed.stdout.startswith("A process that read images was killed")
@@ -97,7 +97,7 @@ def test_ctrl_c_twice_prints_no_traceback(tmp_path: Path, seed: int) -> None:
 
 
 @needs_ray
-def test_what_ray_prints_stays_out_of_the_results(tmp_path: Path) -> None:
+def test_ray_output_does_not_mix_with_the_results(tmp_path: Path) -> None:
     listing = tmp_path / "list.txt"
     listing.write_text("samples/3.png\n" * 3000)
     words = [sys.executable, "predict_image.py", "--model", str(MODEL), "--json"]
@@ -145,7 +145,7 @@ print(len(list(readings)), "more shard")
 
 
 @needs_ray
-def test_a_local_ray_cluster_lets_nobody_else_in(tmp_path: Path) -> None:
+def test_a_local_ray_cluster_refuses_clients_without_its_token(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (tmp_path / "script.py").write_text(STRANGER)
@@ -159,7 +159,7 @@ def test_a_local_ray_cluster_lets_nobody_else_in(tmp_path: Path) -> None:
 
 
 @needs_ray
-def test_a_cluster_without_the_token(tmp_path: Path) -> None:
+def test_a_missing_cluster_token_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         words = [sys.executable, "predict_image.py", "--model", str(MODEL), "samples"]

@@ -74,7 +74,7 @@ def check(output: Path, images: Path, count: int) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_every_image_has_one_record(
+def test_every_image_has_exactly_one_record(
     command: Command, many: Many, tmp_path: Path, engine: tuple[str, ...]
 ) -> None:
     images = many(1200)
@@ -93,7 +93,9 @@ def test_every_image_has_one_record(
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
-def test_what_is_printed_is_in_order(command: Command, many: Many, engine: tuple[str, ...]) -> None:
+def test_records_are_printed_in_the_order_of_the_images(
+    command: Command, many: Many, engine: tuple[str, ...]
+) -> None:
     images = many(300)
     words = ("predict_image.py", *MODEL, "--json", images)
     one, several = command(*words), command(*words, *engine)
@@ -101,7 +103,7 @@ def test_what_is_printed_is_in_order(command: Command, many: Many, engine: tuple
 
 
 @pytest.mark.skipif(not find_spec("pyarrow"), reason="needs requirements/ray.txt")
-def test_parquet_holds_the_same(command: Command, many: Many, tmp_path: Path) -> None:
+def test_parquet_shards_hold_the_same_records(command: Command, many: Many, tmp_path: Path) -> None:
     from pyarrow import parquet
 
     words = ("predict_image.py", *MODEL, many(300), "--output")
@@ -111,7 +113,9 @@ def test_parquet_holds_the_same(command: Command, many: Many, tmp_path: Path) ->
     assert table.to_pylist() == rows(tmp_path / "lines")
 
 
-def test_lists_of_images(command: Command, many: Many, tmp_path: Path) -> None:
+def test_images_can_be_listed_in_a_file_or_on_stdin(
+    command: Command, many: Many, tmp_path: Path
+) -> None:
     images = many(300)
     names = [f"{images}/{number}.png" for number in (7, 50, 4)] + [str(tmp_path / "gone.png")]
     listing = tmp_path / "list.txt"
@@ -129,7 +133,7 @@ def test_lists_of_images(command: Command, many: Many, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not find_spec("fsspec"), reason="needs requirements/ray.txt")
-def test_addresses(command: Command, many: Many) -> None:
+def test_images_at_addresses_are_listed_and_read(command: Command, many: Many) -> None:
     import fsspec
 
     content = (ROOT / "samples" / "3.png").read_bytes()
@@ -152,7 +156,7 @@ def test_addresses(command: Command, many: Many) -> None:
     assert done.stdout == command(*words, folder).stdout.replace(str(folder), f"file://{folder}")
 
 
-def test_a_folder_of_parts_belongs_to_one_job(tmp_path: Path) -> None:
+def test_a_folder_of_shards_belongs_to_one_job(tmp_path: Path) -> None:
     job = Job(3, "names", ["state"], "model", 1.0, "finder", 0.5, 1, "jsonl")
     folder = ShardFolder(tmp_path, job, resume=True)  # nothing there yet: starts
     folder.write(0, [Reading("a.png")])
@@ -189,7 +193,7 @@ def test_a_folder_of_parts_belongs_to_one_job(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["content", "size", "time", "link"])
-def test_parts_whose_images_changed_are_not_mixed_with_new_ones(
+def test_shards_whose_images_changed_cannot_be_resumed(
     command: Command, tmp_path: Path, change: str
 ) -> None:
     images, output = tmp_path / "images", tmp_path / "out"
@@ -222,7 +226,7 @@ def test_parts_whose_images_changed_are_not_mixed_with_new_ones(
     assert len(rows(output)) == IMAGES_PER_SHARD + 1
 
 
-def test_images_of_parts_that_are_missing_may_change(command: Command, tmp_path: Path) -> None:
+def test_images_of_missing_shards_may_change(command: Command, tmp_path: Path) -> None:
     images, output = tmp_path / "images", tmp_path / "out"
     images.mkdir()
     for number in range(IMAGES_PER_SHARD + 1):
@@ -238,12 +242,12 @@ def test_images_of_parts_that_are_missing_may_change(command: Command, tmp_path:
     assert "part-00001.jsonl" in command(*words).stderr
 
 
-def test_parts_are_put_in_order() -> None:
+def test_shards_are_put_in_order() -> None:
     shards = [(2, [Reading("e")]), (0, [Reading("a"), Reading("b")]), (1, [])]
     assert [reading.image for reading in in_order(shards)] == ["a", "b", "e"]
 
 
-def test_options_that_do_not_go_together(command: Command, tmp_path: Path) -> None:
+def test_options_that_exclude_each_other_are_refused(command: Command, tmp_path: Path) -> None:
     for words, said in (
         (("--resume",), "--resume needs --output"),
         (("--output", tmp_path, "--csv"), "no --csv"),
@@ -278,7 +282,7 @@ def test_ctrl_c_ends_all_processes(project: Path, many: Many, tmp_path: Path) ->
 
 
 @needs_ray
-def test_a_cluster_that_is_not_there(command: Command) -> None:
+def test_an_unreachable_cluster_is_reported_in_one_line(command: Command) -> None:
     words = ("predict_image.py", *MODEL, "--engine", "ray", "--address", "127.0.0.1:9", "samples")
     done = command(*words, timeout=60)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
@@ -332,14 +336,16 @@ def killed_and_resumed(
         time.sleep(0.1)
 
 
-def test_killed_processes(project: Path, many: Many, tmp_path: Path) -> None:
+def test_killed_workers_and_commands_lose_no_record(
+    project: Path, many: Many, tmp_path: Path
+) -> None:
     engine = ("--jobs", "2")
     killed_and_resumed(project, many(3000), 3000, tmp_path / "out", engine, 2)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("engine", ENGINES)
-def test_twenty_thousand_killed_five_times(
+def test_twenty_thousand_images_survive_five_kills(
     project: Path, many: Many, tmp_path: Path, engine: tuple[str, ...]
 ) -> None:
     killed_and_resumed(project, many(20_000), 20_000, tmp_path / "out", engine, 5)

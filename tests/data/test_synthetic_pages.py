@@ -26,7 +26,7 @@ def test_the_same_seed_writes_the_same_page(writer: PageWriter) -> None:
         np.testing.assert_array_equal(one.owner, other.owner)
 
 
-def test_pages_differ(writer: PageWriter) -> None:
+def test_successive_pages_differ(writer: PageWriter) -> None:
     rng = np.random.default_rng(1)
     images = [writer.page(64, 64, rng).image for _ in range(20)]
     assert len({image.tobytes() for image in images}) >= 18
@@ -46,7 +46,7 @@ def test_boxes_enclose_the_ink_of_their_digits(writer: PageWriter) -> None:
     assert digits > 40
 
 
-def test_digits_that_cannot_be_seen_are_not_labelled(writer: PageWriter) -> None:
+def test_labelled_digits_are_visible(writer: PageWriter) -> None:
     rng = np.random.default_rng(3)
     for _ in range(60):
         page = writer.page(96, 96, rng)
@@ -58,7 +58,7 @@ def test_digits_that_cannot_be_seen_are_not_labelled(writer: PageWriter) -> None
             assert ink.sum() > 0
 
 
-def test_batches_made_beside_the_training_are_those_made_in_it() -> None:
+def test_worker_processes_make_the_same_batches_as_the_training_process() -> None:
     images, labels = some_digits(np.random.default_rng(0))
     source = PageSource(images, labels, steps=3, batch_size=2, seed=5)
     try:
@@ -75,7 +75,7 @@ def test_batches_made_beside_the_training_are_those_made_in_it() -> None:
         assert targets.shape[-1] == TARGETS
 
 
-def test_the_first_two_batches_have_no_side_in_common() -> None:
+def test_the_first_two_batches_have_different_heights_and_widths() -> None:
     """Else Keras takes that side for the one of all batches, and refuses the others."""
     writer = make_writer(*some_digits(np.random.default_rng(0)), 0)
     for seed in range(5):

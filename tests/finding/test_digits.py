@@ -60,7 +60,7 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
     return make
 
 
-def test_digits_have_scores_and_boxes_inside_the_page() -> None:
+def test_found_digits_have_scores_and_boxes_inside_the_page() -> None:
     page = np.full((60, 120), 255, np.uint8)
     glyphs = cut_out(page, find(page, two_columns))
     assert len(glyphs) == 2
@@ -71,17 +71,17 @@ def test_digits_have_scores_and_boxes_inside_the_page() -> None:
         assert glyph.score == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-6)
 
 
-def test_what_the_finder_finds_is_read_in_reading_order(reader: Reader) -> None:
+def test_digits_of_the_finder_are_read_from_left_to_right(reader: Reader) -> None:
     reading = reader(two_columns, min_confidence=0).read_by_finder(two_ones(noise=0))
     assert reading.text == "11"
     assert reading.digits[0].box.x < 30 < reading.digits[1].box.x
 
 
-def test_a_drawing_needs_no_finder(reader: Reader) -> None:
+def test_a_drawing_is_read_without_the_finder(reader: Reader) -> None:
     assert reader(never_asked).read(two_ones(noise=0)).text == "11"
 
 
-def test_on_a_photo_the_finder_confirms_each_digit(reader: Reader) -> None:
+def test_on_a_photo_the_finder_must_confirm_each_digit(reader: Reader) -> None:
     photo = two_ones(noise=4)
     assert reader(two_columns).read(photo).text == "11"
     rejected = reader(nothing).read(photo)
@@ -92,7 +92,7 @@ def test_on_a_photo_the_finder_confirms_each_digit(reader: Reader) -> None:
     assert reader(never_asked, min_confidence=0).read(photo).text == "11"
 
 
-def test_where_rules_find_nothing_the_finder_reads_if_it_is_sure(
+def test_if_the_rules_find_nothing_confident_digits_of_the_finder_are_read(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("common.recognizer.digits_on", lambda *_: [])
@@ -109,7 +109,7 @@ def test_where_rules_find_nothing_the_finder_reads_if_it_is_sure(
     assert unsure.hint
 
 
-def test_batches_are_read_as_single_images_are(reader: Reader) -> None:
+def test_a_batch_gives_the_same_readings_as_single_images(reader: Reader) -> None:
     pages = [two_ones(noise=0), two_ones(noise=4), np.full((60, 120), 255, np.uint8)]
     recognizer = reader(nothing)
     files = [("page", cv2.imencode(".png", page)[1].tobytes()) for page in pages]
@@ -126,21 +126,19 @@ def test_batches_are_read_as_single_images_are(reader: Reader) -> None:
         (np.tile(np.arange(200, dtype=np.uint8), (200, 1)), "Nothing looks like a digit"),
     ],
 )
-def test_where_no_digit_is_found_a_hint_says_why(
-    reader: Reader, image: np.ndarray, words: str
-) -> None:
+def test_a_hint_says_why_no_digit_was_found(reader: Reader, image: np.ndarray, words: str) -> None:
     reading = reader(nothing).read(image)
     assert reading.text == ""
     assert words in (reading.hint or "")
     assert reading.as_dict()["hint"] == reading.hint
 
 
-def test_a_classifier_is_no_finder() -> None:
+def test_a_classifier_is_refused_as_a_finder() -> None:
     with pytest.raises(ModelError, match="is not a finder"):
         load_finder(CLASSIFIER)
 
 
-def test_a_missing_finder_is_named(tmp_path: Path) -> None:
+def test_a_missing_finder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="There is no model at"):
         load_finder(tmp_path / "finder.tflite")
 
@@ -153,7 +151,7 @@ def test_a_damaged_finder_is_refused_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_finder_is_never_the_model_that_reads(
+def test_a_finder_is_never_used_as_the_classifier(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("common.storage.model_files.MODELS", tmp_path)
@@ -167,7 +165,7 @@ def test_a_finder_is_never_the_model_that_reads(
         load_predictor(tmp_path / "pages.tflite")
 
 
-def test_a_finder_is_not_trained_on_several_devices(command: Command) -> None:
+def test_a_finder_cannot_be_trained_on_several_devices(command: Command) -> None:
     done = command("train_model.py", "--network", "finder", "--distribute", "--dry-run")
     assert done.returncode == 2
     assert "trains classifiers only" in done.stderr

@@ -52,7 +52,7 @@ def test_a_blank_page_has_no_digits() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (28, 28), (40, 900), (9000, 12000)])
-def test_the_scales_of_a_page_are_few_and_bounded(shape: tuple[int, int]) -> None:
+def test_a_page_is_searched_at_one_to_six_bounded_scales(shape: tuple[int, int]) -> None:
     settings = FindingSettings()
     scales = page_scales(*shape, settings)
     assert 1 <= len(scales) <= 6

@@ -98,7 +98,7 @@ def usual_networks() -> dict[str, list[layers.Layer]]:
 
 @pytest.mark.parametrize("name", [*CLASSIFIERS, "convolutions", "dense", "recurrent", "lines"])
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
-def test_our_own_and_usual_networks_load_and_answer_the_same(
+def test_own_and_common_networks_load_and_give_the_same_outputs(
     tmp_path: Path, name: str, suffix: str
 ) -> None:
     if name in CLASSIFIERS:
@@ -112,7 +112,7 @@ def test_our_own_and_usual_networks_load_and_answer_the_same(
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
-def test_functional_networks_load_and_answer_the_same(tmp_path: Path, suffix: str) -> None:
+def test_functional_networks_load_and_give_the_same_outputs(tmp_path: Path, suffix: str) -> None:
     entry = keras.Input((28, 28, 1))
     scaled = entry / 2 - 0.5 if suffix == ".keras" else layers.Rescaling(0.5, -0.5)(entry)
     left = layers.Conv2D(4, 3, padding="same")(scaled)
@@ -128,7 +128,7 @@ def test_functional_networks_load_and_answer_the_same(tmp_path: Path, suffix: st
     assert given == pytest.approx(expected, abs=1e-5)
 
 
-def test_old_h5_configs_pass(config: hostile.Config) -> None:
+def test_configs_of_old_h5_files_are_accepted(config: hostile.Config) -> None:
     flatten = {
         "class_name": "Flatten",
         "config": {"name": "flat", "batch_input_shape": [None, 784]},
@@ -179,7 +179,7 @@ def test_a_function_named_as_an_argument_is_not_called(
         ({"config": "Dense"}, "not an object"),
     ],
 )
-def test_other_classes_are_refused_and_named(
+def test_classes_not_on_the_allow_list_are_refused_and_named(
     config: hostile.Config, named: dict[str, object], refusal: str
 ) -> None:
     with pytest.raises(RefusedConfigError, match=refusal):
@@ -208,7 +208,9 @@ def test_other_classes_are_refused_and_named(
         ("plain", {"no": "class"}),
     ],
 )
-def test_other_settings_are_refused(config: hostile.Config, key: str, value: object) -> None:
+def test_settings_not_on_the_allow_list_are_refused(
+    config: hostile.Config, key: str, value: object
+) -> None:
     with pytest.raises(RefusedConfigError) as refused:
         checked_model(hostile.with_setting(config, key, value))
     assert len(str(refused.value)) < 400
@@ -225,7 +227,7 @@ def test_nothing_but_layers_and_their_calls_reaches_keras(config: hostile.Config
     assert "TFSMLayer" not in json.dumps(clean)
 
 
-def test_h5_files_are_checked_like_the_others(tmp_path: Path) -> None:
+def test_h5_files_are_checked_like_keras_files(tmp_path: Path) -> None:
     path = tmp_path / "hostile.h5"
     network = keras.Sequential([keras.Input((784,)), layers.Dense(10)])
     for name in ("deserialize", "Lambda", "TFSMLayer"):
@@ -252,7 +254,7 @@ def test_too_many_layers_are_refused(config: hostile.Config) -> None:
         checked_model(hostile.wide_config(config, 1_000, 1))
 
 
-def test_the_allow_list_names_layers_of_keras_and_none_that_holds_code() -> None:
+def test_the_allow_list_holds_only_keras_layers_without_code() -> None:
     for name in keras_safety.LAYERS:
         assert issubclass(getattr(layers, name), layers.Layer)
     code = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "Pipeline"}
@@ -261,7 +263,7 @@ def test_the_allow_list_names_layers_of_keras_and_none_that_holds_code() -> None
     assert not vocabularies & keras_safety.LAYERS
 
 
-def test_no_word_is_a_function_that_keras_would_put_in_its_place() -> None:
+def test_no_allowed_word_is_the_name_of_a_keras_function() -> None:
     from keras.src import layers as looked_up  # where Keras looks up strings of .h5 files
 
     functions = {name for name, value in vars(looked_up).items() if inspect.isfunction(value)}
@@ -276,7 +278,7 @@ def leaves(value: Any) -> list[Any]:
     return [value]
 
 
-def test_hostile_values_anywhere_are_refused_or_left_out(config: hostile.Config) -> None:
+def test_hostile_values_anywhere_in_a_config_never_reach_keras(config: hostile.Config) -> None:
     """Each place of a config, one after the other, holds a reference to a function."""
     reference = {"class_name": "function", "module": "keras.utils", "config": "get_file"}
     reference["__passive_serialization__"] = (

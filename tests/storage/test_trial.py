@@ -31,18 +31,18 @@ def tflite() -> dict[str, bytes]:
         ("reshaping", r"computes a shape from the image's values \(FILL\)"),
     ],
 )
-def test_work_that_depends_on_the_image_is_refused(
+def test_models_whose_work_depends_on_the_image_are_refused(
     tflite: dict[str, bytes], name: str, refusal: str
 ) -> None:
     with pytest.raises(RefusedOperatorsError, match=refusal):
         check_operators(tflite[name])
 
 
-def test_our_own_operators_pass() -> None:
+def test_the_operators_of_our_own_model_are_accepted() -> None:
     check_operators((ROOT / "models" / "pretrained.tflite").read_bytes())
 
 
-def test_a_hostile_model_is_refused_whatever_its_card_says(
+def test_a_hostile_model_is_refused_even_with_a_matching_card(
     tflite: dict[str, bytes], tmp_path: Path
 ) -> None:
     path = tmp_path / "looping.tflite"
@@ -54,7 +54,7 @@ def test_a_hostile_model_is_refused_whatever_its_card_says(
 
 
 @pytest.mark.parametrize("name", ["upsampling", "wide"])
-def test_a_network_that_asks_for_too_much_is_refused_in_time(tmp_path: Path, name: str) -> None:
+def test_a_network_that_needs_too_much_memory_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"{name}.keras"
     if name == "wide":
         seed = hostile.functional_model(tmp_path)

@@ -62,7 +62,7 @@ def started(project: Path, *words: str) -> Iterator[list["subprocess.Popen[str]"
             process.communicate()
 
 
-def test_shares_of_batches() -> None:
+def test_processes_share_each_batch_without_overlap() -> None:
     images = np.arange(45, dtype=np.uint8)[:, None, None] * np.ones((1, 28, 28), np.uint8)
     whole = ShuffledBatches(images, np.eye(45), size=20, seed=1)
     shares = [ShuffledBatches(images, np.eye(45), 20, 1, Place("c", 2, n)) for n in range(2)]
@@ -78,7 +78,9 @@ def test_shares_of_batches() -> None:
     assert len(ShuffledBatches(images[:41], np.eye(41), 20, 1, Place("c", 2, 0))) == 2
 
 
-def test_eight_devices_of_one_machine(command: Command, tmp_path: Path) -> None:
+def test_eight_devices_train_together_and_a_batch_too_small_for_them_is_refused(
+    command: Command, tmp_path: Path
+) -> None:
     devices = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
     words = (*TRAINING, "--epochs", "1", "--distribute", "--output", tmp_path / "eight")
     done = command(*words, env=backend("jax") | devices, timeout=200)
@@ -89,7 +91,9 @@ def test_eight_devices_of_one_machine(command: Command, tmp_path: Path) -> None:
     assert "A batch of 4 is too small for 8 devices" in done.stderr
 
 
-def test_two_processes_learn_as_one(command: Command, project: Path, tmp_path: Path) -> None:
+def test_two_processes_reach_the_loss_of_one(
+    command: Command, project: Path, tmp_path: Path
+) -> None:
     words = (*TRAINING, "--epochs", "1")
     alone = command(*words, "--distribute", "--output", tmp_path / "alone", env=backend("jax"))
     assert alone.returncode == 0, alone.stderr
@@ -110,7 +114,7 @@ def test_two_processes_learn_as_one(command: Command, project: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("victim", [0, 1])
-def test_a_process_that_is_gone(
+def test_if_a_process_dies_the_others_stop_and_training_can_be_resumed(
     command: Command, project: Path, tmp_path: Path, victim: int
 ) -> None:
     words = (*TRAINING, "--epochs", "400", "--output", str(tmp_path / "gone"))
@@ -136,7 +140,7 @@ def test_a_process_that_is_gone(
 
 
 @pytest.mark.parametrize("backends", [("jax", "tensorflow"), ("tensorflow", "jax")])
-def test_what_one_backend_trains_the_other_reads(
+def test_a_model_gives_the_same_answers_on_both_backends(
     command: Command, project: Path, tmp_path: Path, backends: tuple[str, str]
 ) -> None:
     stem = tmp_path / "net"
@@ -160,7 +164,7 @@ def test_what_one_backend_trains_the_other_reads(
     assert set(card["sha256"]) == {"keras", "tflite"}
 
 
-def test_arguments_that_do_not_fit(command: Command) -> None:
+def test_inconsistent_options_are_refused_in_one_line(command: Command) -> None:
     for words, said in (
         (("--coordinator", "127.0.0.1:1"), "needs --processes"),
         (("--coordinator", "127.0.0.1:1", "--processes", "2", "--process", "2"), "from 0 to N - 1"),

@@ -35,7 +35,7 @@ def own(tmp_path: Path) -> Path:
     return folder
 
 
-def test_own_digits_may_lack_some(own: Path) -> None:
+def test_own_digits_need_not_cover_all_ten_classes(own: Path) -> None:
     digits = load_own_digits(str(own))
     assert len(digits.train_labels) + len(digits.test_labels) == 21
     assert 7 in digits.train_labels
@@ -53,7 +53,7 @@ def test_own_digits_may_lack_some(own: Path) -> None:
         load_own_digits(str(own / "own.npz"))
 
 
-def test_what_was_trained_on_is_not_held_out_later(own: Path) -> None:
+def test_the_held_out_digits_stay_the_same_when_others_are_deleted(own: Path) -> None:
     all_of_them = load_own_digits(str(own))
     for path in sorted((own / "3").iterdir())[::2]:
         path.unlink()
@@ -63,7 +63,7 @@ def test_what_was_trained_on_is_not_held_out_later(own: Path) -> None:
     assert not held_out & {picture.tobytes() for picture in fewer.train_images}
 
 
-def test_own_digits_weigh_something_and_do_not_rule() -> None:
+def test_own_digits_get_a_bounded_share_of_the_training_data() -> None:
     images, targets = np.zeros((1000, 28, 28), np.uint8), np.eye(10)[np.arange(1000) % 10]
     mark = np.ones((28, 28), np.uint8)
     for count, expected in ((1, 250), (5, 250), (2000, 2000)):
@@ -77,7 +77,7 @@ def test_own_digits_weigh_something_and_do_not_rule() -> None:
     assert len(classifier._with_own(*many, own)[0]) == 5000 + classifier.MOST_REPEATS
 
 
-def test_training_goes_on_from_the_given_weights(
+def test_fine_tuning_starts_from_the_given_weights_and_changes_them(
     tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = replace(PRESETS[FINE_TUNING], network="mlp", epochs=2, learning_rate=1e-9)
@@ -89,7 +89,7 @@ def test_training_goes_on_from_the_given_weights(
     assert all(np.allclose(one, other, atol=1e-5) for one, other in pairs)
 
 
-def test_a_fine_tuning_is_resumed(
+def test_a_resumed_fine_tuning_gives_the_same_weights(
     tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = replace(PRESETS[FINE_TUNING], network="mlp", batch_size=8)
@@ -117,7 +117,7 @@ def test_a_fine_tuning_is_resumed(
     assert all(np.allclose(one, other, atol=1e-5) for one, other in pairs)
 
 
-def test_a_table_of_before_and_after(own: Path, tiny: Dataset) -> None:
+def test_the_table_compares_accuracy_before_and_after(own: Path, tiny: Dataset) -> None:
     predictor = load_predictor(PRETRAINED.with_suffix(".tflite"))
     digits = load_own_digits(str(own))
     rows = compared(predictor, predictor, digits, tiny).splitlines()
@@ -130,7 +130,9 @@ def test_a_table_of_before_and_after(own: Path, tiny: Dataset) -> None:
     assert "5 is still read wrongly in" in compared(predictor, predictor, wrong, tiny)
 
 
-def test_what_cannot_be_gone_on_from(command: Command, tmp_path: Path, own: Path) -> None:
+def test_unusable_start_models_and_options_are_refused_in_one_line(
+    command: Command, tmp_path: Path, own: Path
+) -> None:
     strange = tmp_path / "strange.keras"
     shutil.copy(PRETRAINED, strange)
     for model, word in (
@@ -151,7 +153,9 @@ def test_what_cannot_be_gone_on_from(command: Command, tmp_path: Path, own: Path
     assert "MNIST could not be downloaded" in done.stderr
 
 
-def test_the_command_teaches_a_hand(mnist: Dataset, command: Command, tmp_path: Path) -> None:
+def test_fine_tuning_learns_a_new_handwriting(
+    mnist: Dataset, command: Command, tmp_path: Path
+) -> None:
     network = ("--network", "mlp", "--epochs", "1")
     settings = {"env": None, "timeout": 300}
     start = tmp_path / "start"

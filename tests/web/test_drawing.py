@@ -120,7 +120,7 @@ def text(page: Page) -> Any:
 
 
 @pytest.mark.parametrize("digit", range(10))
-def test_each_digit_is_read_off_the_page(page: Page, digit: int) -> None:
+def test_each_drawn_digit_is_read(page: Page, digit: int) -> None:
     draw(page, digit)
     text(page).to_have_text(str(digit))
     expect(page.locator(".mark")).to_have_count(1)
@@ -128,7 +128,7 @@ def test_each_digit_is_read_off_the_page(page: Page, digit: int) -> None:
     expect(page.locator("#boxes rect")).to_have_count(1)
 
 
-def test_undo_and_clear(page: Page) -> None:
+def test_undo_and_clear_update_the_reading(page: Page) -> None:
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
     for column, digit in enumerate((7, 3, 5)):
         draw(page, digit, column)
@@ -149,7 +149,7 @@ def test_undo_and_clear(page: Page) -> None:
     text(page).to_have_text("4")
 
 
-def test_a_stroke_that_is_cleared_meanwhile_is_gone(page: Page) -> None:
+def test_clear_during_a_stroke_discards_the_stroke(page: Page) -> None:
     page.mouse.move(200, 300)
     page.mouse.down()
     page.mouse.move(300, 300, steps=5)
@@ -160,7 +160,7 @@ def test_a_stroke_that_is_cleared_meanwhile_is_gone(page: Page) -> None:
     assert page.evaluate(DARK) == 0
 
 
-def test_the_image_that_was_chosen_last_is_shown(page: Page) -> None:
+def test_a_late_response_does_not_replace_the_image_chosen_last(page: Page) -> None:
     held: list[Route] = []
     page.route("**/upright", lambda route: held.append(route) if not held else route.continue_())
     page.locator("#file").set_input_files(ROOT / "samples" / "two_lines.png")
@@ -172,7 +172,7 @@ def test_the_image_that_was_chosen_last_is_shown(page: Page) -> None:
     text(page).to_have_text("7")
 
 
-def test_what_is_typed_stays_while_one_draws_on(page: Page) -> None:
+def test_a_typed_correction_survives_further_drawing(page: Page) -> None:
     draw(page, 4)
     text(page).to_have_text("4")
     page.get_by_label("It is a").fill("9")
@@ -191,7 +191,7 @@ def test_the_reading_is_there_soon_after_the_pen_rests(page: Page) -> None:
     assert sorted(times[1:])[len(times[1:]) // 2] < MOST_MILLISECONDS, times
 
 
-def test_pens_differ_and_pressure_counts(page: Page) -> None:
+def test_pen_size_and_pressure_change_the_stroke_width(page: Page) -> None:
     counts = []
     for pen in ("fine", "medium", "thick"):
         page.get_by_text(pen).click()
@@ -216,7 +216,7 @@ def test_pens_differ_and_pressure_counts(page: Page) -> None:
     assert counts[-1] > 2 * counts[-2]
 
 
-def test_images_are_chosen_dropped_and_pasted(page: Page, tmp_path: Path) -> None:
+def test_images_can_be_chosen_dropped_and_pasted(page: Page, tmp_path: Path) -> None:
     sample = ROOT / "samples" / "two_lines.png"
     page.locator("#file").set_input_files(sample)
     text(page).to_have_text("2859 1603")
@@ -261,7 +261,7 @@ def test_a_photo_is_shown_upright(page: Page, tmp_path: Path) -> None:
         text(page).to_have_text("Nothing drawn yet")
 
 
-def test_what_is_no_image_is_said(page: Page, tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_image_is_reported(page: Page, tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no image")
     draw(page, 7)
     text(page).to_have_text("7")
@@ -272,14 +272,14 @@ def test_what_is_no_image_is_said(page: Page, tmp_path: Path) -> None:
     text(page).to_have_text("73")
 
 
-def test_what_is_no_digit_is_said(page: Page) -> None:
+def test_marks_that_are_not_digits_are_shown(page: Page) -> None:
     page.locator("#file").set_input_files(ROOT / "samples" / "letters.png")
     expect(page.locator(".mark.left-out")).to_have_count(5)
     text(page).to_have_text("No digit")
     expect(page.locator("#boxes .left-out")).to_have_count(5)
 
 
-def test_what_is_unsure_is_said(page: Page) -> None:
+def test_uncertain_digits_are_marked(page: Page) -> None:
     def mark(digit: int, confidence: float, x: int) -> dict[str, Any]:
         box = [x, 20, 40, 80]
         known = {"digit": digit, "confidence": confidence, "box": box, "line": 0}
@@ -297,7 +297,7 @@ def test_what_is_unsure_is_said(page: Page) -> None:
     expect(page.locator("#boxes text")).to_have_text("7?")
 
 
-def test_a_digit_is_corrected_and_kept(page: Page, page_server: PageServer) -> None:
+def test_a_corrected_digit_is_kept_for_training(page: Page, page_server: PageServer) -> None:
     folder = page_server.project / "my_digits"
     draw(page, 7)
     text(page).to_have_text("7")
@@ -323,7 +323,7 @@ def test_a_digit_is_corrected_and_kept(page: Page, page_server: PageServer) -> N
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_everybody_can_use_it(
+def test_the_web_page_is_accessible_in_both_colour_schemes_and_on_small_screens(
     browser: Browser, page_server: PageServer, scheme: Any, width: int
 ) -> None:
     settings = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
@@ -339,7 +339,7 @@ def test_everybody_can_use_it(
         expect(page.get_by_text("/read").first).to_be_visible()
 
 
-def test_all_can_be_reached_by_keyboard(page: Page) -> None:
+def test_every_control_can_be_reached_with_the_keyboard(page: Page) -> None:
     draw(page, 7)
     text(page).to_have_text("7")
     page.locator("body").focus()
@@ -350,7 +350,7 @@ def test_all_can_be_reached_by_keyboard(page: Page) -> None:
     assert {"undo", "clear", "choose", "copy", "INPUT", "BUTTON", "A"} <= reached
 
 
-def test_a_server_that_is_gone_is_said(browser: Browser, page_server: PageServer) -> None:
+def test_an_unreachable_server_is_reported(browser: Browser, page_server: PageServer) -> None:
     page = browser.new_page()
     page.goto(page_server.address)
     page.route("**/look", lambda route: route.abort())

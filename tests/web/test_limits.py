@@ -67,7 +67,7 @@ def healthy(connect: Connect) -> bool:
         return is_healthy(client)
 
 
-def test_connections_without_a_whole_head_are_closed(
+def test_connections_without_a_complete_head_are_closed(
     server: tuple[subprocess.Popen[str], Connect],
 ) -> None:
     _, connect = server
@@ -85,7 +85,7 @@ def test_connections_without_a_whole_head_are_closed(
         client.close()
 
 
-def test_bodies_that_trickle_lose_their_place(
+def test_requests_whose_body_trickles_in_are_refused(
     server: tuple[subprocess.Popen[str], Connect],
 ) -> None:
     _, connect = server
@@ -106,7 +106,7 @@ def test_bodies_that_trickle_lose_their_place(
         client.close()
 
 
-def test_a_body_that_arrives_steadily_has_the_time_it_needs(
+def test_a_body_that_arrives_steadily_is_not_cut_off(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(desk, "BODY_SECONDS", 0.5)
@@ -188,7 +188,7 @@ def test_a_client_that_does_not_read_its_answer_loses_its_connection(pieces: int
 
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("pieces", [1, 100])
-def test_a_client_that_reads_has_the_time_it_needs(pieces: int) -> None:
+def test_a_client_that_keeps_reading_is_not_cut_off(pieces: int) -> None:
     with serving(answering(pieces)) as (_, client):
         time.sleep(0.3)
         received = 0
@@ -199,7 +199,7 @@ def test_a_client_that_reads_has_the_time_it_needs(pieces: int) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_stops_while_it_reads_an_image(
+def test_the_server_stops_while_it_reads_images(
     server: tuple[subprocess.Popen[str], Connect], number: signal.Signals
 ) -> None:
     process, connect = server
@@ -230,7 +230,7 @@ def test_it_stops_while_it_reads_an_image(
         ("/upright", "common.web.app.open_in_colour"),
     ],
 )
-def test_a_lack_of_memory_is_a_refusal(
+def test_a_request_that_cannot_be_processed_is_refused_and_the_next_is_answered(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     failure: Exception,

@@ -33,14 +33,14 @@ def never_sure(inks: Sequence[np.ndarray]) -> np.ndarray:
 TOUCHING = bars((50, 20, 20, 90), (70, 60, 40, 8), (110, 20, 20, 90), (200, 20, 20, 90))
 
 
-def test_what_touches_is_cut_where_the_network_is_sure_of_the_pieces() -> None:
+def test_touching_digits_are_cut_where_the_network_is_confident_of_the_pieces() -> None:
     glyphs = find_digits(TOUCHING, upright_is_sure)
     assert [glyph.box.height for glyph in glyphs] == [90, 90, 90]
     assert 70 < glyphs[0].box.right == glyphs[1].box.x < 110
     assert sum(glyph.ink.sum() for glyph in glyphs) == TOUCHING.sum()
 
 
-def test_the_pieces_are_those_that_the_network_saw() -> None:
+def test_the_pieces_returned_are_those_that_the_network_judged() -> None:
     seen: list[np.ndarray] = []
 
     def remembering(inks: Sequence[np.ndarray]) -> np.ndarray:
@@ -59,20 +59,20 @@ def test_the_pieces_are_those_that_the_network_saw() -> None:
     assert all(any(abs(glyph.ink.sum() - ink) < 1 for ink in inks) for glyph in glyphs)
 
 
-def test_nothing_is_cut_without_the_networks_word() -> None:
+def test_without_a_confident_network_nothing_is_cut() -> None:
     whole = [Box(50, 20, 80, 90), Box(200, 20, 20, 90)]
     assert [glyph.box for glyph in find_digits(TOUCHING)] == whole
     assert [glyph.box for glyph in find_digits(TOUCHING, never_sure)] == whole
 
 
-def test_a_mark_alone_is_cut_only_if_it_is_wide() -> None:
+def test_a_single_mark_is_cut_only_if_it_is_wide() -> None:
     letter_or_two = TOUCHING[:, :180]
     assert len(find_digits(letter_or_two, upright_is_sure)) == 1
     five = bars(*((50 + 40 * i, 20, 20, 90) for i in range(5)), (50, 60, 180, 8))
     assert len(find_digits(five, upright_is_sure)) == 5
 
 
-def test_parts_side_by_side_are_joined_where_only_the_whole_is_a_digit() -> None:
+def test_parts_side_by_side_are_joined_if_only_the_whole_is_a_digit() -> None:
     parts = bars((50, 20, 30, 50), (85, 60, 30, 50), *((x, 20, 30, 90) for x in (200, 260, 320)))
 
     def sure_of_high_ones(inks: Sequence[np.ndarray]) -> np.ndarray:
@@ -83,7 +83,7 @@ def test_parts_side_by_side_are_joined_where_only_the_whole_is_a_digit() -> None
     assert len(find_digits(parts, never_sure)) == 5
 
 
-def test_neighbours_joined_by_their_places_are_parted_again_by_the_network() -> None:
+def test_the_network_can_separate_neighbours_that_were_joined_by_position() -> None:
     leaning = bars((50, 20, 8, 50), (50, 62, 36, 8))  # an open 4, or an L and a 1
     cv2.line(leaning, (100, 40), (80, 130), 1, 8)
     assert len(find_digits(leaning)) == 1
@@ -95,7 +95,7 @@ def test_neighbours_joined_by_their_places_are_parted_again_by_the_network() -> 
     assert len(find_digits(leaning, never_sure)) == 1
 
 
-def test_the_network_is_asked_where_there_is_a_doubt_and_about_each_mark_once() -> None:
+def test_the_network_judges_only_doubtful_marks_and_each_only_once() -> None:
     asked: list[int] = []
 
     def counting(inks: Sequence[np.ndarray]) -> np.ndarray:
@@ -110,7 +110,7 @@ def test_the_network_is_asked_where_there_is_a_doubt_and_about_each_mark_once() 
     assert sum(asked) == 5
 
 
-def test_a_faint_part_of_a_stroke_belongs_to_it_and_faint_ink_alone_is_no_mark() -> None:
+def test_faint_ink_is_a_mark_only_as_part_of_a_stroke() -> None:
     ink = bars((50, 20, 20, 40))
     ink[60:100, 50:70] = 0.25
     ink[20:100, 200:220] = 0.25
