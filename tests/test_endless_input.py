@@ -1,4 +1,4 @@
-"""Input without an end is refused in one line, within seconds and little memory."""
+"""Endless input is refused in one line, with little time and memory."""
 
 import json
 import os
@@ -18,17 +18,17 @@ from common.images.listing import image_sources, sources_from
 from common.storage.model_files import PRETRAINED
 
 SAMPLE = ROOT / "samples" / "3.png"
-PAGEMAP = "/proc/self/pagemap"  # says that it is empty, and has terabytes
+PAGEMAP = "/proc/self/pagemap"  # its size is reported as 0, but it holds terabytes
 needs_fsspec = pytest.mark.skipif(not find_spec("fsspec"), reason="needs requirements/ray.txt")
 
 
 def needs(path: str) -> pytest.MarkDecorator:
-    """Skips a test where the current user cannot read a file of the system."""
+    """Skips a test if the current user cannot read a system file."""
     return pytest.mark.skipif(not os.access(path, os.R_OK), reason=f"{path} cannot be read")
 
 
 def limited(project: Path, words: str, stdin: str) -> subprocess.CompletedProcess[str]:
-    """Runs predict_image.py with 1.5 GB of memory and half a minute."""
+    """Runs predict_image.py with at most 1.5 GB of memory and 30 seconds."""
     start = f"ulimit -v 1500000; exec {sys.executable} predict_image.py --model {PRETRAINED}"
     return subprocess.run(
         ["bash", "-c", f"{start} --json {words} < {stdin}"],
@@ -117,7 +117,7 @@ def test_a_file_at_an_address_that_is_too_large_is_not_fetched(
 def test_a_chain_of_addresses_is_one_error_among_the_records(
     project: Path, tmp_path: Path, chain: str
 ) -> None:
-    os.mkfifo(tmp_path / "pipe")  # a chain would wait for it
+    os.mkfifo(tmp_path / "pipe")  # opening a chain would block on it
     listing = tmp_path / "list.txt"
     listing.write_text(f"samples/3.png\n{chain.format(pipe=tmp_path / 'pipe')}\nsamples/7.jpeg\n")
     done = limited(project, f"--files-from {listing}", "/dev/null")
@@ -129,7 +129,7 @@ def test_a_chain_of_addresses_is_one_error_among_the_records(
 @needs_fsspec
 def test_an_address_that_cannot_be_opened_in_a_list_is_one_error(project: Path) -> None:
     done = limited(project, "samples/3.png nothing-of-that-kind://x.png", "/dev/null")
-    assert done.returncode == 2  # found before anything is read
+    assert done.returncode == 2  # refused before any image is read
     listed = subprocess.run(
         [sys.executable, "predict_image.py", "--json", "--model", PRETRAINED, "--files-from", "-"],
         input="samples/3.png\nnothing-of-that-kind://x.png\n",

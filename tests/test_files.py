@@ -1,5 +1,4 @@
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -55,7 +54,6 @@ def test_system_files_neither_block_nor_run_on_forever(name: str) -> None:
 
 def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    started = time.monotonic()
+    # A plain `open` would wait for somebody to write to the pipe.
     with pytest.raises(OSError, match="pipe or a device"):
         content_of(tmp_path / "pipe", 1000)
-    assert time.monotonic() - started < 5

@@ -1,4 +1,4 @@
-"""Pages with known truth, as people draw, scan and photograph them: what is read, and where."""
+"""Pages with known digits, as people draw, scan and photograph them, are read correctly."""
 
 import io
 from collections.abc import Callable
@@ -19,7 +19,12 @@ LINES = ("2859", "6043", "17")
 
 @dataclass(frozen=True)
 class Page:
-    """What is written, where: `ids` holds at each pixel the number of its digit, from 1, or 0."""
+    """A written page.
+
+    Attributes:
+        ink: float32 (height, width), 0 is paper and 1 is ink.
+        ids: uint8 (height, width), the number of the digit at each pixel, from 1; 0 is paper.
+    """
 
     ink: np.ndarray
     ids: np.ndarray
@@ -27,7 +32,7 @@ class Page:
     def image(self, paper: float = 240, pen: float = 40) -> np.ndarray:
         return np.rint(paper + (pen - paper) * self.ink).astype(np.uint8)
 
-    def turned(self, degrees: float) -> "Page":
+    def rotated(self, degrees: float) -> "Page":
         height, width = self.ink.shape
         turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
         ink = cv2.warpAffine(self.ink, turn, (width, height))
@@ -70,11 +75,11 @@ def overlap(one: Box, other: Box) -> float:
 def check() -> Callable[..., None]:
     recognizer = DigitRecognizer(PRETRAINED)
 
-    def compare(page: Page, image: np.ndarray | bytes, least: float = 0.7) -> None:
+    def compare(page: Page, image: np.ndarray | bytes, min_overlap: float = 0.7) -> None:
         reading = recognizer.read(image)
         assert reading.text == "\n".join(LINES)
         for digit, box in zip(reading.digits, page.boxes(), strict=True):
-            assert overlap(digit.box, box) > least
+            assert overlap(digit.box, box) > min_overlap
 
     return compare
 
@@ -120,7 +125,7 @@ def test_pencil_and_brush_strokes_are_read(check: Check, pen: float) -> None:
 
 @pytest.mark.parametrize("degrees", [-10, -5, 5, 10])
 def test_tilted_pages_are_read(check: Check, degrees: float) -> None:
-    page = written(60).turned(degrees)
+    page = written(60).rotated(degrees)
     check(page, page.image())
 
 
@@ -164,7 +169,7 @@ def test_digits_on_ruled_and_squared_paper_are_read(
     rules = cv2.warpAffine(
         rules, cv2.getRotationMatrix2D((1.5 * width, 1.5 * height), degrees, 1), rules.shape[::-1]
     )[height : 2 * height, width : 2 * width]
-    page = page.turned(degrees)
+    page = page.rotated(degrees)
     check(page, np.rint(235 - 180 * np.maximum(page.ink, rules)).astype(np.uint8))
 
 
@@ -196,7 +201,7 @@ def test_specks_are_not_read_as_digits(check: Check) -> None:
 def test_pages_of_every_exif_orientation_are_read(check: Check, orientation: int) -> None:
     page = written(60)
     upright = Image.fromarray(page.image())
-    # What a camera stores, so that turning it as the orientation says makes it upright.
+    # The image as a camera stores it: applying the orientation makes it upright.
     stored = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -233,7 +238,7 @@ def test_images_with_a_palette_are_read(check: Check) -> None:
 
 def test_sixteen_bit_and_float_images_are_read(check: Check) -> None:
     page = written(60)
-    deep = (1000 + 3000 * (1 - page.ink)).astype(np.uint16)  # of a camera with twelve bits
+    deep = (1000 + 3000 * (1 - page.ink)).astype(np.uint16)  # as from a 12-bit camera
     check(page, encoded(Image.fromarray(deep)))
     check(page, encoded(Image.fromarray(page.ink), "TIFF"))
 
@@ -249,4 +254,6 @@ def test_touching_digits_are_read(check: Check, seed: int) -> None:
             start = np.flatnonzero(page.ids[row] == number + 1).min()
             cv2.line(ink, (int(end), row), (int(start), row), 1, 6)
     assert cv2.connectedComponents((ink > 0.5).astype(np.uint8))[0] - 1 == len(LINES)
-    check(page, Page(ink, page.ids).image(), least=0.5)  # a link may fall to either digit
+    check(
+        page, Page(ink, page.ids).image(), min_overlap=0.5
+    )  # a connecting stroke may go to either digit

@@ -98,7 +98,7 @@ def test_blank_sixteen_bit_paper_has_no_ink() -> None:
 
 
 def vignette(shape: tuple[int, int]) -> np.ndarray:
-    """Light that falls from 220 in the middle to 90 in the corners, as in photos by lamp light."""
+    """Light that falls from 220 in the centre to 90 in the corners, as under a lamp."""
     rows, columns = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
     return np.asarray(220 - 65 * (rows**2 + columns**2), dtype=np.float64)
 

@@ -155,7 +155,7 @@ def test_a_digit_among_many_ignored_marks_is_ignored_too() -> None:
 
     assert reading_of(0.9, 0.9, 0.9, 0.2, 0.2, 0.2).text == ""
     assert reading_of(*[0.9] * 7, 0.2, 0.2, 0.2).text == "1" * 7
-    assert reading_of(0.9, 0.2, 0.2).text == "1"  # too little to be a page of writing
+    assert reading_of(0.9, 0.2, 0.2).text == "1"  # too few marks to be a page of letters
 
 
 def test_a_higher_threshold_ignores_only_the_digits_below_it() -> None:
@@ -213,16 +213,17 @@ def test_blank_paper_has_no_digits(recognizer: DigitRecognizer) -> None:
 
 
 def test_mnist_digits_on_a_page_are_read_as_well_as_raw_ones(mnist: Dataset) -> None:
-    images, labels = mnist.test_images[:2000], mnist.test_labels[:2000]
+    # `benchmarks/mnist_on_paper.py` measures the difference on the whole test set.
+    images, labels = mnist.test_images[:300], mnist.test_labels[:300]
     recognizer = DigitRecognizer(PRETRAINED)
     raw = load_predictor(PRETRAINED).predict(network_input(images)).argmax(axis=1)
     generator = np.random.default_rng(0)
-    right = 0
+    correct = 0
     for image, label in zip(images, labels, strict=True):
         page = np.full((420, 420), generator.choice([255, 190]), np.uint8)
         large = np.kron(image, np.ones((10, 10), np.uint8))
         top, left = generator.integers(0, 140, 2)
         part = page[top : top + 280, left : left + 280]
         part[:] = np.rint(part * (1 - large / 255.0)).astype(np.uint8)
-        right += recognizer.read(page).text == str(label)
-    assert right / 2000 >= (raw == labels).mean() - 0.003
+        correct += recognizer.read(page).text == str(label)
+    assert correct >= (raw == labels).sum() - 2

@@ -21,7 +21,7 @@ Reader = Callable[..., DigitRecognizer]
 
 
 def two_columns(pages: np.ndarray) -> np.ndarray:
-    """Finds a digit 24x40 pixels large in the left and another in the right half of the page."""
+    """A finder that sees one digit of 24x40 pixels in each half of the page."""
     _, height, width, _ = pages.shape
     maps = np.full((1, height // 4, width // 4, OUTPUTS), -10, np.float32)
     for column in (width // 16, 3 * width // 16):
@@ -32,18 +32,18 @@ def two_columns(pages: np.ndarray) -> np.ndarray:
 
 
 def nothing(pages: np.ndarray) -> np.ndarray:
-    """Finds no digit."""
+    """A finder that sees no digits."""
     _, height, width, _ = pages.shape
     return np.full((1, height // 4, width // 4, OUTPUTS), -10, np.float32)
 
 
-def never_asked(_: np.ndarray) -> np.ndarray:
-    """A finder that must not be asked."""
-    raise AssertionError("the finder was asked")
+def never_called(_: np.ndarray) -> np.ndarray:
+    """A finder that must not be called."""
+    raise AssertionError("the finder was called")
 
 
 def two_ones(noise: float) -> np.ndarray:
-    """A page with two upright strokes where `two_columns` finds its digits."""
+    """A page with two upright strokes where `two_columns` sees digits."""
     page = np.full((60, 120), 230, np.float32)
     page[10:50, 26:30] = page[10:50, 90:94] = 40
     return (page + np.random.default_rng(0).normal(0, noise, page.shape)).astype(np.uint8)
@@ -51,7 +51,7 @@ def two_ones(noise: float) -> np.ndarray:
 
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
-    """Makes a recogniser with a finder of its own."""
+    """Creates recognisers with a given finder."""
 
     def make(finder: Callable[[np.ndarray], np.ndarray], **settings: Any) -> DigitRecognizer:
         monkeypatch.setattr("common.recognizer.load_finder", lambda *_: finder)
@@ -78,7 +78,7 @@ def test_digits_of_the_finder_are_read_from_left_to_right(reader: Reader) -> Non
 
 
 def test_a_drawing_is_read_without_the_finder(reader: Reader) -> None:
-    assert reader(never_asked).read(two_ones(noise=0)).text == "11"
+    assert reader(never_called).read(two_ones(noise=0)).text == "11"
 
 
 def test_on_a_photo_the_finder_must_confirm_each_digit(reader: Reader) -> None:
@@ -89,7 +89,7 @@ def test_on_a_photo_the_finder_must_confirm_each_digit(reader: Reader) -> None:
     assert rejected.hint == (
         "2 marks do not look like digits; a minimum confidence of 0 reads them anyway."
     )
-    assert reader(never_asked, min_confidence=0).read(photo).text == "11"
+    assert reader(never_called, min_confidence=0).read(photo).text == "11"
 
 
 def test_if_the_rules_find_nothing_confident_digits_of_the_finder_are_read(
@@ -98,15 +98,15 @@ def test_if_the_rules_find_nothing_confident_digits_of_the_finder_are_read(
     monkeypatch.setattr("common.recognizer.digits_on", lambda *_: [])
     page = two_ones(noise=4)
 
-    def less_sure(pages: np.ndarray) -> np.ndarray:
+    def less_confident(pages: np.ndarray) -> np.ndarray:
         maps = two_columns(pages)
         maps[..., HEAT.start] *= np.where(maps[..., HEAT.start] > 0, 0.5, 1)
         return maps
 
     assert reader(two_columns).read(page).text == "11"
-    unsure = reader(less_sure).read(page)
-    assert unsure.text == ""
-    assert unsure.hint
+    uncertain = reader(less_confident).read(page)
+    assert uncertain.text == ""
+    assert uncertain.hint
 
 
 def test_a_batch_gives_the_same_readings_as_single_images(reader: Reader) -> None:

@@ -18,7 +18,7 @@ from common.finding.encoding import (
 def targets_of_box(
     x: int, y: int, width: int, height: int, visible: float = 1.0, side: int = 96
 ) -> np.ndarray:
-    """Targets for a page with a filled rectangle that is labelled as a 7."""
+    """Returns the targets for a page with a filled rectangle that is labelled as a 7."""
     owner = np.zeros((side, side), np.int16)
     owner[y : y + height, x : x + width] = 1
     boxes = np.array([[x, y, width, height]], np.float32)

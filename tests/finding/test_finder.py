@@ -1,4 +1,4 @@
-"""The finder's decoding, with a network that answers with what the pages show."""
+"""Decoding of the finder's maps, with a network that never errs."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from common.finding.finder import FindingSettings, find, page_scales
 
 
 def perfect_network(pages: np.ndarray) -> np.ndarray:
-    """Finds the one dark rectangle of each page, if its size suits, and calls it a 3."""
+    """Detects the one dark rectangle of each page, if its size is in range, as a 3."""
     count, height, width, _ = pages.shape
     output = np.zeros((count, height // 4, width // 4, OUTPUTS), np.float32)
     output[..., HEAT] = output[..., INK] = -10

@@ -1,4 +1,4 @@
-"""Cutting a digit's ink out of a page, with the finder's maps drawn by hand."""
+"""Cutting the ink of a digit out of a page, with finder maps that are drawn by hand."""
 
 import numpy as np
 import pytest

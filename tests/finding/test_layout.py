@@ -6,7 +6,7 @@ from common.reading import Box
 
 
 def row_of_boxes(count: int, top: float, tilt: float = 0.0) -> list[Box]:
-    """Boxes 30 pixels high and 40 pixels apart on a line that falls by `tilt` degrees."""
+    """Returns boxes of 20x30 pixels, 40 pixels apart, on a line that falls by `tilt` degrees."""
     slope = np.tan(np.radians(tilt))
     return [Box(40 * i, round(top + slope * 40 * i), 20, 30) for i in range(count)]
 

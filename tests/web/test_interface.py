@@ -1,4 +1,4 @@
-"""The HTTP interface holds what its OpenAPI description promises (Schemathesis)."""
+"""The HTTP API matches its OpenAPI description (checked by Schemathesis)."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The server names what is in the way of kept digits, and goes on."""
+"""If the folder of kept digits cannot be used, the server says so and keeps running."""
 
 import os
 import shutil

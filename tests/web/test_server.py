@@ -1,4 +1,4 @@
-"""The server behind the page: what it answers, and whom and what it refuses."""
+"""The server behind the web page: what it returns, and which requests it refuses."""
 
 import asyncio
 import json
@@ -68,8 +68,7 @@ def test_look_returns_probabilities_and_the_picture_of_each_digit(client: TestCl
     shares = [digit["confidence"], *(other["confidence"] for other in digit["alternatives"])]
     assert len(shares) == 10
     assert sum(shares) == pytest.approx(1, abs=1e-4)
-    picture = client.get("/").status_code == 200 and digit["picture"]
-    assert picture.startswith("data:image/png;base64,")
+    assert digit["picture"].startswith("data:image/png;base64,")
     letters = (ROOT / "samples" / "letters.png").read_bytes()
     assert len(client.post("/look", content=letters).json()["left_out"]) == 5
 
@@ -133,7 +132,7 @@ def test_every_answer_carries_the_security_headers(client: TestClient) -> None:
         text = page.read_text()
         assert "<style" not in text
         assert "style=" not in text
-        assert "//" not in text.replace("<!doctype", "")  # nothing from elsewhere
+        assert "//" not in text.replace("<!doctype", "")  # no resources from other servers
         assert text.count("<script") == text.count('<script type="module" src=') + text.count(
             "<script src="
         )
@@ -186,11 +185,12 @@ def test_a_kept_digit_is_loaded_unchanged(
     folder = tmp_path / "my_digits"
     content = (ROOT / "samples" / "two_lines.png").read_bytes()
     glyphs = digits_on(read_image(content), recognizer.judge)
+    assert len(glyphs) == 8
     for glyph in glyphs:
         path = keep_digit(glyph.ink, 4, folder)
         (again,) = digits_on(read_image(path))
         difference = digit_picture(again.ink).astype(int) - digit_picture(glyph.ink)
-        assert np.abs(difference).mean() < 20  # of 255; between two digits, about 50
+        assert np.abs(difference).mean() < 20  # of 255; two different digits differ by about 50
         shares = recognizer.judge([glyph.ink, again.ink])
         assert shares[1] == pytest.approx(shares[0], abs=0.01)
     assert kept_digits(folder) == len(glyphs)
@@ -202,7 +202,7 @@ def test_a_digit_is_kept_once_under_its_latest_label(client: TestClient, tmp_pat
     assert not folder.exists()
     box = client.post("/look", content=SAMPLE).json()["digits"][0]["box"]
     query = dict(zip(("x", "y", "width", "height"), box, strict=True))
-    for digit in (8, 3, 3):  # a slip of the finger, mended; and once more the same
+    for digit in (8, 3, 3):  # a wrong label, its correction, and the same again
         answer = client.post("/keep", params=query | {"digit": digit}, content=SAMPLE)
         assert answer.json()["count"] == 1
         assert [path.parent.name for path in folder.rglob("*.png")] == [str(digit)]
@@ -217,7 +217,7 @@ def test_a_digit_is_kept_once_under_its_latest_label(client: TestClient, tmp_pat
 
 
 def test_an_unwritable_folder_is_reported(recognizer: DigitRecognizer, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "file").write_text("not a folder")
     app = web.make_app(recognizer, tmp_path / "file" / "my_digits")
     with TestClient(app, base_url=OURS, raise_server_exceptions=False) as client:
         box = client.post("/look", content=SAMPLE).json()["digits"][0]["box"]
@@ -239,15 +239,13 @@ def test_the_server_starts_and_stops_on_a_signal(number: signal.Signals) -> None
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     env = {name: value for name, value in os.environ.items() if "DISPLAY" not in name}
     with subprocess.Popen(words, cwd=ROOT, text=True, env=env, **pipes) as process:  # type: ignore[call-overload]
-        said = process.stdout.readline()
-        port = int(said.split("127.0.0.1:")[1].split("/")[0])
+        line = process.stdout.readline()
+        port = int(line.split("127.0.0.1:")[1].split("/")[0])
         with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
             client.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert client.recv(1000).startswith(b"HTTP/1.1 200")
-            started = time.monotonic()
             process.send_signal(number)
             assert process.wait(10) == 0
-        assert time.monotonic() - started < 5
         assert process.stderr.read() == "\nstopped\n"
 
 
@@ -260,7 +258,7 @@ def test_odd_requests_do_not_disturb_later_ones(tmp_path: Path) -> None:
             with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
                 client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
                 assert client.recv(1000).startswith(b"HTTP/1.1 404")
-        for _ in range(desk.MOST_AT_ONCE + 1):  # clients that go away and keep no place
+        for _ in range(desk.MOST_AT_ONCE + 1):  # clients that disconnect must free their places
             with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
                 head = b"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
                 client.sendall(head + b"abc")

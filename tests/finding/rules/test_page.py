@@ -1,10 +1,9 @@
-import time
-
 import cv2
 import numpy as np
 import pytest
 
 from common.data.handwriting import draw_digit, write_page
+from common.finding.rules.marks import MAX_MARKS
 from common.finding.rules.page import find_digits
 from common.reading import Box
 
@@ -66,9 +65,9 @@ def test_the_cut_out_ink_excludes_neighbours() -> None:
 def test_a_page_full_of_specks_is_read_only_in_part() -> None:
     ink = np.zeros((600, 600), np.float32)
     ink[::3, ::3] = 1
-    started = time.perf_counter()
-    assert len(find_digits(ink)) <= 1000
-    assert time.perf_counter() - started < 20
+    with pytest.warns(UserWarning, match="too crowded"):
+        digits = find_digits(ink)
+    assert 0 < len(digits) <= MAX_MARKS < np.count_nonzero(ink)
 
 
 def test_a_frame_is_not_a_digit_but_a_zero_around_a_dot_is() -> None:
