@@ -1,4 +1,4 @@
-"""Many images in shards: with one process, several, or Ray; killed and resumed."""
+"""Reading many images into shards with one process, several, or Ray; kills and resumption."""
 
 import json
 import os
@@ -36,10 +36,10 @@ Many = Callable[[int], Path]
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Many:
-    """Makes folders of so many images, one of a hundred broken."""
+    """Creates folders with a given number of images, of which one in a hundred is broken."""
     folder = tmp_path_factory.mktemp("many")
-    whole = [folder / f"{digit}.png" for digit in (3, 8)]
-    for path, name in zip(whole, ("3.png", "8_tiny.png"), strict=True):
+    intact = [folder / f"{digit}.png" for digit in (3, 8)]
+    for path, name in zip(intact, ("3.png", "8_tiny.png"), strict=True):
         with Image.open(ROOT / "samples" / name) as picture:
             picture.convert("L").resize((40, 40)).save(path)
     broken = folder / "broken"
@@ -50,7 +50,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Many:
         if not images.exists():
             images.mkdir()
             for number in range(count):
-                source = broken if number % BROKEN_EVERY == 50 else whole[number % 2]
+                source = broken if number % BROKEN_EVERY == 50 else intact[number % 2]
                 os.link(source, images / f"{number}.png")
         return images
 
@@ -58,13 +58,13 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Many:
 
 
 def rows(output: Path) -> list[dict[str, object]]:
-    """All records of a folder of shards, in the order of its files."""
+    """Returns all records in a folder of shards, in the order of its files."""
     lines = [path.read_text().splitlines() for path in sorted(output.glob("part-*.jsonl"))]
     return [json.loads(line) for shard in lines for line in shard]
 
 
 def check(output: Path, images: Path, count: int) -> None:
-    """Asserts that every image has its own record, and only one."""
+    """Asserts that every image has exactly one record, with the right text or error."""
     records = rows(output)
     assert [record["image"] for record in records] == [f"{images}/{n}.png" for n in range(count)]
     for number, record in enumerate(records):
@@ -158,13 +158,13 @@ def test_images_at_addresses_are_listed_and_read(command: Command, many: Many) -
 
 def test_a_folder_of_shards_belongs_to_one_job(tmp_path: Path) -> None:
     job = Job(3, "names", ["state"], "model", 1.0, "finder", 0.5, 1, "jsonl")
-    folder = ShardFolder(tmp_path, job, resume=True)  # nothing there yet: starts
+    folder = ShardFolder(tmp_path, job, resume=True)  # the folder is empty, so this starts the job
     folder.write(0, [Reading("a.png")])
     with pytest.raises(UserError, match="Another command is writing"):
         ShardFolder(tmp_path, job, resume=True)
     folder.lock.release()
     for name in ("part-00001.jsonl", "job.json"):
-        (tmp_path / f".123.{name}").write_text("of a command that was killed")
+        (tmp_path / f".123.{name}").write_text("left by a killed command")
     again = ShardFolder(tmp_path, job, resume=True)
     again.lock.release()
     assert again.missing([("a.png", b"")]) == []
@@ -271,12 +271,12 @@ def test_ctrl_c_ends_all_processes(project: Path, many: Many, tmp_path: Path) ->
     ) as process:
         while not list((tmp_path / "out").glob("part-*")):
             time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it
         assert process.wait(10) == 130
         assert process.stderr is not None
         assert process.stderr.read() == b"\ninterrupted\n"
     until = time.monotonic() + 10
-    while left := pids("-s", str(process.pid)):  # of its session
+    while left := pids("-s", str(process.pid)):  # processes of its session
         assert time.monotonic() < until, left
         time.sleep(0.01)
 
@@ -290,12 +290,12 @@ def test_an_unreachable_cluster_is_reported_in_one_line(command: Command) -> Non
 
 
 def children(name: str) -> list[int]:
-    """The processes with a name in their command lines."""
+    """Returns the IDs of processes whose command line contains a name."""
     return pids("-f", name)
 
 
 def pids(*options: str) -> list[int]:
-    """The process IDs that pgrep finds."""
+    """Returns the process IDs that pgrep finds."""
     found = subprocess.run(["pgrep", *options], capture_output=True, text=True, check=False)
     return [int(line) for line in found.stdout.split()]
 
@@ -303,12 +303,12 @@ def pids(*options: str) -> list[int]:
 def killed_and_resumed(
     project: Path, images: Path, count: int, output: Path, engine: tuple[str, ...], kills: int
 ) -> None:
-    """Kills the command or one of its workers, in turn, and lets it go on."""
+    """Kills the command and its workers in turn, resumes, and checks that no record is lost."""
     words = [sys.executable, "predict_image.py", *map(str, MODEL), *engine, "--resume"]
     words += ["--output", str(output), str(images)]
     worker = "ray::" if "ray" in engine else "spawn_main"
     generator = random.Random(0)
-    undisturbed = set(children("spawn_main"))
+    unrelated = set(children("spawn_main"))
     killed = 0
     for kill in range(kills):
         shards = len(list(output.glob("part-*")))
@@ -318,7 +318,7 @@ def killed_and_resumed(
             while len(list(output.glob("part-*"))) == shards and process.poll() is None:
                 time.sleep(0.01)
             time.sleep(generator.uniform(0, 0.1))
-            workers = [pid for pid in children(worker) if pid not in undisturbed]
+            workers = [pid for pid in children(worker) if pid not in unrelated]
             if kill % 2 and workers:
                 os.kill(generator.choice(workers), signal.SIGKILL)
             else:
@@ -331,7 +331,7 @@ def killed_and_resumed(
     assert killed > 0
     check(output, images, count)
     until = time.monotonic() + 20
-    while left := [pid for pid in children("spawn_main") if pid not in undisturbed]:
+    while left := [pid for pid in children("spawn_main") if pid not in unrelated]:
         assert time.monotonic() < until, left
         time.sleep(0.1)
 

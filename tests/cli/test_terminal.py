@@ -1,4 +1,4 @@
-"""Nothing that a stranger chose, such as a file name, controls the terminal or a spreadsheet."""
+"""Names chosen by strangers cannot control the terminal or a spreadsheet."""
 
 import csv
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Generated test pages: their truth is right, they are reproducible, and as varied as promised."""
+"""Generated test pages have correct labels, are reproducible, and vary as documented."""
 
 import re
 
@@ -14,7 +14,9 @@ PAGES = 4
 
 
 def pages_of(name: str, digits: Dataset, count: int = PAGES) -> list[LabelledPage]:
-    return list(condition_pages(name, digits.test_images, digits.test_labels, count))
+    pages = list(condition_pages(name, digits.test_images, digits.test_labels, count))
+    assert len(pages) == count
+    return pages
 
 
 @pytest.fixture(scope="module", params=CONDITIONS)
@@ -88,7 +90,11 @@ def test_boxes_of_a_turned_page_refer_to_the_turned_image(digits: Dataset) -> No
         along = page.boxes[first + 1, :2] - page.boxes[first, :2]
         axis = int(np.abs(along).argmax())
         directions.add((axis, bool(along[axis] > 0)))
-    assert directions == {(1, False), (0, False), (1, True)}  # upwards, to the left, downwards
+    assert directions == {
+        (1, False),
+        (0, False),
+        (1, True),
+    }  # lines that run upwards, to the left, and downwards
 
 
 def test_an_object_stays_on_its_side_of_the_frame() -> None:
@@ -128,7 +134,7 @@ def test_a_thick_pen_leaves_the_holes_of_a_digit_open() -> None:
     thin, thick = (pen_ink(ring, 100, pen) for pen in (0.1, 0.6))
     assert thick.sum() > 1.05 * thin.sum()
     inked = np.flatnonzero(thick[thick.shape[0] // 2] > 0.5)
-    assert np.diff(inked).max() > 2  # the hole's width in pixels
+    assert np.diff(inked).max() > 2  # width of the hole in pixels
 
 
 @pytest.mark.parametrize("pen", [0.1, 0.2])

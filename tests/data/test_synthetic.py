@@ -8,9 +8,9 @@ def test_written_digits_cover_all_variants_and_are_reproducible() -> None:
     pictures, labels = written_digits(400, seed=1)
     assert pictures.shape == (400, 28, 28)
     assert pictures.dtype == np.uint8
-    ways = np.array([len(STROKES[digit]) for digit in range(10)])
+    variants = np.array([len(STROKES[digit]) for digit in range(10)])
     shares = np.bincount(labels, minlength=10) / 400
-    assert np.allclose(shares, ways / ways.sum(), atol=0.06)
+    assert np.allclose(shares, variants / variants.sum(), atol=0.06)
     again, _ = written_digits(400, seed=1)
     assert np.array_equal(pictures, again)
     other, _ = written_digits(400, seed=2)

@@ -19,7 +19,7 @@ HISTORY = [
 def size_of(path: Path) -> tuple[int, int]:
     with Image.open(path) as image:
         image.load()
-        assert np.asarray(image.convert("L")).std() > 5  # something is drawn on it
+        assert np.asarray(image.convert("L")).std() > 5  # it is not blank
         return image.size
 
 

@@ -1,4 +1,4 @@
-"""Scores of whole images, and the labels.csv of a user's own images."""
+"""Scores of whole images, and reading of `labels.csv` files."""
 
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def test_digits_found_on_an_empty_page_are_errors_without_a_rate() -> None:
 def test_box_precision_and_recall_count_each_digit_once() -> None:
     true = np.array([[0.0, 0, 10, 10], [50, 0, 10, 10], [90, 0, 10, 10]])
     found = np.array([[2.0, 0, 10, 10], [0, 0, 10, 10], [54, 0, 10, 10], [90, 0, 10, 19]])
-    # Of two boxes on one digit the better counts; 6 of 14 pixels are too few, 10 of 19 enough.
+    # The better of two boxes on one digit counts. An overlap of 6/14 is too small, 10/19 is not.
     assert matched_boxes(found, true) == [(1, 0), (3, 2)]
     result = score("page", [Outcome("page", "123", "1123", (1, 1, 2, 3), found, true)])
     assert (result.box_precision, result.box_recall) == pytest.approx((2 / 4, 2 / 3))
@@ -123,7 +123,7 @@ def test_generated_pages_are_scored_by_condition(
         assert scores[name].digits == sum(len(text.replace("/", "")) for text in texts)
     lines = scores["several lines"]
     assert lines.box_recall is not None
-    assert lines.box_recall > 0.8  # plain pages: the boxes of both sides mean the same
+    assert lines.box_recall > 0.8  # on plain pages, true and found boxes enclose the same ink
     wrong = sum(round(group.images * (1 - group.exact)) for group in scores.values())
     assert len(evaluation.misread) == wrong
 
@@ -134,7 +134,7 @@ def draw(path: Path, digit: np.ndarray) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, digits: Dataset) -> Path:
-    """Three images of one digit and a blank one."""
+    """A folder with three images of one digit each and a blank image."""
     for number in range(3):
         draw(tmp_path / f"{number}.png", digits.test_images[number])
     draw(tmp_path / "blank.png", np.zeros((28, 28), np.uint8))

@@ -1,4 +1,4 @@
-"""A `.keras` or `.h5` file runs no code: it holds the layers of a classifier or is refused."""
+"""A `.keras` or `.h5` file cannot run code: anything but layers of a classifier is refused."""
 
 import inspect
 import json
@@ -32,7 +32,7 @@ def config(functional: bytes) -> hostile.Config:
 
 
 def convolutional_layers() -> list[layers.Layer]:
-    """A network with most kinds of layers that work on pictures."""
+    """Returns a network with most kinds of layers for pictures."""
     return [
         layers.RandomRotation(0.1),
         layers.RandomTranslation(0.1, 0.1),
@@ -58,8 +58,8 @@ def convolutional_layers() -> list[layers.Layer]:
     ]
 
 
-def usual_networks() -> dict[str, list[layers.Layer]]:
-    """Sequential networks as people train them on MNIST, without their input."""
+def common_networks() -> dict[str, list[layers.Layer]]:
+    """Returns sequential networks that are common for MNIST, without their input layer."""
     return {
         "convolutions": convolutional_layers(),
         "dense": [
@@ -104,9 +104,9 @@ def test_own_and_common_networks_load_and_give_the_same_outputs(
     if name in CLASSIFIERS:
         network = build_network(name)
     else:
-        network = keras.Sequential([keras.Input((28, 28, 1)), *usual_networks()[name]])
-    network.save(tmp_path / f"usual{suffix}")
-    loaded = load_network(tmp_path / f"usual{suffix}")
+        network = keras.Sequential([keras.Input((28, 28, 1)), *common_networks()[name]])
+    network.save(tmp_path / f"common{suffix}")
+    loaded = load_network(tmp_path / f"common{suffix}")
     expected, given = (np.asarray(each(IMAGES, training=False)) for each in (network, loaded))
     assert given == pytest.approx(expected, abs=1e-5)
 
@@ -119,7 +119,7 @@ def test_functional_networks_load_and_give_the_same_outputs(tmp_path: Path, suff
     right = layers.Conv2D(4, 1)(scaled)
     merged = layers.Concatenate()([layers.Add()([left, right]), layers.Maximum()([left, right])])
     inner = keras.Sequential([keras.Input((28, 28, 8)), layers.Flatten(), layers.Dense(10)])
-    inner.compile("adam", "mse")  # as in tutorials that put a Softmax behind a trained model
+    inner.compile("adam", "mse")  # as in tutorials that append a Softmax to a trained model
     network = keras.Model(entry, layers.Softmax()(inner(merged)))
     network.compile("adam", "categorical_crossentropy")
     network.save(tmp_path / f"functional{suffix}")
@@ -279,10 +279,10 @@ def leaves(value: Any) -> list[Any]:
 
 
 def test_hostile_values_anywhere_in_a_config_never_reach_keras(config: hostile.Config) -> None:
-    """Each place of a config, one after the other, holds a reference to a function."""
+    """Tries a reference to a function at every position in a config."""
     reference = {"class_name": "function", "module": "keras.utils", "config": "get_file"}
     reference["__passive_serialization__"] = (
-        "true"  # Keras calls such parts of an .h5 file's config
+        "true"  # in the config of an .h5 file, Keras calls such parts
     )
 
     def places(value: Any, path: tuple = ()) -> list[tuple]:

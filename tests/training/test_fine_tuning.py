@@ -24,7 +24,7 @@ PRETRAINED = ROOT / "models" / "pretrained.keras"
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    """A folder with twenty images of 3, each a little different, and one of 7."""
+    """A folder with twenty slightly different images of a 3 and one of a 7."""
     folder = tmp_path / "my_digits"
     for digit, name, count in ((3, "3.png", 20), (7, "7.jpeg", 1)):
         (folder / str(digit)).mkdir(parents=True)
@@ -53,13 +53,14 @@ def test_own_digits_need_not_cover_all_ten_classes(own: Path) -> None:
         load_own_digits(str(own / "own.npz"))
 
 
-def test_the_held_out_digits_stay_the_same_when_others_are_deleted(own: Path) -> None:
+def test_held_out_digits_never_move_to_the_training_set(own: Path) -> None:
     all_of_them = load_own_digits(str(own))
     for path in sorted((own / "3").iterdir())[::2]:
         path.unlink()
     fewer = load_own_digits(str(own))
     held_out = {picture.tobytes() for picture in all_of_them.test_images}
     assert len(held_out) >= 2
+    assert held_out & {picture.tobytes() for picture in fewer.test_images}
     assert not held_out & {picture.tobytes() for picture in fewer.train_images}
 
 
@@ -78,15 +79,15 @@ def test_own_digits_get_a_bounded_share_of_the_training_data() -> None:
 
 
 def test_fine_tuning_starts_from_the_given_weights_and_changes_them(
-    tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Dataset, tmp_path: Path
 ) -> None:
-    recipe = replace(PRESETS[FINE_TUNING], network="mlp", epochs=2, learning_rate=1e-9)
+    recipe = replace(PRESETS[FINE_TUNING], network="mlp", epochs=2, learning_rate=1e-5)
     run = Run(FINE_TUNING, recipe, tiny.name, tiny.sha256, start="start.keras")
     network = build_network("mlp")
     before = [weights.copy() for weights in network.get_weights()]
     result = train(run, tiny, tmp_path / "c", start=network, own=tiny, verbose=0)
-    pairs = zip(before, result.network.get_weights(), strict=True)
-    assert all(np.allclose(one, other, atol=1e-5) for one, other in pairs)
+    for old, new in zip(before, result.network.get_weights(), strict=True):
+        assert 0 < np.abs(new - old).max() < 1e-3
 
 
 def test_a_resumed_fine_tuning_gives_the_same_weights(
@@ -103,7 +104,8 @@ def test_a_resumed_fine_tuning_gives_the_same_weights(
         result = train(run, tiny, tmp_path / name, resume, verbose=0, start=network, own=tiny)
         return list(result.network.get_weights())
 
-    whole, save = tuned("whole"), Checkpoint.on_epoch_end
+    expected, save = tuned("uninterrupted"), Checkpoint.on_epoch_end
+    assert not np.allclose(expected[0], start.get_weights()[0], atol=1e-5)
 
     def interrupted(self: Checkpoint, epoch: int, logs: dict[str, float] | None = None) -> None:
         save(self, epoch, logs)
@@ -113,7 +115,7 @@ def test_a_resumed_fine_tuning_gives_the_same_weights(
         patch.setattr(Checkpoint, "on_epoch_end", interrupted)
         with pytest.raises(KeyboardInterrupt):
             tuned("stopped")
-    pairs = zip(whole, tuned("stopped", resume=True), strict=True)
+    pairs = zip(expected, tuned("stopped", resume=True), strict=True)
     assert all(np.allclose(one, other, atol=1e-5) for one, other in pairs)
 
 
