@@ -111,7 +111,7 @@ def test_unreadable_bytes_on_stdin_are_one_error(command: Command, tmp_path: Pat
 
 
 def test_an_image_deleted_during_the_run_is_one_error(project: Path, tmp_path: Path) -> None:
-    picture = Image.open(ROOT / "samples" / "3.png").convert("L").resize((1200, 1200))
+    picture = Image.open(ROOT / "samples" / "3.png").convert("L").resize((600, 600))
     for number in range(60):
         picture.save(tmp_path / f"{number}.png")
     words = (sys.executable, project / "predict_image.py", *MODEL, "--json", tmp_path)
@@ -127,7 +127,7 @@ def test_an_image_deleted_during_the_run_is_one_error(project: Path, tmp_path: P
 
 
 def test_a_closed_pipe_ends_the_command_quietly(project: Path) -> None:
-    words = [sys.executable, "predict_image.py", *map(str, MODEL), "--json", *["samples"] * 100]
+    words = [sys.executable, "predict_image.py", *map(str, MODEL), "--json", *["samples"] * 25]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(words, cwd=project, text=True, **pipes) as process:  # type: ignore[call-overload]
         assert process.stdout.readline()
