@@ -17,7 +17,7 @@ ORDER = (
     "common.reading",
     "common.backend",
     "common.preprocessing",
-    "common.finding.encoding",  # the finder's output, which networks need, too
+    "common.finding.encoding",  # the finder's output format, which networks need too
     "common.networks",
     "common.images",
     "common.storage",

@@ -213,7 +213,7 @@ def test_blank_paper_has_no_digits(recognizer: DigitRecognizer) -> None:
 
 
 def test_mnist_digits_on_a_page_are_read_as_well_as_raw_ones(mnist: Dataset) -> None:
-    # `benchmarks/mnist_on_paper.py` measures the difference on the whole test set.
+    # `benchmarks/mnist_on_paper.py` measures the difference at many sizes and noise levels.
     images, labels = mnist.test_images[:300], mnist.test_labels[:300]
     recognizer = DigitRecognizer(PRETRAINED)
     raw = load_predictor(PRETRAINED).predict(network_input(images)).argmax(axis=1)

@@ -3,13 +3,11 @@
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,10 +16,9 @@ from conftest import ROOT, Command
 from PIL import Image
 
 from common import UserError
-from common.batch.shards import IMAGES_PER_SHARD, MAX_JOB_BYTES, Job, ShardFolder, in_order
+from common.batch.shards import IMAGES_PER_SHARD
 from common.images.decoding import read_image
 from common.images.listing import image_sources, listed_at
-from common.reading import Reading
 
 MODEL = ("--model", ROOT / "models" / "pretrained.tflite")
 BROKEN_EVERY = 100
@@ -154,97 +151,6 @@ def test_images_at_addresses_are_listed_and_read(command: Command, many: Many) -
     words = ("predict_image.py", *MODEL, "--csv", "--jobs", "2")
     done = command(*words, f"file://{folder}/")
     assert done.stdout == command(*words, folder).stdout.replace(str(folder), f"file://{folder}")
-
-
-def test_a_folder_of_shards_belongs_to_one_job(tmp_path: Path) -> None:
-    job = Job(3, "names", ["state"], "model", 1.0, "finder", 0.5, 1, "jsonl")
-    folder = ShardFolder(tmp_path, job, resume=True)  # the folder is empty, so this starts the job
-    folder.write(0, [Reading("a.png")])
-    with pytest.raises(UserError, match="Another command is writing"):
-        ShardFolder(tmp_path, job, resume=True)
-    folder.lock.release()
-    for name in ("part-00001.jsonl", "job.json"):
-        (tmp_path / f".123.{name}").write_text("left by a killed command")
-    again = ShardFolder(tmp_path, job, resume=True)
-    again.lock.release()
-    assert again.missing([("a.png", b"")]) == []
-    assert not list(tmp_path.glob(".123.*"))
-    for other, word in (
-        (replace(job, model_sha256="other"), "different: model_sha256"),
-        (replace(job, temperature=2.0), "different: temperature"),
-    ):
-        with pytest.raises(UserError, match=word):
-            ShardFolder(tmp_path, other, resume=True)
-    endless = " " * (MAX_JOB_BYTES + 1)
-    for content in ("{", "null", "[" * 100_000, endless):
-        (tmp_path / "job.json").write_text(content)
-        with pytest.raises(UserError, match="damaged"):
-            ShardFolder(tmp_path, job, resume=True)
-    (tmp_path / "job.json").write_text("{}")
-    with pytest.raises(UserError, match="different: images"):
-        ShardFolder(tmp_path, job, resume=True)
-    (tmp_path / "job.json").unlink()
-    os.mkfifo(tmp_path / "job.json")
-    with pytest.raises(UserError, match="damaged"):
-        ShardFolder(tmp_path, job, resume=True)
-    (tmp_path / "job.json").unlink()
-    with pytest.raises(UserError, match=r"no job\.json"):
-        ShardFolder(tmp_path, job, resume=True)
-
-
-@pytest.mark.parametrize("change", ["content", "size", "time", "link"])
-def test_shards_whose_images_changed_cannot_be_resumed(
-    command: Command, tmp_path: Path, change: str
-) -> None:
-    images, output = tmp_path / "images", tmp_path / "out"
-    images.mkdir()
-    for number in range(IMAGES_PER_SHARD + 1):
-        shutil.copy(ROOT / "samples" / "3.png", images / f"{number}.png")
-    words = ("predict_image.py", *MODEL, "--output", output, "--resume", images)
-    assert command(*words).returncode == 0
-    (output / "part-00001.jsonl").unlink()
-    changed = images / "7.png"
-    if change == "content":
-        shutil.copy(ROOT / "samples" / "7.jpeg", changed)
-    elif change == "size":
-        times = changed.stat()
-        changed.write_bytes(changed.read_bytes() + b"\0")
-        os.utime(changed, ns=(times.st_atime_ns, times.st_mtime_ns))
-    elif change == "time":
-        os.utime(changed, ns=(1, 1))
-    else:
-        changed.unlink()
-        changed.symlink_to(ROOT / "samples" / "3.png")
-    refused = command(*words)
-    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1), refused.stderr
-    assert "part-00000.jsonl" in refused.stderr
-    assert not (output / "part-00001.jsonl").exists()
-    (output / "part-00000.jsonl").unlink()
-    assert command(*words).returncode == 0
-    expected = "7" if change == "content" else "3"
-    assert [row["text"] for row in rows(output)][7] == expected
-    assert len(rows(output)) == IMAGES_PER_SHARD + 1
-
-
-def test_images_of_missing_shards_may_change(command: Command, tmp_path: Path) -> None:
-    images, output = tmp_path / "images", tmp_path / "out"
-    images.mkdir()
-    for number in range(IMAGES_PER_SHARD + 1):
-        shutil.copy(ROOT / "samples" / "3.png", images / f"{number}.png")
-    words = ("predict_image.py", *MODEL, "--output", output, "--resume", images)
-    assert command(*words).returncode == 0
-    last = images / f"{IMAGES_PER_SHARD}.png"
-    (output / "part-00001.jsonl").unlink()
-    shutil.copy(ROOT / "samples" / "7.jpeg", last)
-    assert command(*words).returncode == 0
-    assert rows(output)[-1]["text"] == "7"
-    os.utime(last, ns=(1, 1))
-    assert "part-00001.jsonl" in command(*words).stderr
-
-
-def test_shards_are_put_in_order() -> None:
-    shards = [(2, [Reading("e")]), (0, [Reading("a"), Reading("b")]), (1, [])]
-    assert [reading.image for reading in in_order(shards)] == ["a", "b", "e"]
 
 
 def test_options_that_exclude_each_other_are_refused(command: Command, tmp_path: Path) -> None:

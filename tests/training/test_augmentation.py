@@ -82,6 +82,6 @@ def test_clutter_crops_interrupts_and_adds_specks_and_neighbours(pictures: np.nd
     cut = [full[:, :3], full[:, 25:], full[:, :, :3], full[:, :, 25:]]
     blank = [(edge.mean(axis=(1, 2, 3)) < 0.3).mean() for edge in cut]
     assert min(blank[:3]) > 0.05  # the right edge may hold a neighbour instead
-    assert (changed[:, 9:19, 9:19] < -0.5).any(axis=(1, 2, 3)).mean() > 0.5  # interrupted
+    assert (changed[:, 9:19, 9:19] < -0.5).any(axis=(1, 2, 3)).mean() > 0.5  # interrupted strokes
     assert (changed[:, :, :18] > 0.5).any(axis=(1, 2, 3)).mean() > 0.5  # specks
     assert (changed[:, :, 18:] > 0.5).sum() > 2 * (changed[:, :, :10] > 0.5).sum()  # neighbours

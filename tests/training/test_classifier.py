@@ -109,7 +109,7 @@ def test_the_same_seed_gives_the_same_weights(
     for one, other in zip(weights, again.network.get_weights(), strict=True):
         assert np.array_equal(one, other)
     assert [row["loss"] for row in again.history] == [row["loss"] for row in uninterrupted.history]
-    assert len({row["loss"] for row in again.history}) == 3  # it did learn
+    assert len({row["loss"] for row in again.history}) == 3  # the network learned
 
 
 def test_the_history_of_a_single_epoch_has_several_points(

@@ -25,7 +25,7 @@ MAX_SECONDS = 150  # until the others notice that a process died; JAX's own limi
 
 
 def backend(name: str) -> dict[str, str]:
-    local = {"no_proxy": "127.0.0.1"}  # otherwise JAX would connect its processes by the proxy
+    local = {"no_proxy": "127.0.0.1"}  # otherwise JAX connects its processes through the proxy
     return no_network() | local | {"KERAS_BACKEND": name, "PYTHONUNBUFFERED": "1"}
 
 
