@@ -106,12 +106,12 @@ def test_training_survives_fifty_kills(command: Command, project: Path, tmp_path
 
 
 def test_the_next_training_removes_the_temporary_files_of_a_killed_one(tmp_path: Path) -> None:
-    leftovers = [tmp_path / f".123.mine.{kind}" for kind in ("keras", "tflite", "json")]
+    left = [tmp_path / f".123.mine.{kind}" for kind in ("keras", "tflite", "json")]
     others = [tmp_path / name for name in (".123.not.mine.keras", "mine.keras", ".123.mine_2.json")]
-    for path in leftovers + others:
+    for path in left + others:
         path.touch()
     with alone(tmp_path / "mine"):
-        assert not [path for path in leftovers if path.exists()]
+        assert not [path for path in left if path.exists()]
         assert all(path.exists() for path in others)
 
 

@@ -95,13 +95,13 @@ def test_unreadable_images_are_named_counted_and_ignored(
 ) -> None:
     folder = save_folders(tmp_path / "mine")
     (folder / "4" / "broken.png").write_bytes(b"not an image")
-    Image.new("L", (50, 50), 255).save(folder / "5" / "blank.png")
+    Image.new("L", (50, 50), 255).save(folder / "5" / "bare.png")
     dataset = load_dataset(str(folder))
     assert len(dataset.train_labels) + len(dataset.test_labels) == 30
-    printed = capsys.readouterr().err
-    assert "broken.png" in printed
-    assert "blank.png holds no digit" in printed
-    assert "2 of 32 images" in printed
+    said = capsys.readouterr().err
+    assert "broken.png" in said
+    assert "bare.png holds no digit" in said
+    assert "2 of 32 images" in said
 
 
 @pytest.mark.parametrize(

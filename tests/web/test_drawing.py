@@ -261,13 +261,13 @@ def test_uncertain_digits_are_marked(page: Page) -> None:
         return known | {"place": x, "alternatives": others, "picture": PIXEL}
 
     answer = {"width": 300, "height": 200, "text": "7", "digits": [mark(7, 0.6, 20)]}
-    ignored = [mark(1, 0.45, 120), mark(2, 0.2, 220)]
-    page.route("**/look", lambda route: route.fulfill(json=answer | {"left_out": ignored}))
+    left_out = [mark(1, 0.45, 120), mark(2, 0.2, 220)]
+    page.route("**/look", lambda route: route.fulfill(json=answer | {"left_out": left_out}))
     draw(page, 7)
     text(page).to_have_text("7")
     expect(page.locator(".mark .digit")).to_have_text(["7", "unsure", "no digit"])
-    shown = ["unsure, 60.0 %", "perhaps 1, 45.0 %", ""]
-    expect(page.locator(".mark .confidence")).to_have_text(shown)
+    said = ["unsure, 60.0 %", "perhaps 1, 45.0 %", ""]
+    expect(page.locator(".mark .confidence")).to_have_text(said)
     expect(page.locator("#boxes text")).to_have_text("7?")
 
 

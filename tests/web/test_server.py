@@ -258,7 +258,7 @@ def test_odd_requests_do_not_disturb_later_ones(tmp_path: Path) -> None:
             with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
                 client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
                 assert client.recv(1000).startswith(b"HTTP/1.1 404")
-        for _ in range(desk.MOST_AT_ONCE + 1):  # clients that disconnect must free their places
+        for _ in range(desk.MOST_AT_ONCE + 1):  # clients that go away and keep no place
             with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
                 head = b"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
                 client.sendall(head + b"abc")
