@@ -119,7 +119,7 @@ def test_sigterm_stops_training_and_prints_how_to_resume(project: Path, tmp_path
     process = start(project, *TRAINING[:-1], "500", "--output", str(tmp_path / "stopped"))
     assert wait_for(process, "Epoch 3/")
     process.send_signal(signal.SIGTERM)
-    rest = process.communicate(timeout=30)[0]
+    rest = process.communicate(timeout=60)[0]
     assert process.returncode == 130
     assert "Interrupted; " in rest
     assert "--resume --output" in rest
@@ -147,7 +147,7 @@ def test_training_interrupted_in_its_last_epoch_can_only_be_resumed(
     process = start(project, *words)
     assert wait_for(process, "Epoch 2/2")
     process.send_signal(signal.SIGINT)
-    rest = process.communicate(timeout=30)[0]
+    rest = process.communicate(timeout=60)[0]
     assert process.returncode == 130, rest
     assert "python train_model.py --resume --output stopped" in rest
     assert "Traceback" not in rest
@@ -198,7 +198,7 @@ def test_two_trainings_cannot_write_the_same_model(
     assert wait_for(first, "Epoch 1/")
     second = command(*words)
     first.send_signal(signal.SIGINT)
-    first.communicate(timeout=30)
+    first.communicate(timeout=60)
     assert second.returncode == 2
     assert "Another training is writing" in second.stderr
     assert second.stderr.count("\n") == 1

@@ -245,7 +245,7 @@ def test_the_server_starts_and_stops_on_a_signal(number: signal.Signals) -> None
             client.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert client.recv(1000).startswith(b"HTTP/1.1 200")
             process.send_signal(number)
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
         assert process.stderr.read() == "\nstopped\n"
 
 
