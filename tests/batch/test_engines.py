@@ -128,9 +128,11 @@ import os, subprocess, sys
 from pathlib import Path
 from common.batch.engines import on_ray
 from common.recognizer import Setup
+from common.storage.model_files import PRETRAINED_FINDER
 
 shard = [("3", Path("samples/3.png").absolute())]
-readings = on_ray([(0, shard), (1, shard)], Setup(Path(sys.argv[1]), 0.5, None), 1, None)
+setup = Setup(Path(sys.argv[1]), 0.5, PRETRAINED_FINDER)
+readings = on_ray([(0, shard), (1, shard)], setup, 1, None)
 next(readings)
 import ray
 os.environ["ADDRESS"] = ray.get_runtime_context().gcs_address
