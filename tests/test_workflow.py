@@ -31,6 +31,8 @@ READING = {
         "text": {"type": ["string", "null"], "pattern": r"^(\d+(\n\d+)*)?$"},
         "lines": {"type": "array", "items": {"type": "string", "pattern": r"^\d+$"}},
         "error": {"type": ["string", "null"]},
+        "hint": {"type": ["string", "null"]},
+        "rotation": {"enum": [0, 90, 180, 270]},
         "digits": {
             "type": "array",
             "items": {
