@@ -1,12 +1,13 @@
-# make run    set everything up, train a network, evaluate it and read the sample images
-# make test   run the tests
-# make test-web  get a browser (Debian's Chromium) and test the page to draw on with it
-# make test-jax  the tests of networks and training with JAX, about 8 minutes
-# make faults trainings killed fifty times, 20,000 images killed five times, about 8 minutes
-# make fuzz   20,000 mutated images, 2,000 mutated model and data files, hostile models, about
-#             15 minutes
-# make lint   check style and types
-# make bench  measure speed against the usual ways, about 15 minutes
+# make run       install everything, train a network, evaluate it and read the sample images
+# make test      run the tests
+# make test-web  install a browser (Debian's Chromium) and test the web page in it
+# make test-jax  test networks and training with JAX, about 8 minutes
+# make faults    kill training fifty times, and reading of 20,000 images five times, about 8 minutes
+# make fuzz      read 20,000 mutated images, 2,000 mutated model and data files and hostile models,
+#                about 15 minutes
+# make lint      check style and types
+# make format    fix style
+# make bench     measure speed against common alternatives, about 15 minutes
 
 PYTHON ?= python3
 BIN := .venv/bin

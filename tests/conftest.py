@@ -1,4 +1,4 @@
-"""What the tests share: a copy of the project to run its command lines in, and small data."""
+"""Shared fixtures: a copy of the project whose commands can be run, and small data sets."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ import pytest
 
 from common.data.datasets import Dataset, DownloadError, load_bundled_digits, load_mnist
 
-# A shell that starts the tests in the background makes them and their children ignore Ctrl-C.
+# A shell that runs the tests in the background makes them and their children ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,7 +22,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class PageServer:
-    """A running `draw_digit.py`: its address, and the copy of the project that it runs in."""
+    """A running `draw_digit.py`.
+
+    Attributes:
+        address: Its URL, with a trailing slash.
+        project: The copy of the project that it runs in.
+    """
 
     address: str
     project: Path
@@ -33,18 +38,26 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project without models and plots, so that tests touch nobody's own."""
+    """A copy of the project without classifiers and plots, so that tests keep the real ones."""
     copy = tmp_path_factory.mktemp("project")
     for script in ("train_model.py", "evaluate_model.py", "predict_image.py"):
         shutil.copy(ROOT / script, copy)
     for folder in ("common", "samples"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_finder(copy)
     return copy
+
+
+def copy_finder(project: Path) -> None:
+    """Copies the pretrained finder, which reading needs with any classifier."""
+    (project / "models").mkdir()
+    for suffix in (".tflite", ".json"):
+        shutil.copy(ROOT / "models" / f"pretrained_finder{suffix}", project / "models")
 
 
 @pytest.fixture(scope="session")
 def command(project: Path) -> Command:
-    """Runs a script of the copied project: command("train_model.py", "--data", "digits")."""
+    """Runs a script of the copied project: `command("train_model.py", "--data", "digits")`."""
 
     def run(script: str, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
         settings: dict[str, object] = {"text": True, "timeout": 120, "env": no_network()}
@@ -59,7 +72,7 @@ def command(project: Path) -> Command:
 
 
 def no_network() -> dict[str, str]:
-    """An environment in which no MNIST is cached and every download fails at once."""
+    """Returns an environment in which MNIST is not cached and every download fails at once."""
     return os.environ | {
         "KERAS_HOME": "/nonexistent",
         "http_proxy": "http://127.0.0.1:9",
@@ -70,7 +83,7 @@ def no_network() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def trained(command: Command, project: Path) -> subprocess.CompletedProcess[str]:
-    """One short training on the bundled digits through the real command line."""
+    """The result of one short training command on the bundled digits."""
     done = command("train_model.py", "--preset", "fast")
     assert done.returncode == 0, done.stderr
     return done
@@ -78,20 +91,22 @@ def trained(command: Command, project: Path) -> subprocess.CompletedProcess[str]
 
 @pytest.fixture(scope="session")
 def model(trained: subprocess.CompletedProcess[str], project: Path) -> Path:
-    """The `.tflite` of `trained`; `.keras` and `.json` stand beside it."""
+    """The `.tflite` file from `trained`; `.keras` and `.json` are beside it."""
     return project / "models" / "bundled_digits.tflite"
 
 
 @pytest.fixture(scope="module")
 def page_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
-    """The real `draw_digit.py` with the pretrained model."""
+    """A running `draw_digit.py` with the pretrained model."""
     pytest.importorskip("fastapi_offline")
     copy = tmp_path_factory.mktemp("project")
     shutil.copy(ROOT / "draw_digit.py", copy)
     shutil.copytree(ROOT / "common", copy / "common")
     words = [sys.executable, "-u", "draw_digit.py", "--no-browser", "--port", "0"]
+    for option, name in (("--model", "pretrained"), ("--finder", "pretrained_finder")):
+        words += [option, str(ROOT / "models" / f"{name}.tflite")]
     with subprocess.Popen(
-        [*words, "--model", str(ROOT / "models" / "pretrained.tflite")],
+        words,
         cwd=copy,
         stdout=subprocess.PIPE,
         text=True,
@@ -108,9 +123,9 @@ def digits() -> Dataset:
     return load_bundled_digits()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> Dataset:
-    """Forty random pictures, four of each digit, in each part."""
+    """Forty pictures of noise, four per digit, both for training and for testing."""
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (40, 28, 28), np.uint8)
     labels = np.arange(40) % 10
@@ -119,7 +134,7 @@ def tiny() -> Dataset:
 
 @pytest.fixture(scope="session")
 def mnist() -> Dataset:
-    """The real MNIST where it is on this machine; tests that need it are skipped otherwise."""
+    """MNIST from data/ or Keras's cache; without it, the tests that need it are skipped."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("common.data.datasets.MNIST_URL", "http://127.0.0.1:9/mnist.npz")
         try:

@@ -1,4 +1,4 @@
-"""Images that are small files and were made to cost much: shapes, noise, and tricks of formats."""
+"""Small image files that are expensive to read: shapes, noise, and tricks with file formats."""
 
 import io
 import json
@@ -19,12 +19,12 @@ from common import PROJECT
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """A PNG of uint8 pixels; a fast one, since only its content matters."""
+    """Returns uint8 pixels as a PNG with fast compression."""
     return bytes(cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1])
 
 
 def nested(side: int, step: int, round_shapes: bool) -> bytes:
-    """Squares or circles around one another, every `step` pixels."""
+    """Draws nested squares or circles, `step` pixels apart."""
     page = np.full((side, side), 255, np.uint8)
     for inset in range(step, side // 2, step):
         if round_shapes:
@@ -35,7 +35,7 @@ def nested(side: int, step: int, round_shapes: bool) -> bytes:
 
 
 def noise(side: int, share: float, grey: bool = False) -> bytes:
-    """Pixels that are black with a probability, or of any grey."""
+    """Draws pixels that are black with probability `share`, or of random grey."""
     generator = np.random.default_rng(0)
     if grey:
         return png(generator.integers(0, 256, (side, side), np.uint8))
@@ -43,7 +43,7 @@ def noise(side: int, share: float, grey: bool = False) -> bytes:
 
 
 def strokes(side: int, count: int, length: int, width: int) -> bytes:
-    """Short strokes in random places."""
+    """Draws short strokes at random positions."""
     generator = np.random.default_rng(0)
     page = np.full((side, side), 255, np.uint8)
     for x, y in generator.integers(0, side - length, (count, 2)).tolist():
@@ -53,7 +53,7 @@ def strokes(side: int, count: int, length: int, width: int) -> bytes:
 
 
 def grid(side: int, step: int, dash: int = 0) -> bytes:
-    """Squared paper; with `dash`, its lines have gaps."""
+    """Draws squared paper, with dashed lines if `dash` is given."""
     page = np.full((side, side), 255, np.uint8)
     page[::step] = 0
     page[:, ::step] = 0
@@ -67,7 +67,7 @@ def grid(side: int, step: int, dash: int = 0) -> bytes:
 
 
 def checkers(side: int, step: int, gap: int = 0) -> bytes:
-    """Squares of `step` pixels, which touch at their corners, or stand `gap` pixels apart."""
+    """Draws squares of `step` pixels that touch at their corners or are `gap` pixels apart."""
     ys, xs = np.indices((side, side)) // step
     if gap:
         ys, xs = (np.indices((side, side)) % (step + gap)) < step
@@ -76,7 +76,7 @@ def checkers(side: int, step: int, gap: int = 0) -> bytes:
 
 
 def combs(side: int, height: int, tooth: int) -> bytes:
-    """Wide rows of upright bars that a level one joins: there is much to cut."""
+    """Draws wide rows of upright bars joined by a horizontal one, which offer many cuts."""
     page = np.full((side, side), 255, np.uint8)
     for top in range(4, side - height, height + 4):
         page[top : top + height, 4 : side - 4 : tooth] = 0
@@ -85,7 +85,7 @@ def combs(side: int, height: int, tooth: int) -> bytes:
 
 
 def spiral(side: int, step: int) -> bytes:
-    """One endless line."""
+    """Draws one long spiral line."""
     page = np.full((side, side), 255, np.uint8)
     turns = np.linspace(0, side / 2 / step * 2 * np.pi, side * side // 100)
     radius = turns / (2 * np.pi) * step
@@ -96,7 +96,7 @@ def spiral(side: int, step: int) -> bytes:
 
 
 def staircase(side: int, step: int, size: int) -> bytes:
-    """Marks on a diagonal, each a line of writing of its own."""
+    """Draws squares on a diagonal, each of which is a line of writing by itself."""
     page = np.full((side, side), 255, np.uint8)
     for place in range(0, side - size, step):
         page[place : place + size, place : place + size] = 0
@@ -104,7 +104,7 @@ def staircase(side: int, step: int, size: int) -> bytes:
 
 
 def spiked(side: int) -> bytes:
-    """A thin frame with hairs: its strokes have to be widened by a tenth of the page."""
+    """Draws a thin frame with spikes, whose strokes are widened by a tenth of the page."""
     page = np.full((side, side), 255, np.uint8)
     cv2.rectangle(page, (1, 1), (side - 2, side - 2), 0, 1)
     page[::7, 1 : side // 2] = 0
@@ -112,7 +112,7 @@ def spiked(side: int) -> bytes:
 
 
 def corners(side: int, step: int) -> bytes:
-    """Corners that stand in one another: the boxes of all overlap."""
+    """Draws nested corners, whose bounding boxes all overlap."""
     page = np.full((side, side), 255, np.uint8)
     for place in range(0, side - 8, step):
         page[place, place:] = 0
@@ -121,7 +121,7 @@ def corners(side: int, step: int) -> bytes:
 
 
 def jpeg_of_many_scans(side: int, scans: int) -> bytes:
-    """A progressive JPEG whose last scan is there many times."""
+    """Returns a progressive JPEG that repeats its last scan many times."""
     file = io.BytesIO()
     Image.effect_noise((side, side), 50).save(file, "JPEG", progressive=True, quality=50)
     content = file.getvalue()
@@ -131,7 +131,7 @@ def jpeg_of_many_scans(side: int, scans: int) -> bytes:
 
 
 def in_format(form: str, width: int, height: int, mode: str = "RGB", **options: object) -> bytes:
-    """A large image with some content in any format."""
+    """Returns an image of random blocks in any format."""
     block = np.random.default_rng(0).integers(0, 256, (height // 8, width // 8), np.uint8)
     picture = Image.fromarray(block).resize((width, height), Image.Resampling.NEAREST)
     file = io.BytesIO()
@@ -140,7 +140,7 @@ def in_format(form: str, width: int, height: int, mode: str = "RGB", **options: 
 
 
 def tiff_of_many_strips(rows: int) -> bytes:
-    """A TIFF one pixel wide, with a strip for each row."""
+    """Returns a TIFF that is one pixel wide and has a strip for each row."""
     entries = [
         (256, 4, 1, 1),
         (257, 4, 1, rows),
@@ -161,7 +161,7 @@ def tiff_of_many_strips(rows: int) -> bytes:
 
 
 def gif_of_comments(size: int) -> bytes:
-    """A GIF with one comment of so many bytes before its picture."""
+    """Returns a GIF with a comment of `size` bytes before its picture."""
     file = io.BytesIO()
     Image.new("L", (28, 28), 255).save(file, "GIF")
     content = file.getvalue()
@@ -171,14 +171,14 @@ def gif_of_comments(size: int) -> bytes:
 
 
 def png_of_many_chunks(count: int) -> bytes:
-    """A PNG with empty chunks of a private kind."""
+    """Returns a PNG with `count` empty private chunks."""
     content = png(np.full((28, 28), 255, np.uint8))
     chunk = struct.pack(">I", 0) + b"prVt" + struct.pack(">I", zlib.crc32(b"prVt"))
     return content[:33] + chunk * count + content[33:]
 
 
 def jpeg_of_many_segments(count: int) -> bytes:
-    """A JPEG with empty application segments."""
+    """Returns a JPEG with `count` empty application segments."""
     file = io.BytesIO()
     Image.new("L", (28, 28), 255).save(file, "JPEG")
     return file.getvalue()[:2] + b"\xff\xe5\0\2" * count + file.getvalue()[2:]
@@ -221,7 +221,7 @@ EXPENSIVE_IMAGES: dict[str, Callable[[], bytes]] = {
     "too_large.webp": lambda: in_format("WEBP", 10_000, 6000, "L", method=0, lossless=True),
     "large_float.tiff": lambda: in_format("TIFF", 7000, 7000, "F", compression="tiff_lzw"),
 }
-"""Makers of the files by name; each file of at most 20 MB, or of 50 megapixels."""
+"""Functions that create the files, by name. Each has at most 20 MB or 50 megapixels."""
 
 MEASURED = """
 import json, resource, sys
@@ -239,7 +239,7 @@ recognizer.read("samples/3.png")
 started = seconds()
 (reading,) = recognizer.read_many([(sys.argv[1], sys.argv[1])])
 cost = seconds() - started
-# Not getrusage's maximum: that of the process which started this one is counted there, too.
+# Not the maximum of getrusage, which includes that of the parent process.
 (peak,) = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
 print(json.dumps([cost, int(peak.split()[1]) / 1024, reading.text, reading.error]))
 """
@@ -247,12 +247,12 @@ print(json.dumps([cost, int(peak.split()[1]) / 1024, reading.text, reading.error
 
 @dataclass(frozen=True)
 class Cost:
-    """What reading one image took, in a process of its own.
+    """The cost of reading one image in a separate process.
 
     Attributes:
-        seconds: Processor time, the model's start not included.
-        megabytes: The most memory of the whole process.
-        text, error: What came of it.
+        seconds: Processor time, without loading the model.
+        megabytes: Peak memory of the whole process.
+        text, error: The reading.
     """
 
     seconds: float
@@ -262,7 +262,7 @@ class Cost:
 
 
 def cost_of(path: Path) -> Cost:
-    """Reads an image in a process of its own, which is ended after a minute."""
+    """Reads an image in a separate process with a time limit of one minute."""
     words = [sys.executable, "-c", MEASURED, str(path)]
     done = subprocess.run(
         words, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=True

@@ -1,4 +1,4 @@
-"""Makes files that are damaged, hostile or merely odd, which the commands promise to survive."""
+"""Creates damaged, hostile and unusual files, which the commands must handle."""
 
 import io
 import os
@@ -12,11 +12,11 @@ from PIL import Image
 from common import PROJECT
 
 READABLE, UNREADABLE = "3", None
-"""What is read from a file: the digit that all of them show, or nothing but an error."""
+"""Expected text of a file: the digit that all readable ones show, or None for an error."""
 
 
 def flipped(content: bytes, seed: int, flips: int = 20, start: int = 8) -> bytes:
-    """The content with some bits flipped, none of them before `start`."""
+    """Returns the content with some bits flipped, all at or after byte `start`."""
     generator = np.random.default_rng(seed)
     damaged = bytearray(content)
     for place in generator.integers(start, len(damaged), flips):
@@ -25,14 +25,14 @@ def flipped(content: bytes, seed: int, flips: int = 20, start: int = 8) -> bytes
 
 
 def saved(image: Image.Image, form: str, **options: object) -> bytes:
-    """The bytes of an image file."""
+    """Returns the bytes of an image file."""
     file = io.BytesIO()
     image.save(file, form, **options)
     return file.getvalue()
 
 
 def png_of_size(width: int, height: int) -> bytes:
-    """A PNG file that promises so many pixels and holds none."""
+    """Returns a PNG file that declares `width` x `height` pixels but contains none."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         checksum = zlib.crc32(kind + data)
@@ -44,7 +44,7 @@ def png_of_size(width: int, height: int) -> bytes:
 
 
 def odd_images() -> dict[str, tuple[bytes, str | None]]:
-    """Image files of every kind that users have, whole and damaged, by name; and what they say."""
+    """Returns intact and damaged image files by name, each with its expected text."""
     picture = Image.open(PROJECT / "samples" / "3.png").convert("L")
     grey = np.asarray(picture)
     png, jpeg = saved(picture, "PNG"), saved(picture, "JPEG")
@@ -56,7 +56,7 @@ def odd_images() -> dict[str, tuple[bytes, str | None]]:
     return {
         "whole.png": (png, READABLE),
         "empty.png": (b"", UNREADABLE),
-        "text.png": (b"no image\n" * 50, UNREADABLE),
+        "text.png": (b"not an image\n" * 50, UNREADABLE),
         "truncated.png": (png[: len(png) // 2], UNREADABLE),
         "truncated.jpg": (jpeg[: len(jpeg) // 2], UNREADABLE),
         **{f"flipped{seed}.png": (flipped(png, seed), UNREADABLE) for seed in range(5)},

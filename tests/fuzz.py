@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """Feeds mutated files to the library: python tests/fuzz.py [--images N] [--models N] [--data N].
 
-Images go to `DigitRecognizer.read`, models to `load_predictor`, data sets to `load_dataset`.
-Nothing but the project's own errors may come out, each within 5 seconds, all within 1 GB of
-memory. Images that were made to cost much and hostile models follow, see `expensive.py` and
-`fuzz_models.py`. What fails is made as small as can be and shown (MacIver et al., "Hypothesis",
-2019).
+Images go to `DigitRecognizer.read`, models to `load_predictor`, and data sets to `load_dataset`.
+Each call must either succeed or raise one of the project's own errors, within 5 seconds and 1 GB
+of memory. Expensive images and hostile models follow; see `expensive.py` and `fuzz_models.py`.
+Hypothesis shrinks a failing example and prints it (MacIver et al., "Hypothesis", 2019).
 """
 
 import argparse
@@ -39,8 +38,8 @@ from common.recognizer import DigitRecognizer
 from common.storage import model_files, trial
 from common.storage.model_files import PRETRAINED, load_predictor
 
-MOST_SECONDS = 5.0
-MOST_MEGABYTES = 1000
+MAX_SECONDS = 5.0
+MAX_MEGABYTES = 1000
 FORMATS = {
     "PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"),
     "JPEG": ("L", "RGB", "CMYK"),
@@ -57,7 +56,7 @@ MUTATION = st.tuples(
 
 
 def mutated(content: bytes, mutations: list[tuple[str, float, int]]) -> bytes:
-    """The content after some changes, each of a kind, at a place and with a value."""
+    """Returns the content after some mutations: kind, position (0 to 1) and value of each."""
     changed = bytearray(content)
     for kind, place, value in mutations:
         if not changed:
@@ -77,7 +76,7 @@ def mutated(content: bytes, mutations: list[tuple[str, float, int]]) -> bytes:
 
 
 def mutated_inside(content: bytes, mutations: list[tuple[str, float, int]]) -> bytes:
-    """A zip whose first member, in order of names, has changed, with the right checksum."""
+    """Mutates the alphabetically first member of a zip archive and keeps its checksum valid."""
     changed = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(content)) as source,
@@ -91,7 +90,7 @@ def mutated_inside(content: bytes, mutations: list[tuple[str, float, int]]) -> b
 
 
 def image_seeds() -> list[bytes]:
-    """The samples, and one of them in every format and mode."""
+    """Returns the samples, and one of them in every format and mode."""
     picture = Image.open(PROJECT / "samples" / "3.png").convert("L").resize((60, 60))
     seeds = [path.read_bytes() for path in sorted((PROJECT / "samples").glob("*.[pj]*g"))]
     for form, modes in FORMATS.items():
@@ -108,7 +107,7 @@ def image_seeds() -> list[bytes]:
 
 
 def model_seeds(folder: Path) -> list[tuple[str, bytes]]:
-    """A small model as every kind of file, and the pretrained one for LiteRT."""
+    """Returns a small model as `.keras` and `.h5` files, and the pretrained `.tflite` file."""
     from common.backend import keras, layers
 
     network = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10)])
@@ -119,7 +118,7 @@ def model_seeds(folder: Path) -> list[tuple[str, bytes]]:
 
 
 def data_seeds() -> list[tuple[str, bytes]]:
-    """A small data set as .npz, and one file of the IDX form, plain and packed."""
+    """Returns a small data set as .npz, and one IDX file, plain and compressed."""
     images = np.zeros((20, 28, 28), np.uint8)
     labels = np.arange(20) % 10
     file = io.BytesIO()
@@ -130,7 +129,7 @@ def data_seeds() -> list[tuple[str, bytes]]:
 
 
 def fuzz(name: str, seeds: list, work: Callable[..., object], examples: int) -> None:
-    """Runs `work` on so many mutated seeds and prints what came of it."""
+    """Runs `work` on `examples` mutated seeds and prints how many were accepted and refused."""
     outcomes: Counter[str] = Counter()
     slowest = 0.0
 
@@ -154,7 +153,7 @@ def fuzz(name: str, seeds: list, work: Callable[..., object], examples: int) -> 
             outcomes["refused"] += 1
         seconds = time.perf_counter() - started
         slowest = max(slowest, seconds)
-        assert seconds < MOST_SECONDS, f"{seconds:.1f} s"
+        assert seconds < MAX_SECONDS, f"{seconds:.1f} s"
 
     run()
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -163,11 +162,11 @@ def fuzz(name: str, seeds: list, work: Callable[..., object], examples: int) -> 
         f"refused {outcomes['refused']:,}  slowest {slowest:.2f} s  peak {megabytes:.0f} MB",
         flush=True,
     )
-    assert megabytes < MOST_MEGABYTES, f"{megabytes:.0f} MB"
+    assert megabytes < MAX_MEGABYTES, f"{megabytes:.0f} MB"
 
 
 def read_expensive_images(folder: Path) -> None:
-    """Reads images that were made to cost much, each alone and then all in one batch."""
+    """Reads expensive images, first each in a separate process, then all in one batch."""
     folder.mkdir()
     costs: dict[str, Cost] = {}
     for name, made in EXPENSIVE_IMAGES.items():
@@ -181,17 +180,18 @@ def read_expensive_images(folder: Path) -> None:
         f"peak {costs[largest].megabytes:.0f} MB ({largest})",
         flush=True,
     )
-    assert costs[slowest].seconds < MOST_SECONDS
-    assert costs[largest].megabytes < MOST_MEGABYTES
+    assert costs[slowest].seconds < MAX_SECONDS
+    assert costs[largest].megabytes < MAX_MEGABYTES
     words = [sys.executable, "predict_image.py", "--json", "--model", str(PRETRAINED), str(folder)]
     done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.stdout.count("\n") == len(costs), done.stderr
 
 
 def main() -> None:
-    """Fuzzes images, data sets and models, in this order: TensorFlow alone takes half a GB.
+    """Fuzzes images, data sets and models.
 
-    To make expensive images takes more memory than to read them, so these come last.
+    The models come after the others because TensorFlow alone takes half a gigabyte. The expensive
+    images come after the models because creating them takes more memory than reading them.
     """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -221,7 +221,7 @@ def main() -> None:
         fuzz("data", data_seeds(), load_data, arguments.data)
 
         def try_here(path: Path, kind: str) -> None:
-            """A trial apart takes seconds with TensorFlow; LiteRT may wait for ever."""
+            """Tries only `.tflite` files in a separate process: LiteRT may hang, Keras is slow."""
             (trial.try_apart if path.suffix == ".tflite" else trial.attempt)(path, kind)
 
         def load_model(kind: str, content: bytes) -> None:
@@ -231,7 +231,7 @@ def main() -> None:
         with patch.object(model_files, "try_apart", try_here):
             fuzz("models", model_seeds(folder), load_model, arguments.models)
         read_expensive_images(folder / "expensive")
-        # Imported here: it takes TensorFlow, whose memory counts above.
+        # Imported here because it imports TensorFlow, whose memory would count above.
         from fuzz_models import fuzz_hostile_models
 
         fuzz_hostile_models(folder, arguments.models)

@@ -1,4 +1,4 @@
-"""Hostile model files for `fuzz.py`: every name of Keras, nested configs, cards, expensive work."""
+"""Hostile models for `fuzz.py`: all names in Keras, nested configs, cards, and costly networks."""
 
 import copy
 import importlib
@@ -39,7 +39,7 @@ SETTINGS = settings(
     suppress_health_check=list(HealthCheck),
 )
 DANGEROUS = ("os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "socket.connect")
-"""Events of Python that loading a model never causes."""
+"""Audit events that loading a model must never cause."""
 
 _watching = False
 
@@ -57,7 +57,7 @@ sys.addaudithook(_watch)
 
 
 def names_of_keras() -> Iterator[tuple[str, str]]:
-    """Each public name of Keras, and each name of the modules that hold layers and operators."""
+    """Yields every public name of Keras, and every name in its modules of layers and operators."""
     seen = {keras}
     waiting = [("keras", keras)]
     while waiting:
@@ -80,7 +80,7 @@ def names_of_keras() -> Iterator[tuple[str, str]]:
 
 
 def layers_in(config: dict[str, Any]) -> Iterator[str]:
-    """The classes of a checked model's layers."""
+    """Yields the class names of the layers of a checked model."""
     for layer in config["config"]["layers"]:
         yield layer["class_name"]
         if layer["class_name"] in MODELS:
@@ -88,7 +88,7 @@ def layers_in(config: dict[str, Any]) -> Iterator[str]:
 
 
 def fuzz_names(config: hostile.Config) -> None:
-    """Asks for every name of Keras as a class, a function, an argument and a setting."""
+    """Uses every name of Keras as a class, a function, an argument and a setting."""
     outcomes: Counter[str] = Counter()
     for module, name in names_of_keras():
         reference = {"class_name": "function", "module": module, "config": name}
@@ -114,7 +114,7 @@ def fuzz_names(config: hostile.Config) -> None:
 
 
 def hostile_parts(config: hostile.Config) -> st.SearchStrategy:
-    """Parts of configs, nested, that name code or do not belong where they stand."""
+    """Returns nested parts of configs that name code or are out of place."""
     layer = config["config"]["layers"][-1]
     leaves = st.sampled_from(
         [
@@ -142,7 +142,7 @@ def hostile_parts(config: hostile.Config) -> st.SearchStrategy:
 
 
 def fuzz_configs(folder: Path, content: bytes, examples: int) -> None:
-    """Puts hostile parts at places of a model's config, nested, and loads what is accepted."""
+    """Puts hostile parts at random positions of a model's config and loads the model."""
     config = hostile.keras_config(content)
     outcomes: Counter[str] = Counter()
     path = folder / "nested.keras"
@@ -174,7 +174,7 @@ def fuzz_configs(folder: Path, content: bytes, examples: int) -> None:
 
 
 def fuzz_cards(folder: Path, examples: int) -> None:
-    """Changes values of a card; what is accepted serves all that read it."""
+    """Changes values of a card. All readers of cards must cope with an accepted card."""
     card = json.loads(PRETRAINED.with_suffix(".json").read_text()) | {"own": "a", "start": "b"}
     model = folder / "carded.tflite"
     model.write_bytes(b"")
@@ -201,7 +201,7 @@ def fuzz_cards(folder: Path, examples: int) -> None:
 
 
 def try_expensive(folder: Path, content: bytes) -> None:
-    """Models of much work: refused in time, and by a process that stays small."""
+    """Tries costly models, which must be refused or accepted within the limits."""
     for name, network in hostile.expensive_networks().items():
         network().save(folder / f"{name}.keras")
     wide = hostile.wide_config(hostile.keras_config(content), depth=60, units=10_000)
@@ -224,7 +224,7 @@ def try_expensive(folder: Path, content: bytes) -> None:
 
 
 def fuzz_hostile_models(folder: Path, examples: int) -> None:
-    """All of the above, with so many examples of each kind that is drawn by chance."""
+    """Runs all fuzzers of this module, with `examples` examples of each random kind."""
     content = hostile.functional_model(folder)
     fuzz_names(hostile.keras_config(content))
     fuzz_configs(folder, content, examples)

@@ -1,4 +1,4 @@
-"""Makes model files that ask for more than a classifier does, which loading promises to refuse."""
+"""Creates model files that do more than a classifier needs. Loading must refuse them."""
 
 import io
 import json
@@ -18,8 +18,8 @@ Config = dict[str, Any]
 
 MUST_BE_REFUSED = ("looping", "branching", "reshaping", "wide", "upsampling")
 
-# A small process of its own: a child's largest memory counts from that of its parent, and the
-# largest of all children stays.
+# A small separate process: the peak memory of a child starts at that of its parent, and
+# RUSAGE_CHILDREN gives the maximum over all children.
 TRIAL = """
 import pathlib, resource, sys
 from common.storage.loading import ModelError
@@ -35,7 +35,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, refusal)
 
 
 def trial_of(path: Path) -> tuple[int, str]:
-    """The largest memory of a model's trial in kilobytes, and why it was refused ("" if not)."""
+    """Returns the peak memory of a model's trial in kB, and the reason for a refusal or ""."""
     command = [sys.executable, "-c", TRIAL, str(path)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     kilobytes, _, refusal = done.stdout.strip().partition(" ")
@@ -43,13 +43,13 @@ def trial_of(path: Path) -> tuple[int, str]:
 
 
 def keras_config(content: bytes) -> Config:
-    """The config in a `.keras` file."""
+    """Returns the config in a `.keras` file."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return json.loads(archive.read("config.json"))
 
 
 def with_config(content: bytes, config: object) -> bytes:
-    """A `.keras` file with another config."""
+    """Returns a `.keras` file with its config replaced."""
     changed = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(changed, "w") as target:
         for name in source.namelist():
@@ -59,7 +59,7 @@ def with_config(content: bytes, config: object) -> bytes:
 
 
 def functional_model(folder: Path) -> bytes:
-    """A small functional model as a `.keras` file."""
+    """Returns a small functional model as a `.keras` file."""
     entry = keras.Input((28, 28, 1), name="entry")
     outputs = layers.Dense(10, name="last")(layers.Flatten(name="flat")(entry))
     path = folder / "functional.keras"
@@ -68,12 +68,12 @@ def functional_model(folder: Path) -> bytes:
 
 
 def tensor(config: Config) -> Config:
-    """The input of a functional model's first layer, as an argument."""
+    """Returns the argument that stands for the input of the first layer in a functional model."""
     return config["config"]["layers"][1]["inbound_nodes"][0]["args"][0]
 
 
 def calling(config: Config, module: str, function: str, *arguments: object) -> Config:
-    """A functional model with a `Switch`, which calls a function of Keras while it is loaded."""
+    """Returns a model with a `Switch` that would call a function of Keras while it is loaded."""
     reference = {
         "class_name": "function",
         "module": module,
@@ -94,21 +94,21 @@ def calling(config: Config, module: str, function: str, *arguments: object) -> C
 
 
 def with_last(config: Config, changes: Config) -> Config:
-    """A model whose last layer has another class, module or config."""
+    """Returns a config with changes to the last layer: its class, module or config."""
     hostile = json.loads(json.dumps(config))
     hostile["config"]["layers"][-1].update(changes)
     return hostile
 
 
 def with_setting(config: Config, key: str, value: object) -> Config:
-    """A model whose last layer has another setting."""
+    """Returns a config with one setting of the last layer changed."""
     hostile = json.loads(json.dumps(config))
     hostile["config"]["layers"][-1]["config"][key] = value
     return hostile
 
 
 def expensive_networks() -> dict[str, Callable[[], "keras.Model"]]:
-    """Networks that take minutes or gigabytes, small as files, by name."""
+    """Returns networks, by name, that are small files but take minutes or gigabytes to run."""
 
     def pixels(*middle: layers.Layer) -> "keras.Model":
         head = [layers.Flatten(), layers.Dense(10)]
@@ -139,7 +139,7 @@ def expensive_networks() -> dict[str, Callable[[], "keras.Model"]]:
 
 
 def wide_config(config: Config, depth: int, units: int) -> Config:
-    """A model of many dense layers, which would hold depth times units squared weights."""
+    """Returns a model of many dense layers, with `depth * units**2` weights in all."""
     hostile = json.loads(json.dumps(config))
     stacked = hostile["config"]["layers"]
     last = stacked.pop()
@@ -156,7 +156,7 @@ def wide_config(config: Config, depth: int, units: int) -> Config:
 
 
 def hostile_tflite() -> dict[str, bytes]:
-    """`.tflite` models whose work depends on what the image shows, by name."""
+    """Returns `.tflite` models, by name, whose amount of work depends on the image."""
     import tensorflow as tf
 
     weights = tf.constant(np.ones((784, 10), np.float32))
@@ -184,7 +184,7 @@ def hostile_tflite() -> dict[str, bytes]:
 
 
 def converted(function: Callable[[Any], Any]) -> bytes:
-    """A function of float32 (1, 784) as a `.tflite` model."""
+    """Converts a function of float32 (1, 784) to a `.tflite` model."""
     import tensorflow as tf
 
     concrete = tf.function(

@@ -1,4 +1,4 @@
-"""What Schemathesis sends where the description says "an image"."""
+"""Makes Schemathesis send real images where the API expects an image."""
 
 from pathlib import Path
 

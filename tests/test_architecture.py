@@ -1,4 +1,4 @@
-"""Where things may stand and what may import what; see `common/__init__.py`."""
+"""The layout of the packages and the direction of imports; see `common/__init__.py`."""
 
 import ast
 import subprocess
@@ -17,7 +17,7 @@ ORDER = (
     "common.reading",
     "common.backend",
     "common.preprocessing",
-    "common.finding.encoding",  # what the finder gives: the network and its loader know it, too
+    "common.finding.encoding",  # the finder's output format, which networks need too
     "common.networks",
     "common.images",
     "common.storage",
@@ -31,7 +31,7 @@ ORDER = (
     "common.web",
     "scripts",
 )
-"""Modules and rooms; each imports only itself and what stands before it."""
+"""Modules and packages; each may import only itself and those listed before it."""
 
 SCRIPTS = sorted(ROOT.glob("*.py"))
 FILES = [*SCRIPTS, *sorted((ROOT / "common").rglob("*.py"))]
@@ -42,7 +42,7 @@ MODULES = {
 
 
 def imports_of(path: Path) -> set[str]:
-    """The modules of the project that a file imports, in functions too, but not for types alone."""
+    """Returns the project's modules that a file imports, also in functions, except for typing."""
     found: set[str] = set()
     waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while waiting:
@@ -62,23 +62,24 @@ def imports_of(path: Path) -> set[str]:
 IMPORTS = {name: imports_of(path) - {name} for name, path in MODULES.items()}
 
 
-def place_of(module: str) -> int:
-    """Where a module or its room stands in `ORDER`."""
+def position_of(module: str) -> int:
+    """Returns the position of a module or its package in `ORDER`."""
     if not module.startswith("common"):
         return ORDER.index("scripts")
     if module in ORDER:
         return ORDER.index(module)
-    room = ".".join(module.split(".")[:2])
-    return ORDER.index(room)
+    package = ".".join(module.split(".")[:2])
+    return ORDER.index(package)
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_imports_point_one_way(module: str) -> None:
-    wrong = [other for other in IMPORTS[module] if place_of(other) > place_of(module)]
+def test_imports_point_in_one_direction(module: str) -> None:
+    wrong = [other for other in IMPORTS[module] if position_of(other) > position_of(module)]
     assert not wrong
 
 
-def test_no_module_imports_itself_through_others() -> None:
+def test_there_are_no_import_cycles() -> None:
+    assert any(IMPORTS.values())
     for module in MODULES:
         reached, waiting = set(), list(IMPORTS[module])
         while waiting:
@@ -102,7 +103,7 @@ def test_files_are_short(path: Path) -> None:
     assert lines < (200 if path in SCRIPTS else 350)
 
 
-def test_few_modules_stand_outside_the_rooms() -> None:
+def test_few_modules_are_outside_the_packages() -> None:
     assert len(list((ROOT / "common").glob("*.py"))) <= 12
 
 
@@ -118,7 +119,7 @@ assert state() == before
 """
 
 
-def test_importing_changes_nothing_global() -> None:
+def test_importing_changes_no_global_state() -> None:
     pytest.importorskip("fastapi_offline")
     modules = [name for name in MODULES if name.startswith("common")]
     words = [sys.executable, "-c", EVERY_MODULE, *modules]

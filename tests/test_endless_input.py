@@ -1,4 +1,4 @@
-"""Input without an end is refused in one line, within seconds and little memory."""
+"""Endless input is refused in one line, with little time and memory."""
 
 import json
 import os
@@ -18,17 +18,17 @@ from common.images.listing import image_sources, sources_from
 from common.storage.model_files import PRETRAINED
 
 SAMPLE = ROOT / "samples" / "3.png"
-PAGEMAP = "/proc/self/pagemap"  # says that it is empty, and has terabytes
+PAGEMAP = "/proc/self/pagemap"  # its size is reported as 0, but it holds terabytes
 needs_fsspec = pytest.mark.skipif(not find_spec("fsspec"), reason="needs requirements/ray.txt")
 
 
 def needs(path: str) -> pytest.MarkDecorator:
-    """Skips a test where the current user cannot read a file of the system."""
+    """Skips a test if the current user cannot read a system file."""
     return pytest.mark.skipif(not os.access(path, os.R_OK), reason=f"{path} cannot be read")
 
 
 def limited(project: Path, words: str, stdin: str) -> subprocess.CompletedProcess[str]:
-    """Runs predict_image.py with 1.5 GB of memory and half a minute."""
+    """Runs predict_image.py with at most 1.5 GB of memory and 30 seconds."""
     start = f"ulimit -v 1500000; exec {sys.executable} predict_image.py --model {PRETRAINED}"
     return subprocess.run(
         ["bash", "-c", f"{start} --json {words} < {stdin}"],
@@ -50,7 +50,9 @@ def limited(project: Path, words: str, stdin: str) -> subprocess.CompletedProces
         pytest.param("local:///dev/zero", "/dev/null", "not a file", marks=needs_fsspec),
     ],
 )
-def test_an_endless_image_is_one_row(project: Path, words: str, stdin: str, said: str) -> None:
+def test_an_endless_image_is_one_error_among_the_records(
+    project: Path, words: str, stdin: str, said: str
+) -> None:
     done = limited(project, f"samples/3.png {words} samples/7.jpeg", stdin)
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert [record["text"] for record in records] == ["3", None, "7"]
@@ -66,7 +68,7 @@ def test_an_endless_list_is_refused(project: Path, words: str) -> None:
 
 
 @needs_fsspec
-def test_a_pipe_behind_an_address_does_not_wait(project: Path, tmp_path: Path) -> None:
+def test_a_pipe_behind_an_address_is_refused_without_waiting(project: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     done = limited(project, f"file://{tmp_path}/pipe.png samples/3.png", "/dev/null")
     records = [json.loads(line) for line in done.stdout.splitlines()]
@@ -96,7 +98,9 @@ def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
 
 
 @needs_fsspec
-def test_what_is_too_large_at_an_address_is_not_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_at_an_address_that_is_too_large_is_not_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     import fsspec
     from fsspec.implementations.memory import MemoryFile
 
@@ -110,8 +114,10 @@ def test_what_is_too_large_at_an_address_is_not_fetched(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("chain", ["simplecache::http://127.0.0.1:9/7.png", "zip://7.png::{pipe}"])
-def test_a_chain_of_addresses_is_one_row(project: Path, tmp_path: Path, chain: str) -> None:
-    os.mkfifo(tmp_path / "pipe")  # a chain would wait for it
+def test_a_chain_of_addresses_is_one_error_among_the_records(
+    project: Path, tmp_path: Path, chain: str
+) -> None:
+    os.mkfifo(tmp_path / "pipe")  # opening a chain would block on it
     listing = tmp_path / "list.txt"
     listing.write_text(f"samples/3.png\n{chain.format(pipe=tmp_path / 'pipe')}\nsamples/7.jpeg\n")
     done = limited(project, f"--files-from {listing}", "/dev/null")
@@ -121,9 +127,9 @@ def test_a_chain_of_addresses_is_one_row(project: Path, tmp_path: Path, chain: s
 
 
 @needs_fsspec
-def test_an_address_that_cannot_be_opened_is_one_row(project: Path) -> None:
+def test_an_address_that_cannot_be_opened_in_a_list_is_one_error(project: Path) -> None:
     done = limited(project, "samples/3.png nothing-of-that-kind://x.png", "/dev/null")
-    assert done.returncode == 2  # found before anything is read
+    assert done.returncode == 2  # refused before any image is read
     listed = subprocess.run(
         [sys.executable, "predict_image.py", "--json", "--model", PRETRAINED, "--files-from", "-"],
         input="samples/3.png\nnothing-of-that-kind://x.png\n",
@@ -137,7 +143,7 @@ def test_an_address_that_cannot_be_opened_is_one_row(project: Path) -> None:
     assert "cannot be read" in records[1]["error"]
 
 
-def test_stdin_is_read_to_its_limit_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stdin_is_read_only_up_to_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     class Endless:
         @staticmethod
         def read(size: int) -> bytes:

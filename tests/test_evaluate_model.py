@@ -1,4 +1,4 @@
-"""What evaluate_model.py measures, by the model and the data that it is given."""
+"""What evaluate_model.py reports for each kind of model and data."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ from common.storage.model_files import PRETRAINED
 
 @pytest.fixture(autouse=True)
 def plots_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the script draws its plots."""
+    """The folder to which the script writes its plots."""
     monkeypatch.setattr(evaluate_model, "PLOTS", tmp_path / "plots")
     return tmp_path / "plots"
 
@@ -32,7 +32,7 @@ def evaluate(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
 
 @pytest.fixture
 def finder(tmp_path: Path) -> Path:
-    """A model file whose card says that it is a finder."""
+    """A model file whose card declares it a finder."""
     path = tmp_path / "finder.tflite"
     shutil.copy(PRETRAINED, path)
     card = json.loads(PRETRAINED.with_suffix(".json").read_text())
@@ -40,7 +40,7 @@ def finder(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_finder_is_measured_on_generated_pages(
+def test_a_finder_is_evaluated_on_generated_pages(
     finder: Path,
     tmp_path: Path,
     plots_folder: Path,
@@ -56,15 +56,15 @@ def test_a_finder_is_measured_on_generated_pages(
     assert [group["name"] for group in report["groups"]] == list(CONDITIONS)
     assert report["overall"]["images"] == len(CONDITIONS)
     assert (report["data"], report["pages_per_condition"]) == ("digits", 1)
-    said = capsys.readouterr().out
-    rows = {line[:17].strip(): line[17:].split() for line in said.splitlines()}
+    printed = capsys.readouterr().out
+    rows = {line[:17].strip(): line[17:].split() for line in printed.splitlines()}
     exact = {name: float(rows[name][1].rstrip("%")) / 100 for name in CONDITIONS}
     assert exact == {group["name"]: group["exact"] for group in report["groups"]}
     with Image.open(plots_folder / "worst_pages.png") as plot:
         assert plot.width > 1000
 
 
-def test_a_folder_with_labels_measures_the_whole_reader(
+def test_a_folder_with_labels_evaluates_the_whole_reader(
     tmp_path: Path,
     plots_folder: Path,
     digits: Dataset,
@@ -81,19 +81,19 @@ def test_a_folder_with_labels_measures_the_whole_reader(
     report_file = tmp_path / "report.json"
     status = evaluate(monkeypatch, "--model", PRETRAINED, "--data", folder, "--json", report_file)
     assert status == console.SOME_UNREADABLE
-    said = capsys.readouterr()
-    assert said.err.startswith("not scored: ")
-    assert said.err.count("\n") == 1
-    assert "\x1b" not in said.err
+    printed = capsys.readouterr()
+    assert printed.err.startswith("not scored: ")
+    assert printed.err.count("\n") == 1
+    assert "\x1b" not in printed.err
     report = json.loads(report_file.read_text())
     assert {group["name"]: group["exact"] for group in report["groups"]} == {"drawn": 1, "wrong": 0}
     assert report["overall"]["digit_errors"] == 2
     assert len(report["unreadable"]) == 1
-    assert "box recall" not in said.out
+    assert "box recall" not in printed.out
     assert (plots_folder / "misread_images.png").stat().st_size > 5000
 
 
-def test_a_table_without_kinds_has_one_row(
+def test_a_table_without_kinds_has_a_single_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Image.new("L", (28, 28), 255).save(tmp_path / "blank.png")

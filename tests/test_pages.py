@@ -1,4 +1,4 @@
-"""Pages with known truth, as people draw, scan and photograph them: what is read, and where."""
+"""Pages with known digits, as people draw, scan and photograph them, are read correctly."""
 
 import io
 from collections.abc import Callable
@@ -19,7 +19,12 @@ LINES = ("2859", "6043", "17")
 
 @dataclass(frozen=True)
 class Page:
-    """What is written, where: `ids` holds at each pixel the number of its digit, from 1, or 0."""
+    """A written page.
+
+    Attributes:
+        ink: float32 (height, width), 0 is paper and 1 is ink.
+        ids: uint8 (height, width), the number of the digit at each pixel, from 1; 0 is paper.
+    """
 
     ink: np.ndarray
     ids: np.ndarray
@@ -27,7 +32,7 @@ class Page:
     def image(self, paper: float = 240, pen: float = 40) -> np.ndarray:
         return np.rint(paper + (pen - paper) * self.ink).astype(np.uint8)
 
-    def turned(self, degrees: float) -> "Page":
+    def rotated(self, degrees: float) -> "Page":
         height, width = self.ink.shape
         turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
         ink = cv2.warpAffine(self.ink, turn, (width, height))
@@ -70,11 +75,11 @@ def overlap(one: Box, other: Box) -> float:
 def check() -> Callable[..., None]:
     recognizer = DigitRecognizer(PRETRAINED)
 
-    def compare(page: Page, image: np.ndarray | bytes, least: float = 0.7) -> None:
+    def compare(page: Page, image: np.ndarray | bytes, min_overlap: float = 0.7) -> None:
         reading = recognizer.read(image)
         assert reading.text == "\n".join(LINES)
         for digit, box in zip(reading.digits, page.boxes(), strict=True):
-            assert overlap(digit.box, box) > least
+            assert overlap(digit.box, box) > min_overlap
 
     return compare
 
@@ -90,18 +95,20 @@ Check = Callable[..., None]
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("paper", "pen"), [(255, 0), (0, 255), (200, 60), (60, 210), (128, 100)])
-def test_paper_and_pen(check: Check, paper: int, pen: int, seed: int) -> None:
+def test_any_contrast_of_paper_and_pen_is_read(
+    check: Check, paper: int, pen: int, seed: int
+) -> None:
     page = written(60, seed=seed)
     check(page, page.image(paper, pen))
 
 
 @pytest.mark.parametrize("height", [12, 20, 40, 400])
-def test_tiny_and_large_digits(check: Check, height: int) -> None:
+def test_tiny_and_large_digits_are_read(check: Check, height: int) -> None:
     page = written(height)
     check(page, page.image())
 
 
-def test_a_photo_of_twelve_megapixels_with_strokes_a_few_pixels_wide(check: Check) -> None:
+def test_thin_strokes_on_a_photo_of_twelve_megapixels_are_read(check: Check) -> None:
     page = written(160, 0.05)
     ink, ids = np.zeros((3000, 4000), np.float32), np.zeros((3000, 4000), np.uint8)
     place = slice(1300, 1300 + page.ink.shape[0]), slice(2100, 2100 + page.ink.shape[1])
@@ -111,14 +118,14 @@ def test_a_photo_of_twelve_megapixels_with_strokes_a_few_pixels_wide(check: Chec
 
 
 @pytest.mark.parametrize("pen", [0.03, 0.06, 0.14, 0.2])
-def test_pencils_and_brushes(check: Check, pen: float) -> None:
+def test_pencil_and_brush_strokes_are_read(check: Check, pen: float) -> None:
     page = written(80, pen)
     check(page, page.image())
 
 
 @pytest.mark.parametrize("degrees", [-10, -5, 5, 10])
-def test_tilted_pages(check: Check, degrees: float) -> None:
-    page = written(60).turned(degrees)
+def test_tilted_pages_are_read(check: Check, degrees: float) -> None:
+    page = written(60).rotated(degrees)
     check(page, page.image())
 
 
@@ -137,7 +144,9 @@ def hand(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("light", [gradient, vignette, hand])
 @pytest.mark.parametrize("noise", [0.0, 4.0])
-def test_shadows(check: Check, light: Callable[..., np.ndarray], noise: float) -> None:
+def test_pages_with_shadows_are_read(
+    check: Check, light: Callable[..., np.ndarray], noise: float
+) -> None:
     page = written(90)
     rows, columns = np.mgrid[0 : page.ink.shape[0], 0 : page.ink.shape[1]]
     shade = light(rows / page.ink.shape[0], columns / page.ink.shape[1])
@@ -148,7 +157,9 @@ def test_shadows(check: Check, light: Callable[..., np.ndarray], noise: float) -
 
 @pytest.mark.parametrize("degrees", [0, -6, 6])
 @pytest.mark.parametrize("squared", [False, True])
-def test_ruled_and_squared_paper(check: Check, degrees: float, squared: bool) -> None:
+def test_digits_on_ruled_and_squared_paper_are_read(
+    check: Check, degrees: float, squared: bool
+) -> None:
     page = written(90)
     height, width = page.ink.shape
     rules = np.zeros((3 * height, 3 * width), np.float32)
@@ -158,13 +169,13 @@ def test_ruled_and_squared_paper(check: Check, degrees: float, squared: bool) ->
     rules = cv2.warpAffine(
         rules, cv2.getRotationMatrix2D((1.5 * width, 1.5 * height), degrees, 1), rules.shape[::-1]
     )[height : 2 * height, width : 2 * width]
-    page = page.turned(degrees)
+    page = page.rotated(degrees)
     check(page, np.rint(235 - 180 * np.maximum(page.ink, rules)).astype(np.uint8))
 
 
 @pytest.mark.parametrize("spacing", [24, 30, 45, 60, 75])
 @pytest.mark.parametrize("shade", [150, 215])
-def test_thin_grids_under_thick_strokes(check: Check, spacing: int, shade: int) -> None:
+def test_thick_strokes_on_thin_grids_are_read(check: Check, spacing: int, shade: int) -> None:
     page = written(70, 0.1)
     margin = ((100, 100), (300, 300))
     page = Page(np.pad(page.ink, margin), np.pad(page.ids, margin))
@@ -176,7 +187,7 @@ def test_thin_grids_under_thick_strokes(check: Check, spacing: int, shade: int) 
     check(page, image)
 
 
-def test_specks_are_no_digits(check: Check) -> None:
+def test_specks_are_not_read_as_digits(check: Check) -> None:
     page = written(80)
     image = page.image()
     generator = np.random.default_rng(0)
@@ -187,10 +198,10 @@ def test_specks_are_no_digits(check: Check) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientations(check: Check, orientation: int) -> None:
+def test_pages_of_every_exif_orientation_are_read(check: Check, orientation: int) -> None:
     page = written(60)
     upright = Image.fromarray(page.image())
-    # What a camera stores, so that turning it as the orientation says makes it upright.
+    # The image as a camera stores it: applying the orientation makes it upright.
     stored = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -207,14 +218,16 @@ def test_exif_orientations(check: Check, orientation: int) -> None:
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (20, 40, 160), (255, 255, 255)])
-def test_strokes_on_transparent_ground(check: Check, colour: tuple[int, int, int]) -> None:
+def test_strokes_on_a_transparent_background_are_read(
+    check: Check, colour: tuple[int, int, int]
+) -> None:
     page = written(60)
     pixels = np.zeros((*page.ink.shape, 4), np.uint8)
     pixels[..., :3], pixels[..., 3] = colour, np.rint(255 * page.ink)
     check(page, encoded(Image.fromarray(pixels)))
 
 
-def test_palettes(check: Check) -> None:
+def test_images_with_a_palette_are_read(check: Check) -> None:
     page = written(60)
     grey = page.image(225, 90)
     bands = [Image.fromarray(band) for band in (grey, grey // 2 + 90, grey // 3 + 150)]
@@ -223,15 +236,15 @@ def test_palettes(check: Check) -> None:
     check(page, encoded(coloured.quantize(16), "GIF"))
 
 
-def test_sixteen_bits(check: Check) -> None:
+def test_sixteen_bit_and_float_images_are_read(check: Check) -> None:
     page = written(60)
-    deep = (1000 + 3000 * (1 - page.ink)).astype(np.uint16)  # of a camera with twelve bits
+    deep = (1000 + 3000 * (1 - page.ink)).astype(np.uint16)  # as from a 12-bit camera
     check(page, encoded(Image.fromarray(deep)))
     check(page, encoded(Image.fromarray(page.ink), "TIFF"))
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_digits_that_touch(check: Check, seed: int) -> None:
+def test_touching_digits_are_read(check: Check, seed: int) -> None:
     page = written(80, 0.1, seed, pitch=0.68)
     ink = page.ink.copy()
     for line in range(len(LINES)):
@@ -241,4 +254,6 @@ def test_digits_that_touch(check: Check, seed: int) -> None:
             start = np.flatnonzero(page.ids[row] == number + 1).min()
             cv2.line(ink, (int(end), row), (int(start), row), 1, 6)
     assert cv2.connectedComponents((ink > 0.5).astype(np.uint8))[0] - 1 == len(LINES)
-    check(page, Page(ink, page.ids).image(), least=0.5)  # a link may fall to either digit
+    check(
+        page, Page(ink, page.ids).image(), min_overlap=0.5
+    )  # a connecting stroke may go to either digit

@@ -33,7 +33,7 @@ def reading_of(*lines: str) -> Reading:
     )
 
 
-def test_lines_and_text() -> None:
+def test_a_reading_joins_its_lines_to_a_text() -> None:
     reading = reading_of("12", "9")
     assert reading.lines == ["12", "9"]
     assert reading.text == "12\n9"
@@ -43,7 +43,7 @@ def test_lines_and_text() -> None:
     assert Reading("a.png", error="broken").text is None
 
 
-def test_alternatives_are_the_next_likely_digits() -> None:
+def test_alternatives_are_the_next_most_likely_digits() -> None:
     digit = reading_of("7").digits[0]
     assert digit.alternatives(0) == []
     ((other, share),) = digit.alternatives(1)
@@ -69,7 +69,7 @@ def page_image(lines: list[str], seed: int = 0) -> np.ndarray:
     return np.rint(255 - 255 * page).astype(np.uint8)
 
 
-def test_paths_bytes_images_and_arrays_are_read_alike(
+def test_paths_bytes_images_and_arrays_give_the_same_reading(
     recognizer: DigitRecognizer, tmp_path: Path
 ) -> None:
     pixels = page_image(["60", "25"])
@@ -84,7 +84,7 @@ def test_paths_bytes_images_and_arrays_are_read_alike(
     assert readings[0].image == str(path)
 
 
-def test_a_pillow_image_is_turned_upright_as_its_file_is(
+def test_a_pillow_image_is_turned_upright_like_its_file(
     recognizer: DigitRecognizer, tmp_path: Path
 ) -> None:
     exif = Image.Exif()
@@ -97,7 +97,7 @@ def test_a_pillow_image_is_turned_upright_as_its_file_is(
         assert recognizer.read(image).text == recognizer.read(path).text
 
 
-def test_the_model_that_comes_along_reads_every_sample() -> None:
+def test_the_pretrained_model_reads_every_sample() -> None:
     recognizer = DigitRecognizer(PRETRAINED)
     texts = {path.name: recognizer.read(path).text for path in list_images(SAMPLES)}
     assert texts == {
@@ -115,14 +115,14 @@ def test_the_model_that_comes_along_reads_every_sample() -> None:
     }
 
 
-def test_the_card_that_comes_along_fits_its_files() -> None:
+def test_the_pretrained_card_matches_its_files() -> None:
     for kind in (".keras", ".tflite"):
         card = load_card(PRETRAINED.with_suffix(kind))
         assert card is not None
         assert card["test_accuracy"] > 0.995
 
 
-def test_what_is_read_without_confidence_is_left_out() -> None:
+def test_marks_below_the_confidence_threshold_are_ignored() -> None:
     letters, number = SAMPLES / "letters.png", SAMPLES / "number.png"
     reading = DigitRecognizer(PRETRAINED).read(letters)
     assert (reading.text, reading.confidence, len(reading.left_out)) == ("", None, 5)
@@ -132,7 +132,7 @@ def test_what_is_read_without_confidence_is_left_out() -> None:
     assert (nothing.text, len(nothing.left_out)) == ("", 5)
 
 
-def test_a_line_of_which_nothing_is_left_does_not_count() -> None:
+def test_a_line_without_confident_digits_is_not_counted() -> None:
     recognizer = DigitRecognizer(PRETRAINED)
     marks = [
         DigitReading(digit, confidence, line, Box(30 * number, 50 * line, 20, 30), (0.1,) * 10)
@@ -145,7 +145,7 @@ def test_a_line_of_which_nothing_is_left_does_not_count() -> None:
     assert [mark.digit for mark in reading.left_out] == [5]
 
 
-def test_what_looks_like_a_digit_among_letters_is_taken_for_a_letter() -> None:
+def test_a_digit_among_many_ignored_marks_is_ignored_too() -> None:
     def reading_of(*confidences: float) -> Reading:
         marks = [
             DigitReading(1, confidence, 0, Box(30 * i, 0, 20, 30), (0.1,) * 10)
@@ -155,10 +155,10 @@ def test_what_looks_like_a_digit_among_letters_is_taken_for_a_letter() -> None:
 
     assert reading_of(0.9, 0.9, 0.9, 0.2, 0.2, 0.2).text == ""
     assert reading_of(*[0.9] * 7, 0.2, 0.2, 0.2).text == "1" * 7
-    assert reading_of(0.9, 0.2, 0.2).text == "1"  # too little to be a page of writing
+    assert reading_of(0.9, 0.2, 0.2).text == "1"  # too few marks to be a page of letters
 
 
-def test_a_higher_threshold_leaves_out_the_unsure_only() -> None:
+def test_a_higher_threshold_ignores_only_the_digits_below_it() -> None:
     marks = [
         DigitReading(digit, confidence, 0, Box(30 * digit, 0, 20, 30), (0.1,) * 10)
         for digit, confidence in enumerate((0.99, 0.99, 0.85, 0.85))
@@ -166,13 +166,13 @@ def test_a_higher_threshold_leaves_out_the_unsure_only() -> None:
     assert DigitRecognizer(PRETRAINED, 0.9)._reading("page", marks).text == "01"
 
 
-def test_arrays_that_are_no_grey_image_are_refused(recognizer: DigitRecognizer) -> None:
+def test_arrays_that_are_not_grey_images_are_refused(recognizer: DigitRecognizer) -> None:
     for wrong in (np.zeros((9, 9)), np.zeros((9, 9, 3), np.uint8), np.zeros((0, 9), np.uint8)):
         with pytest.raises(ImageError, match="no grey image"):
             recognizer.read(wrong)
 
 
-def test_records_stay_with_their_names_among_broken_images(
+def test_readings_keep_their_names_among_broken_images(
     recognizer: DigitRecognizer, tmp_path: Path
 ) -> None:
     sources: list[tuple[str, str | Path | bytes]] = []
@@ -193,7 +193,7 @@ def test_records_stay_with_their_names_among_broken_images(
     assert counts == expected
 
 
-def test_boxes_are_in_pixels_of_the_image_also_when_it_is_large(
+def test_boxes_of_a_large_image_are_in_its_own_pixels(
     recognizer: DigitRecognizer,
 ) -> None:
     page = np.full((3000, 4000), 255, np.uint8)
@@ -207,22 +207,23 @@ def test_boxes_are_in_pixels_of_the_image_also_when_it_is_large(
     assert (box.right, box.bottom) == pytest.approx((columns.max() + 1, rows.max() + 1), abs=4)
 
 
-def test_bare_paper_has_no_digit(recognizer: DigitRecognizer) -> None:
+def test_blank_paper_has_no_digits(recognizer: DigitRecognizer) -> None:
     assert recognizer.read(np.full((100, 100), 240, np.uint8)).text == ""
     assert recognizer.read(np.full((1, 1), 0, np.uint8)).text == ""
 
 
-def test_mnist_on_a_page_is_read_as_well_as_raw(mnist: Dataset) -> None:
-    images, labels = mnist.test_images[:2000], mnist.test_labels[:2000]
+def test_mnist_digits_on_a_page_are_read_as_well_as_raw_ones(mnist: Dataset) -> None:
+    # `benchmarks/mnist_on_paper.py` measures the difference at many sizes and noise levels.
+    images, labels = mnist.test_images[:300], mnist.test_labels[:300]
     recognizer = DigitRecognizer(PRETRAINED)
     raw = load_predictor(PRETRAINED).predict(network_input(images)).argmax(axis=1)
     generator = np.random.default_rng(0)
-    right = 0
+    correct = 0
     for image, label in zip(images, labels, strict=True):
         page = np.full((420, 420), generator.choice([255, 190]), np.uint8)
         large = np.kron(image, np.ones((10, 10), np.uint8))
         top, left = generator.integers(0, 140, 2)
         part = page[top : top + 280, left : left + 280]
         part[:] = np.rint(part * (1 - large / 255.0)).astype(np.uint8)
-        right += recognizer.read(page).text == str(label)
-    assert right / 2000 >= (raw == labels).mean() - 0.003
+        correct += recognizer.read(page).text == str(label)
+    assert correct >= (raw == labels).sum() - 2

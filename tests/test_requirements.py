@@ -1,4 +1,4 @@
-"""What is installed: the lists agree, and a script that lacks a library says which file has it."""
+"""The lists of dependencies agree, and an error names the file that lists a missing library."""
 
 import os
 import re
@@ -13,7 +13,7 @@ tomllib = pytest.importorskip("tomllib", reason="Python 3.10 cannot read pyproje
 
 
 def requirements(name: str) -> list[str]:
-    """The requirements that a file states itself, without its comments and includes."""
+    """Returns the requirements in a file, without comments and included files."""
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     stated = (re.sub(r"(^|\s)#.*", "", line).strip() for line in lines)
     return [line for line in stated if line and not line.startswith("-r ")]
@@ -29,9 +29,10 @@ def requirements(name: str) -> list[str]:
         ("jax", "requirements/jax.txt"),
     ],
 )
-def test_pyproject_lists_what_the_requirements_files_list(extra: str | None, file: str) -> None:
+def test_pyproject_and_the_requirements_files_agree(extra: str | None, file: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     listed = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    assert listed
     assert listed == requirements(file)
 
 
@@ -45,7 +46,7 @@ def test_pyproject_lists_what_the_requirements_files_list(extra: str | None, fil
         ("train_model.py", "numpy", "requirements.txt"),
     ],
 )
-def test_a_missing_library_is_one_line_that_names_the_file(
+def test_a_missing_library_is_one_line_that_names_the_requirements_file(
     tmp_path: Path, script: str, module: str, file: str
 ) -> None:
     (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError(name={module!r})")
@@ -58,5 +59,5 @@ def test_a_missing_library_is_one_line_that_names_the_file(
         timeout=60,
     )
     expected = f"error: {module} is not installed: pip install -r {file}\n"
-    # Not stdout: OpenCV itself prints there that it needs NumPy.
+    # stdout is not checked: OpenCV prints a message about NumPy there.
     assert (done.returncode, done.stderr) == (2, expected)

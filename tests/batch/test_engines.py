@@ -1,4 +1,4 @@
-"""Reading with several processes or with Ray: nothing waits for ever, nobody else gets in."""
+"""Reading with several processes or Ray never hangs and admits no other clients."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from conftest import ROOT
 MODEL = ROOT / "models" / "pretrained.tflite"
 needs_ray = pytest.mark.skipif(not find_spec("ray"), reason="needs requirements/ray.txt")
 
-# Paths that are too long to exist: quick to read, and megabytes to send back.
+# Paths too long to exist: they fail fast, and their errors are megabytes to send back.
 LONG_RESULTS = """
 import multiprocessing, os, signal, sys
 from pathlib import Path
@@ -43,8 +43,12 @@ if __name__ == "__main__":
 """
 
 
+MOMENTS = [1, 4, *(pytest.param(n, marks=pytest.mark.long) for n in (2, 3, 5, 6))]
+"""Moments at which work is interrupted; `make faults` tries all of them."""
+
+
 def run_script(script: str, folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    """Runs Python source as a file, which processes that it spawns can import."""
+    """Runs Python source from a file, so that the processes it spawns can import it."""
     (folder / "script.py").write_text(script)
     return subprocess.run(
         [sys.executable, str(folder / "script.py"), *map(str, words)],
@@ -55,20 +59,20 @@ def run_script(script: str, folder: Path, *words: object) -> subprocess.Complete
     )
 
 
-@pytest.mark.parametrize("done", range(1, 7))
-def test_stopping_does_not_wait_for_results_that_are_half_sent(tmp_path: Path, done: int) -> None:
+@pytest.mark.parametrize("done", MOMENTS)
+def test_stopping_does_not_wait_for_partly_sent_results(tmp_path: Path, done: int) -> None:
     stopped = run_script(LONG_RESULTS, tmp_path, "close", done, MODEL)
     assert (stopped.returncode, stopped.stdout, stopped.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("done", range(1, 7))
-def test_a_worker_killed_while_it_sends_is_one_error(tmp_path: Path, done: int) -> None:
+@pytest.mark.parametrize("done", MOMENTS)
+def test_a_worker_killed_while_sending_is_one_error(tmp_path: Path, done: int) -> None:
     killed = run_script(LONG_RESULTS, tmp_path, "kill", done, MODEL)
     assert (killed.returncode, killed.stderr) == (0, "")
     assert killed.stdout.startswith("A process that read images was killed")
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", MOMENTS)
 def test_ctrl_c_twice_prints_no_traceback(tmp_path: Path, seed: int) -> None:
     words = [sys.executable, "predict_image.py", "--model", str(MODEL), "--jobs", "4"]
     generator = random.Random(seed)
@@ -88,8 +92,8 @@ def test_ctrl_c_twice_prints_no_traceback(tmp_path: Path, seed: int) -> None:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
         try:
-            # The second one may end the process by itself; a shell says 130 then, too.
-            assert process.wait(20) in (130, -signal.SIGINT)
+            # The second signal may kill the process, which a shell also reports as 130.
+            assert process.wait(60) in (130, -signal.SIGINT)
         finally:
             process.kill()
         assert process.stderr is not None
@@ -97,7 +101,7 @@ def test_ctrl_c_twice_prints_no_traceback(tmp_path: Path, seed: int) -> None:
 
 
 @needs_ray
-def test_what_ray_prints_stays_out_of_the_results(tmp_path: Path) -> None:
+def test_ray_output_does_not_mix_with_the_results(tmp_path: Path) -> None:
     listing = tmp_path / "list.txt"
     listing.write_text("samples/3.png\n" * 3000)
     words = [sys.executable, "predict_image.py", "--model", str(MODEL), "--json"]
@@ -124,28 +128,34 @@ import os, subprocess, sys
 from pathlib import Path
 from common.batch.engines import on_ray
 from common.recognizer import Setup
+from common.storage.model_files import PRETRAINED_FINDER
 
 shard = [("3", Path("samples/3.png").absolute())]
-readings = on_ray([(0, shard), (1, shard)], Setup(Path(sys.argv[1]), 0.5, None), 1, None)
+setup = Setup(Path(sys.argv[1]), 0.5, PRETRAINED_FINDER)
+readings = on_ray([(0, shard), (1, shard)], setup, 1, None)
 next(readings)
 import ray
 os.environ["ADDRESS"] = ray.get_runtime_context().gcs_address
-for options in ({"RAY_AUTH_MODE": "disabled"}, {"RAY_AUTH_TOKEN": "guessed"}, {}):
-    client = "import os, ray; ray.init(os.environ['ADDRESS'], log_to_driver=False); print('in')"
-    done = subprocess.run(
+client = "import os, ray; ray.init(os.environ['ADDRESS'], log_to_driver=False); print('in')"
+clients = [
+    subprocess.Popen(
         [sys.executable, "-c", client],
         env=os.environ | options,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    print(done.returncode, done.stdout.strip())
+    for options in ({"RAY_AUTH_MODE": "disabled"}, {"RAY_AUTH_TOKEN": "guessed"}, {})
+]
+for process in clients:
+    printed = process.communicate()[0].strip()
+    print(process.returncode, printed)
 print(len(list(readings)), "more shard")
 """
 
 
 @needs_ray
-def test_a_local_ray_cluster_lets_nobody_else_in(tmp_path: Path) -> None:
+def test_a_local_ray_cluster_refuses_clients_without_its_token(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (tmp_path / "script.py").write_text(STRANGER)
@@ -159,7 +169,7 @@ def test_a_local_ray_cluster_lets_nobody_else_in(tmp_path: Path) -> None:
 
 
 @needs_ray
-def test_a_cluster_without_the_token(tmp_path: Path) -> None:
+def test_a_missing_cluster_token_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         words = [sys.executable, "predict_image.py", "--model", str(MODEL), "samples"]

@@ -1,15 +1,13 @@
-"""Many images in shards: with one process, several, or Ray; killed and resumed."""
+"""Reading many images into shards with one process, several, or Ray; kills and resumption."""
 
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,10 +16,9 @@ from conftest import ROOT, Command
 from PIL import Image
 
 from common import UserError
-from common.batch.shards import IMAGES_PER_SHARD, MAX_JOB_BYTES, Job, ShardFolder, in_order
+from common.batch.shards import IMAGES_PER_SHARD
 from common.images.decoding import read_image
 from common.images.listing import image_sources, listed_at
-from common.reading import Reading
 
 MODEL = ("--model", ROOT / "models" / "pretrained.tflite")
 BROKEN_EVERY = 100
@@ -36,10 +33,10 @@ Many = Callable[[int], Path]
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Many:
-    """Makes folders of so many images, one of a hundred broken."""
+    """Creates folders with a given number of images, of which one in a hundred is broken."""
     folder = tmp_path_factory.mktemp("many")
-    whole = [folder / f"{digit}.png" for digit in (3, 8)]
-    for path, name in zip(whole, ("3.png", "8_tiny.png"), strict=True):
+    intact = [folder / f"{digit}.png" for digit in (3, 8)]
+    for path, name in zip(intact, ("3.png", "8_tiny.png"), strict=True):
         with Image.open(ROOT / "samples" / name) as picture:
             picture.convert("L").resize((40, 40)).save(path)
     broken = folder / "broken"
@@ -50,7 +47,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Many:
         if not images.exists():
             images.mkdir()
             for number in range(count):
-                source = broken if number % BROKEN_EVERY == 50 else whole[number % 2]
+                source = broken if number % BROKEN_EVERY == 50 else intact[number % 2]
                 os.link(source, images / f"{number}.png")
         return images
 
@@ -58,13 +55,13 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Many:
 
 
 def rows(output: Path) -> list[dict[str, object]]:
-    """All records of a folder of shards, in the order of its files."""
+    """Returns all records in a folder of shards, in the order of its files."""
     lines = [path.read_text().splitlines() for path in sorted(output.glob("part-*.jsonl"))]
     return [json.loads(line) for shard in lines for line in shard]
 
 
 def check(output: Path, images: Path, count: int) -> None:
-    """Asserts that every image has its own record, and only one."""
+    """Asserts that every image has exactly one record, with the right text or error."""
     records = rows(output)
     assert [record["image"] for record in records] == [f"{images}/{n}.png" for n in range(count)]
     for number, record in enumerate(records):
@@ -74,7 +71,7 @@ def check(output: Path, images: Path, count: int) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_every_image_has_one_record(
+def test_every_image_has_exactly_one_record(
     command: Command, many: Many, tmp_path: Path, engine: tuple[str, ...]
 ) -> None:
     images = many(1200)
@@ -93,7 +90,9 @@ def test_every_image_has_one_record(
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
-def test_what_is_printed_is_in_order(command: Command, many: Many, engine: tuple[str, ...]) -> None:
+def test_records_are_printed_in_the_order_of_the_images(
+    command: Command, many: Many, engine: tuple[str, ...]
+) -> None:
     images = many(300)
     words = ("predict_image.py", *MODEL, "--json", images)
     one, several = command(*words), command(*words, *engine)
@@ -101,7 +100,7 @@ def test_what_is_printed_is_in_order(command: Command, many: Many, engine: tuple
 
 
 @pytest.mark.skipif(not find_spec("pyarrow"), reason="needs requirements/ray.txt")
-def test_parquet_holds_the_same(command: Command, many: Many, tmp_path: Path) -> None:
+def test_parquet_shards_hold_the_same_records(command: Command, many: Many, tmp_path: Path) -> None:
     from pyarrow import parquet
 
     words = ("predict_image.py", *MODEL, many(300), "--output")
@@ -111,7 +110,9 @@ def test_parquet_holds_the_same(command: Command, many: Many, tmp_path: Path) ->
     assert table.to_pylist() == rows(tmp_path / "lines")
 
 
-def test_lists_of_images(command: Command, many: Many, tmp_path: Path) -> None:
+def test_images_can_be_listed_in_a_file_or_on_stdin(
+    command: Command, many: Many, tmp_path: Path
+) -> None:
     images = many(300)
     names = [f"{images}/{number}.png" for number in (7, 50, 4)] + [str(tmp_path / "gone.png")]
     listing = tmp_path / "list.txt"
@@ -129,7 +130,7 @@ def test_lists_of_images(command: Command, many: Many, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not find_spec("fsspec"), reason="needs requirements/ray.txt")
-def test_addresses(command: Command, many: Many) -> None:
+def test_images_at_addresses_are_listed_and_read(command: Command, many: Many) -> None:
     import fsspec
 
     content = (ROOT / "samples" / "3.png").read_bytes()
@@ -152,98 +153,7 @@ def test_addresses(command: Command, many: Many) -> None:
     assert done.stdout == command(*words, folder).stdout.replace(str(folder), f"file://{folder}")
 
 
-def test_a_folder_of_parts_belongs_to_one_job(tmp_path: Path) -> None:
-    job = Job(3, "names", ["state"], "model", 1.0, "finder", 0.5, 1, "jsonl")
-    folder = ShardFolder(tmp_path, job, resume=True)  # nothing there yet: starts
-    folder.write(0, [Reading("a.png")])
-    with pytest.raises(UserError, match="Another command is writing"):
-        ShardFolder(tmp_path, job, resume=True)
-    folder.lock.release()
-    for name in ("part-00001.jsonl", "job.json"):
-        (tmp_path / f".123.{name}").write_text("of a command that was killed")
-    again = ShardFolder(tmp_path, job, resume=True)
-    again.lock.release()
-    assert again.missing([("a.png", b"")]) == []
-    assert not list(tmp_path.glob(".123.*"))
-    for other, word in (
-        (replace(job, model_sha256="other"), "different: model_sha256"),
-        (replace(job, temperature=2.0), "different: temperature"),
-    ):
-        with pytest.raises(UserError, match=word):
-            ShardFolder(tmp_path, other, resume=True)
-    endless = " " * (MAX_JOB_BYTES + 1)
-    for content in ("{", "null", "[" * 100_000, endless):
-        (tmp_path / "job.json").write_text(content)
-        with pytest.raises(UserError, match="damaged"):
-            ShardFolder(tmp_path, job, resume=True)
-    (tmp_path / "job.json").write_text("{}")
-    with pytest.raises(UserError, match="different: images"):
-        ShardFolder(tmp_path, job, resume=True)
-    (tmp_path / "job.json").unlink()
-    os.mkfifo(tmp_path / "job.json")
-    with pytest.raises(UserError, match="damaged"):
-        ShardFolder(tmp_path, job, resume=True)
-    (tmp_path / "job.json").unlink()
-    with pytest.raises(UserError, match=r"no job\.json"):
-        ShardFolder(tmp_path, job, resume=True)
-
-
-@pytest.mark.parametrize("change", ["content", "size", "time", "link"])
-def test_parts_whose_images_changed_are_not_mixed_with_new_ones(
-    command: Command, tmp_path: Path, change: str
-) -> None:
-    images, output = tmp_path / "images", tmp_path / "out"
-    images.mkdir()
-    for number in range(IMAGES_PER_SHARD + 1):
-        shutil.copy(ROOT / "samples" / "3.png", images / f"{number}.png")
-    words = ("predict_image.py", *MODEL, "--output", output, "--resume", images)
-    assert command(*words).returncode == 0
-    (output / "part-00001.jsonl").unlink()
-    changed = images / "7.png"
-    if change == "content":
-        shutil.copy(ROOT / "samples" / "7.jpeg", changed)
-    elif change == "size":
-        times = changed.stat()
-        changed.write_bytes(changed.read_bytes() + b"\0")
-        os.utime(changed, ns=(times.st_atime_ns, times.st_mtime_ns))
-    elif change == "time":
-        os.utime(changed, ns=(1, 1))
-    else:
-        changed.unlink()
-        changed.symlink_to(ROOT / "samples" / "3.png")
-    refused = command(*words)
-    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1), refused.stderr
-    assert "part-00000.jsonl" in refused.stderr
-    assert not (output / "part-00001.jsonl").exists()
-    (output / "part-00000.jsonl").unlink()
-    assert command(*words).returncode == 0
-    expected = "7" if change == "content" else "3"
-    assert [row["text"] for row in rows(output)][7] == expected
-    assert len(rows(output)) == IMAGES_PER_SHARD + 1
-
-
-def test_images_of_parts_that_are_missing_may_change(command: Command, tmp_path: Path) -> None:
-    images, output = tmp_path / "images", tmp_path / "out"
-    images.mkdir()
-    for number in range(IMAGES_PER_SHARD + 1):
-        shutil.copy(ROOT / "samples" / "3.png", images / f"{number}.png")
-    words = ("predict_image.py", *MODEL, "--output", output, "--resume", images)
-    assert command(*words).returncode == 0
-    last = images / f"{IMAGES_PER_SHARD}.png"
-    (output / "part-00001.jsonl").unlink()
-    shutil.copy(ROOT / "samples" / "7.jpeg", last)
-    assert command(*words).returncode == 0
-    assert rows(output)[-1]["text"] == "7"
-    os.utime(last, ns=(1, 1))
-    assert "part-00001.jsonl" in command(*words).stderr
-
-
-def test_parts_are_put_in_order() -> None:
-    shards = [(2, [Reading("e")]), (0, [Reading("a"), Reading("b")]), (1, [])]
-    assert [reading.image for reading in in_order(shards)] == ["a", "b", "e"]
-
-
-def test_options_that_do_not_go_together(command: Command, tmp_path: Path) -> None:
+def test_options_that_exclude_each_other_are_refused(command: Command, tmp_path: Path) -> None:
     for words, said in (
         (("--resume",), "--resume needs --output"),
         (("--output", tmp_path, "--csv"), "no --csv"),
@@ -267,18 +177,18 @@ def test_ctrl_c_ends_all_processes(project: Path, many: Many, tmp_path: Path) ->
     ) as process:
         while not list((tmp_path / "out").glob("part-*")):
             time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-        assert process.wait(10) == 130
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it
+        assert process.wait(60) == 130
         assert process.stderr is not None
         assert process.stderr.read() == b"\ninterrupted\n"
-    until = time.monotonic() + 10
-    while left := pids("-s", str(process.pid)):  # of its session
+    until = time.monotonic() + 60
+    while left := pids("-s", str(process.pid)):  # processes of its session
         assert time.monotonic() < until, left
         time.sleep(0.01)
 
 
 @needs_ray
-def test_a_cluster_that_is_not_there(command: Command) -> None:
+def test_an_unreachable_cluster_is_reported_in_one_line(command: Command) -> None:
     words = ("predict_image.py", *MODEL, "--engine", "ray", "--address", "127.0.0.1:9", "samples")
     done = command(*words, timeout=60)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
@@ -286,12 +196,12 @@ def test_a_cluster_that_is_not_there(command: Command) -> None:
 
 
 def children(name: str) -> list[int]:
-    """The processes with a name in their command lines."""
+    """Returns the IDs of processes whose command line contains a name."""
     return pids("-f", name)
 
 
 def pids(*options: str) -> list[int]:
-    """The process IDs that pgrep finds."""
+    """Returns the process IDs that pgrep finds."""
     found = subprocess.run(["pgrep", *options], capture_output=True, text=True, check=False)
     return [int(line) for line in found.stdout.split()]
 
@@ -299,12 +209,12 @@ def pids(*options: str) -> list[int]:
 def killed_and_resumed(
     project: Path, images: Path, count: int, output: Path, engine: tuple[str, ...], kills: int
 ) -> None:
-    """Kills the command or one of its workers, in turn, and lets it go on."""
+    """Kills the command and its workers in turn, resumes, and checks that no record is lost."""
     words = [sys.executable, "predict_image.py", *map(str, MODEL), *engine, "--resume"]
     words += ["--output", str(output), str(images)]
     worker = "ray::" if "ray" in engine else "spawn_main"
     generator = random.Random(0)
-    undisturbed = set(children("spawn_main"))
+    unrelated = set(children("spawn_main"))
     killed = 0
     for kill in range(kills):
         shards = len(list(output.glob("part-*")))
@@ -314,7 +224,7 @@ def killed_and_resumed(
             while len(list(output.glob("part-*"))) == shards and process.poll() is None:
                 time.sleep(0.01)
             time.sleep(generator.uniform(0, 0.1))
-            workers = [pid for pid in children(worker) if pid not in undisturbed]
+            workers = [pid for pid in children(worker) if pid not in unrelated]
             if kill % 2 and workers:
                 os.kill(generator.choice(workers), signal.SIGKILL)
             else:
@@ -326,20 +236,22 @@ def killed_and_resumed(
     assert done.returncode in (0, 1), done.stderr
     assert killed > 0
     check(output, images, count)
-    until = time.monotonic() + 20
-    while left := [pid for pid in children("spawn_main") if pid not in undisturbed]:
+    until = time.monotonic() + 60
+    while left := [pid for pid in children("spawn_main") if pid not in unrelated]:
         assert time.monotonic() < until, left
         time.sleep(0.1)
 
 
-def test_killed_processes(project: Path, many: Many, tmp_path: Path) -> None:
+def test_killed_workers_and_commands_lose_no_record(
+    project: Path, many: Many, tmp_path: Path
+) -> None:
     engine = ("--jobs", "2")
     killed_and_resumed(project, many(3000), 3000, tmp_path / "out", engine, 2)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("engine", ENGINES)
-def test_twenty_thousand_killed_five_times(
+def test_twenty_thousand_images_survive_five_kills(
     project: Path, many: Many, tmp_path: Path, engine: tuple[str, ...]
 ) -> None:
     killed_and_resumed(project, many(20_000), 20_000, tmp_path / "out", engine, 5)

@@ -18,14 +18,16 @@ def status_of(error: BaseException | None) -> int:
     return int(stopped.value.code or 0)
 
 
-def test_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_and_interrupts_map_to_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of(None) == 1
     assert status_of(KeyboardInterrupt()) == 130
     assert status_of(UserError("The cat sat on it.")) == 2
     assert capsys.readouterr().err.endswith("error: The cat sat on it.\n")
 
 
-def test_paths_are_shown_short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_paths_inside_the_current_folder_are_shown_relative(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert shown(tmp_path / "a" / "b.png") == str(Path("a") / "b.png")
     assert shown(Path("/elsewhere/b.png")) == "/elsewhere/b.png"

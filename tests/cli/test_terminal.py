@@ -1,4 +1,4 @@
-"""Nothing that a stranger chose, such as a file name, controls the terminal or a spreadsheet."""
+"""Names chosen by strangers cannot control the terminal or a spreadsheet."""
 
 import csv
 from pathlib import Path
@@ -23,14 +23,16 @@ ESCAPE = "\x1b[2J\x1b[31m"
         ("train_model.py", (f"--preset={ESCAPE}",)),
     ],
 )
-def test_usage_messages_show_escapes(command: Command, script: str, words: tuple[str, ...]) -> None:
+def test_usage_messages_escape_control_characters(
+    command: Command, script: str, words: tuple[str, ...]
+) -> None:
     done = command(script, *words)
     assert done.returncode == 2
     assert "\x1b" not in done.stdout + done.stderr
     assert "\\x1b[2J" in done.stderr
 
 
-def test_every_parser_shows_escapes(capfd: pytest.CaptureFixture[str]) -> None:
+def test_every_parser_escapes_control_characters(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         ArgumentParser().parse_args([ESCAPE])
     assert "unrecognized arguments: \\x1b[2J\\x1b[31m\n" in capfd.readouterr().err
@@ -38,7 +40,9 @@ def test_every_parser_shows_escapes(capfd: pytest.CaptureFixture[str]) -> None:
     assert [path.name for path in scripts if "argparse.ArgumentParser(" in path.read_text()] == []
 
 
-def test_the_path_of_a_report_shows_escapes(command: Command, tmp_path: Path) -> None:
+def test_the_printed_path_of_a_report_escapes_control_characters(
+    command: Command, tmp_path: Path
+) -> None:
     model = ROOT / "models" / "pretrained.tflite"
     report = tmp_path / f"{ESCAPE}.json"
     done = command(*("evaluate_model.py", "--data", "digits", "--model", model, "--json", report))
@@ -47,7 +51,7 @@ def test_the_path_of_a_report_shows_escapes(command: Command, tmp_path: Path) ->
     assert "\x1b" not in done.stdout + done.stderr
 
 
-def test_no_name_in_a_table_is_a_formula(command: Command, tmp_path: Path) -> None:
+def test_no_file_name_becomes_a_spreadsheet_formula(command: Command, tmp_path: Path) -> None:
     starts = ["=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}"]
     (tmp_path / "list.txt").write_text("".join(f"{start}1+1.png\n" for start in starts))
     table = command("predict_image.py", "--csv", "--files-from", tmp_path / "list.txt", *MODEL)

@@ -1,4 +1,4 @@
-"""Generated test pages: their truth is right, they are reproducible, and as varied as promised."""
+"""Generated test pages have correct labels, are reproducible, and vary as documented."""
 
 import re
 
@@ -14,7 +14,9 @@ PAGES = 4
 
 
 def pages_of(name: str, digits: Dataset, count: int = PAGES) -> list[LabelledPage]:
-    return list(condition_pages(name, digits.test_images, digits.test_labels, count))
+    pages = list(condition_pages(name, digits.test_images, digits.test_labels, count))
+    assert len(pages) == count
+    return pages
 
 
 @pytest.fixture(scope="module", params=CONDITIONS)
@@ -22,7 +24,7 @@ def pages(request: pytest.FixtureRequest, digits: Dataset) -> tuple[str, list[La
     return request.param, pages_of(request.param, digits)
 
 
-def test_every_page_has_one_box_inside_of_it_for_each_digit(
+def test_every_page_has_one_box_inside_it_for_each_digit(
     pages: tuple[str, list[LabelledPage]],
 ) -> None:
     name, drawn = pages
@@ -38,7 +40,7 @@ def test_every_page_has_one_box_inside_of_it_for_each_digit(
         assert (page.boxes[:, :2] + page.boxes[:, 2:] <= (width, height)).all()
 
 
-def test_every_digit_can_be_told_from_its_surroundings(
+def test_every_digit_stands_out_from_its_surroundings(
     pages: tuple[str, list[LabelledPage]],
 ) -> None:
     _, drawn = pages
@@ -48,7 +50,7 @@ def test_every_digit_can_be_told_from_its_surroundings(
             assert np.quantile(inside, 0.98) - np.quantile(inside, 0.02) > 10
 
 
-def test_pages_depend_on_their_condition_and_number_alone(digits: Dataset) -> None:
+def test_pages_depend_only_on_their_condition_and_number(digits: Dataset) -> None:
     for name in ("drawing", "noisy", "empty"):
         few, more = pages_of(name, digits, 2), pages_of(name, digits, 3)
         for one, other in zip(few, more, strict=False):
@@ -63,14 +65,14 @@ def test_a_close_up_fills_most_of_the_frame(digits: Dataset) -> None:
         assert page.boxes[0, 2:].max() > 0.5 * min(page.image.shape)
 
 
-def test_neighbours_touch_where_they_should(digits: Dataset) -> None:
+def test_neighbours_touch_in_the_touching_condition(digits: Dataset) -> None:
     for page in pages_of("touching", digits):
         pairs = page.boxes.reshape(-1, 2, 4)
         right_edges, left_edges = pairs[:, 0, 0] + pairs[:, 0, 2], pairs[:, 1, 0]
         assert (left_edges <= right_edges + 1).all()
 
 
-def test_turned_pages_have_a_digit_on_each_line_that_tells_their_orientation(
+def test_each_line_of_a_turned_page_has_a_digit_that_shows_the_orientation(
     digits: Dataset,
 ) -> None:
     for page in pages_of("turned", digits):
@@ -78,7 +80,7 @@ def test_turned_pages_have_a_digit_on_each_line_that_tells_their_orientation(
             assert {int(digit) for digit in line} & set(ORIENTED)
 
 
-def test_boxes_of_a_turned_page_are_those_of_the_image_as_given(digits: Dataset) -> None:
+def test_boxes_of_a_turned_page_refer_to_the_turned_image(digits: Dataset) -> None:
     directions = set()
     for page in pages_of("turned", digits, 12):
         lengths = [len(line) for line in page.text.split("/")]
@@ -88,7 +90,11 @@ def test_boxes_of_a_turned_page_are_those_of_the_image_as_given(digits: Dataset)
         along = page.boxes[first + 1, :2] - page.boxes[first, :2]
         axis = int(np.abs(along).argmax())
         directions.add((axis, bool(along[axis] > 0)))
-    assert directions == {(1, False), (0, False), (1, True)}  # upwards, to the left, downwards
+    assert directions == {
+        (1, False),
+        (0, False),
+        (1, True),
+    }  # lines that run upwards, to the left, and downwards
 
 
 def test_an_object_stays_on_its_side_of_the_frame() -> None:
@@ -128,18 +134,18 @@ def test_a_thick_pen_leaves_the_holes_of_a_digit_open() -> None:
     thin, thick = (pen_ink(ring, 100, pen) for pen in (0.1, 0.6))
     assert thick.sum() > 1.05 * thin.sum()
     inked = np.flatnonzero(thick[thick.shape[0] // 2] > 0.5)
-    assert np.diff(inked).max() > 2  # the hole's width in pixels
+    assert np.diff(inked).max() > 2  # width of the hole in pixels
 
 
 @pytest.mark.parametrize("pen", [0.1, 0.2])
-def test_strokes_are_as_wide_as_the_pen(pen: float) -> None:
+def test_strokes_have_the_width_of_the_pen(pen: float) -> None:
     bar = np.zeros((28, 28), np.uint8)
     bar[4:24, 13:16] = 255
     width = pen_ink(bar, 100, pen).sum(axis=1)[40:60].mean()
     assert width == pytest.approx(100 * pen, rel=0.15)
 
 
-def test_marks_that_touch_overlap_by_what_is_asked_for() -> None:
+def test_touching_marks_overlap_by_the_requested_amount() -> None:
     left = np.zeros((20, 10), np.float32)
     left[:, :4] = 1
     left[9:12] = 1  # a bar to the right
@@ -147,7 +153,7 @@ def test_marks_that_touch_overlap_by_what_is_asked_for() -> None:
     assert gaps == [0.0, -2.0]
 
 
-def test_noise_on_grey_paper_is_as_strong_as_asked_for() -> None:
+def test_noise_on_grey_paper_has_the_requested_strength() -> None:
     rng = np.random.default_rng(0)
     page = on_grey_paper(np.zeros((28, 28), np.uint8), 280, 180, 80, 5, rng)
     assert page.shape == (280, 280)

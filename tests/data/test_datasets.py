@@ -54,28 +54,28 @@ def save_folders(folder: Path, each: int = 3) -> Path:
     return folder
 
 
-def same(one: Dataset, other: Dataset) -> bool:
+def is_same(one: Dataset, other: Dataset) -> bool:
     return one.sha256 == other.sha256 and one.train_labels.dtype == other.train_labels.dtype
 
 
-def test_npz_and_both_forms_of_idx_give_the_same_data(tiny: Dataset, tmp_path: Path) -> None:
+def test_npz_plain_idx_and_packed_idx_give_the_same_data(tiny: Dataset, tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     (tmp_path / "gz").mkdir()
-    assert same(load_dataset(str(save_npz(tmp_path / "d.npz", tiny))), tiny)
-    assert same(load_dataset(str(save_idx(tmp_path / "plain", tiny))), tiny)
-    assert same(load_dataset(str(save_idx(tmp_path / "gz", tiny, compressed=True))), tiny)
+    assert is_same(load_dataset(str(save_npz(tmp_path / "d.npz", tiny))), tiny)
+    assert is_same(load_dataset(str(save_idx(tmp_path / "plain", tiny))), tiny)
+    assert is_same(load_dataset(str(save_idx(tmp_path / "gz", tiny, compressed=True))), tiny)
 
 
-def test_bundled_digits_are_all_there_and_look_like_mnist(digits: Dataset) -> None:
+def test_the_bundled_digits_are_complete_and_look_like_mnist(digits: Dataset) -> None:
     assert len(digits.train_labels) + len(digits.test_labels) == 1797
     assert digits.train_images.shape[1:] == (28, 28)
     assert digits.train_images.dtype == np.uint8
     ink = digits.train_images > 0
-    assert ink.any(axis=2).sum(axis=1).max() <= 20
+    assert ink.any(axis=2).sum(axis=1).max() == 20  # the height of the tallest digit
     assert np.bincount(digits.test_labels).min() >= 30
 
 
-def test_folders_of_images(tmp_path: Path) -> None:
+def test_a_folder_of_images_is_split_by_digit(tmp_path: Path) -> None:
     dataset = load_dataset(str(save_folders(tmp_path / "mine")))
     assert np.bincount(dataset.train_labels).tolist() == [2] * 10
     assert np.bincount(dataset.test_labels).tolist() == [1] * 10
@@ -90,11 +90,11 @@ def test_a_folder_called_digits_is_not_the_bundled_set(
     assert load_dataset("./digits").name == str(tmp_path / "digits")
 
 
-def test_unreadable_images_are_named_counted_and_left_out(
+def test_unreadable_images_are_named_counted_and_ignored(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = save_folders(tmp_path / "mine")
-    (folder / "4" / "broken.png").write_bytes(b"no image")
+    (folder / "4" / "broken.png").write_bytes(b"not an image")
     Image.new("L", (50, 50), 255).save(folder / "5" / "bare.png")
     dataset = load_dataset(str(folder))
     assert len(dataset.train_labels) + len(dataset.test_labels) == 30
@@ -181,7 +181,7 @@ def test_damaged_gz_and_incomplete_folders_are_refused(tiny: Dataset, tmp_path: 
         load_dataset(str(tmp_path))
 
 
-def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
+def test_paths_without_a_data_set_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="There is no data set at"):
         load_dataset(str(tmp_path / "missing"))
     with pytest.raises(DataError, match="holds no data set"):
@@ -194,7 +194,7 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
         load_dataset(str(single))
 
 
-def test_split_is_stratified_seeded_and_complete() -> None:
+def test_the_split_is_stratified_seeded_and_complete() -> None:
     labels = np.repeat(np.arange(10), 20)
     first, second = split_indices(labels, 0.1, seed=3)
     assert np.bincount(labels[second]).tolist() == [2] * 10
@@ -209,18 +209,18 @@ def offline(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setenv("KERAS_HOME", str(folder / "keras"))
 
 
-def test_without_a_network_the_bundled_digits_take_the_place_and_it_is_said(
+def test_offline_the_bundled_digits_replace_mnist_with_a_note(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     offline(monkeypatch, tmp_path)
     assert load_dataset().name == "digits"
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "MNIST could not be downloaded" in said
-    assert "1,797" in said
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert "MNIST could not be downloaded" in printed
+    assert "1,797" in printed
 
 
-def test_mnist_by_name_never_becomes_something_else(
+def test_mnist_requested_by_name_is_never_replaced(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny: Dataset
 ) -> None:
     offline(monkeypatch, tmp_path)
@@ -233,7 +233,7 @@ def test_mnist_by_name_never_becomes_something_else(
             load_dataset(name)
 
 
-def test_real_mnist(mnist: Dataset) -> None:
+def test_mnist_has_its_known_shape_and_first_labels(mnist: Dataset) -> None:
     assert mnist.train_images.shape == (60000, 28, 28)
     assert mnist.test_images.shape == (10000, 28, 28)
     assert mnist.train_labels[:5].tolist() == [5, 0, 4, 1, 9]

@@ -6,17 +6,17 @@ from common.data.pages import PageWriter
 from common.finding.encoding import TARGETS
 
 
+def some_digits() -> tuple[np.ndarray, np.ndarray]:
+    """Returns twenty pictures of blobs, two labelled with each digit."""
+    images = np.zeros((20, 28, 28), np.uint8)
+    images[:, 4:24, 8:20] = np.random.default_rng(0).integers(128, 256, (20, 20, 12))
+    return images, np.arange(20) % 10
+
+
 @pytest.fixture(scope="module")
 def writer() -> PageWriter:
-    rng = np.random.default_rng(0)
-    return make_writer(*some_digits(rng), 0)
-
-
-def some_digits(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Twenty pictures of blobs, two of each digit."""
-    images = np.zeros((20, 28, 28), np.uint8)
-    images[:, 4:24, 8:20] = rng.integers(128, 256, (20, 20, 12))
-    return images, np.arange(20) % 10
+    """One writer for all tests: it takes seconds to create."""
+    return make_writer(*some_digits(), seed=0)
 
 
 def test_the_same_seed_writes_the_same_page(writer: PageWriter) -> None:
@@ -26,7 +26,7 @@ def test_the_same_seed_writes_the_same_page(writer: PageWriter) -> None:
         np.testing.assert_array_equal(one.owner, other.owner)
 
 
-def test_pages_differ(writer: PageWriter) -> None:
+def test_successive_pages_differ(writer: PageWriter) -> None:
     rng = np.random.default_rng(1)
     images = [writer.page(64, 64, rng).image for _ in range(20)]
     assert len({image.tobytes() for image in images}) >= 18
@@ -46,8 +46,9 @@ def test_boxes_enclose_the_ink_of_their_digits(writer: PageWriter) -> None:
     assert digits > 40
 
 
-def test_digits_that_cannot_be_seen_are_not_labelled(writer: PageWriter) -> None:
+def test_labelled_digits_are_visible(writer: PageWriter) -> None:
     rng = np.random.default_rng(3)
+    labelled = 0
     for _ in range(60):
         page = writer.page(96, 96, rng)
         for index in np.flatnonzero(page.visible > 0.75):
@@ -56,18 +57,25 @@ def test_digits_that_cannot_be_seen_are_not_labelled(writer: PageWriter) -> None
             around = page.image[max(y - 3, 0) : y + height + 3, max(x - 3, 0) : x + width + 3]
             assert np.ptp(around) > 8
             assert ink.sum() > 0
+            labelled += 1
+    assert labelled > 60
 
 
-def test_batches_made_beside_the_training_are_those_made_in_it() -> None:
-    images, labels = some_digits(np.random.default_rng(0))
-    source = PageSource(images, labels, steps=3, batch_size=2, seed=5)
+def test_worker_processes_make_the_same_batches_as_the_training_process(
+    writer: PageWriter,
+) -> None:
+    source = PageSource(*some_digits(), steps=3, batch_size=2, seed=0)
     try:
-        beside = [source.batch(0, 1), source.batch(0, 2), source.batch(1, 0), source.batch(4, 1)]
+        from_workers = [
+            source.batch(0, 1),
+            source.batch(0, 2),
+            source.batch(1, 0),
+            source.batch(4, 1),
+        ]
     finally:
         source.close()
-    writer = make_writer(images, labels, 5)
     for (pages, targets), key in zip(
-        beside, [(5, 0, 1), (5, 0, 2), (5, 1, 0), (5, 4, 1)], strict=True
+        from_workers, [(0, 0, 1), (0, 0, 2), (0, 1, 0), (0, 4, 1)], strict=True
     ):
         same_pages, same_targets = make_batch(writer, 2, key)
         np.testing.assert_array_equal(pages, same_pages)
@@ -75,9 +83,8 @@ def test_batches_made_beside_the_training_are_those_made_in_it() -> None:
         assert targets.shape[-1] == TARGETS
 
 
-def test_the_first_two_batches_have_no_side_in_common() -> None:
-    """Else Keras takes that side for the one of all batches, and refuses the others."""
-    writer = make_writer(*some_digits(np.random.default_rng(0)), 0)
+def test_the_first_two_batches_have_different_heights_and_widths(writer: PageWriter) -> None:
+    """Keras would take a side that both share for a fixed one, and refuse later batches."""
     for seed in range(5):
         (first, _), (second, _) = (make_batch(writer, 2, (seed, 0, step)) for step in (0, 1))
         assert first.shape[1] != second.shape[1]

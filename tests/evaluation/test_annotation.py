@@ -8,7 +8,7 @@ from common.evaluation import annotation
 from common.reading import Box, DigitReading, Reading
 
 
-def test_annotated_images(tmp_path: Path) -> None:
+def test_a_small_image_is_enlarged_and_its_digit_framed(tmp_path: Path) -> None:
     path = tmp_path / "tiny.png"
     Image.new("RGBA", (28, 28)).save(path)
     digit = DigitReading(3, 0.99, 0, Box(5, 6, 10, 12), (0.1,) * 10)
@@ -21,7 +21,7 @@ def test_annotated_images(tmp_path: Path) -> None:
     assert columns.max() == pytest.approx(15 * 14, abs=4)
 
 
-def test_where_there_is_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_interactive_backends_have_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     from matplotlib import pyplot
 
     for backend, windows in (("agg", False), ("svg", False), ("TkAgg", True)):
@@ -29,7 +29,7 @@ def test_where_there_is_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
         assert annotation.has_screen() is windows
 
 
-def test_sixteen_bit_images_are_annotated_with_their_contrast(tmp_path: Path) -> None:
+def test_annotated_sixteen_bit_images_keep_their_contrast(tmp_path: Path) -> None:
     values = np.full((500, 500), 40_000, np.uint16)
     values[100:200, 100:200] = 5_000
     Image.fromarray(values).save(tmp_path / "deep.png")

@@ -12,7 +12,7 @@ PROBABILITIES[2, [2, 3]] = 0.6, 0.4
 PROBABILITIES[3, [3, 2]] = 0.9, 0.1
 
 
-def test_report_of_four_images() -> None:
+def test_the_report_of_four_images_has_the_expected_scores() -> None:
     report = evaluate(PROBABILITIES, LABELS)
     assert (report.images, report.accuracy) == (4, 0.75)
     assert report.loss == pytest.approx(-np.log([1, 0.8, 0.6, 0.1]).mean())
@@ -24,23 +24,23 @@ def test_report_of_four_images() -> None:
     assert (three.precision, three.recall, three.support) == (0.0, 0.0, 0)
 
 
-def test_calibration_error() -> None:
+def test_the_calibration_error_averages_the_gaps_of_the_bins() -> None:
     # Four bins with one image each; gaps of 0, 0.2, 0.4 and 0.9.
     assert calibration_error(PROBABILITIES, LABELS) == pytest.approx((0 + 0.2 + 0.4 + 0.9) / 4)
 
 
-def test_one_sure_mistake_is_not_infinitely_bad() -> None:
+def test_the_loss_of_a_certain_mistake_is_finite() -> None:
     sure = np.eye(10)[[3]]
     assert cross_entropy(sure, np.array([4])) == pytest.approx(-np.log(1e-7))
 
 
-def test_temperature() -> None:
+def test_a_temperature_divides_the_logits() -> None:
     logits = np.random.default_rng(0).normal(0, 2, (50, 10))
     assert apply_temperature(softmax(logits), 2) == pytest.approx(softmax(logits / 2), abs=1e-5)
     assert apply_temperature(softmax(logits), 1) == pytest.approx(softmax(logits), abs=1e-5)
 
 
-def test_fitted_temperature_undoes_overconfidence() -> None:
+def test_the_fitted_temperature_corrects_overconfidence() -> None:
     generator = np.random.default_rng(0)
     logits = generator.normal(0, 1.5, (20_000, 10))
     true = softmax(logits)

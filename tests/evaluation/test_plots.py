@@ -19,12 +19,12 @@ HISTORY = [
 def size_of(path: Path) -> tuple[int, int]:
     with Image.open(path) as image:
         image.load()
-        assert np.asarray(image.convert("L")).std() > 5  # something is drawn on it
+        assert np.asarray(image.convert("L")).std() > 5  # it is not blank
         return image.size
 
 
 @pytest.mark.parametrize("epochs", [1, 3])
-def test_history_plots(tmp_path: Path, epochs: int) -> None:
+def test_accuracy_and_loss_plots_are_drawn_at_their_size(tmp_path: Path, epochs: int) -> None:
     plots.plot_accuracy(HISTORY[:epochs], 0.9, "net on data", tmp_path / "accuracy.png")
     plots.plot_loss(HISTORY[:epochs], 0.3, "net on data", tmp_path / "loss.png")
     assert size_of(tmp_path / "accuracy.png") == size_of(tmp_path / "loss.png") == (960, 600)
@@ -38,7 +38,7 @@ def test_the_best_epoch_is_marked() -> None:
 
 
 @pytest.mark.parametrize("name", ["$\\frac{1}{$", "a$b$c", "\x1b[2J", os.fsdecode(b"\xff"), "<b>"])
-def test_file_names_in_titles_are_drawn_as_they_are(tmp_path: Path, name: str) -> None:
+def test_names_with_markup_can_be_drawn_in_titles(tmp_path: Path, name: str) -> None:
     labels, shares = np.arange(10), np.eye(10)
     plots.plot_accuracy(HISTORY, 0.9, name, tmp_path / "accuracy.png")
     plots.plot_loss(HISTORY, 0.3, name, tmp_path / "loss.png")
@@ -48,7 +48,7 @@ def test_file_names_in_titles_are_drawn_as_they_are(tmp_path: Path, name: str) -
     assert len([size_of(path) for path in tmp_path.iterdir()]) == 4
 
 
-def test_history_as_csv(tmp_path: Path) -> None:
+def test_the_history_is_saved_as_csv(tmp_path: Path) -> None:
     rows = [row | {"seconds": 1.5} for row in HISTORY]
     plots.save_history(rows, tmp_path / "history.csv")
     with (tmp_path / "history.csv").open() as file:
@@ -56,7 +56,7 @@ def test_history_as_csv(tmp_path: Path) -> None:
     assert [{name: float(value) for name, value in row.items()} for row in read] == rows
 
 
-def test_confusion_matrix_and_galleries(tmp_path: Path) -> None:
+def test_the_confusion_matrix_and_galleries_are_drawn(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (60, 28, 28), np.uint8)
     labels = np.arange(60) % 10
@@ -78,7 +78,7 @@ def test_the_worst_mistake_comes_first() -> None:
     assert plots.worst_first(np.arange(4), shares).tolist() == [2, 3, 1]
 
 
-def test_a_gallery_of_whole_images_marks_what_was_right_wrong_and_missed(tmp_path: Path) -> None:
+def test_a_gallery_of_pages_marks_correct_wrong_and_missed_digits(tmp_path: Path) -> None:
     boxes = np.array([[10.0, 10, 20, 40], [50, 10, 20, 40], [90, 10, 20, 40]])
     outcome = Outcome("page", "123", "17", (1, 7), boxes[:2], boxes)
     misread = Misread(outcome, np.full((60, 120), 200, np.uint8), 1.0)
@@ -95,7 +95,7 @@ def test_a_gallery_of_whole_images_marks_what_was_right_wrong_and_missed(tmp_pat
 
 
 @pytest.mark.parametrize("count", [0, 7, 30])
-def test_galleries_of_whole_images_of_any_number(tmp_path: Path, count: int) -> None:
+def test_a_gallery_of_any_number_of_pages_is_drawn(tmp_path: Path, count: int) -> None:
     outcome = Outcome("", "1" * 60, "", (), np.zeros((0, 4)))
     misread = [Misread(outcome, np.full((9, 400), 90, np.uint8), 0.1)] * count
     plots.plot_misread(misread, "some", tmp_path / "gallery.png")

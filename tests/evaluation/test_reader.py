@@ -1,4 +1,4 @@
-"""Scores of whole images, and the labels.csv of a user's own images."""
+"""Scores of whole images, and reading of `labels.csv` files."""
 
 from pathlib import Path
 
@@ -44,32 +44,32 @@ def recognizer() -> DigitRecognizer:
     ("one", "other", "distance"),
     [("", "", 0), ("123", "123", 0), ("", "12", 2), ("123", "13", 1), ("123", "453", 2)],
 )
-def test_edit_distance(one: str, other: str, distance: int) -> None:
+def test_the_edit_distance_is_symmetric_and_minimal(one: str, other: str, distance: int) -> None:
     assert edit_distance(one, other) == edit_distance(other, one) == distance
 
 
-def test_a_wrong_line_break_is_no_digit_error() -> None:
+def test_a_wrong_line_break_is_not_a_digit_error() -> None:
     result = score("kind", [outcome("12/3", "12/3"), outcome("12/3", "123"), outcome("4", "")])
     assert (result.exact, result.exact_but_line_breaks) == pytest.approx((1 / 3, 2 / 3))
     assert (result.digits, result.digit_errors) == (7, 1)
     assert result.digit_error_rate == pytest.approx(1 / 7)
 
 
-def test_digits_made_up_where_there_are_none_count_as_errors_without_a_rate() -> None:
+def test_digits_found_on_an_empty_page_are_errors_without_a_rate() -> None:
     result = score("none", [outcome("", "71"), outcome("", "")])
     assert (result.exact, result.digit_errors, result.digit_error_rate) == (0.5, 2, None)
 
 
-def test_precision_and_recall_of_boxes() -> None:
+def test_box_precision_and_recall_count_each_digit_once() -> None:
     true = np.array([[0.0, 0, 10, 10], [50, 0, 10, 10], [90, 0, 10, 10]])
     found = np.array([[2.0, 0, 10, 10], [0, 0, 10, 10], [54, 0, 10, 10], [90, 0, 10, 19]])
-    # Of two boxes on one digit the better counts; 6 of 14 pixels are too few, 10 of 19 enough.
+    # The better of two boxes on one digit counts. An overlap of 6/14 is too small, 10/19 is not.
     assert matched_boxes(found, true) == [(1, 0), (3, 2)]
     result = score("page", [Outcome("page", "123", "1123", (1, 1, 2, 3), found, true)])
     assert (result.box_precision, result.box_recall) == pytest.approx((2 / 4, 2 / 3))
 
 
-def test_without_boxes_there_is_neither_precision_nor_recall() -> None:
+def test_without_boxes_precision_and_recall_are_undefined() -> None:
     result = score("kind", [outcome("1", "1")])
     assert result.box_precision is result.box_recall is None
     nothing = np.zeros((0, 4))
@@ -77,7 +77,7 @@ def test_without_boxes_there_is_neither_precision_nor_recall() -> None:
     assert empty.box_precision is empty.box_recall is None
 
 
-def test_a_report_has_a_score_for_each_group_and_one_for_all() -> None:
+def test_a_report_has_a_score_per_group_and_one_overall() -> None:
     report = report_of([outcome("1", "1", "a"), outcome("2", "3", "b"), outcome("4", "4", "a")])
     assert [(group.name, group.images, group.exact) for group in report.groups] == [
         ("a", 2, 1.0),
@@ -86,7 +86,7 @@ def test_a_report_has_a_score_for_each_group_and_one_for_all() -> None:
     assert report.as_dict()["overall"]["exact"] == pytest.approx(2 / 3)
 
 
-def test_the_table_shows_scores_of_boxes_where_places_are_known() -> None:
+def test_the_table_shows_box_scores_only_if_boxes_are_known() -> None:
     made_up = Outcome("empty", "", "7", (7,), BOX, np.zeros((0, 4)))
     heading, row, _ = reading_table(report_of([made_up]), "condition").splitlines()
     assert heading.split()[-4:] == ["box", "precision", "box", "recall"]
@@ -96,7 +96,7 @@ def test_the_table_shows_scores_of_boxes_where_places_are_known() -> None:
     assert row.split() == ["kind", "1", "100.0%", "100.0%", "0.0%"]
 
 
-def test_the_images_read_worst_are_kept_those_of_each_group_in_turn() -> None:
+def test_the_worst_images_of_each_group_are_kept_in_turn() -> None:
     images = MisreadImages()
     for wrong in range(1, MAX_KEPT + 10):
         images.add(outcome("1" * 40, "1" * (40 - wrong), "a"), np.zeros((1000, 20), np.uint8))
@@ -123,7 +123,7 @@ def test_generated_pages_are_scored_by_condition(
         assert scores[name].digits == sum(len(text.replace("/", "")) for text in texts)
     lines = scores["several lines"]
     assert lines.box_recall is not None
-    assert lines.box_recall > 0.8  # plain pages: the boxes of both sides mean the same
+    assert lines.box_recall > 0.8  # on plain pages, true and found boxes enclose the same ink
     wrong = sum(round(group.images * (1 - group.exact)) for group in scores.values())
     assert len(evaluation.misread) == wrong
 
@@ -134,7 +134,7 @@ def draw(path: Path, digit: np.ndarray) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, digits: Dataset) -> Path:
-    """Three images of one digit and a blank one."""
+    """A folder with three images of one digit each and a blank image."""
     for number in range(3):
         draw(tmp_path / f"{number}.png", digits.test_images[number])
     draw(tmp_path / "blank.png", np.zeros((28, 28), np.uint8))
@@ -145,7 +145,7 @@ def write_labels(folder: Path, *lines: str) -> None:
     (folder / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def test_own_images_are_scored_by_kind(
+def test_labelled_images_are_scored_by_kind(
     recognizer: DigitRecognizer, digits: Dataset, folder: Path
 ) -> None:
     right = digits.test_labels[:3]
@@ -176,7 +176,7 @@ def test_an_image_that_cannot_be_read_is_named_and_the_rest_is_scored(
     assert "missing.png does not exist" in missing
 
 
-def test_where_no_image_can_be_read_the_call_is_wrong(
+def test_if_no_image_can_be_read_the_call_fails(
     recognizer: DigitRecognizer, tmp_path: Path
 ) -> None:
     write_labels(tmp_path, "path,label", "missing.png,3")
@@ -184,7 +184,7 @@ def test_where_no_image_can_be_read_the_call_is_wrong(
         evaluate_folder(recognizer, tmp_path)
 
 
-def test_labels_as_spreadsheets_save_them(tmp_path: Path) -> None:
+def test_labels_saved_by_a_spreadsheet_are_read(tmp_path: Path) -> None:
     content = 'path,label\r\na.png," 12/3 "\r\nb.png,\r\n'
     (tmp_path / "labels.csv").write_bytes(content.encode("utf-8-sig"))
     rows = read_labels(tmp_path)
@@ -207,7 +207,7 @@ def test_labels_as_spreadsheets_save_them(tmp_path: Path) -> None:
         (b"path,label\n" + b'"' + b"x" * 200_000, "is not a CSV file"),
     ],
 )
-def test_labels_that_cannot_be_used_are_refused_in_one_line(
+def test_unusable_labels_are_refused_in_one_line(
     tmp_path: Path, content: bytes, message: str
 ) -> None:
     (tmp_path / "labels.csv").write_bytes(content)

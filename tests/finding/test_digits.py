@@ -21,7 +21,7 @@ Reader = Callable[..., DigitRecognizer]
 
 
 def two_columns(pages: np.ndarray) -> np.ndarray:
-    """Finds a digit 24x40 pixels large in the left and another in the right half of the page."""
+    """A finder that sees one digit of 24x40 pixels in each half of the page."""
     _, height, width, _ = pages.shape
     maps = np.full((1, height // 4, width // 4, OUTPUTS), -10, np.float32)
     for column in (width // 16, 3 * width // 16):
@@ -32,18 +32,18 @@ def two_columns(pages: np.ndarray) -> np.ndarray:
 
 
 def nothing(pages: np.ndarray) -> np.ndarray:
-    """Finds no digit."""
+    """A finder that sees no digits."""
     _, height, width, _ = pages.shape
     return np.full((1, height // 4, width // 4, OUTPUTS), -10, np.float32)
 
 
-def never_asked(_: np.ndarray) -> np.ndarray:
-    """A finder that must not be asked."""
-    raise AssertionError("the finder was asked")
+def never_called(_: np.ndarray) -> np.ndarray:
+    """A finder that must not be called."""
+    raise AssertionError("the finder was called")
 
 
 def two_ones(noise: float) -> np.ndarray:
-    """A page with two upright strokes where `two_columns` finds its digits."""
+    """A page with two upright strokes where `two_columns` sees digits."""
     page = np.full((60, 120), 230, np.float32)
     page[10:50, 26:30] = page[10:50, 90:94] = 40
     return (page + np.random.default_rng(0).normal(0, noise, page.shape)).astype(np.uint8)
@@ -51,7 +51,7 @@ def two_ones(noise: float) -> np.ndarray:
 
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
-    """Makes a recogniser with a finder of its own."""
+    """Creates recognisers with a given finder."""
 
     def make(finder: Callable[[np.ndarray], np.ndarray], **settings: Any) -> DigitRecognizer:
         monkeypatch.setattr("common.recognizer.load_finder", lambda *_: finder)
@@ -60,7 +60,7 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
     return make
 
 
-def test_digits_have_scores_and_boxes_inside_the_page() -> None:
+def test_found_digits_have_scores_and_boxes_inside_the_page() -> None:
     page = np.full((60, 120), 255, np.uint8)
     glyphs = cut_out(page, find(page, two_columns))
     assert len(glyphs) == 2
@@ -71,17 +71,17 @@ def test_digits_have_scores_and_boxes_inside_the_page() -> None:
         assert glyph.score == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-6)
 
 
-def test_what_the_finder_finds_is_read_in_reading_order(reader: Reader) -> None:
+def test_digits_of_the_finder_are_read_from_left_to_right(reader: Reader) -> None:
     reading = reader(two_columns, min_confidence=0).read_by_finder(two_ones(noise=0))
     assert reading.text == "11"
     assert reading.digits[0].box.x < 30 < reading.digits[1].box.x
 
 
-def test_a_drawing_needs_no_finder(reader: Reader) -> None:
-    assert reader(never_asked).read(two_ones(noise=0)).text == "11"
+def test_a_drawing_is_read_without_the_finder(reader: Reader) -> None:
+    assert reader(never_called).read(two_ones(noise=0)).text == "11"
 
 
-def test_on_a_photo_the_finder_confirms_each_digit(reader: Reader) -> None:
+def test_on_a_photo_the_finder_must_confirm_each_digit(reader: Reader) -> None:
     photo = two_ones(noise=4)
     assert reader(two_columns).read(photo).text == "11"
     rejected = reader(nothing).read(photo)
@@ -89,27 +89,27 @@ def test_on_a_photo_the_finder_confirms_each_digit(reader: Reader) -> None:
     assert rejected.hint == (
         "2 marks do not look like digits; a minimum confidence of 0 reads them anyway."
     )
-    assert reader(never_asked, min_confidence=0).read(photo).text == "11"
+    assert reader(never_called, min_confidence=0).read(photo).text == "11"
 
 
-def test_where_rules_find_nothing_the_finder_reads_if_it_is_sure(
+def test_if_the_rules_find_nothing_confident_digits_of_the_finder_are_read(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("common.recognizer.digits_on", lambda *_: [])
     page = two_ones(noise=4)
 
-    def less_sure(pages: np.ndarray) -> np.ndarray:
+    def less_confident(pages: np.ndarray) -> np.ndarray:
         maps = two_columns(pages)
         maps[..., HEAT.start] *= np.where(maps[..., HEAT.start] > 0, 0.5, 1)
         return maps
 
     assert reader(two_columns).read(page).text == "11"
-    unsure = reader(less_sure).read(page)
-    assert unsure.text == ""
-    assert unsure.hint
+    uncertain = reader(less_confident).read(page)
+    assert uncertain.text == ""
+    assert uncertain.hint
 
 
-def test_batches_are_read_as_single_images_are(reader: Reader) -> None:
+def test_a_batch_gives_the_same_readings_as_single_images(reader: Reader) -> None:
     pages = [two_ones(noise=0), two_ones(noise=4), np.full((60, 120), 255, np.uint8)]
     recognizer = reader(nothing)
     files = [("page", cv2.imencode(".png", page)[1].tobytes()) for page in pages]
@@ -126,21 +126,19 @@ def test_batches_are_read_as_single_images_are(reader: Reader) -> None:
         (np.tile(np.arange(200, dtype=np.uint8), (200, 1)), "Nothing looks like a digit"),
     ],
 )
-def test_where_no_digit_is_found_a_hint_says_why(
-    reader: Reader, image: np.ndarray, words: str
-) -> None:
+def test_a_hint_says_why_no_digit_was_found(reader: Reader, image: np.ndarray, words: str) -> None:
     reading = reader(nothing).read(image)
     assert reading.text == ""
     assert words in (reading.hint or "")
     assert reading.as_dict()["hint"] == reading.hint
 
 
-def test_a_classifier_is_no_finder() -> None:
+def test_a_classifier_is_refused_as_a_finder() -> None:
     with pytest.raises(ModelError, match="is not a finder"):
         load_finder(CLASSIFIER)
 
 
-def test_a_missing_finder_is_named(tmp_path: Path) -> None:
+def test_a_missing_finder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="There is no model at"):
         load_finder(tmp_path / "finder.tflite")
 
@@ -153,7 +151,7 @@ def test_a_damaged_finder_is_refused_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_finder_is_never_the_model_that_reads(
+def test_a_finder_is_never_used_as_the_classifier(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("common.storage.model_files.MODELS", tmp_path)
@@ -167,7 +165,7 @@ def test_a_finder_is_never_the_model_that_reads(
         load_predictor(tmp_path / "pages.tflite")
 
 
-def test_a_finder_is_not_trained_on_several_devices(command: Command) -> None:
+def test_a_finder_cannot_be_trained_on_several_devices(command: Command) -> None:
     done = command("train_model.py", "--network", "finder", "--distribute", "--dry-run")
     assert done.returncode == 2
     assert "trains classifiers only" in done.stderr

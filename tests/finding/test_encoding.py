@@ -18,7 +18,7 @@ from common.finding.encoding import (
 def targets_of_box(
     x: int, y: int, width: int, height: int, visible: float = 1.0, side: int = 96
 ) -> np.ndarray:
-    """Targets for a page with a filled rectangle that is labelled as a 7."""
+    """Returns the targets for a page with a filled rectangle that is labelled as a 7."""
     owner = np.zeros((side, side), np.int16)
     owner[y : y + height, x : x + width] = 1
     boxes = np.array([[x, y, width, height]], np.float32)
@@ -51,7 +51,7 @@ def test_ink_is_marked_pixel_by_pixel() -> None:
     np.testing.assert_array_equal(ink, expected)
 
 
-def test_digits_of_another_scale_are_not_to_be_found() -> None:
+def test_digits_far_outside_the_scale_are_background() -> None:
     for size in (8, 90):
         targets = targets_of_box(2, 2, size, size)
         assert targets[..., HEAT].max() == 0
@@ -59,20 +59,20 @@ def test_digits_of_another_scale_are_not_to_be_found() -> None:
         assert targets[..., HEAT_WEIGHT].min() == 1
 
 
-def test_digits_nearly_of_the_scale_or_half_hidden_may_be_found_or_not() -> None:
+def test_digits_slightly_outside_the_scale_or_half_hidden_are_not_penalised() -> None:
     for targets in (targets_of_box(2, 2, 14, 14), targets_of_box(20, 32, 24, 32, visible=0.5)):
         assert targets[..., HEAT].max() == 0
         assert targets[..., BOX_WEIGHT].max() == 0
         assert 0 < (targets[..., HEAT_WEIGHT] == 0).sum() < targets[..., HEAT_WEIGHT].size
 
 
-def test_brightness_and_contrast_of_a_page_do_not_matter() -> None:
+def test_normalisation_removes_brightness_and_contrast() -> None:
     page = np.random.default_rng(0).integers(0, 100, (32, 32)).astype(np.uint8)
     np.testing.assert_allclose(normalised(page), normalised(page + 100), atol=1e-4)
     np.testing.assert_allclose(normalised(page), normalised(2 * page), atol=1e-4)
 
 
-def test_a_blank_page_stays_blank() -> None:
+def test_normalisation_does_not_amplify_a_blank_page() -> None:
     page = np.full((32, 32), 200, np.uint8)
     page[::2] += 1
     assert np.abs(normalised(page)).max() < 0.1

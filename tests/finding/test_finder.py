@@ -1,4 +1,4 @@
-"""The finder's decoding, with a network that answers with what the pages show."""
+"""Decoding of the finder's maps, with a network that never errs."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from common.finding.finder import FindingSettings, find, page_scales
 
 
 def perfect_network(pages: np.ndarray) -> np.ndarray:
-    """Finds the one dark rectangle of each page, if its size suits, and calls it a 3."""
+    """Detects the one dark rectangle of each page, if its size is in range, as a 3."""
     count, height, width, _ = pages.shape
     output = np.zeros((count, height // 4, width // 4, OUTPUTS), np.float32)
     output[..., HEAT] = output[..., INK] = -10
@@ -52,7 +52,7 @@ def test_a_blank_page_has_no_digits() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (28, 28), (40, 900), (9000, 12000)])
-def test_the_scales_of_a_page_are_few_and_bounded(shape: tuple[int, int]) -> None:
+def test_a_page_is_searched_at_one_to_six_bounded_scales(shape: tuple[int, int]) -> None:
     settings = FindingSettings()
     scales = page_scales(*shape, settings)
     assert 1 <= len(scales) <= 6

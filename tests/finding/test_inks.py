@@ -1,4 +1,4 @@
-"""Cutting a digit's ink out of a page, with the finder's maps drawn by hand."""
+"""Cutting the ink of a digit out of a page, with finder maps that are drawn by hand."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def upright_stroke() -> np.ndarray:
 
 
 @pytest.mark.parametrize(("paper", "pen"), [(255, 0), (0, 255), (220, 190), (60, 100)])
-def test_all_of_a_strokes_ink_and_no_paper_is_taken(paper: int, pen: int) -> None:
+def test_the_cut_holds_all_of_a_strokes_ink_and_no_paper(paper: int, pen: int) -> None:
     ink = upright_stroke()
     digit = detection(28, 16, 6, 32, ink)
     taken = digit_ink(a_page(ink, paper, pen), digit, [digit])
@@ -39,7 +39,7 @@ def test_all_of_a_strokes_ink_and_no_paper_is_taken(paper: int, pen: int) -> Non
     assert (taken > 0.02).sum() == ink.sum()
 
 
-def test_the_network_need_not_see_all_of_a_stroke() -> None:
+def test_ink_that_the_network_missed_is_still_taken() -> None:
     ink = upright_stroke()
     seen = ink.copy()
     seen[16:30] = False
@@ -47,7 +47,7 @@ def test_the_network_need_not_see_all_of_a_stroke() -> None:
     assert (digit_ink(a_page(ink), digit, [digit]) > 0.5).sum() == ink.sum()
 
 
-def test_a_ruled_line_through_a_digit_is_left_out() -> None:
+def test_a_ruled_line_through_a_digit_is_removed() -> None:
     ink = upright_stroke()
     page = ink.copy()
     page[40:42] = True
@@ -55,7 +55,7 @@ def test_a_ruled_line_through_a_digit_is_left_out() -> None:
     assert (digit_ink(a_page(page), digit, [digit]) > 0.5).sum() == ink.sum()
 
 
-def test_a_neighbour_that_touches_is_left_out() -> None:
+def test_a_touching_neighbour_is_removed() -> None:
     left, right = np.zeros((2, SIDE, SIDE), bool)
     left[16:48, 26:32] = True
     right[30:34, 32:44] = True
@@ -71,7 +71,7 @@ def test_a_neighbour_that_touches_is_left_out() -> None:
     assert (taken > 0.5).sum() == left.sum()
 
 
-def test_a_box_beside_the_page_has_no_ink() -> None:
+def test_a_box_outside_the_page_has_no_ink() -> None:
     ink = upright_stroke()
     digit = detection(200, 200, 10, 10, ink)
     assert digit_ink(a_page(ink), digit, [digit]).sum() == 0

@@ -10,7 +10,7 @@ from common.images.decoding import ImageError, grey, open_upright, read_image
 from common.images.listing import list_images, natural_key
 
 
-def test_transparent_paper_takes_the_right_colour() -> None:
+def test_a_transparent_background_contrasts_with_the_ink() -> None:
     dark = np.zeros((10, 10, 4), np.uint8)
     dark[4, 4:6] = (20, 20, 20, 255)
     assert grey(Image.fromarray(dark))[0, 0] == 255
@@ -27,7 +27,7 @@ def test_transparent_paper_takes_the_right_colour() -> None:
     assert (read[0, 0], read[4, 4]) == (255, 155)
 
 
-def test_palette_with_transparency() -> None:
+def test_transparent_palette_entries_become_white() -> None:
     image = Image.new("P", (6, 6), 0)
     image.putpalette([255, 0, 0, 10, 10, 10])
     image.putpixel((2, 2), 1)
@@ -45,7 +45,7 @@ def test_sixteen_bits_and_floats_are_scaled_not_clipped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientations(orientation: int, tmp_path: Path) -> None:
+def test_every_exif_orientation_is_turned_upright(orientation: int, tmp_path: Path) -> None:
     upright = np.full((40, 60), 255, np.uint8)
     upright[5:15, 8:30] = 0
     undo = {
@@ -67,7 +67,7 @@ def test_exif_orientations(orientation: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"])
 @pytest.mark.parametrize("mode", ["1", "L", "RGB"])
-def test_every_format(kind: str, mode: str) -> None:
+def test_every_format_and_mode_is_read(kind: str, mode: str) -> None:
     image = Image.new("L", (30, 20), 255)
     image.paste(0, (10, 5, 14, 15))
     file = io.BytesIO()
@@ -79,7 +79,7 @@ def test_every_format(kind: str, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "LA", "P"])
-def test_other_modes(mode: str, tmp_path: Path) -> None:
+def test_less_common_modes_are_read(mode: str, tmp_path: Path) -> None:
     image = Image.new("L" if mode in ("LA", "P") else "RGB", (8, 8), "white")
     image.convert(mode).save(tmp_path / "x.tif")
     assert read_image(tmp_path / "x.tif").min() > 250
@@ -92,14 +92,14 @@ def test_a_mode_that_cannot_be_made_grey_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"%!PS-Adobe", b"<svg/>"])
-def test_what_is_no_image_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_files_that_are_not_images_are_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     path.write_bytes(content)
     with pytest.raises(ImageError, match=r"x\.png is not an image"):
         read_image(path)
 
 
-def test_missing_truncated_and_folders_are_refused(tmp_path: Path) -> None:
+def test_missing_files_folders_and_truncated_images_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="does not exist"):
         read_image(tmp_path / "missing.png")
     with pytest.raises(ImageError, match="folder"):
@@ -110,7 +110,7 @@ def test_missing_truncated_and_folders_are_refused(tmp_path: Path) -> None:
         open_upright(whole[: len(whole) // 2])
 
 
-def test_natural_order(tmp_path: Path) -> None:
+def test_images_in_a_folder_are_listed_in_natural_order(tmp_path: Path) -> None:
     for name in ("digit10.png", "Digit2.PNG", "digit1.jpeg", "notes.txt", ".hidden.png"):
         (tmp_path / name).touch()
     names = [path.name for path in list_images(tmp_path)]

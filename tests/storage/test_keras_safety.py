@@ -1,4 +1,4 @@
-"""A `.keras` or `.h5` file runs no code: it holds the layers of a classifier or is refused."""
+"""A `.keras` or `.h5` file cannot run code: anything but layers of a classifier is refused."""
 
 import inspect
 import json
@@ -32,7 +32,7 @@ def config(functional: bytes) -> hostile.Config:
 
 
 def convolutional_layers() -> list[layers.Layer]:
-    """A network with most kinds of layers that work on pictures."""
+    """Returns a network with most kinds of layers for pictures."""
     return [
         layers.RandomRotation(0.1),
         layers.RandomTranslation(0.1, 0.1),
@@ -58,8 +58,8 @@ def convolutional_layers() -> list[layers.Layer]:
     ]
 
 
-def usual_networks() -> dict[str, list[layers.Layer]]:
-    """Sequential networks as people train them on MNIST, without their input."""
+def common_networks() -> dict[str, list[layers.Layer]]:
+    """Returns sequential networks that are common for MNIST, without their input layer."""
     return {
         "convolutions": convolutional_layers(),
         "dense": [
@@ -98,28 +98,28 @@ def usual_networks() -> dict[str, list[layers.Layer]]:
 
 @pytest.mark.parametrize("name", [*CLASSIFIERS, "convolutions", "dense", "recurrent", "lines"])
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
-def test_our_own_and_usual_networks_load_and_answer_the_same(
+def test_own_and_common_networks_load_and_give_the_same_outputs(
     tmp_path: Path, name: str, suffix: str
 ) -> None:
     if name in CLASSIFIERS:
         network = build_network(name)
     else:
-        network = keras.Sequential([keras.Input((28, 28, 1)), *usual_networks()[name]])
-    network.save(tmp_path / f"usual{suffix}")
-    loaded = load_network(tmp_path / f"usual{suffix}")
+        network = keras.Sequential([keras.Input((28, 28, 1)), *common_networks()[name]])
+    network.save(tmp_path / f"common{suffix}")
+    loaded = load_network(tmp_path / f"common{suffix}")
     expected, given = (np.asarray(each(IMAGES, training=False)) for each in (network, loaded))
     assert given == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
-def test_functional_networks_load_and_answer_the_same(tmp_path: Path, suffix: str) -> None:
+def test_functional_networks_load_and_give_the_same_outputs(tmp_path: Path, suffix: str) -> None:
     entry = keras.Input((28, 28, 1))
     scaled = entry / 2 - 0.5 if suffix == ".keras" else layers.Rescaling(0.5, -0.5)(entry)
     left = layers.Conv2D(4, 3, padding="same")(scaled)
     right = layers.Conv2D(4, 1)(scaled)
     merged = layers.Concatenate()([layers.Add()([left, right]), layers.Maximum()([left, right])])
     inner = keras.Sequential([keras.Input((28, 28, 8)), layers.Flatten(), layers.Dense(10)])
-    inner.compile("adam", "mse")  # as in tutorials that put a Softmax behind a trained model
+    inner.compile("adam", "mse")  # as in tutorials that append a Softmax to a trained model
     network = keras.Model(entry, layers.Softmax()(inner(merged)))
     network.compile("adam", "categorical_crossentropy")
     network.save(tmp_path / f"functional{suffix}")
@@ -128,7 +128,7 @@ def test_functional_networks_load_and_answer_the_same(tmp_path: Path, suffix: st
     assert given == pytest.approx(expected, abs=1e-5)
 
 
-def test_old_h5_configs_pass(config: hostile.Config) -> None:
+def test_configs_of_old_h5_files_are_accepted(config: hostile.Config) -> None:
     flatten = {
         "class_name": "Flatten",
         "config": {"name": "flat", "batch_input_shape": [None, 784]},
@@ -179,7 +179,7 @@ def test_a_function_named_as_an_argument_is_not_called(
         ({"config": "Dense"}, "not an object"),
     ],
 )
-def test_other_classes_are_refused_and_named(
+def test_classes_not_on_the_allow_list_are_refused_and_named(
     config: hostile.Config, named: dict[str, object], refusal: str
 ) -> None:
     with pytest.raises(RefusedConfigError, match=refusal):
@@ -208,7 +208,9 @@ def test_other_classes_are_refused_and_named(
         ("plain", {"no": "class"}),
     ],
 )
-def test_other_settings_are_refused(config: hostile.Config, key: str, value: object) -> None:
+def test_settings_not_on_the_allow_list_are_refused(
+    config: hostile.Config, key: str, value: object
+) -> None:
     with pytest.raises(RefusedConfigError) as refused:
         checked_model(hostile.with_setting(config, key, value))
     assert len(str(refused.value)) < 400
@@ -225,7 +227,7 @@ def test_nothing_but_layers_and_their_calls_reaches_keras(config: hostile.Config
     assert "TFSMLayer" not in json.dumps(clean)
 
 
-def test_h5_files_are_checked_like_the_others(tmp_path: Path) -> None:
+def test_h5_files_are_checked_like_keras_files(tmp_path: Path) -> None:
     path = tmp_path / "hostile.h5"
     network = keras.Sequential([keras.Input((784,)), layers.Dense(10)])
     for name in ("deserialize", "Lambda", "TFSMLayer"):
@@ -252,7 +254,7 @@ def test_too_many_layers_are_refused(config: hostile.Config) -> None:
         checked_model(hostile.wide_config(config, 1_000, 1))
 
 
-def test_the_allow_list_names_layers_of_keras_and_none_that_holds_code() -> None:
+def test_the_allow_list_holds_only_keras_layers_without_code() -> None:
     for name in keras_safety.LAYERS:
         assert issubclass(getattr(layers, name), layers.Layer)
     code = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "Pipeline"}
@@ -261,7 +263,7 @@ def test_the_allow_list_names_layers_of_keras_and_none_that_holds_code() -> None
     assert not vocabularies & keras_safety.LAYERS
 
 
-def test_no_word_is_a_function_that_keras_would_put_in_its_place() -> None:
+def test_no_allowed_word_is_the_name_of_a_keras_function() -> None:
     from keras.src import layers as looked_up  # where Keras looks up strings of .h5 files
 
     functions = {name for name, value in vars(looked_up).items() if inspect.isfunction(value)}
@@ -276,11 +278,11 @@ def leaves(value: Any) -> list[Any]:
     return [value]
 
 
-def test_hostile_values_anywhere_are_refused_or_left_out(config: hostile.Config) -> None:
-    """Each place of a config, one after the other, holds a reference to a function."""
+def test_hostile_values_anywhere_in_a_config_never_reach_keras(config: hostile.Config) -> None:
+    """Tries a reference to a function at every position in a config."""
     reference = {"class_name": "function", "module": "keras.utils", "config": "get_file"}
     reference["__passive_serialization__"] = (
-        "true"  # Keras calls such parts of an .h5 file's config
+        "true"  # in the config of an .h5 file, Keras calls such parts
     )
 
     def places(value: Any, path: tuple = ()) -> list[tuple]:

@@ -12,7 +12,7 @@ def pictures() -> np.ndarray:
     return network_input(np.stack([digit_picture(draw_digit(d, 60, generator)) for d in range(10)]))
 
 
-def test_pictures_change_in_training_only(pictures: np.ndarray) -> None:
+def test_pictures_change_only_in_training(pictures: np.ndarray) -> None:
     for layer in augmentation(seed=0):
         assert np.array_equal(layer(pictures, training=False), pictures)
         varied = np.asarray(layer(pictures, training=True))
@@ -23,14 +23,14 @@ def test_pictures_change_in_training_only(pictures: np.ndarray) -> None:
 
 
 def test_the_same_seed_gives_the_same_pictures(pictures: np.ndarray) -> None:
-    many = np.repeat(pictures, 20, axis=0)  # clutter is rare: ten may all stay as they are
+    many = np.repeat(pictures, 20, axis=0)  # clutter is rare: ten pictures may all remain unchanged
     for kind in (RandomWarp, RandomStroke, RandomClutter):
         one, same, other = (np.asarray(kind(seed=s)(many, training=True)) for s in (1, 1, 2))
         assert np.array_equal(one, same)
         assert not np.array_equal(one, other)
 
 
-def test_without_room_to_vary_pictures_stay(pictures: np.ndarray) -> None:
+def test_with_zero_ranges_pictures_are_unchanged(pictures: np.ndarray) -> None:
     still = RandomWarp(rotation=0, scale=0, shear=0, shift=0, bend=0)
     assert np.asarray(still(pictures, training=True)) == pytest.approx(pictures, abs=1e-5)
     unmoved = RandomStroke(change=0, gamma=1, edge=0)
@@ -39,7 +39,7 @@ def test_without_room_to_vary_pictures_stay(pictures: np.ndarray) -> None:
     assert np.array_equal(alone(pictures, training=True), pictures)
 
 
-def test_a_shift_moves_by_no_more_than_its_limit() -> None:
+def test_shifts_are_uniform_within_their_limit() -> None:
     dot = np.zeros((200, 28, 28, 1), np.float32)
     dot[:, 14, 14] = 1
     moved = np.asarray(RandomWarp(0, 0, 0, shift=2.5, bend=0, seed=0)(dot, training=True))[..., 0]
@@ -48,7 +48,7 @@ def test_a_shift_moves_by_no_more_than_its_limit() -> None:
     assert rows.std() == pytest.approx(5 / np.sqrt(12), rel=0.15)
 
 
-def test_strokes_get_both_thinner_and_fatter(pictures: np.ndarray) -> None:
+def test_strokes_become_thinner_and_thicker(pictures: np.ndarray) -> None:
     many = np.repeat(pictures[:1], 200, axis=0)
     varied = np.asarray(RandomStroke(gamma=1, edge=0, seed=0)(many, training=True))
     ink = varied.sum(axis=(1, 2, 3)) / pictures[0].sum()
@@ -56,7 +56,7 @@ def test_strokes_get_both_thinner_and_fatter(pictures: np.ndarray) -> None:
     assert ink.max() > 1.3
 
 
-def test_edges_get_both_harder_and_softer(pictures: np.ndarray) -> None:
+def test_edges_become_harder_and_softer(pictures: np.ndarray) -> None:
     def grey(picture: np.ndarray) -> float:
         return float(((picture > 0.1) & (picture < 0.9)).sum())
 
@@ -75,13 +75,13 @@ def test_bending_moves_parts_by_different_amounts(pictures: np.ndarray) -> None:
     assert (np.ptp(columns[:, 6:22], axis=1) > 0.5).mean() > 0.8
 
 
-def test_clutter_crops_breaks_and_adds_specks_and_neighbours(pictures: np.ndarray) -> None:
+def test_clutter_crops_interrupts_and_adds_specks_and_neighbours(pictures: np.ndarray) -> None:
     many = np.repeat(pictures, 20, axis=0)
     changed = np.asarray(RandomClutter(share=1.0, seed=0)(many, training=True)) - many
     full = np.asarray(RandomClutter(share=1.0, seed=0)(np.ones_like(many), training=True))
     cut = [full[:, :3], full[:, 25:], full[:, :, :3], full[:, :, 25:]]
-    none_left = [(edge.mean(axis=(1, 2, 3)) < 0.3).mean() for edge in cut]
-    assert min(none_left[:3]) > 0.05  # on the right, neighbours may stand in the way
-    assert (changed[:, 9:19, 9:19] < -0.5).any(axis=(1, 2, 3)).mean() > 0.5  # broken
+    blank = [(edge.mean(axis=(1, 2, 3)) < 0.3).mean() for edge in cut]
+    assert min(blank[:3]) > 0.05  # the right edge may hold a neighbour instead
+    assert (changed[:, 9:19, 9:19] < -0.5).any(axis=(1, 2, 3)).mean() > 0.5  # interrupted strokes
     assert (changed[:, :, :18] > 0.5).any(axis=(1, 2, 3)).mean() > 0.5  # specks
     assert (changed[:, :, 18:] > 0.5).sum() > 2 * (changed[:, :, :10] > 0.5).sum()  # neighbours

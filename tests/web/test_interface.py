@@ -1,4 +1,4 @@
-"""The HTTP interface holds what its OpenAPI description promises (Schemathesis)."""
+"""The HTTP API matches its OpenAPI description (checked by Schemathesis)."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from conftest import ROOT, PageServer
 pytest.importorskip("schemathesis")
 
 
-def test_the_interface_is_as_described(page_server: PageServer) -> None:
+def test_the_api_behaves_as_its_openapi_description_says(page_server: PageServer) -> None:
     words = ["run", f"{page_server.address}openapi.json", "--max-examples", "50", "--seed", "1"]
     done = subprocess.run(
         [Path(sys.executable).with_name("schemathesis"), *words, "--no-color"],

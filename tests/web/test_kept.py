@@ -1,4 +1,4 @@
-"""The server names what is in the way of kept digits, and goes on."""
+"""If the folder of kept digits cannot be used, the server says so and keeps running."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ def recognizer() -> DigitRecognizer:
 
 
 @pytest.mark.parametrize("obstacle", ["loop", "label is a folder", "closed folder"])
-def test_kept_digits_that_cannot_be_used_are_named(
+def test_an_unusable_folder_of_kept_digits_is_one_error(
     recognizer: DigitRecognizer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -55,7 +55,7 @@ def test_kept_digits_that_cannot_be_used_are_named(
         assert client.post("/read", content=SAMPLE).status_code == 200
 
 
-def test_a_card_that_changes_under_a_running_server_changes_nothing(tmp_path: Path) -> None:
+def test_a_running_server_ignores_changes_to_its_model_and_card(tmp_path: Path) -> None:
     for kind in (".tflite", ".json"):
         shutil.copy(PRETRAINED.with_suffix(kind), tmp_path)
     model = tmp_path / PRETRAINED.name

@@ -1,4 +1,4 @@
-"""The server's limits: slow clients lose their places, and Ctrl-C ends it whatever it is doing."""
+"""Slow clients are disconnected, and a signal stops the server whatever it is doing."""
 
 import asyncio
 import signal
@@ -38,7 +38,7 @@ Connect = Callable[[], socket.socket]
 
 @pytest.fixture
 def server() -> Iterator[tuple[subprocess.Popen[str], Connect]]:
-    """The real `draw_digit.py`, and how to connect to it."""
+    """A running `draw_digit.py`, and a function that connects to it."""
     words = [sys.executable, "-u", "draw_digit.py", "--no-browser", "--port", "0"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(
@@ -67,13 +67,13 @@ def healthy(connect: Connect) -> bool:
         return is_healthy(client)
 
 
-def test_connections_without_a_whole_head_are_closed(
+def test_connections_without_a_complete_head_are_closed(
     server: tuple[subprocess.Popen[str], Connect],
 ) -> None:
     _, connect = server
     answered = connect()
     assert is_healthy(answered)
-    answered.sendall(HEALTH[:20])  # of a second request
+    answered.sendall(HEALTH[:20])  # the start of a second request
     waiting = [connect() for _ in range(MAX_CONNECTIONS + 50)]
     for client in waiting[::2]:
         client.sendall(HEALTH[:20])
@@ -85,7 +85,7 @@ def test_connections_without_a_whole_head_are_closed(
         client.close()
 
 
-def test_bodies_that_trickle_lose_their_place(
+def test_requests_whose_body_trickles_in_are_refused(
     server: tuple[subprocess.Popen[str], Connect],
 ) -> None:
     _, connect = server
@@ -106,7 +106,7 @@ def test_bodies_that_trickle_lose_their_place(
         client.close()
 
 
-def test_a_body_that_arrives_steadily_has_the_time_it_needs(
+def test_a_body_that_arrives_steadily_is_not_cut_off(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(desk, "BODY_SECONDS", 0.5)
@@ -128,11 +128,11 @@ def test_a_body_that_arrives_steadily_has_the_time_it_needs(
     assert asyncio.run(steady()) == 200
 
 
-ANSWER = bytes(20_000_000)  # more than the buffers of a connection hold
+ANSWER = bytes(20_000_000)  # more than the buffers of a connection can hold
 
 
 def answering(pieces: int) -> ASGIApp:
-    """An application that answers with `ANSWER`, in one piece or several."""
+    """Returns an application that sends `ANSWER` in the given number of pieces."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         length = str(len(ANSWER)).encode()
@@ -149,7 +149,7 @@ def answering(pieces: int) -> ASGIApp:
 
 @contextmanager
 def serving(app: ASGIApp) -> Iterator[tuple[uvicorn.Server, socket.socket]]:
-    """A server of the application in a thread, and a client that receives little at once."""
+    """Runs the application in a thread, and connects a client with a small receive buffer."""
     running = limits.server_of(app)
     running.config.lifespan = "off"
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
@@ -167,30 +167,32 @@ def serving(app: ASGIApp) -> Iterator[tuple[uvicorn.Server, socket.socket]]:
 
 
 @pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes the server wait for a second where it waits for many."""
+def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shortens the time limits of the server to about a second."""
     monkeypatch.setattr(limits, "HEAD_SECONDS", 0.5)
     monkeypatch.setattr(limits, "ANSWER_SECONDS", 0.5)
     monkeypatch.setattr(limits, "ANSWER_BYTES_PER_SECOND", 40_000_000)
 
 
-@pytest.mark.usefixtures("hasty")
+@pytest.mark.usefixtures("short_limits")
 @pytest.mark.parametrize("pieces", [1, 100])
 def test_a_client_that_does_not_read_its_answer_loses_its_connection(pieces: int) -> None:
     with serving(answering(pieces)) as (running, client):
         assert client.recv(4) == b"HTTP"
         assert len(running.server_state.connections) == 1
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while running.server_state.connections and time.monotonic() < until:
             time.sleep(0.1)
         assert not running.server_state.connections
 
 
-@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("pieces", [1, 100])
-def test_a_client_that_reads_has_the_time_it_needs(pieces: int) -> None:
+def test_a_client_that_keeps_reading_is_not_cut_off(
+    monkeypatch: pytest.MonkeyPatch, pieces: int
+) -> None:
+    monkeypatch.setattr(limits, "HEAD_SECONDS", 0.5)
     with serving(answering(pieces)) as (_, client):
-        time.sleep(0.3)
+        time.sleep(0.7)  # the limit for the next head must not apply yet
         received = 0
         while received < len(ANSWER):
             piece = client.recv(1_000_000)
@@ -199,7 +201,7 @@ def test_a_client_that_reads_has_the_time_it_needs(pieces: int) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_stops_while_it_reads_an_image(
+def test_the_server_stops_while_it_reads_images(
     server: tuple[subprocess.Popen[str], Connect], number: signal.Signals
 ) -> None:
     process, connect = server
@@ -210,14 +212,22 @@ def test_it_stops_while_it_reads_an_image(
     trickling = connect()
     trickling.sendall(HEAD % 10_000 + b"a")
     time.sleep(0.5)
-    started = time.monotonic()
     process.send_signal(number)
-    assert process.wait(20) == 0
-    assert time.monotonic() - started < 2 * 3  # promised are 2; 1.2 are usual
+    assert process.wait(60) == 0
     assert process.stderr is not None
     assert process.stderr.read() == "\nstopped\n"
+    # It did not finish the images first.
+    assert sum(is_answered(client) for client in clients) < len(clients)
     for client in (*clients, trickling):
         client.close()
+
+
+def is_answered(client: socket.socket) -> bool:
+    """Whether the server answered before it closed the connection."""
+    try:
+        return client.recv(1000).startswith(b"HTTP/1.1 200")
+    except ConnectionError:
+        return False
 
 
 @pytest.mark.parametrize(("failure", "status"), [(MemoryError(), 413), (cv2.error("broken"), 422)])
@@ -230,7 +240,7 @@ def test_it_stops_while_it_reads_an_image(
         ("/upright", "common.web.app.open_in_colour"),
     ],
 )
-def test_a_lack_of_memory_is_a_refusal(
+def test_a_request_that_cannot_be_processed_is_refused_and_the_next_is_answered(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     failure: Exception,

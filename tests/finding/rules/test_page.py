@@ -1,10 +1,9 @@
-import time
-
 import cv2
 import numpy as np
 import pytest
 
 from common.data.handwriting import draw_digit, write_page
+from common.finding.rules.marks import MAX_MARKS
 from common.finding.rules.page import find_digits
 from common.reading import Box
 
@@ -16,11 +15,11 @@ def bars(*boxes: tuple[int, int, int, int], shape: tuple[int, int] = (200, 300))
     return ink
 
 
-def test_boxes_join() -> None:
+def test_joined_boxes_enclose_both() -> None:
     assert Box(10, 20, 5, 5).joined(Box(12, 30, 10, 4)) == Box(10, 20, 12, 14)
 
 
-def test_reading_order_and_boxes() -> None:
+def test_digits_are_found_in_reading_order_with_tight_boxes() -> None:
     ink = bars((120, 20, 20, 60), (30, 25, 20, 60), (40, 120, 20, 60))
     glyphs = find_digits(ink)
     assert [(g.box, g.line) for g in glyphs] == [
@@ -30,17 +29,17 @@ def test_reading_order_and_boxes() -> None:
     ]
 
 
-def test_the_bar_of_a_five_belongs_to_it_and_a_speck_to_nothing() -> None:
+def test_the_bar_of_a_five_is_joined_to_it_and_a_speck_is_ignored() -> None:
     ink = bars((50, 20, 40, 8), (50, 36, 40, 60), (150, 30, 3, 3))
     assert [glyph.box for glyph in find_digits(ink)] == [Box(50, 20, 40, 76)]
 
 
-def test_a_break_as_narrow_as_the_pen_is_mended() -> None:
+def test_a_gap_as_narrow_as_the_pen_is_closed() -> None:
     halves = bars((50, 20, 8, 40), (50, 64, 8, 40))
     assert [glyph.box for glyph in find_digits(halves)] == [Box(50, 20, 8, 84)]
 
 
-def test_the_strokes_of_an_open_four_belong_together_and_leaning_ones_do_not() -> None:
+def test_strokes_of_an_open_four_are_joined_and_leaning_ones_are_not() -> None:
     four = bars((50, 20, 8, 50), (50, 62, 36, 8))
     cv2.line(four, (100, 40), (80, 130), 1, 8)
     assert cv2.connectedComponents(four.astype(np.uint8))[0] == 3
@@ -53,25 +52,25 @@ def test_the_strokes_of_an_open_four_belong_together_and_leaning_ones_do_not() -
     assert len(find_digits(ones)) == 2
 
 
-def test_digits_in_a_column_stay_apart() -> None:
+def test_digits_in_a_column_are_separate_lines() -> None:
     glyphs = find_digits(bars((50, 10, 20, 50), (50, 75, 20, 50)))
     assert [glyph.line for glyph in glyphs] == [0, 1]
 
 
-def test_neighbours_are_not_in_the_cut_out_ink() -> None:
+def test_the_cut_out_ink_excludes_neighbours() -> None:
     left, right = find_digits(bars((50, 20, 10, 60), (61, 20, 10, 60)))
     assert left.ink.sum() == right.ink.sum() == 600
 
 
-def test_a_page_full_of_specks_is_done_with_soon() -> None:
+def test_a_page_full_of_specks_is_read_only_in_part() -> None:
     ink = np.zeros((600, 600), np.float32)
     ink[::3, ::3] = 1
-    started = time.perf_counter()
-    assert len(find_digits(ink)) <= 1000
-    assert time.perf_counter() - started < 20
+    with pytest.warns(UserWarning, match="too crowded"):
+        digits = find_digits(ink)
+    assert 0 < len(digits) <= MAX_MARKS < np.count_nonzero(ink)
 
 
-def test_a_frame_around_digits_is_none_and_a_zero_around_a_dot_is_one() -> None:
+def test_a_frame_is_not_a_digit_but_a_zero_around_a_dot_is() -> None:
     ink = bars((100, 60, 20, 60), (150, 60, 20, 60))
     cv2.rectangle(ink, (10, 10), (280, 180), 1, 3)
     assert [glyph.box.x for glyph in find_digits(ink)] == [100, 150]
@@ -81,7 +80,7 @@ def test_a_frame_around_digits_is_none_and_a_zero_around_a_dot_is_one() -> None:
     assert max(glyph.box.height for glyph in find_digits(zero)) > 140
 
 
-def test_a_stroke_in_the_margin_leaves_the_lines_alone() -> None:
+def test_a_stroke_in_the_margin_does_not_join_the_lines() -> None:
     page = write_page(["2859", "1603", "741"], 60, np.random.default_rng(0), 0.09)
     assert len(find_digits(page)) == 11
     page[30:340, 20:24] = 1
@@ -90,7 +89,7 @@ def test_a_stroke_in_the_margin_leaves_the_lines_alone() -> None:
     assert sum(glyph.box.height < 80 for glyph in glyphs) == 11
 
 
-def test_empty_pages() -> None:
+def test_an_empty_page_has_no_digits() -> None:
     assert find_digits(np.zeros((50, 60), np.float32)) == []
 
 

@@ -1,5 +1,3 @@
-import time
-
 import cv2
 import numpy as np
 import pytest
@@ -23,7 +21,7 @@ def ruled(ink: np.ndarray, angle: float = 0, squared: bool = False, step: int = 
 
 @pytest.mark.parametrize("angle", [-10, -3, 0, 1.3, 10])
 @pytest.mark.parametrize("squared", [False, True])
-def test_lines_go_and_digits_stay(angle: float, squared: bool) -> None:
+def test_ruled_lines_are_removed_and_digits_kept(angle: float, squared: bool) -> None:
     page = write_page(["2859", "1603"], 90, np.random.default_rng(0), 0.1)
     before = ruled(page, angle, squared)
     after = without_ruling(before, 0.15)
@@ -32,12 +30,12 @@ def test_lines_go_and_digits_stay(angle: float, squared: bool) -> None:
     assert (after[paper] > 0.2).sum() < 0.05 * (before[paper] > 0.2).sum()
 
 
-def test_a_large_page_is_cleared_at_its_full_size() -> None:
+def test_ruled_lines_are_removed_from_a_large_page() -> None:
     ink = ruled(np.zeros((1800, 2400), np.float32), 2, step=120)
     assert (without_ruling(ink, 0.15) > 0.2).sum() < 0.02 * (ink > 0.2).sum()
 
 
-def test_strokes_are_no_ruled_lines() -> None:
+def test_strokes_are_not_taken_for_ruled_lines() -> None:
     for digit in range(10):
         ink = np.pad(draw_digit(digit, 280, np.random.default_rng(digit), 0.01), 120)
         assert min(ink.shape) > 200
@@ -51,7 +49,7 @@ def test_strokes_are_no_ruled_lines() -> None:
     assert np.array_equal(without_ruling(seven, 0.15), seven)
 
 
-def test_rows_of_the_same_digit_and_tight_crops_stay() -> None:
+def test_rows_of_one_digit_and_tight_crops_are_unchanged() -> None:
     rows = np.zeros((500, 700), np.float32)
     for top in range(40, 440, 110):
         for left in range(30, 660, 95):
@@ -69,14 +67,12 @@ def test_rows_of_the_same_digit_and_tight_crops_stay() -> None:
     assert np.array_equal(without_ruling(tight, 0.15), tight)
 
 
-def test_a_dense_texture_is_done_with_soon() -> None:
+def test_a_dense_texture_is_unchanged() -> None:
     noise = (np.random.default_rng(0).random((1000, 1000)) > 0.5).astype(np.float32)
-    started = time.perf_counter()
     assert np.array_equal(without_ruling(noise, 0.15), noise)
-    assert time.perf_counter() - started < 5
 
 
-def test_small_images_and_empty_pages_stay() -> None:
+def test_small_images_and_empty_pages_are_unchanged() -> None:
     small = ruled(np.zeros((100, 150), np.float32), step=20)
     assert np.array_equal(without_ruling(small, 0.15), small)
     assert not without_ruling(np.zeros((400, 400), np.float32), 0.15).any()

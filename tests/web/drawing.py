@@ -1,0 +1,45 @@
+"""Draws digits on the web page."""
+
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+STROKES: dict[int, list[list[tuple[float, float]]]] = {
+    0: [
+        [(0.5, 0), (0.15, 0.2), (0.1, 0.6), (0.4, 1), (0.75, 0.9), (0.9, 0.5), (0.8, 0.1), (0.5, 0)]
+    ],
+    1: [[(0.5, 0), (0.5, 1)]],
+    2: [[(0.1, 0.2), (0.4, 0), (0.8, 0.1), (0.8, 0.35), (0.1, 1), (0.95, 1)]],
+    3: [[(0.1, 0.1), (0.5, 0), (0.85, 0.2), (0.4, 0.45), (0.9, 0.75), (0.5, 1), (0.1, 0.9)]],
+    4: [[(0.2, 0), (0.1, 0.55), (0.9, 0.55)], [(0.7, 0), (0.7, 1)]],
+    5: [[(0.9, 0), (0.2, 0), (0.15, 0.45), (0.6, 0.4), (0.9, 0.65), (0.7, 0.95), (0.1, 1)]],
+    6: [[(0.7, 0), (0.3, 0.3), (0.15, 0.75), (0.5, 1), (0.85, 0.8), (0.6, 0.55), (0.2, 0.7)]],
+    7: [[(0.05, 0), (0.95, 0), (0.4, 1)]],
+    8: [
+        [
+            *[(0.8, 0.1), (0.4, 0), (0.2, 0.2), (0.5, 0.45), (0.85, 0.75), (0.5, 1)],
+            *[(0.15, 0.8), (0.45, 0.5), (0.8, 0.25), (0.8, 0.1)],
+        ]
+    ],
+    9: [[(0.85, 0.2), (0.5, 0), (0.2, 0.2), (0.4, 0.45), (0.85, 0.3), (0.85, 0.2), (0.75, 1)]],
+}
+"""The strokes of each digit as points, in fractions of its width and height."""
+
+
+def draw(page: Page, digit: int, column: int = 0, columns: int = 3) -> None:
+    """Draws a digit with the mouse, in one of several columns of the canvas."""
+    paper = page.locator("#paper").bounding_box()
+    assert paper is not None
+    wide = paper["width"] / columns
+    left, top = paper["x"] + wide * (column + 0.25), paper["y"] + 0.25 * paper["height"]
+    for stroke in STROKES[digit]:
+        points = [(left + x * wide / 2, top + y * wide * 0.8) for x, y in stroke]
+        page.mouse.move(*points[0])
+        page.mouse.down()
+        for point in points[1:]:
+            page.mouse.move(*point, steps=6)
+        page.mouse.up()
+
+
+def text(page: Page) -> Any:
+    return expect(page.locator("#text"))
