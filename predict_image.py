@@ -143,11 +143,11 @@ def read_shards(
     if not several(arguments):
         return ((number, list(recognizer.read_many(shard))) for number, shard in shards)
     # Imported here, as Ray itself: one process needs none of it.
-    from common.batch.engines import on_processes, on_ray
+    from common.batch.engines import read_with_processes, read_with_ray
 
     if arguments.engine == "ray":
-        return on_ray(shards, recognizer.setup, arguments.jobs, arguments.address)
-    return on_processes(shards, recognizer.setup, arguments.jobs)
+        return read_with_ray(shards, recognizer.setup, arguments.jobs, arguments.address)
+    return read_with_processes(shards, recognizer.setup, arguments.jobs)
 
 
 def offer_training() -> None:

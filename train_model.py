@@ -27,7 +27,7 @@ if __name__ == "__main__":
     console.prepare()  # before imports that take long, so that Ctrl-C ends them quietly
 
 from common import PROJECT, printable
-from common.cli.train_options import given, parse_arguments
+from common.cli.train_options import given_options, parse_arguments
 from common.files import check_writable, shown
 from common.storage.card import FINDER
 from common.storage.loading import load_network
@@ -86,7 +86,7 @@ def planned(arguments: argparse.Namespace) -> Plan:
         UserError: It cannot be done.
     """
     stem = output_stem(arguments.output) if arguments.output else None
-    options = given(arguments, RECIPE_OPTIONS + RUN_OPTIONS)
+    options = given_options(arguments, RECIPE_OPTIONS + RUN_OPTIONS)
     if arguments.resume:
         return resumed_plan(arguments.data, stem, options)
     if arguments.start:

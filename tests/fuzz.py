@@ -222,13 +222,15 @@ def main() -> None:
 
         def try_here(path: Path, kind: str) -> None:
             """A trial apart takes seconds with TensorFlow; LiteRT may wait for ever."""
-            (trial.try_apart if path.suffix == ".tflite" else trial.attempt)(path, kind)
+            (trial.try_in_subprocess if path.suffix == ".tflite" else trial.try_in_this_process)(
+                path, kind
+            )
 
         def load_model(kind: str, content: bytes) -> None:
             (folder / f"model{kind}").write_bytes(content)
             load_predictor(folder / f"model{kind}").predict(np.zeros((1, 28, 28, 1), np.float32))
 
-        with patch.object(model_files, "try_apart", try_here):
+        with patch.object(model_files, "try_in_subprocess", try_here):
             fuzz("models", model_seeds(folder), load_model, arguments.models)
         read_expensive_images(folder / "expensive")
         # Imported here: it takes TensorFlow, whose memory counts above.

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from common.calibration import SMALLEST_PROBABILITY
+from common.calibration import MIN_PROBABILITY
 
 CALIBRATION_BINS = 15
 
@@ -83,7 +83,7 @@ def evaluate(probabilities: np.ndarray, labels: np.ndarray) -> Report:
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Mean of -log(probability of the true digit), in nats."""
     chosen = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(chosen, SMALLEST_PROBABILITY)).mean())
+    return float(-np.log(np.maximum(chosen, MIN_PROBABILITY)).mean())
 
 
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING
 
 from common import PROJECT, UserError, printable
 from common.files import replacing, sha256_of
-from common.quiet import notes_kept_back
+from common.quiet import hidden_stderr
 from common.storage.card import load_card
 from common.storage.loading import ModelError, load_network
-from common.storage.model_files import model_paths, try_unless_vouched_for
+from common.storage.model_files import model_paths, try_unless_trusted
 
 if TYPE_CHECKING:
     import keras
 
 
-def converted(network: "keras.Model") -> bytes:
+def to_tflite(network: "keras.Model") -> bytes:
     """The network as a LiteRT model with weights of 8 bits (dynamic-range quantisation).
 
     Layers of few weights stay float32. It takes a quarter of the time and of the bytes; on MNIST's
@@ -36,14 +36,14 @@ def converted(network: "keras.Model") -> bytes:
     """
     import tensorflow as tf
 
-    with tempfile.TemporaryDirectory() as folder, notes_kept_back():
+    with tempfile.TemporaryDirectory() as folder, hidden_stderr():
         network.export(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         return bytes(converter.convert())
 
 
-def export_apart(keras_path: Path) -> None:
+def export_in_subprocess(keras_path: Path) -> None:
     """Runs this module where Keras has another backend; where TensorFlow is missing, says so.
 
     Raises:
@@ -85,8 +85,8 @@ def export(arguments: list[str]) -> None:
     if not path.is_file():
         raise ModelError(f"There is no model at {path}.")
     card = load_card(path)
-    try_unless_vouched_for(path, card)
-    content = converted(load_network(path))
+    try_unless_trusted(path, card)
+    content = to_tflite(load_network(path))
     _, tflite_path, card_path = model_paths(path.with_suffix(""))
     with replacing(tflite_path) as temporary:
         temporary.write_bytes(content)

@@ -13,7 +13,7 @@ import numpy as np
 
 from common import UserError
 from common.finding.encoding import OUTPUTS, STRIDE
-from common.quiet import notes_kept_back
+from common.quiet import hidden_stderr
 from common.storage.keras_safety import RefusedConfigError, checked_model
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ MAX_CONFIG_BYTES = 5 * 10**6  # of the JSON in it that describes the network
 KERAS_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 """Files in a `.keras` archive. Keras has more for layers that are not on the allow-list."""
 
-Run = Callable[[np.ndarray], np.ndarray]
+Classifier = Callable[[np.ndarray], np.ndarray]
 """float32 (N, 28, 28, 1), 0 to 1, N at most `BATCH` -> float32 (N, 10), logits or probabilities."""
 
 Finder = Callable[[np.ndarray], np.ndarray]
@@ -137,7 +137,7 @@ def _copy_h5(path: Path, copy: Path, config: str) -> None:
         file.attrs["model_config"] = config
 
 
-def keras_runner(path: Path) -> Run:
+def load_keras_classifier(path: Path) -> Classifier:
     """A `.keras` or `.h5` model, ready to run.
 
     Raises:
@@ -159,7 +159,7 @@ def keras_runner(path: Path) -> Run:
     return _checked_run(path, run)
 
 
-def tflite_runner(path: Path, threads: int | None = None) -> Run:
+def load_tflite_classifier(path: Path, threads: int | None = None) -> Classifier:
     """A `.tflite` model, ready to run; without TensorFlow.
 
     LiteRT checks a file's form, but some damage makes it wait for ever: a file from elsewhere must
@@ -179,12 +179,12 @@ def tflite_runner(path: Path, threads: int | None = None) -> Run:
     return _checked_run(path, _tflite_run(interpreter, shape))
 
 
-def finder_runner(path: Path, threads: int | None = None) -> Finder:
+def load_tflite_finder(path: Path, threads: int | None = None) -> Finder:
     """A finder's `.tflite`, ready to run; without TensorFlow.
 
     Args:
         path: The model file; one from elsewhere must have passed its trial, see `trial`.
-        threads: As for `tflite_runner`.
+        threads: As for `load_tflite_classifier`.
 
     Raises:
         ModelError: The file is damaged, too large, or no finder.
@@ -226,7 +226,7 @@ def _interpreter(path: Path, threads: int | None) -> Any:
     try:
         # Read here and not by LiteRT, which takes any problem with the file for a missing one.
         content = path.read_bytes()
-        with notes_kept_back():
+        with hidden_stderr():
             interpreter = Interpreter(model_content=content, num_threads=threads)
             interpreter.allocate_tensors()
     except (OSError, ValueError, RuntimeError) as error:
@@ -237,7 +237,7 @@ def _interpreter(path: Path, threads: int | None) -> Any:
     return interpreter
 
 
-def _tflite_run(interpreter: Any, shape: tuple[int, ...]) -> Run:
+def _tflite_run(interpreter: Any, shape: tuple[int, ...]) -> Classifier:
     details, exit_ = (
         interpreter.get_input_details()[0],
         interpreter.get_output_details()[0]["index"],
@@ -268,7 +268,7 @@ def _tflite_run(interpreter: Any, shape: tuple[int, ...]) -> Run:
     return run
 
 
-def _checked_run(path: Path, run: Run) -> Run:
+def _checked_run(path: Path, run: Classifier) -> Classifier:
     """The same, whose every failure is a `ModelError`; tried once on an empty image."""
 
     def checked(images: np.ndarray) -> np.ndarray:

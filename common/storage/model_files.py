@@ -16,15 +16,15 @@ from common.calibration import apply_temperature, softmax
 from common.storage.card import is_finder, load_card
 from common.storage.loading import (
     BATCH,
+    Classifier,
     Finder,
     ModelError,
-    Run,
     check_size,
-    finder_runner,
-    keras_runner,
-    tflite_runner,
+    load_keras_classifier,
+    load_tflite_classifier,
+    load_tflite_finder,
 )
-from common.storage.trial import try_apart
+from common.storage.trial import try_in_subprocess
 
 if TYPE_CHECKING:
     pass
@@ -49,7 +49,7 @@ class Predictor:
 
     path: Path
     card: dict[str, Any] | None
-    run: Run
+    run: Classifier
 
     @property
     def temperature(self) -> float:
@@ -117,9 +117,7 @@ def chosen_model(model: str | Path | None) -> Path:
     return path
 
 
-def try_unless_vouched_for(
-    path: Path, card: dict[str, Any] | None, kind: str = "classifier"
-) -> None:
+def try_unless_trusted(path: Path, card: dict[str, Any] | None, kind: str = "classifier") -> None:
     """Tries a model apart, unless the project's own `models/` folder says what it is.
 
     Anybody can write a card that fits a hostile model; nobody else writes to that folder.
@@ -127,14 +125,14 @@ def try_unless_vouched_for(
     Args:
         path: The model file.
         card: What `load_card` gives for it.
-        kind: As for `try_apart`.
+        kind: As for `try_in_subprocess`.
 
     Raises:
         ModelError: The model cannot be used.
     """
     own = path.parent.resolve() == MODELS.resolve()
     if not own or card is None or path.suffix[1:] not in card["sha256"]:
-        try_apart(path, kind)
+        try_in_subprocess(path, kind)
 
 
 def load_predictor(path: Path, threads: int | None = None) -> Predictor:
@@ -154,8 +152,12 @@ def load_predictor(path: Path, threads: int | None = None) -> Predictor:
     if is_finder(path):
         raise ModelError(f"{path} finds digits but does not read them: use it with --finder.")
     card = load_card(path)
-    try_unless_vouched_for(path, card)
-    run = tflite_runner(path, threads) if path.suffix == ".tflite" else keras_runner(path)
+    try_unless_trusted(path, card)
+    run = (
+        load_tflite_classifier(path, threads)
+        if path.suffix == ".tflite"
+        else load_keras_classifier(path)
+    )
     return Predictor(path, card, run)
 
 
@@ -170,8 +172,8 @@ def load_finder(path: Path, threads: int | None = None) -> Finder:
         ModelError: The file is missing, damaged, or no finder.
     """
     _check_file(path, (".tflite",))
-    try_unless_vouched_for(path, load_card(path), "finder")
-    return finder_runner(path, threads)
+    try_unless_trusted(path, load_card(path), "finder")
+    return load_tflite_finder(path, threads)
 
 
 def _check_file(path: Path, suffixes: tuple[str, ...]) -> None:

@@ -31,7 +31,7 @@ def save_model(network: "keras.Model", stem: Path, card: ModelCard) -> None:
             content = asdict(card) | {"sha256": {"keras": sha256_of(keras_file)}}
             card_file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         tflite_path.unlink(missing_ok=True)  # of an earlier model
-        export.export_apart(keras_path)
+        export.export_in_subprocess(keras_path)
         return
     with (
         replacing(card_path) as card_file,
@@ -39,7 +39,7 @@ def save_model(network: "keras.Model", stem: Path, card: ModelCard) -> None:
         replacing(keras_path) as keras_file,
     ):
         network.save(keras_file)
-        tflite_file.write_bytes(export.converted(network))
+        tflite_file.write_bytes(export.to_tflite(network))
         hashes = {"keras": sha256_of(keras_file), "tflite": sha256_of(tflite_file)}
         content = asdict(card) | {"sha256": hashes}
         card_file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

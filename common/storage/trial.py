@@ -14,14 +14,14 @@ import numpy as np
 from common import PROJECT
 from common.storage.loading import (
     BATCH,
+    Classifier,
     Finder,
     ModelError,
-    Run,
     check_network,
     check_size,
-    finder_runner,
-    keras_runner,
-    tflite_runner,
+    load_keras_classifier,
+    load_tflite_classifier,
+    load_tflite_finder,
 )
 from common.storage.tflite_safety import RefusedOperatorsError, check_operators
 
@@ -32,7 +32,7 @@ MAX_MEGABYTES = 700  # in addition to what the libraries take
 REFUSED = 2
 
 
-def try_apart(path: Path, kind: str = "classifier") -> None:
+def try_in_subprocess(path: Path, kind: str = "classifier") -> None:
     """Tries a model in a process of its own.
 
     Args:
@@ -67,12 +67,12 @@ def try_apart(path: Path, kind: str = "classifier") -> None:
         raise ModelError(f"{path} is damaged or too large: trying it ended with {end} ({limits}).")
 
 
-def attempt(path: Path, kind: str = "classifier") -> None:
+def try_in_this_process(path: Path, kind: str = "classifier") -> None:
     """Loads a model and runs it on blank, full and random images of every size in use.
 
     Args:
         path: The model file.
-        kind: As for `try_apart`.
+        kind: As for `try_in_subprocess`.
 
     Raises:
         ModelError: The model cannot be used.
@@ -80,13 +80,17 @@ def attempt(path: Path, kind: str = "classifier") -> None:
     if path.suffix == ".tflite":
         _check_tflite(path)
     if kind == "finder":
-        _run_finder(finder_runner(path))
+        _run_finder(load_tflite_finder(path))
     else:
-        run = tflite_runner(path) if path.suffix == ".tflite" else keras_runner(path)
+        run = (
+            load_tflite_classifier(path)
+            if path.suffix == ".tflite"
+            else load_keras_classifier(path)
+        )
         _run_classifier(run)
 
 
-def _run_classifier(run: Run) -> None:
+def _run_classifier(run: Classifier) -> None:
     images = np.random.default_rng(0).random((BATCH, 28, 28, 1), np.float32)
     images[0], images[1] = 0, 1
     size = BATCH
@@ -149,7 +153,7 @@ def main() -> int:
             check_network(path)
             _start_keras()
         _limit_this_process()
-        attempt(path, sys.argv[2])
+        try_in_this_process(path, sys.argv[2])
     except ModelError as error:
         sys.stdout.buffer.write(str(error).encode("utf-8", "backslashreplace"))
         return REFUSED

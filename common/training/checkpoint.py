@@ -17,8 +17,8 @@ import numpy as np
 from common import UserError
 from common.backend import keras
 from common.data.formats import ZIP_DAMAGE
-from common.files import locked, replacing, shown
-from common.processes import STOPS
+from common.files import exclusive_lock, replacing, shown
+from common.processes import STOP_SIGNALS
 from common.training.recipes import PRESETS, USUAL_PRESET, Run
 
 MOST_DRAWS = 100_000  # random draws of one layer in one epoch
@@ -119,7 +119,7 @@ class Checkpoint(keras.callbacks.Callback):
 
         before = {
             number: signal.signal(number, stop)
-            for number in (signal.SIGINT, *STOPS)
+            for number in (signal.SIGINT, *STOP_SIGNALS)
             if signal.getsignal(number) != signal.SIG_IGN
         }
         try:
@@ -178,7 +178,7 @@ def alone(stem: Path) -> Iterator[None]:
     refusal = TrainingError(
         f"Another training is writing {stem}: wait for its end, or give another --output."
     )
-    lock = locked(stem.with_name(f".{stem.name}.lock"), refusal)
+    lock = exclusive_lock(stem.with_name(f".{stem.name}.lock"), refusal)
     try:
         # What `replacing` left in a training that was killed while it saved.
         left = re.compile(rf"\.\d+\.{re.escape(stem.name)}\.(keras|tflite|json)")

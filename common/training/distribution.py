@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from common import UserError
-from common.processes import STOPS
+from common.processes import STOP_SIGNALS
 
 WATCHED = "DIGITS_WATCHED"
 """Environment variable that tells a process that `watched` has started it."""
@@ -116,7 +116,7 @@ def watched() -> int:
     with tempfile.TemporaryFile() as notes:
         command = [sys.executable, *sys.orig_argv[1:]]
         process = subprocess.Popen(command, env=os.environ | {WATCHED: "1"}, stderr=notes)
-        for number in (signal.SIGINT, *STOPS):
+        for number in (signal.SIGINT, *STOP_SIGNALS):
             signal.signal(number, lambda number, _: process.send_signal(number))
         status = process.wait()
         if status == -signal.SIGABRT:

@@ -22,14 +22,15 @@ LONG_RESULTS = """
 import multiprocessing, os, signal, sys
 from pathlib import Path
 from common import UserError
-from common.batch.engines import on_processes
+from common.batch.engines import read_with_processes
 from common.recognizer import Setup
 
 if __name__ == "__main__":
     action, done, model = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     name = "/".join(["x" * 200] * 18)
     shard = [(name, Path(name))] * 500
-    readings = on_processes([(number, shard) for number in range(200)], Setup(model, 0.5, None), 2)
+    shards = [(number, shard) for number in range(200)]
+    readings = read_with_processes(shards, Setup(model, 0.5, None), 2)
     for _ in range(done):
         next(readings)
     if action == "close":
@@ -122,11 +123,11 @@ def test_what_ray_prints_stays_out_of_the_results(tmp_path: Path) -> None:
 STRANGER = """
 import os, subprocess, sys
 from pathlib import Path
-from common.batch.engines import on_ray
+from common.batch.engines import read_with_ray
 from common.recognizer import Setup
 
 shard = [("3", Path("samples/3.png").absolute())]
-readings = on_ray([(0, shard), (1, shard)], Setup(Path(sys.argv[1]), 0.5, None), 1, None)
+readings = read_with_ray([(0, shard), (1, shard)], Setup(Path(sys.argv[1]), 0.5, None), 1, None)
 next(readings)
 import ray
 os.environ["ADDRESS"] = ray.get_runtime_context().gcs_address

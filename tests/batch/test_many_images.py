@@ -246,10 +246,10 @@ def test_parts_are_put_in_order() -> None:
 def test_options_that_do_not_go_together(command: Command, tmp_path: Path) -> None:
     for words, said in (
         (("--resume",), "--resume needs --output"),
-        (("--output", tmp_path, "--csv"), "no --csv"),
+        (("--output", tmp_path, "--csv"), "--csv cannot be combined with --output"),
         (("--files-from", "x", "y.png"), "--files-from names the images"),
         (("--address", "auto"), "--address needs --engine ray"),
-        (("--jobs", "0"), "no whole number above 0"),
+        (("--jobs", "0"), "not a whole number above 0"),
     ):
         done = command("predict_image.py", *words)
         assert done.returncode == 2

@@ -50,7 +50,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The trial of models from elsewhere takes seconds; `test_trial` starts real ones."""
-    monkeypatch.setattr(model_files, "try_apart", trial.attempt)
+    monkeypatch.setattr(model_files, "try_in_subprocess", trial.try_in_this_process)
 
 
 def foreign(path: Path, entry: tuple[int, ...], outputs: int = 10, **dense: object) -> Path:
@@ -144,7 +144,7 @@ def test_code_inside_a_model_is_refused(tmp_path: Path) -> None:
 def test_a_tflite_that_takes_so_many_images_at_a_time(tmp_path: Path, size: int) -> None:
     network = keras.Sequential([keras.Input((784,), batch_size=size), layers.Dense(10)])
     path = tmp_path / "one.tflite"
-    path.write_bytes(export.converted(network))
+    path.write_bytes(export.to_tflite(network))
     shares = load_predictor(path).predict(IMAGES)
     assert shares.shape == (70, 10)
     expected = softmax(np.asarray(IMAGES.reshape(70, 784) @ network.get_weights()[0]))
@@ -229,7 +229,7 @@ def test_only_a_card_in_the_models_folder_spares_the_trial(
     saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[Path] = []
-    monkeypatch.setattr(model_files, "try_apart", lambda path, kind: tried.append(path))
+    monkeypatch.setattr(model_files, "try_in_subprocess", lambda path, kind: tried.append(path))
     keras_file, tflite_file = saved.with_suffix(".keras"), saved.with_suffix(".tflite")
     load_predictor(tflite_file)
     load_predictor(keras_file)
@@ -273,7 +273,7 @@ def test_a_tflite_runs_only_in_batch_sizes_that_its_trial_has_tried(
         resize(self, index, shape)
 
     monkeypatch.setattr(Interpreter, "resize_tensor_input", noted)
-    trial.attempt(saved.with_suffix(".tflite"))
+    trial.try_in_this_process(saved.with_suffix(".tflite"))
     tried = sizes.copy()
     predictor = load_predictor(saved.with_suffix(".tflite"))
     for count in (1, 3, 37, 64, 70):

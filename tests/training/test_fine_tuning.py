@@ -143,10 +143,10 @@ def test_what_cannot_be_gone_on_from(command: Command, tmp_path: Path, own: Path
         assert word in done.stderr
     done = command("train_model.py", "--data", own, "--from", PRETRAINED, "--network", "mlp")
     assert done.returncode == 2
-    assert "no --network" in done.stderr
+    assert "--network cannot be combined with --from" in done.stderr
     done = command("train_model.py", "--resume", "--from", PRETRAINED)
     assert done.returncode == 2
-    assert "no --from" in done.stderr
+    assert "--from cannot be combined with --resume" in done.stderr
     done = command("train_model.py", "--data", own, "--from", PRETRAINED)
     assert "MNIST could not be downloaded" in done.stderr
 
