@@ -108,7 +108,7 @@ def test_wrong_shapes_are_named(command: Command, tmp_path: Path, kind: str) -> 
     keras.Sequential([keras.Input((32, 32, 1)), layers.Flatten(), layers.Dense(10)]).save(path)
     assert "takes (None, 32, 32, 1); expected" in refusal(command, path)
     keras.Sequential([keras.Input((28, 28)), layers.Flatten(), layers.Dense(12)]).save(path)
-    assert "gives (None, 12); expected" in refusal(command, path)
+    assert "returns (None, 12); expected" in refusal(command, path)
 
 
 @pytest.mark.parametrize("kind", [".keras", ".h5"])

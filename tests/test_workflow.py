@@ -153,7 +153,7 @@ def test_what_is_left_out_is_said_and_a_threshold_can_be_given(
     words = ("predict_image.py", "--model", ROOT / "models" / "pretrained.tflite")
     letters = command(*words, "samples/letters.png").stdout
     assert letters.startswith(
-        "samples/letters.png  no digit found  (5 marks do not look like digits; "
+        "samples/letters.png  no digits found  (5 marks do not look like digits; "
     )
     everything = command(*words, "--min-confidence", 0, "samples/letters.png").stdout
     assert "left out" not in everything

@@ -45,7 +45,7 @@ def text_rows(reading: Reading, width: int, top: int) -> str:
                 f"{'':{width}}    {digit.digit}: {percent(digit.confidence)}  else {others}"
             )
     if not rows:
-        rows = [f"{printable(reading.image):{width}}  no digit found"]
+        rows = [f"{printable(reading.image):{width}}  no digits found"]
         if reading.hint:
             rows[0] += f"  ({reading.hint.rstrip('.')})"
     elif reading.left_out:

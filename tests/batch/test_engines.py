@@ -66,7 +66,7 @@ def test_stopping_does_not_wait_for_results_that_are_half_sent(tmp_path: Path, d
 def test_a_worker_killed_while_it_sends_is_one_error(tmp_path: Path, done: int) -> None:
     killed = run_script(LONG_RESULTS, tmp_path, "kill", done, MODEL)
     assert (killed.returncode, killed.stderr) == (0, "")
-    assert killed.stdout.startswith("A process that read images was killed")
+    assert killed.stdout.startswith("A worker process was killed")
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -80,7 +80,7 @@ def test_every_image_has_one_record(
     images = many(1200)
     done = command("predict_image.py", *MODEL, *engine, "--output", tmp_path / "out", images)
     assert (done.returncode, done.stderr) == (1, "")
-    assert "1,200 images read, 12 of them unreadable; 1,200 in " in done.stdout
+    assert "1,200 images processed, 12 of them unreadable; " in done.stdout
     check(tmp_path / "out", images, 1200)
     again = command("predict_image.py", *MODEL, *engine, "--output", tmp_path / "out", images)
     assert again.returncode == 2
@@ -89,7 +89,7 @@ def test_every_image_has_one_record(
         *("predict_image.py", *MODEL, *engine, "--output", tmp_path / "out", "--resume", images)
     )
     assert resumed.returncode == 0
-    assert resumed.stdout.startswith("0 images read")
+    assert resumed.stdout.startswith("0 images processed")
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])

@@ -109,7 +109,7 @@ def test_models_of_others(
 def test_models_of_the_wrong_shape_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"takes \(None, 32, 32, 1\)"):
         load_predictor(foreign(tmp_path / "wide.keras", (32, 32, 1)))
-    with pytest.raises(ModelError, match=r"gives \(None, 26\)"):
+    with pytest.raises(ModelError, match=r"returns \(None, 26\)"):
         load_predictor(foreign(tmp_path / "letters.keras", (28, 28, 1), outputs=26))
 
 
@@ -286,7 +286,7 @@ def test_files_too_large_for_a_model_are_refused(tmp_path: Path) -> None:
         path = tmp_path / f"large{suffix}"
         with path.open("wb") as file:
             file.truncate(401 * 10**6)
-        with pytest.raises(ModelError, match=r"large.* has 401 MB; expected 400 MB at most"):
+        with pytest.raises(ModelError, match=r"large.* has 401 MB; expected at most 400 MB"):
             load_predictor(path)
 
 

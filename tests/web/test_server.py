@@ -316,4 +316,4 @@ def test_without_the_libraries(tmp_path: Path) -> None:
         timeout=30,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: The page needs uvicorn: pip install -r requirements/web.txt\n"
+    assert done.stderr == "error: The web page needs uvicorn: pip install -r requirements/web.txt\n"
