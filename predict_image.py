@@ -12,8 +12,8 @@
 For each line of digits, the script prints the digits and the lowest confidence among them. It
 ignores everything else. It reads PNG, JPEG, BMP, GIF, TIFF and WebP.
 
-Exit status: 0 if all images were read, 1 if some could not be read or saved, 2 if an option, the
-model or a file name is wrong, 130 if interrupted.
+Exit status: 0 if all images were read, 1 if some could not be read or saved, 2 if an argument or
+the model is wrong, 130 if interrupted.
 """
 
 import argparse

@@ -9,15 +9,15 @@
                                                  fine-tune a model on your handwriting
     python train_model.py --resume               continue an interrupted run
 
-The script downloads the data, trains, measures the test accuracy, and saves:
+The first run downloads MNIST (11 MB). Each run trains, measures the test accuracy, and saves:
 
     models/NAME.keras    the model, for evaluation and further training
     models/NAME.tflite   the same model, for prediction without TensorFlow
     models/NAME.json     its card: settings, data, accuracy, versions
     plots/               accuracy.png, loss.png, history.csv
 
-It replaces earlier files of the same name only after the training has finished. It saves its
-progress after each epoch, so you can stop it with Ctrl-C and continue with --resume.
+Earlier files of the same name are replaced only after the training has finished. Progress is saved
+after each epoch: you can stop with Ctrl-C and continue with --resume.
 """
 
 import argparse
