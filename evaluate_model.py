@@ -46,7 +46,7 @@ from common.evaluation.scores import reading_table
 from common.files import check_writable, replacing, shown
 from common.preprocessing import network_input
 from common.recognizer import DigitRecognizer
-from common.storage.card import is_finder, load_card
+from common.storage.card import SavedCard, is_finder, load_card
 from common.storage.model_files import PRETRAINED, chosen_model, load_predictor
 
 PLOTS = PROJECT / "plots"
@@ -131,9 +131,9 @@ def evaluate_images(path: Path, finder: Path | None, folder: Path, json_file: Pa
     return console.SOME_UNREADABLE if evaluation.unreadable else console.OK
 
 
-def training_data(card: dict[str, Any] | None) -> str | None:
+def training_data(card: SavedCard | None) -> str | None:
     """Returns the data set that a card names, or None (MNIST if available) for MNIST or no card."""
-    return None if card is None or card["data"] == "mnist" else str(card["data"])
+    return None if card is None or card["data"] == "mnist" else card["data"]
 
 
 def write_json(path: Path | None, content: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ import json
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from common import printable
 from common.files import content_of, sha256_of
@@ -68,6 +68,28 @@ class ModelCard:
     own: str | None = None
 
 
+class _CheckedCard(TypedDict):
+    data: str
+    temperature: float
+    sha256: dict[str, str]
+
+
+class SavedCard(_CheckedCard, total=False):
+    """The content of a card file: fields of `ModelCard`, and `sha256` with the model files' hashes.
+
+    `load_card` guarantees `data`, `temperature` and `sha256`. Other keys can be missing, since
+    a card can come from elsewhere. Keys that no code reads are not listed.
+    """
+
+    network: str
+    seed: int
+    seconds: float
+    test_accuracy: float
+    validation_split: float
+    start: str | None
+    own: str | None
+
+
 def is_finder(model: Path) -> bool:
     """Checks whether a model is a finder, by its card or else by its name."""
     try:
@@ -77,7 +99,7 @@ def is_finder(model: Path) -> bool:
         return model.stem.endswith(FINDER)
 
 
-def load_card(model: Path) -> dict[str, Any] | None:
+def load_card(model: Path) -> SavedCard | None:
     """Loads the card beside a model file.
 
     If the card describes another file, prints a note on stderr and ignores the card.
@@ -86,8 +108,7 @@ def load_card(model: Path) -> dict[str, Any] | None:
         model: The path of the model file.
 
     Returns:
-        The content of the card, with `sha256`: the hashes of the model files by suffix. None if
-        there is no card for this file.
+        The content of the card, or None if there is no card for this file.
 
     Raises:
         ModelError: The card is damaged.
@@ -122,7 +143,7 @@ def load_card(model: Path) -> dict[str, Any] | None:
             file=sys.stderr,
         )
         return None
-    return card
+    return cast(SavedCard, card)
 
 
 def _check_types(card: dict[str, Any]) -> None:

@@ -7,13 +7,12 @@ prediction without TensorFlow, and `NAME.json`, the card, which records how it w
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from common import PROJECT, UserError
 from common.calibration import apply_temperature, softmax
-from common.storage.card import is_finder, load_card
+from common.storage.card import SavedCard, is_finder, load_card
 from common.storage.loading import (
     BATCH,
     Classifier,
@@ -46,7 +45,7 @@ class Predictor:
     """
 
     path: Path
-    card: dict[str, Any] | None
+    card: SavedCard | None
     run: Classifier
 
     @property
@@ -121,7 +120,7 @@ def chosen_model(model: str | Path | None) -> Path:
     return path
 
 
-def try_unless_trusted(path: Path, card: dict[str, Any] | None, kind: str = "classifier") -> None:
+def try_unless_trusted(path: Path, card: SavedCard | None, kind: str = "classifier") -> None:
     """Tries a model in a subprocess, unless it is trusted.
 
     A model is trusted if it lies in the project's own `models/` folder and its card has its hash.

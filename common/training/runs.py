@@ -7,7 +7,7 @@ from typing import Any
 from common import PROJECT, UserError, printable
 from common.data.datasets import MNIST_SHA256, Dataset, load_dataset, load_mnist, load_own_digits
 from common.files import shown
-from common.storage.card import FINDER, load_card
+from common.storage.card import FINDER, SavedCard, load_card
 from common.storage.loading import ModelError
 from common.storage.model_files import BUNDLED_NAME, MODELS
 from common.training.recipes import (
@@ -72,7 +72,8 @@ def fine_tuning_plan(
     """
     card = start_card(start)
     # The same images are held out as then: on others, it would look better than it is.
-    settings = {"seed": card["seed"], "validation_split": card.get("validation_split", 0.1)}
+    settings: dict[str, Any] = {"seed": card["seed"]}
+    settings["validation_split"] = card.get("validation_split", 0.1)
     settings |= options | {"start": start_name(start)}
     if card["network"] == FINDER:
         dataset = load_dataset(data)
@@ -127,7 +128,7 @@ def _interrupted_last() -> Path:
     return found[-1].parent.with_suffix("")
 
 
-def start_card(path: Path) -> dict[str, Any]:
+def start_card(path: Path) -> SavedCard:
     """The card of a model that training can go on from.
 
     Raises:
