@@ -132,7 +132,7 @@ def evaluate_images(path: Path, finder: Path | None, folder: Path, json_file: Pa
 
 
 def training_data(card: SavedCard | None) -> str | None:
-    """Returns the data set that a card names, or None (MNIST if available) for MNIST or no card."""
+    """Returns the data set that a card names; None means MNIST, if available, and is the default."""
     return None if card is None or card["data"] == "mnist" else card["data"]
 
 

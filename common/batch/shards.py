@@ -233,27 +233,26 @@ class ShardFolder:
 def write_parquet(records: list[dict[str, Any]], path: Path) -> None:
     """Writes records to a Parquet file. The columns do not depend on the records."""
     # Imported here: only --parquet needs it.
-    import pyarrow
-    import pyarrow.parquet
+    import pyarrow as pa
+    from pyarrow import parquet
 
-    kinds = pyarrow
-    alternative = kinds.struct([("digit", kinds.int8()), ("confidence", kinds.float64())])
-    digit = kinds.struct(
+    alternative = pa.struct([("digit", pa.int8()), ("confidence", pa.float64())])
+    digit = pa.struct(
         [
-            ("digit", kinds.int8()),
-            ("confidence", kinds.float64()),
-            ("line", kinds.int32()),
-            ("box", kinds.list_(kinds.int32())),
-            ("alternatives", kinds.list_(alternative)),
+            ("digit", pa.int8()),
+            ("confidence", pa.float64()),
+            ("line", pa.int32()),
+            ("box", pa.list_(pa.int32())),
+            ("alternatives", pa.list_(alternative)),
         ]
     )
-    schema = kinds.schema(
+    schema = pa.schema(
         [
-            ("image", kinds.string()),
-            ("text", kinds.string()),
-            ("lines", kinds.list_(kinds.string())),
-            ("digits", kinds.list_(digit)),
-            ("error", kinds.string()),
+            ("image", pa.string()),
+            ("text", pa.string()),
+            ("lines", pa.list_(pa.string())),
+            ("digits", pa.list_(digit)),
+            ("error", pa.string()),
         ]
     )
-    pyarrow.parquet.write_table(kinds.Table.from_pylist(records, schema), path)
+    parquet.write_table(pa.Table.from_pylist(records, schema), path)

@@ -83,7 +83,7 @@ strings with the function.
 
 
 class RefusedConfigError(Exception):
-    """A config contains something that is not allowed. The message continues a file name."""
+    """A config contains something that is not allowed, such as "has 2,000 layers"."""
 
 
 def checked_model(config: Any) -> dict[str, Any]:

@@ -32,8 +32,7 @@ SHAPE_INPUTS: dict[str, tuple[int, ...]] = {
     "TRANSPOSE": (1,),
     "TRANSPOSE_CONV": (0,),
 }
-"""Operators with inputs whose values determine the output's shape, and the indices of these inputs.
-"""
+"""For each operator whose output shape depends on inputs' values, the indices of these inputs."""
 
 OTHER_OPERATORS = frozenset(
     """
@@ -50,7 +49,7 @@ SHAPE_READERS = ("SHAPE", "RANK")  # their outputs depend on a tensor's shape, n
 
 
 class RefusedOperatorsError(Exception):
-    """A model contains something that is not allowed. The message continues a file name."""
+    """A model contains something that is not allowed, such as "has 2 subgraphs"."""
 
 
 def check_operators(content: bytes) -> None:
