@@ -132,7 +132,7 @@ def evaluate_images(path: Path, finder: Path | None, folder: Path, json_file: Pa
 
 
 def training_data(card: SavedCard | None) -> str | None:
-    """Returns the data set that a card names; None means MNIST, if available, and is the default."""
+    """Returns the data set that a card names, or None, for which `load_dataset` has a default."""
     return None if card is None or card["data"] == "mnist" else card["data"]
 
 
