@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Draw digits on a page in your browser and see them read.
+"""Draw digits in your browser and see how they are read.
 
-    python draw_digit.py                     opens the page
-    python draw_digit.py --port 0            at any free port
-    python draw_digit.py --no-browser        only says where the page is
+    python draw_digit.py                     start the server and open the web page
+    python draw_digit.py --port 0            use any free port
+    python draw_digit.py --no-browser        print the address only
 
-The same server reads images for other programs:
+Other programs can send images to the same server:
 
     curl --data-binary @photo.jpg http://127.0.0.1:8000/read
 
-and describes itself at /docs.  It listens on this machine only, and Ctrl-C ends it.
-Needs: pip install -r requirements/web.txt
+The server documents its HTTP API at /docs. By default, it accepts connections from this machine
+only. Stop it with Ctrl-C. It needs: pip install -r requirements/web.txt
 """
 
 import argparse
@@ -23,7 +23,7 @@ from typing import NoReturn
 from common.cli import console
 
 if __name__ == "__main__":
-    console.prepare()  # before imports that take long, so that Ctrl-C ends them quietly
+    console.prepare()  # before the slow imports, so that Ctrl-C prints no traceback
 
 from common import UserError
 from common.cli.arguments import ArgumentParser, add_finder_argument, add_model_argument
@@ -32,7 +32,7 @@ from common.recognizer import DigitRecognizer
 
 
 def main() -> NoReturn:
-    """Starts the server, opens the page, serves until Ctrl-C and ends the process."""
+    """Starts the server, opens the web page, serves until Ctrl-C, and ends the process."""
     arguments = parse_arguments()
     try:
         from common.web.app import make_app
@@ -40,13 +40,13 @@ def main() -> NoReturn:
         from common.web.server import server_of
     except ModuleNotFoundError as error:
         raise UserError(
-            f"The page needs {error.name}: pip install -r requirements/web.txt"
+            f"The web page needs {error.name}: pip install -r requirements/web.txt"
         ) from error
     recognizer = DigitRecognizer(arguments.model, finder=arguments.finder)
-    with listening(arguments.host, arguments.port) as listener:
+    with listen(arguments.host, arguments.port) as listener:
         url = f"http://{url_host(arguments.host)}:{listener.getsockname()[1]}/"
         model = shown(recognizer.predictor.path)
-        print(f"Draw digits at {url} (model {model}); Ctrl-C ends it.", flush=True)
+        print(f"Draw digits at {url} (model {model}). Press Ctrl-C to stop.", flush=True)
         if not arguments.no_browser and has_screen():
             webbrowser.open(url)
         app = make_app(recognizer, MY_DIGITS, arguments.host)
@@ -54,44 +54,51 @@ def main() -> NoReturn:
             server_of(app).run(sockets=[listener])
         except KeyboardInterrupt:
             print("\nstopped", file=sys.stderr)
-    # Python would wait for the thread that reads an image, whose answer nobody takes any more.
+    # A normal exit would wait for the thread that reads an image, but nobody needs its answer.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(console.OK)
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Reads the command line."""
+    """Parses the command line."""
     parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--port", type=port, default=8000, help="0 takes any free one (default: %(default)s)"
+        "--port",
+        type=port,
+        default=8000,
+        help="port to listen on; 0 uses any free port (default: %(default)s)",
     )
     parser.add_argument(
         "--host",
         default="127.0.0.1",
-        help="address to listen on; 0.0.0.0 lets everybody in your network in, and keep digits "
-        "on your disk (default: %(default)s, this machine only)",
+        help="address to listen on; 0.0.0.0 lets everyone in your network use the web page and "
+        "save digits on your disk (default: %(default)s, this machine only)",
     )
-    parser.add_argument("--no-browser", action="store_true", help="do not open the page")
+    parser.add_argument("--no-browser", action="store_true", help="do not open the web page")
     add_model_argument(parser)
     add_finder_argument(parser)
     return parser.parse_args()
 
 
 def port(text: str) -> int:
-    """Argument type: an int from 0 to 65535."""
+    """Option type: an integer from 0 to 65535."""
     if not 0 <= (value := int(text)) <= 65535:
         raise argparse.ArgumentTypeError(f"{value} is not between 0 and 65535")
     return value
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that listens; what connects before the server runs waits for it.
+def listen(host: str, port: int) -> socket.socket:
+    """Opens a listening socket. Connections wait until the server runs.
+
+    Args:
+        host: The address to listen on.
+        port: The port, or 0 for any free one.
 
     Raises:
-        UserError: the port is taken, or there is no such address.
+        UserError: The port is in use, or the address is not available.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -99,21 +106,21 @@ def listening(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
         raise UserError(
-            f"Cannot listen on {host}, port {port}: {reason}. Try another: --port 0"
+            f"Cannot listen on {host}, port {port}: {reason}. Use --port 0 for any free port."
         ) from error
-    # An answer's head would otherwise wait 40 ms for what follows it (Nagle's algorithm).
+    # Without this, Nagle's algorithm delays each response by 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
 def url_host(host: str) -> str:
-    """The host as it stands in an address that a browser on this machine can open."""
+    """Returns the host for a URL that a browser on this machine can open."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"[{host}]" if ":" in host else host
 
 
 def has_screen() -> bool:
-    """Whether a browser has a window to open; without one, Python would start one of text."""
+    """Checks for a graphical display. Without one, Python would start a text browser."""
     return sys.platform != "linux" or bool({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ))
 
 

@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
-"""Read the handwritten digits on images.
+"""Read the handwritten digits in images.
 
-    python predict_image.py                          the images in samples/
-    python predict_image.py photo.jpg drawing.png    these
-    python predict_image.py scans/ 'more/*.png'      folders and patterns
-    python predict_image.py --save annotated scans/  also draw what was read
-    cat photo.jpg | python predict_image.py --json - for other programs
+    python predict_image.py                           the images in samples/
+    python predict_image.py photo.jpg drawing.png     files
+    python predict_image.py scans/ 'more/*.png'       folders and patterns
+    python predict_image.py --save annotated scans/   also save images with boxes and digits
+    cat photo.jpg | python predict_image.py --json -  an image on stdin; output for programs
     python predict_image.py --jobs 8 --output results --files-from list.txt
-                                                     millions: in parts, can be resumed
+                                                      millions of images; can be resumed
 
-Takes PNG, JPEG, BMP, GIF, TIFF and WebP.  Exit status: 0 all images were read, 1 some could not
-be, or not be saved with --save; 2 the call was wrong, 130 interrupted.
+For each line of digits, the script prints the digits and the lowest confidence among them. It
+ignores everything else. It reads PNG, JPEG, BMP, GIF, TIFF and WebP.
+
+Exit status: 0 if all images were read, 1 if some could not be read or saved, 2 if an argument or
+the model is wrong, 130 if interrupted.
 """
 
 import argparse
@@ -25,7 +28,7 @@ from typing import TextIO
 from common.cli import console
 
 if __name__ == "__main__":
-    console.prepare()  # before imports that take long, so that Ctrl-C ends them quietly
+    console.prepare()  # before the slow imports, so that Ctrl-C prints no traceback
 
 from common import PROJECT, UserError, printable
 from common.batch.shards import IMAGES_PER_SHARD, Done, Shard, ShardFolder, in_order, job_of
@@ -43,28 +46,28 @@ SAMPLES = PROJECT / "samples"
 
 
 def main() -> int:
-    """Reads every image and prints what it says; gives the exit status."""
+    """Reads all images, prints or saves the readings, and returns the exit status."""
     arguments = parse_arguments(__doc__)
     if arguments.model is None and default_model() is None:
         offer_training()
     if arguments.show and not annotation.has_screen():
-        raise UserError("--show needs a screen, and there is none; --save FOLDER writes files.")
+        raise UserError("--show needs a screen, but there is none: use --save FOLDER instead.")
     if arguments.save:
         check_writable(arguments.save)
     recognizer = DigitRecognizer(arguments.model, arguments.min_confidence, finder=arguments.finder)
     if arguments.model is None and sys.stderr.isatty():
-        print(introduction(recognizer.predictor.path), file=sys.stderr)
+        print(model_note(recognizer.predictor.path), file=sys.stderr)
     if arguments.files_from:
         sources = sources_from(arguments.files_from)
     else:
         sources = image_sources(arguments.images or [shown(SAMPLES)])
-    work = write_shards if arguments.output else print_readings
+    output_readings = write_shards if arguments.output else print_readings
     with console.results_stream() as results:
-        return work(arguments, recognizer, sources, results)
+        return output_readings(arguments, recognizer, sources, results)
 
 
-def several(arguments: argparse.Namespace) -> bool:
-    """Whether more than this process reads."""
+def uses_workers(arguments: argparse.Namespace) -> bool:
+    """Checks whether worker processes read the images."""
     return arguments.engine == "ray" or arguments.jobs > 1
 
 
@@ -74,11 +77,11 @@ def print_readings(
     sources: list[Source],
     results: TextIO,
 ) -> int:
-    """Prints what every image says, in their order; gives the exit status."""
+    """Prints the readings in the order of the images, and returns the exit status."""
     taken = real_paths(sources) if arguments.save else set()
     drawn: Counter[str] = Counter()
-    text = formatter(arguments, [name for name, _ in sources])
-    if several(arguments):
+    formatted = make_formatter(arguments, [name for name, _ in sources])
+    if uses_workers(arguments):
         size = min(IMAGES_PER_SHARD, -(-len(sources) // (4 * arguments.jobs)))
         starts = range(0, len(sources), size)
         shards = [(n, sources[start : start + size]) for n, start in enumerate(starts)]
@@ -95,7 +98,7 @@ def print_readings(
             if reading.error and not (arguments.json or arguments.csv):
                 say(f"error: {printable(reading.error)}", sys.stderr)
             else:
-                say(text(reading), results)
+                say(formatted(reading), results)
             if not reading.error and (arguments.save or arguments.show):
                 path = arguments.save and annotation.new_picture(
                     arguments.save, reading.image, drawn, taken
@@ -115,7 +118,7 @@ def write_shards(
     sources: list[Source],
     results: TextIO,
 ) -> int:
-    """Writes what every image says into a folder, shard by shard; gives the exit status."""
+    """Writes the readings to a folder, shard by shard, and returns the exit status."""
     top = 1 if arguments.top is None else arguments.top
     form = "parquet" if arguments.parquet else "jsonl"
     job = job_of(sources, recognizer, top, form)
@@ -129,8 +132,8 @@ def write_shards(
             unreadable += sum(reading.error is not None for reading in readings)
             advance(len(readings))
     print(
-        f"{count:,} images read, {unreadable:,} of them unreadable; {len(sources):,} in "
-        f"{shown(arguments.output)}.",
+        f"{count:,} images processed, {unreadable:,} of them unreadable; "
+        f"{shown(arguments.output)} now holds {len(sources):,}.",
         file=results,
     )
     return console.SOME_UNREADABLE if unreadable else console.OK
@@ -139,39 +142,41 @@ def write_shards(
 def read_shards(
     arguments: argparse.Namespace, recognizer: DigitRecognizer, shards: list[Shard]
 ) -> Iterator[Done]:
-    """The shards as they are done by the engine that the command line names."""
-    if not several(arguments):
+    """Reads shards in this process, with worker processes or with Ray; yields each when read."""
+    if not uses_workers(arguments):
         return ((number, list(recognizer.read_many(shard))) for number, shard in shards)
-    # Imported here, as Ray itself: one process needs none of it.
-    from common.batch.engines import on_processes, on_ray
+    # Imported here: a single process does not need it.
+    from common.batch.engines import read_with_processes, read_with_ray
 
     if arguments.engine == "ray":
-        return on_ray(shards, recognizer.setup, arguments.jobs, arguments.address)
-    return on_processes(shards, recognizer.setup, arguments.jobs)
+        return read_with_ray(shards, recognizer.setup, arguments.jobs, arguments.address)
+    return read_with_processes(shards, recognizer.setup, arguments.jobs)
 
 
 def offer_training() -> None:
-    """On a terminal, offers to train the model that is missing."""
+    """Offers to train a model if there is none and the user sits at a terminal."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     print(
         "There is no model yet. Train one now, in about a minute? [Y/n] ", end="", file=sys.stderr
     )
-    # At the end of input, as after Ctrl-D, readline gives "" without a line break: that is a no.
+    # At the end of the input (Ctrl-D), readline returns "" without a line break, which means no.
     if sys.stdin.readline().lower() in ("\n", "y\n", "yes\n"):
         command = [sys.executable, str(PROJECT / "train_model.py"), "--preset", "fast"]
         subprocess.run(command, stdout=sys.stderr, check=False)
 
 
-def introduction(model: Path) -> str:
-    """Says which model reads, where none was named."""
+def model_note(model: Path) -> str:
+    """Returns a sentence that names the default model."""
     if model.stem == BUNDLED_NAME:
-        return f"Reading with {shown(model)}, which has seen little; --model names another."
-    return f"Reading with {shown(model)}."
+        return (
+            f"Using {shown(model)}, which was trained on few images; choose another with --model."
+        )
+    return f"Using {shown(model)}."
 
 
-def formatter(arguments: argparse.Namespace, names: list[str]) -> Callable[[Reading], str]:
-    """The function that makes a reading into what is printed for it."""
+def make_formatter(arguments: argparse.Namespace, names: list[str]) -> Callable[[Reading], str]:
+    """Returns a function that formats a reading for the chosen output."""
     if arguments.json:
         top = 1 if arguments.top is None else arguments.top
         return lambda reading: json.dumps(reading.as_dict(top))

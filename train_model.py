@@ -1,16 +1,23 @@
 #!/usr/bin/env python3
-"""Train a network to read handwritten digits.
+"""Train a neural network to read handwritten digits.
 
-    python train_model.py                          the deep CNN on MNIST, a few minutes
-    python train_model.py --preset fast            about 99 % after some seconds
-    python train_model.py --network simple_cnn     the CNN of the textbooks
-    python train_model.py --data my_digits         your own images, in folders 0 to 9
+    python train_model.py                        train a deep CNN on MNIST (a few minutes)
+    python train_model.py --preset fast          reach about 99 % in a few seconds
+    python train_model.py --network simple_cnn   train a textbook CNN
+    python train_model.py --data my_digits       train on your own images, in folders 0 to 9
     python train_model.py --data my_digits --from models/pretrained.keras
-                                                   teach a trained model your hand
-    python train_model.py --resume                 go on after an interruption
+                                                 fine-tune a model on your handwriting
+    python train_model.py --resume               continue an interrupted run
 
-Writes models/NAME.keras, .tflite and .json, and plots/accuracy.png, loss.png and history.csv.
-Earlier files of the same name are replaced when the training is finished, and not before.
+The first run downloads MNIST (11 MB). Each run trains, measures the test accuracy, and saves:
+
+    models/NAME.keras    the model, for evaluation and further training
+    models/NAME.tflite   the same model, for prediction without TensorFlow
+    models/NAME.json     its card: settings, data, accuracy, versions
+    plots/               accuracy.png, loss.png, history.csv
+
+Earlier files of the same name are replaced only after the training has finished. Progress is saved
+after each epoch: you can stop with Ctrl-C and continue with --resume.
 """
 
 import argparse
@@ -24,10 +31,10 @@ from typing import TYPE_CHECKING
 from common.cli import console
 
 if __name__ == "__main__":
-    console.prepare()  # before imports that take long, so that Ctrl-C ends them quietly
+    console.prepare()  # before the slow imports, so that Ctrl-C prints no traceback
 
 from common import PROJECT, printable
-from common.cli.train_options import given, parse_arguments
+from common.cli.train_options import given_options, parse_arguments
 from common.files import check_writable, shown
 from common.storage.card import FINDER
 from common.storage.loading import load_network
@@ -57,7 +64,7 @@ PLOTS = PROJECT / "plots"
 
 
 def main() -> int:
-    """Checks what is asked for, trains, and returns the exit status."""
+    """Validates the options, trains, and returns the exit status."""
     arguments = parse_arguments(__doc__)
     place = None
     if arguments.distribute:
@@ -69,7 +76,7 @@ def main() -> int:
     if writes:
         print(describe(plan), flush=True)
     if arguments.dry_run:
-        print("Dry run: nothing was trained or written.")
+        print("Dry run: nothing was trained or saved.")
         return console.OK
     check_writable(plan.stem.parent, PLOTS, *filter(None, [arguments.tensorboard]))
     # Imported here: TensorFlow takes five seconds, which a wrong argument should not cost.
@@ -80,13 +87,13 @@ def main() -> int:
 
 
 def planned(arguments: argparse.Namespace) -> Plan:
-    """The run that the command line asks for.
+    """Plans the run that the command line asks for.
 
     Raises:
-        UserError: It cannot be done.
+        UserError: The options, the model or the data cannot be used.
     """
     stem = output_stem(arguments.output) if arguments.output else None
-    options = given(arguments, RECIPE_OPTIONS + RUN_OPTIONS)
+    options = given_options(arguments, RECIPE_OPTIONS + RUN_OPTIONS)
     if arguments.resume:
         return resumed_plan(arguments.data, stem, options)
     if arguments.start:
@@ -114,11 +121,11 @@ def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int
         result = train_network(arguments, plan, checkpoint, place)
     except KeyboardInterrupt:
         epochs = epochs_done(checkpoint)
-        print(f"\nInterrupted; {epochs} of {counted(run.recipe.epochs)} saved.")
+        print(f"\nInterrupted; {epochs} of {counted(run.recipe.epochs)} completed.")
         if epochs:
             output = stem.name if stem.parent == MODELS else str(stem.resolve())
             output = printable(shlex.quote(output))
-            print(f"Go on with: python train_model.py --resume --output {output}")
+            print(f"Continue with: python train_model.py --resume --output {output}")
         return console.INTERRUPTED
     if place and place.rank != 0:
         return console.OK
@@ -135,10 +142,10 @@ def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int
 def train_network(
     arguments: argparse.Namespace, plan: Plan, checkpoint: Path, place: Place | None
 ) -> "Result":
-    """Trains the classifier or the finder of a plan.
+    """Trains a classifier or a finder as planned.
 
     Raises:
-        KeyboardInterrupt: Interrupted; the checkpoint holds the last whole epoch.
+        KeyboardInterrupt: The run was interrupted. The checkpoint holds the last complete epoch.
     """
     from common.training import classifier
     from common.training.finder import train_finder
@@ -170,16 +177,16 @@ def train_network(
 
 
 def print_summary(result: "Result", stem: Path) -> None:
-    """Says how good the model is, where everything went and what to type next."""
+    """Prints the accuracy, the files that were written and the next command."""
     keras_path, tflite_path, card_path = map(shown, model_paths(stem))
     print(f"\ntest accuracy {result.test.accuracy:.2%}, test loss {result.test.loss:.4f}")
-    print(f"trained in    {result.seconds:.1f} s")
-    print(f"model         {keras_path}, {tflite_path}, card {card_path}")
+    print(f"training time {result.seconds:.1f} s")
+    print(f"model         {keras_path}, {tflite_path}, {card_path}")
     plots = ", ".join(shown(PLOTS / n) for n in ("accuracy.png", "loss.png", "history.csv"))
     print(f"plots         {plots}")
     print(f"next          python evaluate_model.py --model {keras_path}")
     if default_model() in model_paths(stem):
-        print("              python predict_image.py  (takes this model from now on)")
+        print("              python predict_image.py   (now uses this model by default)")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,8 @@ def training(folder: Path) -> list[Row]:
     def fast() -> float:
         seed = str(len(accuracies))
         run(PYTHON, "train_model.py", "--preset", "fast", "--seed", seed, "--output", stem)
-        card = load_card(stem.with_suffix(".keras")) or {}
+        card = load_card(stem.with_suffix(".keras"))
+        assert card is not None  # the training has just written it
         accuracies.append(card["test_accuracy"])
         return float(card["seconds"])
 

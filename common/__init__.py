@@ -1,4 +1,4 @@
-"""Everything that the scripts share.
+"""The package that the scripts share.
 
 Imports point one way, which `tests/test_architecture.py` checks:
 
@@ -12,22 +12,22 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 """The project's folder, which holds `models/`, `plots/`, `samples/` and `data/`."""
 
-UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Unicode categories: controls, formats (such as right-to-left marks), halves, line breaks."""
+ESCAPED_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Unicode categories: control, format (such as right-to-left marks), surrogate, line breaks."""
 
 
 class UserError(Exception):
-    """Something the user can mend; its one line says what was received and what to do."""
+    """An error that the user can fix. Its message is one line: what was wrong and what to do."""
 
 
 def printable(text: str) -> str:
-    """Text with line breaks and control characters as backslash escapes.
+    """Returns the text with line breaks and control characters as backslash escapes.
 
-    File names may hold them; on a terminal they could move the cursor or do worse.
+    File names can contain such characters, which could move a terminal's cursor or do worse.
     """
     if text.isprintable():
         return text
     return "".join(
-        c.encode("unicode_escape").decode() if unicodedata.category(c) in UNSEEN else c
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in ESCAPED_CATEGORIES else c
         for c in text
     )

@@ -2,42 +2,49 @@
 
 import numpy as np
 
-SMALLEST_PROBABILITY = 1e-7  # keeps one sure mistake from making the loss infinite; as in Keras
+MIN_PROBABILITY = 1e-7  # as in Keras; without it, one confident mistake makes the loss infinite
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Softens (above 1) or sharpens (below 1) probabilities: softmax(log p / temperature).
+    """Scales probabilities by a temperature: softmax(log(p) / temperature).
 
     Args:
-        probabilities: float (N, 10), rows that sum to 1.
-        temperature: above 0; 1 changes nothing.
+        probabilities: Probabilities, float (N, 10). Each row sums to 1.
+        temperature: Temperature above 0. Above 1 softens, below 1 sharpens, 1 changes nothing.
+
+    Returns:
+        Scaled probabilities, float (N, 10). Each row sums to 1.
     """
-    logits = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY)) / temperature
+    logits = np.log(np.maximum(probabilities, MIN_PROBABILITY)) / temperature
     return softmax(logits)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Turns logits, float (N, 10), into probabilities: rows that sum to 1."""
+    """Converts logits, float (N, 10), to probabilities. Each row sums to 1."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature, 0.25 to 4, with the least cross-entropy (Guo et al., 2017).
+    """Finds the temperature that minimises the cross-entropy (Guo et al., 2017).
 
-    The labels are softened a little, the more the fewer they are, so that a network which reads
-    all of a small validation set right is not taken for infallible (Platt, "Probabilistic Outputs
+    The labels are smoothed, more so if there are few. Otherwise, a network that reads a small
+    validation set without a mistake would appear to be infallible (Platt, "Probabilistic Outputs
     for Support Vector Machines", 1999).
 
     Args:
-        probabilities: float (N, 10) on validation images, not on those trained or tested on.
-        labels: int (N,), 0 to 9.
+        probabilities: Predictions on validation images, float (N, 10). Neither training nor test
+            images are suitable.
+        labels: True digits, int (N,), 0 to 9.
+
+    Returns:
+        The temperature, 0.25 to 4.
     """
     from scipy.optimize import minimize_scalar
 
-    doubt = 1 / (len(labels) + 2)
-    targets = np.full(probabilities.shape, doubt / 9)
-    targets[np.arange(len(labels)), labels] = 1 - doubt
+    smoothing = 1 / (len(labels) + 2)
+    targets = np.full(probabilities.shape, smoothing / 9)
+    targets[np.arange(len(labels)), labels] = 1 - smoothing
 
     def loss(log_temperature: float) -> float:
         softened = apply_temperature(probabilities, np.exp(log_temperature))

@@ -1,4 +1,4 @@
-"""Files that are either the old ones or the new ones, never half of each."""
+"""Safe reading of untrusted files, atomic writes, locks and hashes."""
 
 import hashlib
 import os
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
 
 class FileTooLargeError(ValueError):
-    """A file of more bytes than the limit."""
+    """The file is larger than the limit."""
 
 
 def content_of(path: str | Path, limit: int) -> bytes:
-    """Reads a regular file that may come from a stranger. Never waits and never reads without end.
+    """Reads a regular file from an untrusted source. Never blocks and never reads without end.
 
     Args:
         path: The file.
         limit: Maximum size in bytes.
+
+    Returns:
+        The content of the file.
 
     Raises:
         FileTooLargeError: The file is larger than `limit`. Nothing is read.
@@ -35,25 +38,31 @@ def content_of(path: str | Path, limit: int) -> bytes:
         return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
     with open(path, "rb", opener=opener) as file:
-        # Check the open file: the name may stand for another one by now.
+        # Check the open file: by now, the path may lead to another one.
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError("it is a pipe or a device, not a file")
         if status.st_size > limit:
             raise FileTooLargeError(f"{status.st_size:,} bytes; expected at most {limit:,}")
-        # Some system files report a size of 0, but block or never end (/proc/kmsg).
+        # Read no more than the reported size: files such as /proc/kmsg report 0 but never end.
         return file.read(status.st_size)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives a temporary name beside `path`; when the block ends well, it takes the place of `path`.
+    """Replaces a file atomically with one that the block writes.
 
-    The content is flushed to the disk before the rename, so that a crash at any moment leaves
-    the earlier file whole. When the block raises, the temporary file is removed.
+    The content is flushed to disk before the rename, so that a crash never damages the earlier
+    file. If the block raises, the temporary file is deleted.
+
+    Args:
+        path: The file to create or replace. Missing folders are created.
+
+    Yields:
+        The path of a temporary file beside `path`, for the block to write.
 
     Raises:
-        UserError: the file cannot be written (no space, no permission, no such folder).
+        UserError: The file cannot be written (no space, no permission, no such folder).
     """
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
@@ -70,10 +79,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def check_writable(*folders: Path) -> None:
-    """Makes folders that are missing, and finds out now, not after hours, whether they are closed.
+    """Creates missing folders and checks that they are writable, before a long run starts.
 
     Raises:
-        UserError: one cannot be made or written to.
+        UserError: A folder cannot be created or is not writable.
     """
     for folder in folders:
         try:
@@ -82,19 +91,23 @@ def check_writable(*folders: Path) -> None:
                 pass
         except FileExistsError as error:
             raise UserError(
-                f"Nothing can be written to {folder}: it is a file, not a folder."
+                f"Nothing can be written to {folder}: expected a folder, but it is a file."
             ) from error
         except OSError as error:
             raise UserError(f"Nothing can be written to {folder}: {error.strerror}.") from error
 
 
-def locked(path: Path, refusal: UserError) -> "FileLock":
-    """Locks a file, until the lock is released or this process ends.
+def exclusive_lock(path: Path, refusal: UserError) -> "FileLock":
+    """Locks a file until the lock is released or this process ends.
+
+    Args:
+        path: The lock file. It is created if missing.
+        refusal: The error to raise if another process holds the lock.
 
     Raises:
-        UserError: `refusal`, where another process holds it.
+        UserError: `refusal`, if another process holds the lock.
     """
-    # Imported here: to read one image should not take a tenth longer for it.
+    # Imported here: it would add a tenth to the time that it takes to read one image.
     from filelock import FileLock, Timeout
 
     lock = FileLock(path, timeout=0)
@@ -106,7 +119,7 @@ def locked(path: Path, refusal: UserError) -> "FileLock":
 
 
 def sha256_of(path: Path) -> str:
-    """The hash of a file's content."""
+    """Returns the SHA-256 hash of a file's content, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(2**20):
@@ -115,9 +128,9 @@ def sha256_of(path: Path) -> str:
 
 
 def shown(path: Path) -> str:
-    """A path as short as it can be typed from the current folder, fit to be printed."""
+    """Returns a path for messages: relative to the current folder if inside it, and printable."""
     try:
-        # Not Path.resolve, which raises a RuntimeError for links that lead to themselves.
+        # Path.resolve would raise a RuntimeError for a link to itself.
         return printable(str(Path(os.path.realpath(path)).relative_to(Path.cwd())))
     except ValueError:
         return printable(str(path))

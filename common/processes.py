@@ -1,4 +1,4 @@
-"""Settings of a process that work is done in, and how it is stopped."""
+"""Per-process settings: warnings, OpenCV's threads, signals and the end of worker processes."""
 
 import os
 import signal
@@ -9,40 +9,39 @@ from contextlib import contextmanager
 
 from common import printable
 
-STOPS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-"""Signals that stop a program as Ctrl-C does; there is no SIGHUP on Windows."""
+STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Signals that stop a program, as Ctrl-C does. Windows has no SIGHUP."""
 
 
 def prepare_libraries() -> None:
-    """How warnings are shown, and how many threads OpenCV has."""
-    warnings.showwarning = _note
-    warnings.filterwarnings("ignore", module="PIL")  # what matters, `preprocessing` says itself
-    # Imported here, as all that takes long: Ctrl-C meanwhile is already understood.
+    """Prints warnings as one-line notes and limits OpenCV to one thread."""
+    warnings.showwarning = _print_note
+    warnings.filterwarnings("ignore", module="PIL")  # `images.decoding` reports what matters
+    # Imported here, like everything slow: Ctrl-C is already handled by now.
     import cv2
 
-    # To wake OpenCV's threads takes longer than all its work on a small image; on a photo of
-    # twelve megapixels they would save 0.03 s.
+    # Waking OpenCV's threads takes longer than all its work on a small image. On a photo of
+    # 12 megapixels they would save 0.03 s.
     cv2.setNumThreads(1)
 
 
-def _note(message: Warning | str, *_: object, **__: object) -> None:
-    """Shows a warning without the place in the code that it comes from."""
+def _print_note(message: Warning | str, *_: object, **__: object) -> None:
     print(f"note: {printable(str(message))}", file=sys.stderr)
 
 
 @contextmanager
 def interrupts_delayed() -> Iterator[None]:
-    """Ctrl-C takes effect when the block ends, and never in processes that are started in it."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows has no signals to delay
+    """Delays Ctrl-C until the block ends. Processes started in the block ignore it for good."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    # Imported here, as in `exit_with_parent`: reading one image needs none of it.
+    # Imported here, as in `exit_with_parent`: reading one image does not need it.
     from multiprocessing import resource_tracker
 
-    # Where multiprocessing starts this process of its own, it lets signals through again.
+    # Start the tracker first: multiprocessing unblocks signals whenever it starts it.
     resource_tracker.ensure_running()
     received: list[int] = []
-    # The mask is for the processes, which inherit it; another thread can still take the signal.
+    # Child processes inherit the mask. Here, another thread can still receive the signal.
     handler = signal.signal(signal.SIGINT, lambda number, _: received.append(number))
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -55,7 +54,7 @@ def interrupts_delayed() -> Iterator[None]:
 
 
 def exit_with_parent() -> None:
-    """Makes this worker process end when the process that started it does, however that ends."""
+    """Ends this worker process when its parent process ends, even if the parent is killed."""
     import multiprocessing.connection
     import threading
 
@@ -63,8 +62,8 @@ def exit_with_parent() -> None:
     assert parent is not None
     sentinel = parent.sentinel
 
-    def follow() -> None:
+    def exit_after_parent() -> None:
         multiprocessing.connection.wait([sentinel])
-        os._exit(1)  # nobody is left to take what the worker makes
+        os._exit(1)  # nobody is left to receive the results
 
-    threading.Thread(target=follow, daemon=True).start()
+    threading.Thread(target=exit_after_parent, daemon=True).start()

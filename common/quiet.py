@@ -1,4 +1,4 @@
-"""Keeps back the notes that native libraries print on stderr before any setting can stop them."""
+"""Hides what native libraries print on stderr, including before any log level can be set."""
 
 import os
 import sys
@@ -9,31 +9,35 @@ from typing import BinaryIO
 
 
 @contextmanager
-def discarded_notes() -> Iterator[BinaryIO]:
-    """Nothing reaches stderr while the block runs; gives the file that holds it instead."""
+def discarded_stderr() -> Iterator[BinaryIO]:
+    """Redirects stderr to a temporary file while the block runs.
+
+    Yields:
+        The temporary file. It is deleted after the block.
+    """
     with suppress(OSError):
         sys.stderr.flush()
-    with tempfile.TemporaryFile() as notes:
+    with tempfile.TemporaryFile() as captured:
         stderr = os.dup(2)
-        os.dup2(notes.fileno(), 2)
+        os.dup2(captured.fileno(), 2)
         try:
-            yield notes
+            yield captured
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
 
 
 @contextmanager
-def notes_kept_back() -> Iterator[None]:
-    """Nothing reaches stderr while the block runs; if it raises, all of it is shown after all."""
+def hidden_stderr() -> Iterator[None]:
+    """Hides stderr while the block runs. If the block raises, prints what was hidden."""
     text = b""
     try:
-        with discarded_notes() as notes:
+        with discarded_stderr() as captured:
             try:
                 yield
             except BaseException:
-                notes.seek(0)
-                text = notes.read()
+                captured.seek(0)
+                text = captured.read()
                 raise
     finally:
         os.write(2, text)

@@ -228,7 +228,7 @@ def main() -> None:
             (folder / f"model{kind}").write_bytes(content)
             load_predictor(folder / f"model{kind}").predict(np.zeros((1, 28, 28, 1), np.float32))
 
-        with patch.object(model_files, "try_apart", try_here):
+        with patch.object(model_files, "try_in_subprocess", try_here):
             fuzz("models", model_seeds(folder), load_model, arguments.models)
         read_expensive_images(folder / "expensive")
         # Imported here because it imports TensorFlow, whose memory would count above.

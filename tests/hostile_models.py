@@ -23,11 +23,11 @@ MUST_BE_REFUSED = ("looping", "branching", "reshaping", "wide", "upsampling")
 TRIAL = """
 import pathlib, resource, sys
 from common.storage.loading import ModelError
-from common.storage.trial import try_apart
+from common.storage.trial import try_in_subprocess
 
 refusal = ""
 try:
-    try_apart(pathlib.Path(sys.argv[1]))
+    try_in_subprocess(pathlib.Path(sys.argv[1]))
 except ModelError as error:
     refusal = str(error)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, refusal)

@@ -153,7 +153,7 @@ def test_ignored_marks_are_reported_and_the_threshold_can_be_set(
     words = ("predict_image.py", "--model", ROOT / "models" / "pretrained.tflite")
     letters = command(*words, "samples/letters.png").stdout
     assert letters.startswith(
-        "samples/letters.png  no digit found  (5 marks do not look like digits; "
+        "samples/letters.png  no digits found  (5 marks do not look like digits; "
     )
     everything = command(*words, "--min-confidence", 0, "samples/letters.png").stdout
     assert "left out" not in everything

@@ -1,1 +1,1 @@
-"""Many images: shards of results, processes and Ray."""
+"""Reading many images: shards of results, worker processes and Ray."""

@@ -1,4 +1,4 @@
-"""Reads shards of many images one after the other, on several processes, or with Ray."""
+"""Reads shards of images with several processes or with Ray."""
 
 import logging
 import multiprocessing
@@ -18,40 +18,45 @@ from typing import Any
 from common import UserError
 from common.batch.shards import Done, Shard
 from common.processes import exit_with_parent, interrupts_delayed, prepare_libraries
-from common.quiet import discarded_notes, notes_kept_back
+from common.quiet import discarded_stderr, hidden_stderr
 from common.recognizer import Setup
 
-CONNECT_SECONDS = 10  # for the head of a Ray cluster to answer
+CONNECT_SECONDS = 10  # time-out for the head of a Ray cluster
 
 
-def on_processes(shards: Sequence[Shard], setup: Setup, jobs: int) -> Iterator[Done]:
-    """Reads shards on `jobs` processes of this machine.
+def read_with_processes(shards: Sequence[Shard], setup: Setup, workers: int) -> Iterator[Done]:
+    """Reads shards with several processes on this machine.
 
-    Each worker has a pipe of its own and no lock in common with the others. A worker that dies
-    closes its pipe, so that nothing waits for the rest of a message that it was sending.
+    Each worker has its own pipe and shares no lock with the others. If a worker dies, its pipe
+    closes, so that this process never waits for the rest of a message.
+
+    Args:
+        shards: The shards to read.
+        setup: The models and settings to read with.
+        workers: Maximum number of processes.
 
     Yields:
-        The shards as they are done, in any order.
+        Each shard when it has been read, in any order.
 
     Raises:
-        UserError: a process was killed, or the model cannot be loaded.
+        UserError: A worker was killed, or the model cannot be loaded.
     """
-    workers: dict[Connection, BaseProcess] = {}
+    processes: dict[Connection, BaseProcess] = {}
     try:
-        for _ in range(min(jobs, len(shards))):
-            with interrupts_delayed():  # for good in the worker, which inherits this
-                connection, process = _started_worker(setup)
-                workers[connection] = process
-        yield from _handed_out(iter(shards), set(workers))
-    finally:  # also after Ctrl-C, on a full disk, or when nobody takes the rows
-        for process in workers.values():
+        for _ in range(min(workers, len(shards))):
+            with interrupts_delayed():  # the worker inherits this and ignores Ctrl-C for good
+                connection, process = _start_worker(setup)
+                processes[connection] = process
+        yield from _distribute(iter(shards), set(processes))
+    finally:  # also after Ctrl-C, a full disk, or a closed stdout
+        for process in processes.values():
             process.kill()
-        for process in workers.values():
+        for process in processes.values():
             process.join()
 
 
-def _started_worker(setup: Setup) -> tuple[Connection, BaseProcess]:
-    # Not forked: LiteRT and OpenCV have threads, which a fork does not copy.
+def _start_worker(setup: Setup) -> tuple[Connection, BaseProcess]:
+    # Spawned, not forked: a fork does not copy the threads of LiteRT and OpenCV.
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, setup))
@@ -60,8 +65,9 @@ def _started_worker(setup: Setup) -> tuple[Connection, BaseProcess]:
     return ours, process
 
 
-def _handed_out(shards: Iterator[Shard], busy: set[Connection]) -> Iterator[Done]:
-    finishing: set[Connection] = set()  # have been told that there are no more shards
+def _distribute(shards: Iterator[Shard], busy: set[Connection]) -> Iterator[Done]:
+    """Sends a shard to each worker that asks for one, and yields the shards that come back."""
+    finishing: set[Connection] = set()  # workers that know that there are no more shards
     try:
         while busy:
             for connection in busy.intersection(multiprocessing.connection.wait(busy)):
@@ -79,24 +85,24 @@ def _handed_out(shards: Iterator[Shard], busy: set[Connection]) -> Iterator[Done
                     yield done
     except (EOFError, OSError) as error:
         raise UserError(
-            "A process that read images was killed, perhaps because memory ran out. With "
-            "--output, resume with --resume."
+            "A worker process was killed, perhaps because memory ran out. Use fewer --jobs; a run "
+            "with --output can continue with --resume."
         ) from error
 
 
 def _work(connection: Connection, setup: Setup) -> None:
-    """Runs in a worker: reads one shard after the other until it is killed."""
+    """Reads shards in a worker process until none is left or the parent ends."""
     prepare_libraries()
     exit_with_parent()
     try:
-        with discarded_notes():  # the parent has shown them already
+        with discarded_stderr():  # the parent has already printed these messages
             recognizer = setup.recognizer(threads=1)
     except UserError as error:
         connection.send(error)
         return
     with suppress(EOFError, ConnectionError):  # the parent is gone
-        # Each message asks for a shard. One shard waits here while another is read, and it is
-        # received before the readings are sent: the two ends never send at the same time.
+        # Each message requests a shard. The worker holds one shard in advance and receives the
+        # next before it sends its readings, so that the two ends never send at the same time.
         connection.send(None)
         shard = connection.recv()
         connection.send(None)
@@ -108,37 +114,40 @@ def _work(connection: Connection, setup: Setup) -> None:
 
 
 class RayReader:
-    """What a Ray actor runs: loads the model once and reads one shard after the other."""
+    """A Ray actor that loads the models once and then reads shards."""
 
     def __init__(self, setup: Setup) -> None:
         prepare_libraries()
         self.recognizer = setup.recognizer(threads=1)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Reads the shard in `batch["shard"]`, pickled; gives it back read, pickled."""
+        """Reads the pickled shard in `batch["shard"]` and returns its readings, pickled."""
         number, sources = pickle.loads(batch["shard"][0])
         done = number, list(self.recognizer.read_many(sources))
         return {"done": [pickle.dumps(done)]}
 
 
-def on_ray(shards: Sequence[Shard], setup: Setup, jobs: int, address: str | None) -> Iterator[Done]:
-    """Reads shards with Ray Data on `jobs` actors.
+def read_with_ray(
+    shards: Sequence[Shard], setup: Setup, workers: int, address: str | None
+) -> Iterator[Done]:
+    """Reads shards with Ray Data.
 
     Args:
-        shards: what to read; all of them are handed to Ray at once.
-        setup: What the actors read with; every machine of the cluster has its models at the same
-            paths.
-        jobs: how many actors, of one CPU each.
-        address: of a running cluster; None starts one here, and stops it at the end.
+        shards: The shards to read. Ray receives all of them at once.
+        setup: The models and settings to read with. Every machine of the cluster must have the
+            models at the same paths.
+        workers: Maximum number of actors. Each uses one CPU.
+        address: Address of a running cluster. None starts a cluster on this machine and stops it
+            at the end.
 
     Yields:
-        The shards as they are done, in any order.
+        Each shard when it has been read, in any order.
 
     Raises:
-        UserError: the cluster cannot be reached, or reading ended with an error.
+        UserError: The cluster cannot be reached, or an actor failed.
     """
     _prepare_ray(local=address is None)
-    with notes_kept_back():
+    with hidden_stderr():
         import ray
         import ray.data
         import ray.exceptions
@@ -155,12 +164,12 @@ def on_ray(shards: Sequence[Shard], setup: Setup, jobs: int, address: str | None
                 fn_constructor_args=(_with_absolute_paths(setup),),
                 batch_size=1,
                 num_cpus=1,
-                compute=ray.data.ActorPoolStrategy(size=min(jobs, len(items))),
+                compute=ray.data.ActorPoolStrategy(size=min(workers, len(items))),
             )
             for row in read.iter_rows():
                 yield pickle.loads(row["done"])
     except ray.exceptions.RayError as error:
-        raise UserError(f"Ray stopped: {str(error).splitlines()[0]}") from error
+        raise UserError(f"Ray stopped with an error: {str(error).splitlines()[0]}") from error
     finally:
         ray.shutdown()
 
@@ -176,9 +185,9 @@ def _join_cluster(address: str | None) -> None:
 
     host, _, port = (address or "").removeprefix("ray://").rpartition(":")
     try:
-        if port.isdecimal():  # Ray itself would try for minutes
+        if port.isdecimal():  # Ray itself would retry for minutes
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
-        with discarded_notes():
+        with discarded_stderr():
             ray.init(
                 address or "local",
                 include_dashboard=False,
@@ -187,34 +196,34 @@ def _join_cluster(address: str | None) -> None:
             )
     except ray.exceptions.AuthenticationError as error:
         raise UserError(
-            f"Ray at {address} lets in only those who have its token: set RAY_AUTH_TOKEN, or copy "
-            "the file ~/.ray/auth_token from that cluster. For a cluster without a token, set "
+            f"Ray at {address} requires its token: set RAY_AUTH_TOKEN, or copy the file "
+            "~/.ray/auth_token from the cluster. For a cluster without a token, set "
             "RAY_AUTH_MODE=disabled."
         ) from error
     except (OSError, OverflowError, ValueError, RuntimeError) as error:
         raise UserError(
-            f"Ray cannot be reached at {address}: {error}. Check that it is running, and that "
-            "RAY_AUTH_TOKEN or ~/.ray/auth_token has its token."
+            f"Ray cannot be reached at {address}: {error}. Check that the cluster is running and "
+            "that RAY_AUTH_TOKEN or ~/.ray/auth_token holds its token."
         ) from error
 
 
 def _with_absolute_paths(setup: Setup) -> Setup:
-    """The same models, whatever folder an actor runs in."""
+    """Makes the model paths independent of the folder in which an actor runs."""
     return replace(setup, model=setup.model.resolve(), finder=setup.finder.resolve())
 
 
 def _prepare_ray(local: bool) -> None:
-    """Sets what Ray takes from the environment when it is imported."""
+    """Sets the environment variables that Ray reads when it is imported."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    # Ray listens on all interfaces and runs the code of whoever connects.
+    # Ray listens on all network interfaces and runs code from anyone who connects.
     os.environ.setdefault("RAY_AUTH_MODE", "token")
-    if local:  # Ray would write a token to the home folder, where other users can read it
+    if local:  # otherwise, Ray writes a token to the home folder, where other users can read it
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 def _absolute(shard: Shard) -> Shard:
-    """The shard with paths that hold in whatever folder a worker runs."""
+    """Makes the image paths independent of the folder in which an actor runs."""
     number, sources = shard
     return number, [
         (name, source.absolute() if isinstance(source, Path) else source)

@@ -1,4 +1,4 @@
-"""Results in a folder, shard by shard, so that a run that was killed can go on."""
+"""Writes results to a folder in shards, so that an interrupted run can resume."""
 
 import hashlib
 import json
@@ -9,34 +9,36 @@ from pathlib import Path
 from typing import Any
 
 from common import UserError
-from common.files import check_writable, content_of, locked, replacing, sha256_of
+from common.files import check_writable, content_of, exclusive_lock, replacing, sha256_of
 from common.images.listing import Source
 from common.reading import Reading
 from common.recognizer import DigitRecognizer
 
 IMAGES_PER_SHARD = 500
-MAX_NAMED = 10  # shards that one message names
-MAX_JOB_BYTES = 10**7  # of job.json; ten million images take 1.5 MB
+MAX_SHARDS_IN_MESSAGE = 10
+MAX_JOB_BYTES = 10**7  # size of job.json, which takes 1.5 MB for ten million images
 
 Shard = tuple[int, list[Source]]
-"""The number of a shard, and its images."""
+"""The number of a shard, from 0, and its images."""
 
 Done = tuple[int, list[Reading]]
-"""The same shard, read."""
+"""The number of a shard and the readings of its images."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What decides the content of the shards; kept beside them as `job.json`.
+    """Everything that determines the content of the shards. Saved beside them as `job.json`.
 
     Attributes:
-        images: how many there are, `names_sha256` the hash of their names in order.
-        states_sha256: for each shard, the hash of the sizes and modification times of its images.
-        model_sha256: of the model file.
-        temperature: of its card.
+        images: Number of images.
+        names_sha256: Hash of the names of the images, in order.
+        states_sha256: For each shard, the hash of the sizes and modification times of its images.
+        model_sha256: Hash of the classifier's file.
+        temperature: Temperature from the classifier's card.
         finder_sha256: Hash of the finder's file.
-        min_confidence, top: as of `predict_image.py`.
-        form: "jsonl" or "parquet", which is the suffix of the shards, too.
+        min_confidence: Value of `--min-confidence`.
+        top: Value of `--top`.
+        form: Format and suffix of the shards, "jsonl" or "parquet".
     """
 
     images: int
@@ -51,15 +53,23 @@ class Job:
 
 
 def job_of(sources: list[Source], recognizer: DigitRecognizer, top: int, form: str) -> Job:
-    """The job that reads the sources.
+    """Describes the job that reads the sources.
+
+    Args:
+        sources: The images to read.
+        recognizer: The recognizer that reads them.
+        top: Number of alternatives for each digit.
+        form: Format of the shards, "jsonl" or "parquet".
 
     Raises:
-        UserError: a source is bytes, of which a later run could not know what they were.
+        UserError: A source is bytes from stdin, which a resumed run could not read again.
     """
     names = hashlib.sha256()
     for name, source in sources:
         if isinstance(source, bytes):
-            raise UserError('--output needs files or addresses: not stdin\'s bytes, that is "-".')
+            raise UserError(
+                '"-" (an image on stdin) cannot be used with --output: name files or addresses.'
+            )
         place = os.path.abspath(name) if isinstance(source, Path) else name
         names.update(place.encode("utf-8", "surrogatepass") + b"\n")
     predictor = recognizer.predictor
@@ -77,7 +87,7 @@ def job_of(sources: list[Source], recognizer: DigitRecognizer, top: int, form: s
 
 
 def shards_of(sources: list[Source]) -> list[Shard]:
-    """The sources in shards of `IMAGES_PER_SHARD`, numbered from 0."""
+    """Splits the sources into shards of `IMAGES_PER_SHARD` images, numbered from 0."""
     starts = range(0, len(sources), IMAGES_PER_SHARD)
     return [
         (number, sources[start : start + IMAGES_PER_SHARD]) for number, start in enumerate(starts)
@@ -85,7 +95,7 @@ def shards_of(sources: list[Source]) -> list[Shard]:
 
 
 def _state_of(sources: list[Source]) -> str:
-    """A hash that differs after a file was changed; an address has no state but its name."""
+    """Returns a hash that changes if a file changes. Changes at an address are not detected."""
     states = hashlib.sha256()
     for _, source in sources:
         state = ""
@@ -93,59 +103,64 @@ def _state_of(sources: list[Source]) -> str:
             try:
                 status = os.stat(source)
                 state = f"{status.st_size} {status.st_mtime_ns}"
-            except (OSError, ValueError):  # a row with an error, until it can be looked at
+            except (OSError, ValueError):  # the image's row will hold the error
                 state = "unreadable"
         states.update(state.encode() + b"\n")
     return states.hexdigest()
 
 
 def in_order(done: Iterable[Done]) -> Iterator[Reading]:
-    """The readings of all shards in the order of their numbers, which start at 0."""
-    early: dict[int, list[Reading]] = {}
-    wanted = 0
+    """Yields the readings of all shards in the order of the shards' numbers, from 0."""
+    waiting: dict[int, list[Reading]] = {}
+    expected = 0
     for number, readings in done:
-        early[number] = readings
-        while wanted in early:
-            yield from early.pop(wanted)
-            wanted += 1
+        waiting[number] = readings
+        while expected in waiting:
+            yield from waiting.pop(expected)
+            expected += 1
 
 
 class ShardFolder:
-    """A folder of shards: `part-00000.jsonl` has the first 500 images, and so on.
+    """A folder of shards: `part-00000.jsonl` holds the first 500 images, and so on.
 
-    Each shard appears in one step when all of it is read, so that whatever the moment of a crash,
-    no image is there twice or in half.
+    Each shard is written atomically once all of its images have been read. After a crash at any
+    moment, no image is there twice or in part.
 
     Args:
-        folder: is made where it is missing.
-        job: what is read, and how.
-        resume: go on where an earlier run of the same job stopped.
+        folder: The folder. It is created if missing.
+        job: The job whose results the folder holds.
+        resume: Whether to continue an earlier run of the same job.
 
     Raises:
-        UserError: the folder holds results and is not to be resumed, or those of another job, or
-            of images that have changed since, or it cannot be written to.
+        UserError: The folder holds results and `resume` is False, it holds results of another job
+            or of images that have changed, another process is writing to it, or it is not
+            writable.
     """
 
     def __init__(self, folder: Path, job: Job, resume: bool) -> None:
         self.folder, self.job = folder, job
         check_writable(folder)
-        refusal = UserError(f"Another command is writing to {folder}: wait for its end.")
-        self.lock = locked(folder / ".lock", refusal)  # until this process ends
-        for left in (*folder.glob(".*.part-*"), *folder.glob(".*.job.json")):
-            left.unlink()  # of a command that was killed
-        earlier = self._earlier()
+        refusal = UserError(
+            f"Another command is writing to {folder}: wait until it ends, or choose another "
+            "--output."
+        )
+        self.lock = exclusive_lock(folder / ".lock", refusal)  # until this process ends
+        for temporary in (*folder.glob(".*.part-*"), *folder.glob(".*.job.json")):
+            temporary.unlink()  # left by a command that was killed
+        earlier = self._earlier_job()
         if earlier is not None and not resume:
             raise UserError(
-                f"{folder} holds results already. Go on with them: --resume. Or give another "
+                f"{folder} already holds results. Continue with --resume, or choose another "
                 "--output."
             )
         if earlier is not None:
             self._check_same(earlier)
-        # Shards that are missing are read as their images are now.
+        # Save the job again: images of missing shards may have changed since the earlier run.
         with replacing(folder / "job.json") as temporary:
             temporary.write_text(json.dumps(asdict(job), indent=2) + "\n", encoding="utf-8")
 
     def _check_same(self, earlier: dict[str, Any]) -> None:
+        """Raises a `UserError` if the job differs, or if images of finished shards changed."""
         now = asdict(self.job)
         states = now.pop("states_sha256")
         earlier_states: Any = earlier.get("states_sha256")
@@ -154,7 +169,8 @@ class ShardFolder:
             changed.append("states_sha256")
         if changed:
             raise UserError(
-                f"{self.folder} holds the results of another job; different: {', '.join(changed)}."
+                f"{self.folder} holds the results of another job (different: "
+                f"{', '.join(changed)}). Repeat the first command, or choose another --output."
             )
         paths = [
             self.path(number).name
@@ -162,39 +178,48 @@ class ShardFolder:
             if state != before and self.path(number).exists()
         ]
         if paths:
-            more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
+            names = ", ".join(paths[:MAX_SHARDS_IN_MESSAGE])
+            if len(paths) > MAX_SHARDS_IN_MESSAGE:
+                names += f" and {len(paths) - MAX_SHARDS_IN_MESSAGE} more"
             raise UserError(
-                f"Images have changed since these shards of {self.folder} were read: "
-                f"{', '.join(paths[:MAX_NAMED])}{more}. Delete these shards to read them again, or "
-                "give another --output."
+                f"Images have changed since these shards of {self.folder} were written: {names}. "
+                "Delete these shards to read their images again, or choose another --output."
             )
 
-    def _earlier(self) -> dict[str, Any] | None:
+    def _earlier_job(self) -> dict[str, Any] | None:
+        """Returns the job in the folder, or None if the folder holds no results."""
         path = self.folder / "job.json"
         if not path.exists():
             if any(self.folder.glob("part-*")):
-                raise UserError(f"{self.folder} holds shards of a job, but no job.json.")
+                raise UserError(
+                    f"{self.folder} holds shards, but no job.json. Delete the shards, or choose "
+                    "another --output."
+                )
             return None
         try:
             return dict(json.loads(content_of(path, MAX_JOB_BYTES)))
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise UserError(
-                f"{path} is damaged ({error}). Delete the folder, or give another --output."
+                f"{path} is damaged ({error}). Delete the folder, or choose another --output."
             ) from error
 
     def missing(self, sources: list[Source]) -> list[Shard]:
-        """The shards that are not there yet: their numbers and their sources."""
+        """Returns the shards that have not been written yet."""
         return [shard for shard in shards_of(sources) if not self.path(shard[0]).exists()]
 
     def path(self, number: int) -> Path:
-        """The file of a shard."""
+        """Returns the path of a shard."""
         return self.folder / f"part-{number:05d}.{self.job.form}"
 
     def write(self, number: int, readings: Iterable[Reading]) -> None:
         """Writes a shard.
 
+        Args:
+            number: The number of the shard.
+            readings: The readings of its images, in order.
+
         Raises:
-            UserError: it cannot be written.
+            UserError: The file cannot be written.
         """
         records = [reading.as_dict(self.job.top) for reading in readings]
         with replacing(self.path(number)) as temporary:
@@ -206,29 +231,28 @@ class ShardFolder:
 
 
 def write_parquet(records: list[dict[str, Any]], path: Path) -> None:
-    """Writes records as a Parquet file, the same columns whatever they hold."""
-    # Imported here: only those who want Parquet need it.
-    import pyarrow
-    import pyarrow.parquet
+    """Writes records to a Parquet file. The columns do not depend on the records."""
+    # Imported here: only --parquet needs it.
+    import pyarrow as pa
+    from pyarrow import parquet
 
-    kinds = pyarrow
-    alternative = kinds.struct([("digit", kinds.int8()), ("confidence", kinds.float64())])
-    digit = kinds.struct(
+    alternative = pa.struct([("digit", pa.int8()), ("confidence", pa.float64())])
+    digit = pa.struct(
         [
-            ("digit", kinds.int8()),
-            ("confidence", kinds.float64()),
-            ("line", kinds.int32()),
-            ("box", kinds.list_(kinds.int32())),
-            ("alternatives", kinds.list_(alternative)),
+            ("digit", pa.int8()),
+            ("confidence", pa.float64()),
+            ("line", pa.int32()),
+            ("box", pa.list_(pa.int32())),
+            ("alternatives", pa.list_(alternative)),
         ]
     )
-    schema = kinds.schema(
+    schema = pa.schema(
         [
-            ("image", kinds.string()),
-            ("text", kinds.string()),
-            ("lines", kinds.list_(kinds.string())),
-            ("digits", kinds.list_(digit)),
-            ("error", kinds.string()),
+            ("image", pa.string()),
+            ("text", pa.string()),
+            ("lines", pa.list_(pa.string())),
+            ("digits", pa.list_(digit)),
+            ("error", pa.string()),
         ]
     )
-    pyarrow.parquet.write_table(kinds.Table.from_pylist(records, schema), path)
+    parquet.write_table(pa.Table.from_pylist(records, schema), path)

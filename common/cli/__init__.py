@@ -1,1 +1,1 @@
-"""What the command lines share."""
+"""Command lines: options, messages, progress and exit statuses."""

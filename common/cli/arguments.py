@@ -1,4 +1,4 @@
-"""Arguments that several scripts take, and types of arguments."""
+"""Options that several scripts share, and types of option values."""
 
 import argparse
 from importlib.util import find_spec
@@ -9,10 +9,10 @@ from common import printable
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """An `argparse.ArgumentParser` whose error messages show control characters as escapes."""
+    """An `argparse.ArgumentParser` that escapes control characters in its error messages."""
 
     def error(self, message: str) -> NoReturn:
-        """Prints the usage and the message on stderr, and ends with status 2."""
+        """Prints the usage and the message to stderr, and exits with status 2."""
         super().error(printable(message))
 
 
@@ -22,8 +22,8 @@ def add_model_argument(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="FILE",
-        help="a .keras, .h5 or .tflite file (default: the one you trained last, else the "
-        "pretrained one that comes with the project; bundled_digits does not count)",
+        help="a .keras, .h5 or .tflite file (default: the classifier that you trained last, "
+        "except bundled_digits, or else the pretrained one)",
     )
 
 
@@ -33,47 +33,48 @@ def add_finder_argument(parser: argparse.ArgumentParser) -> None:
         "--finder",
         type=Path,
         metavar="FILE",
-        help="a .tflite file of a network that finds digits (default: the pretrained finder)",
+        help="a .tflite file of a finder, the network that finds digits on a page (default: the "
+        "pretrained finder)",
     )
 
 
 def add_min_confidence_argument(parser: argparse.ArgumentParser, default: float) -> None:
-    """Adds `--min-confidence`; `default` is what it is without."""
+    """Adds `--min-confidence` with a default value."""
     parser.add_argument(
         "--min-confidence",
         type=share,
         default=default,
         metavar="SHARE",
-        help="leave out what is a digit with less confidence than this, from 0 (nothing) to 1 "
+        help="ignore digits below this confidence, between 0 (ignore nothing) and 1 "
         "(default: %(default)s)",
     )
 
 
 def positive_int(text: str) -> int:
-    """Argument type: an int above 0."""
+    """Option type: an integer above 0."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 
 
 def share(text: str) -> float:
-    """Argument type: a float from 0 to 1."""
+    """Option type: a float from 0 to 1."""
     if not 0 <= (value := float(text)) <= 1:
         raise argparse.ArgumentTypeError(f"{value} is not between 0 and 1")
     return value
 
 
 def add_data_argument(parser: argparse.ArgumentParser, default: str) -> None:
-    """Adds `--data`; `default` says what is taken without it."""
+    """Adds `--data`. The help text describes the default with `default`."""
     parser.add_argument(
         "--data",
         metavar="DATA",
-        help="mnist; digits (bundled with scikit-learn); an .npz file as Keras has it; a folder "
-        "with the four IDX files; or a folder with sub-folders 0 to 9 of images "
+        help="mnist; digits (bundled with scikit-learn); an .npz file in Keras's layout; a folder "
+        "with the four IDX files of MNIST; or a folder of images in sub-folders 0 to 9 "
         f"(default: {default})",
     )
 
 
-def has_module(name: str) -> bool:
-    """Whether a library is installed."""
+def is_installed(name: str) -> bool:
+    """Checks whether a library is installed, without importing it."""
     return find_spec(name) is not None

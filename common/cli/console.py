@@ -1,4 +1,4 @@
-"""How a script starts and ends: signals, messages, exit statuses and the results on stdout."""
+"""Starts and ends a script: streams, signals, error messages and exit statuses."""
 
 import io
 import os
@@ -11,22 +11,22 @@ from types import TracebackType
 from typing import TextIO
 
 from common import UserError, printable
-from common.processes import STOPS, prepare_libraries
+from common.processes import STOP_SIGNALS, prepare_libraries
 
-OK, SOME_UNREADABLE, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
+OK, SOME_UNREADABLE, USAGE_ERROR, INTERRUPTED = 0, 1, 2, 130
 
 READING = ("numpy", "PIL", "cv2", "ai_edge_litert", "tqdm", "filelock")
-"""The modules that `requirements/predict.txt` installs: reading needs no others."""
+"""Modules that `requirements/predict.txt` installs. Reading images needs no others."""
 
 TRAINING = ("tensorflow", "keras", "sklearn", "scipy", "matplotlib")
-"""The modules that `requirements.txt` installs besides."""
+"""Modules that `requirements.txt` installs in addition to `READING`."""
 
 
 def run(main: Callable[[], int]) -> None:
-    """Runs a script's `main` and ends the process with its exit status.
+    """Runs a script's `main` and exits with the status that it returns.
 
-    A `UserError` is printed as one line on stderr and ends with 2, an interruption with 130; a
-    reader of our output that has gone away (`| head`) ends it quietly.
+    A `UserError` is printed as one line on stderr and exits with 2. An interruption exits with
+    130. If the reader of stdout closes it (`| head`), the process exits with 0 and no message.
     """
     prepare()
     try:
@@ -40,77 +40,80 @@ def run(main: Callable[[], int]) -> None:
 
 
 def _status_of(main: Callable[[], int]) -> int:
-    """Runs `main`, says what stopped it, and gives the exit status."""
+    """Runs `main`, prints any error as one line, and returns the exit status."""
     try:
         status = main()
         sys.stdout.flush()
     except UserError as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
-        return WRONG_CALL
+        return USAGE_ERROR
     except BrokenPipeError:
-        # Python flushes stdout once more on its way out: give it somewhere to go.
+        # Python flushes stdout again at exit, which would fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except OSError as error:
-        # A path that cannot be looked at (closed, too long); where there is none, it is stdout.
+        # With a file name, a path was unusable (no permission, too long). Without one, it was
+        # stdout.
         if error.filename is None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             what = "The output cannot be written"
         else:
             what = f"{printable(str(error.filename))} cannot be used"
         print(f"error: {what}: {error.strerror or error}.", file=sys.stderr)
-        return WRONG_CALL
+        return USAGE_ERROR
     return status
 
 
 def _interrupt(*_: object) -> None:
-    """Signal handler: raises KeyboardInterrupt; the next signal ends the process at once.
+    """Signal handler: raises KeyboardInterrupt. The next signal ends the process at once.
 
-    A second KeyboardInterrupt would be raised amid the cleaning up after the first one, or
-    while Python exits, and print a traceback.
+    A second KeyboardInterrupt would interrupt the cleanup after the first one, or Python's exit,
+    and print a traceback.
     """
     _let_signals_end_the_process()
     raise KeyboardInterrupt
 
 
 def _let_signals_end_the_process() -> None:
-    for number in (signal.SIGINT, *STOPS):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+    for number in (signal.SIGINT, *STOP_SIGNALS):
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, signal.SIG_DFL)
 
 
 def prepare() -> None:
-    """Prepares this process for a command line: its streams, its signals and how it ends.
+    """Sets up the streams, signals and error handling of this process.
 
-    A script calls it before it imports libraries that take long, so that Ctrl-C during these
-    imports ends it without a traceback.
+    Scripts call this before they import slow libraries, so that Ctrl-C during these imports
+    prints no traceback.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed by whoever started this
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (as long as the process)
+        if getattr(sys, name) is None:  # closed by the process that started this one
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (open until the process ends)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: no name ends the program
-    for number in (signal.SIGINT, *STOPS):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+        # As on stderr: a file name that cannot be encoded must not end the program.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    for number in (signal.SIGINT, *STOP_SIGNALS):
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, _interrupt)
-    sys.excepthook = _interrupted_early
+    sys.excepthook = _report_early_error
 
 
-def _interrupted_early(
+def _report_early_error(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
+    """Reports an interruption or a missing library before `run`, in one line each."""
     if issubclass(kind, KeyboardInterrupt):
         _let_signals_end_the_process()
         print("\ninterrupted", file=sys.stderr)
     elif isinstance(error, ModuleNotFoundError) and (file := _requirements_of(error.name)):
         print(f"error: {error.name} is not installed: pip install -r {file}", file=sys.stderr)
-        sys.exit(WRONG_CALL)
+        sys.exit(USAGE_ERROR)
     else:
         sys.__excepthook__(kind, error, trace)
 
 
 def _requirements_of(module: str | None) -> str | None:
-    """The file of requirements that installs what a script lacks, or None where no file does."""
+    """Returns the requirements file that installs a missing module, or None if there is none."""
     library = (module or "").partition(".")[0]
     if library in READING and Path(sys.argv[0]).stem in ("predict_image", "draw_digit"):
         return "requirements/predict.txt"
@@ -119,12 +122,12 @@ def _requirements_of(module: str | None) -> str | None:
 
 @contextmanager
 def results_stream() -> Iterator[TextIO]:
-    """Keeps stdout for results; everything else that is written to it goes to stderr meanwhile.
+    """Reserves stdout for results and redirects all other output to stderr.
 
-    Libraries and the processes that they start write to file descriptor 1, too.
+    This includes what libraries and their processes write to file descriptor 1.
 
     Yields:
-        The stream to write the results to.
+        The stream for the results.
     """
     sys.stdout.flush()
     number = sys.stdout.fileno()

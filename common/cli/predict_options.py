@@ -9,7 +9,7 @@ from common.cli.arguments import (
     add_finder_argument,
     add_min_confidence_argument,
     add_model_argument,
-    has_module,
+    is_installed,
     positive_int,
 )
 from common.cli.rows import CSV_HEADER
@@ -17,7 +17,11 @@ from common.recognizer import MIN_CONFIDENCE
 
 
 def parse_arguments(description: str) -> argparse.Namespace:
-    """Reads and checks the command line; `description` heads the help."""
+    """Parses and checks the command line.
+
+    Args:
+        description: Text at the top of `--help`.
+    """
     parser = ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -25,8 +29,8 @@ def parse_arguments(description: str) -> argparse.Namespace:
         "images",
         nargs="*",
         metavar="IMAGE",
-        help="an image file, a folder, a pattern such as 'scans/*.png', or - for one image's "
-        "bytes on stdin (default: samples/)",
+        help="an image file, a folder, a pattern such as 'scans/*.png', or - for one image on "
+        "stdin (default: samples/)",
     )
     add_model_argument(parser)
     add_finder_argument(parser)
@@ -35,73 +39,86 @@ def parse_arguments(description: str) -> argparse.Namespace:
         type=int,
         choices=range(10),
         metavar="N",
-        help="also give the N next likely digits for each digit (default: 0, with --json 1)",
+        help="also print the N next most likely digits for each digit (default: 0, or 1 with "
+        "--json or --output)",
     )
     add_min_confidence_argument(parser, MIN_CONFIDENCE)
     output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="print JSON Lines, one object an image")
-    output.add_argument("--csv", action="store_true", help="print a table: " + ",".join(CSV_HEADER))
+    output.add_argument(
+        "--json", action="store_true", help="print JSON Lines, one object per image"
+    )
+    output.add_argument(
+        "--csv",
+        action="store_true",
+        help="print CSV with the columns " + ", ".join(CSV_HEADER),
+    )
     parser.add_argument(
         "--save",
         type=Path,
         metavar="FOLDER",
-        help="write each image there as NAME_read.png, with boxes and digits drawn on it",
+        help="draw boxes and digits on each image and save it in FOLDER as NAME_read.png",
     )
-    parser.add_argument("--show", action="store_true", help="open the same in a window")
-    output.add_argument("--parquet", action="store_true", help="with --output: Parquet files")
-    _add_many_images(parser)
+    parser.add_argument(
+        "--show", action="store_true", help="draw boxes and digits and show each image in a window"
+    )
+    output.add_argument(
+        "--parquet", action="store_true", help="with --output: write Parquet, not JSON Lines"
+    )
+    _add_batch_options(parser)
     arguments = parser.parse_args()
     _check_together(parser, arguments)
     arguments.jobs = arguments.jobs or (os.cpu_count() or 1 if arguments.engine else 1)
     return arguments
 
 
-def _add_many_images(parser: argparse.ArgumentParser) -> None:
+def _add_batch_options(parser: argparse.ArgumentParser) -> None:
     many = parser.add_argument_group("many images")
     many.add_argument(
         "--files-from",
         type=Path,
         metavar="LIST",
-        help="a text file that names the images, one a line; - is stdin",
+        help="a text file with one image name per line, or - for stdin",
     )
     many.add_argument(
         "--output",
         type=Path,
         metavar="FOLDER",
-        help="write JSON Lines there, 500 images a file, in place of printing",
+        help="write JSON Lines to files in FOLDER, 500 images per file, instead of stdout",
     )
     many.add_argument(
-        "--resume", action="store_true", help="with --output: go on where a run was stopped"
+        "--resume", action="store_true", help="with --output: continue an interrupted run"
     )
     many.add_argument(
         "--jobs",
         type=positive_int,
         metavar="N",
-        help="read with N processes at once (default: 1, with --engine ray as many as cores)",
+        help="number of worker processes (default: 1, or the number of cores with --engine ray)",
     )
     many.add_argument(
-        "--engine", choices=["ray"], help="read with Ray, on this machine or with --address"
+        "--engine",
+        choices=["ray"],
+        help="read with Ray, on this machine or on the cluster at --address",
     )
     many.add_argument(
         "--address",
-        help="with --engine ray: of a running cluster, such as auto or ray://host:10001",
+        help="with --engine ray: address of a running cluster, such as auto or ray://host:10001",
     )
 
 
 def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    """Ends with a usage message where options do not go together, or lack a library."""
+    """Exits with a usage message if options conflict or need a library that is missing."""
     if arguments.images and arguments.files_from:
-        parser.error("--files-from names the images: no others beside it")
+        parser.error("--files-from names the images: do not list others")
     for name in ("resume", "parquet"):
         if getattr(arguments, name) and not arguments.output:
             parser.error(f"--{name} needs --output")
     for name in ("csv", "save", "show"):
         if getattr(arguments, name) and arguments.output:
-            parser.error(f"--output writes JSON Lines or Parquet: no --{name}")
+            parser.error(f"--{name} cannot be combined with --output")
     if arguments.address and not arguments.engine:
         parser.error("--address needs --engine ray")
-    wanted = [("--engine ray", "ray")] if arguments.engine else []
-    wanted += [("--parquet", "pyarrow")] if arguments.parquet else []
-    for option, library in wanted:
-        if not has_module(library):
+    needed = [("--engine ray", "ray")] if arguments.engine else []
+    needed += [("--parquet", "pyarrow")] if arguments.parquet else []
+    for option, library in needed:
+        if not is_installed(library):
             parser.error(f"{option} needs {library}: pip install -r requirements/ray.txt")

@@ -1,4 +1,4 @@
-"""Readings as rows of text for people, and of CSV."""
+"""Formats readings as text for people and as CSV."""
 
 import csv
 import math
@@ -7,14 +7,14 @@ from common import printable
 from common.reading import Reading
 
 CSV_HEADER = ("image", "text", "confidence", "error")
-FORMULA_STARTS = tuple("=+-@＝＋－＠")  # noqa: RUF001 (the wide ones count in Asian spreadsheets)
+FORMULA_STARTS = tuple("=+-@＝＋－＠")  # noqa: RUF001 (Asian spreadsheets take full-width ones too)
 
 
 class Echo:
-    """A file that gives back what is written to it, which `csv.writer` passes on."""
+    """A file whose `write` returns the text, which `csv.writer.writerow` then returns."""
 
     def write(self, text: str) -> str:
-        """Gives the text back."""
+        """Returns the text."""
         return text
 
 
@@ -22,7 +22,16 @@ CSV_WRITER = csv.writer(Echo(), lineterminator="\n")
 
 
 def text_rows(reading: Reading, width: int, top: int) -> str:
-    """A reading for people: a row for each line of writing, and for each digit's alternatives."""
+    """Formats a reading for people.
+
+    Args:
+        reading: The reading of one image.
+        width: Width of the column of image names, in characters.
+        top: Number of alternatives to list for each digit.
+
+    Returns:
+        One row for each line of digits and, if `top` is not 0, one row for each digit.
+    """
     rows: list[str] = []
     for line in reading.digits_by_line():
         digits = "".join(str(digit.digit) for digit in line)
@@ -36,36 +45,41 @@ def text_rows(reading: Reading, width: int, top: int) -> str:
                 f"{'':{width}}    {digit.digit}: {percent(digit.confidence)}  else {others}"
             )
     if not rows:
-        rows = [f"{printable(reading.image):{width}}  no digit found"]
+        rows = [f"{printable(reading.image):{width}}  no digits found"]
         if reading.hint:
             rows[0] += f"  ({reading.hint.rstrip('.')})"
     elif reading.left_out:
         count = len(reading.left_out)
-        note = f"({count} mark{'s' if count > 1 else ''} ignored: not digits, or unsure)"
-        rows[0] += f"  {note}"
+        plural = "s" if count > 1 else ""
+        rows[0] += f"  ({count} mark{plural} ignored: not digits, or too uncertain)"
     return "\n".join(rows)
 
 
 def percent(share: float) -> str:
-    """A share as per cent, rounded down, so that nothing but certainty is called 100 %."""
+    """Formats a share as a percentage, rounded down so that only certainty becomes 100 %."""
     return f"{math.floor(share * 1000) / 10:.1f}%"
 
 
 def csv_row(reading: Reading) -> str:
-    """A reading as one row of CSV."""
-    sure = "" if reading.confidence is None else f"{reading.confidence:.4f}"
-    image, error = (printable(not_formula(text)) for text in (reading.image, reading.error or ""))
-    return csv_line((image, reading.text or "", sure, error))
+    """Formats a reading as one row of CSV."""
+    confidence = "" if reading.confidence is None else f"{reading.confidence:.4f}"
+    image, error = (
+        printable(escape_formula(text)) for text in (reading.image, reading.error or "")
+    )
+    return csv_line((image, reading.text or "", confidence, error))
 
 
-def not_formula(text: str) -> str:
-    """A file name, or an error that starts with one, that no spreadsheet takes for a formula.
+def escape_formula(text: str) -> str:
+    """Changes a file name so that no spreadsheet runs it as a formula.
 
-    A name such as =1+1.png becomes ./=1+1.png, which is the same file.
+    For example, =1+1.png becomes ./=1+1.png, which is the same file.
+
+    Args:
+        text: A file name, or an error message that starts with one.
     """
     return f"./{text}" if text != "-" and text.startswith(FORMULA_STARTS) else text
 
 
 def csv_line(values: tuple[str, ...]) -> str:
-    """Values as one row of CSV, without the line break at its end."""
+    """Formats values as one row of CSV, without a line break at its end."""
     return CSV_WRITER.writerow(values)[:-1]

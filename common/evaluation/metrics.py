@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from common.calibration import SMALLEST_PROBABILITY
+from common.calibration import MIN_PROBABILITY
 
 CALIBRATION_BINS = 15
 

@@ -1,1 +1,1 @@
-"""Model files: the card, safe loading, saving and export."""
+"""Model files: cards, safe loading, atomic saving and export."""

@@ -1,17 +1,17 @@
-"""The card of a model, `NAME.json`: how the model came about."""
+"""The card of a model, `NAME.json`, which records how the model was trained."""
 
 import json
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from common import printable
 from common.files import content_of, sha256_of
 from common.storage.loading import ModelError
 
 FINDER = "finder"
-"""The network that finds digits; the others say which digit each one is."""
+"""Name of the network that finds digits. All other networks are classifiers."""
 MAX_CARD_BYTES = 10**6
 CARD_TYPES: dict[Any, tuple[type, ...]] = {
     str: (str,),
@@ -20,28 +20,32 @@ CARD_TYPES: dict[Any, tuple[type, ...]] = {
     str | None: (str, type(None)),
     dict[str, str]: (dict,),
 }
-"""What JSON may hold for a field of `ModelCard`, by the field's type."""
+"""Allowed types of a JSON value, by the type of the field of `ModelCard`."""
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """How a model came about; the content of `NAME.json`.
+    """How a model was trained. `NAME.json` holds these fields and the hashes of the model files.
 
     Attributes:
-        network: name in `networks.CLASSIFIERS`.
-        preset: name in `recipes.PRESETS`.
-        command: what to type to train it again.
-        data: the data set's name, `data_sha256` its hash.
-        seed, epochs, train_images: of the training run.
-        seconds: time trained.
-        validation_accuracy, test_accuracy: shares, 0 to 1, after the last epoch.
-        test_loss: mean cross-entropy in nats.
-        temperature: for `apply_temperature`, fitted on the validation images.
-        validation_split: share of the training images that it was not trained on.
-        start: the model file that it was fine-tuned from, or None.
-        own: the user's own digits that it was fine-tuned on, or None.
-        versions: of Python and the libraries.
-        date: ISO 8601, UTC.
+        network: Name of the network, a key of `networks.CLASSIFIERS` or `FINDER`.
+        preset: Name of the preset, a key of `recipes.PRESETS`.
+        command: Command that trains the model again.
+        data: Name of the data set.
+        data_sha256: Hash of the data set.
+        seed: Seed for the random number generators.
+        epochs: Number of epochs.
+        train_images: Number of images trained on.
+        seconds: Duration of the training.
+        validation_accuracy: Validation accuracy after the last epoch, 0 to 1.
+        test_accuracy: Test accuracy after the last epoch, 0 to 1.
+        test_loss: Mean cross-entropy on the test images, in nats.
+        temperature: Temperature for `apply_temperature`, fitted on the validation images.
+        versions: Versions of Python and the libraries.
+        date: Date and time of training, in ISO 8601 and UTC.
+        validation_split: Share of the training images held out for validation.
+        start: The model that was fine-tuned, or None.
+        own: The user's own digits that the model was fine-tuned on, or None.
     """
 
     network: str
@@ -64,8 +68,30 @@ class ModelCard:
     own: str | None = None
 
 
+class _CheckedCard(TypedDict):
+    data: str
+    temperature: float
+    sha256: dict[str, str]
+
+
+class SavedCard(_CheckedCard, total=False):
+    """The content of a card file: fields of `ModelCard`, and `sha256` with the model files' hashes.
+
+    `load_card` guarantees `data`, `temperature` and `sha256`. Other keys can be missing, since
+    a card can come from elsewhere. Keys that no code reads are not listed.
+    """
+
+    network: str
+    seed: int
+    seconds: float
+    test_accuracy: float
+    validation_split: float
+    start: str | None
+    own: str | None
+
+
 def is_finder(model: Path) -> bool:
-    """Whether a model is a finder by its card, or, where it has none, by its name."""
+    """Checks whether a model is a finder, by its card or else by its name."""
     try:
         card = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
         return bool(card["network"] == FINDER)
@@ -73,13 +99,19 @@ def is_finder(model: Path) -> bool:
         return model.stem.endswith(FINDER)
 
 
-def load_card(model: Path) -> dict[str, Any] | None:
-    """The card beside a model file, or None where there is none.
+def load_card(model: Path) -> SavedCard | None:
+    """Loads the card beside a model file.
 
-    A card that describes another file than this is said so on stderr and not used.
+    If the card describes another file, prints a note on stderr and ignores the card.
+
+    Args:
+        model: The path of the model file.
+
+    Returns:
+        The content of the card, or None if there is no card for this file.
 
     Raises:
-        ModelError: the card is damaged.
+        ModelError: The card is damaged.
     """
     path = model.with_suffix(".json")
     if not path.is_file():
@@ -87,36 +119,41 @@ def load_card(model: Path) -> dict[str, Any] | None:
     try:
         card = json.loads(content_of(path, MAX_CARD_BYTES))
         if not isinstance(card, dict) or "sha256" not in card:
-            return None  # some other program's file of that name
+            return None  # a file of some other program
         _check_types(card)
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"The model's card {path} is damaged ({str(error)[:200]}).") from error
+        raise ModelError(
+            f"The model's card {path} is damaged ({str(error)[:200]}): restore it, or delete it to "
+            "use the model without a card."
+        ) from error
     temperature = card.get("temperature")
     if temperature is None or not 0.01 <= temperature <= 100:
         raise ModelError(
-            f"The card {path} gives the temperature {temperature}; expected 0.01 to 100."
+            f"The model's card {path} has the temperature {temperature}; expected 0.01 to 100."
         )
     if not card.get("data", "").strip():
-        raise ModelError(f"The model's card {path} does not say what data it was trained on.")
+        raise ModelError(
+            f'The model\'s card {path} does not name the training data; expected a name in "data".'
+        )
     expected = card["sha256"].get(model.suffix[1:])
     if expected is not None and expected != sha256_of(model):
         print(
-            f"{printable(str(model))} is not the file that its card describes (the hashes "
-            "differ): going on without the card.",
+            f"note: the card of {printable(str(model))} is ignored, because it describes another "
+            "file (the hashes differ).",
             file=sys.stderr,
         )
         return None
-    return card
+    return cast(SavedCard, card)
 
 
 def _check_types(card: dict[str, Any]) -> None:
-    """Raises a ValueError where a card, of whatever origin, holds values of other types."""
-    kinds = {field.name: CARD_TYPES[field.type] for field in fields(ModelCard)} | {
+    """Raises a ValueError if a card, which may be untrusted, has values of the wrong type."""
+    types = {field.name: CARD_TYPES[field.type] for field in fields(ModelCard)} | {
         "sha256": (dict,)
     }
     for name, value in card.items():
-        if name in kinds and not isinstance(value, kinds[name]):
-            expected = " or ".join(kind.__name__ for kind in kinds[name])
+        if name in types and not isinstance(value, types[name]):
+            expected = " or ".join(each.__name__ for each in types[name])
             raise ValueError(f"{name} is {str(value)[:50]!r}; expected {expected}")
         if isinstance(value, str) and "\0" in value:
-            raise ValueError(f"{name} holds a NUL character")
+            raise ValueError(f"{name} contains a NUL character")

@@ -1,8 +1,8 @@
-"""Writes a `.keras` model as `.tflite`.
+"""Converts a `.keras` model to `.tflite` and updates its card.
 
     python -m common.storage.export models/NAME.keras
 
-It takes TensorFlow, whatever the network was trained with; the model's card is brought up to date.
+This needs TensorFlow, whichever backend trained the network.
 """
 
 import json
@@ -16,43 +16,48 @@ from typing import TYPE_CHECKING
 
 from common import PROJECT, UserError, printable
 from common.files import replacing, sha256_of
-from common.quiet import notes_kept_back
+from common.quiet import hidden_stderr
 from common.storage.card import load_card
 from common.storage.loading import ModelError, load_network
-from common.storage.model_files import model_paths, try_unless_vouched_for
+from common.storage.model_files import model_paths, try_unless_trusted
 
 if TYPE_CHECKING:
     import keras
 
 
-def converted(network: "keras.Model") -> bytes:
-    """The network as a LiteRT model with weights of 8 bits (dynamic-range quantisation).
+def to_tflite(network: "keras.Model") -> bytes:
+    """Converts a network to a LiteRT model with 8-bit weights (dynamic-range quantisation).
 
-    Layers of few weights stay float32. It takes a quarter of the time and of the bytes; on MNIST's
-    test images it costs no accuracy, see README.
+    Layers with few weights stay float32. The model takes a quarter of the time and space, without
+    loss of accuracy on MNIST's test images (see `benchmarks/RESULTS.md`).
 
-    Keras's own `export(format="litert")` writes such files, too, but not before Keras 3.13, which
-    Python 3.10 does not have.
+    Keras's own `export(format="litert")` needs Keras 3.13, which does not support Python 3.10.
+
+    Returns:
+        The content of the `.tflite` file.
     """
     import tensorflow as tf
 
-    with tempfile.TemporaryDirectory() as folder, notes_kept_back():
+    with tempfile.TemporaryDirectory() as folder, hidden_stderr():
         network.export(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         return bytes(converter.convert())
 
 
-def export_apart(keras_path: Path) -> None:
-    """Runs this module where Keras has another backend; where TensorFlow is missing, says so.
+def export_in_subprocess(keras_path: Path) -> None:
+    """Runs this module in a process in which Keras uses TensorFlow.
+
+    If TensorFlow is not installed, prints the command to run on a machine that has it.
 
     Raises:
-        UserError: it failed.
+        UserError: The export failed.
     """
     command = [sys.executable, "-m", "common.storage.export", str(keras_path.resolve())]
     if not find_spec("tensorflow"):
         print(
-            f"note: {keras_path.stem}.tflite is made where TensorFlow is: {' '.join(command[1:])}"
+            f"note: {keras_path.stem}.tflite was not written, because TensorFlow is not installed. "
+            f"To write it, install TensorFlow and run: python {' '.join(command[1:])}"
         )
         return
     environment = os.environ | {"KERAS_BACKEND": "tensorflow"}
@@ -64,7 +69,7 @@ def export_apart(keras_path: Path) -> None:
 
 
 def main() -> int:
-    """Exports the model that the command line names and returns the exit status."""
+    """Exports the model named on the command line and returns the exit status."""
     try:
         export(sys.argv[1:])
     except UserError as error:
@@ -74,19 +79,22 @@ def main() -> int:
 
 
 def export(arguments: list[str]) -> None:
-    """Writes the `.tflite` of a `.keras` model and brings its card up to date.
+    """Writes the `.tflite` file of a `.keras` model and updates its card.
+
+    Args:
+        arguments: The command line: the path of one `.keras` file.
 
     Raises:
         UserError: The arguments are not one `.keras` file, or it cannot be exported.
     """
     if len(arguments) != 1 or not arguments[0].endswith(".keras"):
-        raise UserError("python -m common.storage.export takes one .keras file.")
+        raise UserError(f"Expected one .keras file; received {' '.join(arguments) or 'nothing'}.")
     path = Path(arguments[0])
     if not path.is_file():
         raise ModelError(f"There is no model at {path}.")
     card = load_card(path)
-    try_unless_vouched_for(path, card)
-    content = converted(load_network(path))
+    try_unless_trusted(path, card)
+    content = to_tflite(load_network(path))
     _, tflite_path, card_path = model_paths(path.with_suffix(""))
     with replacing(tflite_path) as temporary:
         temporary.write_bytes(content)

@@ -1,18 +1,18 @@
 """Checks the config of a Keras model against an allow-list before Keras sees it.
 
-A config names classes and functions, and Keras imports and calls what it names. So only the layers
-that classifiers are made of are let through, each by its exact class and module, with numbers,
-known words and known objects as settings. `checked_model` builds a new config from these alone;
-a file's own config never reaches Keras.
+A config names classes and functions, which Keras imports and calls. Therefore, only the layers of
+which classifiers are made are allowed, each by its exact class and module, and only numbers, known
+words and known objects are allowed as settings. `checked_model` builds a new config from these
+parts; the config in the file never reaches Keras.
 """
 
 from collections.abc import Callable, Collection
 from typing import Any
 
-MAX_SIZE = 10_000  # of any whole number in a config, such as units: a small file can ask for much
-MAX_LAYERS = 1_000  # of a model, those of models inside it not counted
-UNLIMITED = ("seed",)  # whole numbers that are not sizes
-WRAPPED = ("layer", "backward_layer")  # settings of wrappers that hold a layer
+MAX_INTEGER = 10_000  # any integer in a config, such as units: a tiny file can ask for huge layers
+MAX_LAYERS = 1_000  # layers of a model, without those of models inside it
+UNLIMITED_KEYS = ("seed",)  # integers that are not sizes
+WRAPPED_LAYER_KEYS = ("layer", "backward_layer")  # settings of wrapper layers that hold a layer
 
 LAYERS = frozenset(
     """
@@ -27,7 +27,7 @@ LAYERS = frozenset(
     Reshape Resizing SeparableConv1D SeparableConv2D SimpleRNN Softmax SpatialDropout1D
     SpatialDropout2D Subtract TimeDistributed UnitNormalization UpSampling1D UpSampling2D
     ZeroPadding1D ZeroPadding2D
-    """.split()  # noqa: SIM905 (one word a line would hide the code)
+    """.split()  # noqa: SIM905 (a list with one word per line would be far too long)
 )
 MODELS = ("Sequential", "Functional", "Model")
 ARITHMETIC = frozenset({"Add", "Subtract", "Multiply", "Divide", "TrueDivide"})
@@ -36,7 +36,7 @@ INITIALIZERS = frozenset(
     Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones
     Orthogonal OrthogonalInitializer RandomNormal RandomUniform TruncatedNormal VarianceScaling
     Zeros
-    """.split()  # noqa: SIM905 (one word a line would hide the code)
+    """.split()  # noqa: SIM905 (a list with one word per line would be far too long)
 )
 REGULARIZERS = frozenset({"L1", "L2", "L1L2", "OrthogonalRegularizer"})
 CONSTRAINTS = frozenset({"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"})
@@ -47,7 +47,7 @@ MODEL_MODULES = {
 }
 LAYER_MODULES = {
     "keras.layers": LAYERS,
-    "keras.src.ops.numpy": ARITHMETIC,  # Keras writes `x / 255` like this
+    "keras.src.ops.numpy": ARITHMETIC,  # from expressions such as `x / 255`
 }
 SETTING_MODULES = {
     "keras": frozenset({"DTypePolicy"}),
@@ -55,7 +55,7 @@ SETTING_MODULES = {
     "keras.regularizers": REGULARIZERS,
     "keras.constraints": CONSTRAINTS,
 }
-OLD_SETTINGS = INITIALIZERS | REGULARIZERS | CONSTRAINTS
+LEGACY_SETTINGS = INITIALIZERS | REGULARIZERS | CONSTRAINTS
 """Classes that older `.h5` files name without a module."""
 
 WORDS = frozenset(
@@ -73,31 +73,32 @@ WORDS = frozenset(
     glorot_normal glorot_uniform he_normal he_uniform identity lecun_normal lecun_uniform one ones
     orthogonal random_normal random_uniform variance_scaling zero zeros
     l1 l2 l1l2 l1_l2 max_norm min_max_norm non_neg unit_norm
-    """.split()  # noqa: SIM905 (one word a line would hide the code)
+    """.split()  # noqa: SIM905 (a list with one word per line would be far too long)
 )
-"""What a setting may say: modes, dtypes, and the names of activations, initializers and others.
+"""Allowed strings: modes, dtypes, and names of activations, initializers and so on.
 
-None of them may be a function in `keras.layers`, since Keras replaces such strings in `.h5` files.
+None of them may be the name of a function in `keras.layers`: in `.h5` files, Keras replaces such
+strings with the function.
 """
 
 
 class RefusedConfigError(Exception):
-    """A config outside the allow-list; its text says what, to stand after the file's name."""
+    """A config contains something that is not allowed, such as "has 2,000 layers"."""
 
 
 def checked_model(config: Any) -> dict[str, Any]:
-    """Builds a config of a model from the allowed parts of another one.
+    """Checks the config of a model and rebuilds it from its allowed parts.
 
-    Build and compile settings are left out: Keras can do without them.
+    Build and compile settings are dropped, since Keras does not need them.
 
     Args:
-        config: What Keras saves of a model, parsed from JSON.
+        config: The config that Keras saved, parsed from JSON.
 
     Returns:
-        A new config that Keras loads.
+        A new config for Keras to load.
 
     Raises:
-        RefusedConfigError: A part is not on the allow-list or too large.
+        RefusedConfigError: A part is not allowed or too large.
     """
     module, name = _named(config, MODEL_MODULES, MODELS)
     settings = config["config"]
@@ -105,7 +106,7 @@ def checked_model(config: Any) -> dict[str, Any]:
         raise RefusedConfigError(f"has a {name} without a list of layers")
     if len(settings["layers"]) > MAX_LAYERS:
         count = len(settings["layers"])
-        raise RefusedConfigError(f"has {count:,} layers; expected {MAX_LAYERS:,} at most")
+        raise RefusedConfigError(f"has {count:,} layers; expected at most {MAX_LAYERS:,}")
     checks: dict[str, Callable[[Any], Any]] = {
         "layers": lambda layers: [_layer(layer) for layer in layers],
         "input_layers": _tensor_names,
@@ -138,29 +139,34 @@ def _layer(config: Any) -> dict[str, Any]:
 
 
 def _named(
-    config: Any, modules: dict[str, frozenset[str]], old: Collection[str]
+    config: Any, modules: dict[str, frozenset[str]], legacy: Collection[str]
 ) -> tuple[str | None, str]:
-    """The module and the class that a config names.
+    """Returns the module and the class that a config names, if they are allowed.
 
     Args:
-        config: An object as Keras saves it.
+        config: The config of an object, as Keras saves it.
         modules: The allowed classes by module.
-        old: The classes that may stand without a module, as in older `.h5` files.
+        legacy: The classes that are allowed without a module, as in older `.h5` files.
+
+    Raises:
+        RefusedConfigError: The class is not allowed.
     """
     if not isinstance(config, dict) or "config" not in config:
         raise RefusedConfigError(f"has {_short(config)} where a Keras object was expected")
     module, name = config.get("module"), config.get("class_name")
-    allowed = old if "module" not in config else modules.get(str(module), frozenset())
+    allowed = legacy if "module" not in config else modules.get(str(module), frozenset())
     if not isinstance(name, str) or name not in allowed:
         place = f" of {_short(module)}" if "module" in config else ""
         inner = config["config"]
         what = f" {_short(inner)}" if name == "function" and isinstance(inner, str) else ""
         raise RefusedConfigError(
-            f"asks for {_short(name)}{what}{place}, which may run code or is not supported in a "
-            "classifier"
+            f"asks for {_short(name)}{what}{place}, which could run code or is not supported in "
+            "classifiers"
         )
     if config.get("registered_name") not in (None, name):
-        raise RefusedConfigError(f"gives {name} the name {_short(config['registered_name'])}")
+        raise RefusedConfigError(
+            f"registers {name} as {_short(config['registered_name'])}; expected a class of Keras"
+        )
     return module, name
 
 
@@ -171,14 +177,14 @@ def _rebuilt(module: str | None, name: str, settings: dict[str, Any]) -> dict[st
 
 
 def _setting(key: str, value: Any) -> Any:
-    """The setting of a layer: plain, or an object such as an initializer or a wrapped layer."""
+    """Checks a setting of a layer: a plain value, an initializer or the like, or a layer."""
     if key == "name":
         return value if value is None else _text(key, value)
     if not isinstance(value, dict):
         return _plain(key, value)
-    if value.get("module") == "keras.layers" or key in WRAPPED:
+    if value.get("module") == "keras.layers" or key in WRAPPED_LAYER_KEYS:
         return _layer(value)
-    module, name = _named(value, SETTING_MODULES, OLD_SETTINGS)
+    module, name = _named(value, SETTING_MODULES, LEGACY_SETTINGS)
     inner = value["config"]
     if not isinstance(inner, dict):
         raise RefusedConfigError(f"has a {name} whose config is not an object")
@@ -186,7 +192,7 @@ def _setting(key: str, value: Any) -> Any:
 
 
 def _plain(key: str, value: Any) -> Any:
-    """A number, a known word, nothing, or a list of these."""
+    """Checks a plain value: a number, a known word, None, or a list of these."""
     if isinstance(value, list):
         return [_plain(key, part) for part in value]
     if isinstance(value, str):
@@ -194,9 +200,9 @@ def _plain(key: str, value: Any) -> Any:
             raise RefusedConfigError(f"has {_short(key)} {_short(value)}, which is not supported")
     elif isinstance(value, dict):
         raise RefusedConfigError(f"has {_short(key)} {_short(value)}, which is not supported")
-    elif isinstance(value, int) and abs(value) > MAX_SIZE and key not in UNLIMITED:
+    elif isinstance(value, int) and abs(value) > MAX_INTEGER and key not in UNLIMITED_KEYS:
         raise RefusedConfigError(
-            f"has {_short(key)} {_short(value)}; expected {MAX_SIZE:,} at most"
+            f"has {_short(key)} {_short(value)}; expected at most {MAX_INTEGER:,}"
         )
     return value
 
@@ -208,38 +214,40 @@ def _text(key: str, value: Any) -> str:
 
 
 def _tensor_names(value: Any) -> Any:
-    """Where tensors come from: [layer, node, tensor], or lists of these."""
+    """Checks references to tensors: [layer, node, tensor], or lists of these."""
     if isinstance(value, list):
         return [_tensor_names(part) for part in value]
     return value if isinstance(value, str) else _plain("tensor", value)
 
 
 def _node(node: Any) -> Any:
-    """A call of a layer, in the form of Keras 3 or in the older one."""
+    """Checks a call of a layer, in the format of Keras 3 or an older one."""
     if not isinstance(node, dict):
-        return _old_call(node)
+        return _legacy_node(node)
     if not set(node) <= {"args", "kwargs"} or not isinstance(node.get("kwargs"), dict):
-        raise RefusedConfigError(f"has a node {_short(node)}; expected args and kwargs")
+        raise RefusedConfigError(f"has the node {_short(node)}; expected args and kwargs")
     kwargs = {key: _argument(key, value) for key, value in node["kwargs"].items()}
     return {"args": _argument("args", node.get("args")), "kwargs": kwargs}
 
 
-def _old_call(node: Any) -> list[Any]:
-    """A list of [layer, node, tensor] or [layer, node, tensor, kwargs]."""
+def _legacy_node(node: Any) -> list[Any]:
+    """Checks a list of [layer, node, tensor] or [layer, node, tensor, kwargs]."""
     calls = []
     for call in node if isinstance(node, list) else [node]:
         if not isinstance(call, list) or len(call) not in (3, 4):
-            raise RefusedConfigError(f"has a node {_short(call)}; expected a layer and two numbers")
+            raise RefusedConfigError(
+                f"has the node {_short(call)}; expected a layer and two numbers"
+            )
         kwargs = call[3] if len(call) == 4 else {}
         if not isinstance(kwargs, dict):
-            raise RefusedConfigError(f"has a node {_short(call)}; expected an object at its end")
+            raise RefusedConfigError(f"has the node {_short(call)}; expected an object at its end")
         plain = {key: _plain(key, value) for key, value in kwargs.items()}
         calls.append([*_tensor_names(call[:3]), plain])
     return calls
 
 
 def _argument(key: str, value: Any) -> Any:
-    """An argument of a call: a tensor, a plain value, or a list of these."""
+    """Checks an argument of a call: a tensor, a plain value, or a list of these."""
     if isinstance(value, list):
         return [_argument(key, part) for part in value]
     if not isinstance(value, dict):
@@ -249,8 +257,8 @@ def _argument(key: str, value: Any) -> Any:
         name = value.get("class_name")
         function = f" {_short(inner)}" if isinstance(inner, str) else ""
         raise RefusedConfigError(
-            f"passes {_short(name)}{function} to a layer, which may run code; expected tensors "
-            "and numbers"
+            f"passes {_short(name)}{function} to a layer, which could run code; expected tensors "
+            "or numbers"
         )
     clean = {
         "shape": _plain("shape", inner.get("shape")),
@@ -261,6 +269,6 @@ def _argument(key: str, value: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    """The value for a message, of 80 characters at most."""
+    """Shortens a value to at most 80 characters, for a message."""
     text = value if isinstance(value, str) else repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

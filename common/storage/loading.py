@@ -1,4 +1,4 @@
-"""Opens model files, whoever made them, and runs nothing in them but a network."""
+"""Loads model files from any source without running code that they contain."""
 
 import json
 import os
@@ -13,19 +13,19 @@ import numpy as np
 
 from common import UserError
 from common.finding.encoding import OUTPUTS, STRIDE
-from common.quiet import notes_kept_back
+from common.quiet import hidden_stderr
 from common.storage.keras_safety import RefusedConfigError, checked_model
 
 if TYPE_CHECKING:
     import keras
 
-BATCH = 64  # images a call at most; larger ones are no faster on CPUs and take more memory
-MAX_BYTES = 400 * 10**6  # of a model file, and of what it unpacks to
-MAX_CONFIG_BYTES = 5 * 10**6  # of the JSON in it that describes the network
+BATCH = 64  # images per call; larger batches are no faster on CPUs and take more memory
+MAX_BYTES = 400 * 10**6  # size of a model file, packed and unpacked
+MAX_CONFIG_BYTES = 5 * 10**6  # size of the JSON that describes the network
 KERAS_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
-"""Files in a `.keras` archive. Keras has more for layers that are not on the allow-list."""
+"""Files in a `.keras` archive. Keras writes others only for layers that are not allowed."""
 
-Run = Callable[[np.ndarray], np.ndarray]
+Classifier = Callable[[np.ndarray], np.ndarray]
 """float32 (N, 28, 28, 1), 0 to 1, N at most `BATCH` -> float32 (N, 10), logits or probabilities."""
 
 Finder = Callable[[np.ndarray], np.ndarray]
@@ -33,43 +33,46 @@ Finder = Callable[[np.ndarray], np.ndarray]
 
 
 class ModelError(UserError):
-    """A model file that is missing, damaged or of the wrong shape."""
+    """A model file is missing, damaged or refused, or has the wrong shape."""
 
 
 def load_network(path: Path) -> "keras.Model":
-    """Loads a `.keras` or `.h5` model; anything in it but a classifier's layers is refused.
+    """Loads a `.keras` or `.h5` model, if it has nothing but the layers of a classifier.
+
+    Args:
+        path: The model file.
 
     Raises:
-        ModelError: The file is damaged, too large, or asks for what is not on the allow-list.
+        ModelError: The file is damaged, too large, or contains a part that is not allowed.
     """
     try:
         with tempfile.TemporaryDirectory() as folder:
-            # Keras reads a copy that holds what was checked, whatever happens to the file.
+            # Keras loads a copy with the checked config, so that nobody can swap the file.
             copy = Path(folder, f"model{path.suffix}")
             config = json.dumps(_checked_config(path))
             (_copy_keras if path.suffix == ".keras" else _copy_h5)(path, copy, config)
-            # Imported here: a file that is refused should not take the five seconds of TensorFlow.
+            # Imported here: TensorFlow takes five seconds, which a refused file should not cost.
             from common.backend import keras
 
             return keras.saving.load_model(copy, compile=False, safe_mode=True)
     except ModelError:
         raise
-    # Keras passes on whatever its zip, HDF5 and JSON readers and its layers raise.
+    # Keras's zip, HDF5 and JSON readers and its layers raise errors of many types.
     except Exception as error:
         raise ModelError(f"{path} is damaged or cannot be loaded ({_reason(error)}).") from error
 
 
 def check_network(path: Path) -> None:
-    """Checks what a `.keras` or `.h5` model says of itself, without TensorFlow.
+    """Checks the config of a `.keras` or `.h5` model without importing TensorFlow.
 
     Raises:
-        ModelError: The file is damaged, too large, or asks for what is not on the allow-list.
+        ModelError: The file is damaged, too large, or contains a part that is not allowed.
     """
     try:
         _checked_config(path)
     except ModelError:
         raise
-    # The zip, HDF5 and JSON readers raise errors of many kinds.
+    # The zip, HDF5 and JSON readers raise errors of many types.
     except Exception as error:
         raise ModelError(f"{path} is damaged or cannot be loaded ({_reason(error)}).") from error
 
@@ -83,31 +86,35 @@ def _checked_config(path: Path) -> dict[str, Any]:
 
 
 def _network_config(path: Path) -> str | bytes:
-    """The JSON in a `.keras` or `.h5` file that says what its layers are."""
+    """Returns the JSON in a `.keras` or `.h5` file that describes the network."""
     if path.suffix == ".keras":
         with zipfile.ZipFile(path) as archive:
             _check_archive(path, archive)
             config: str | bytes = archive.read("config.json")
     else:
-        # Imported here: reading images with a .tflite does without.
+        # Imported here: reading images with a .tflite model does not need it.
         import h5py
 
         with h5py.File(path) as file:
             if "model_config" not in file.attrs:
-                raise ModelError(f"{path} holds weights without a network; save the whole model.")
+                raise ModelError(
+                    f"{path} holds weights without a network: save the whole model with model.save."
+                )
             config = file.attrs["model_config"]
     if len(config) > MAX_CONFIG_BYTES:
         raise ModelError(
-            f"{path} describes its network in {len(config):,} bytes; expected "
-            f"{MAX_CONFIG_BYTES:,} at most."
+            f"{path} describes its network in {len(config):,} bytes; expected at most "
+            f"{MAX_CONFIG_BYTES:,}."
         )
     return config
 
 
 def _check_archive(path: Path, archive: zipfile.ZipFile) -> None:
-    """Refuses an archive that is damaged, too large, or holds more than config and weights."""
+    """Raises a ModelError if a `.keras` archive is damaged, too large, or has other files."""
     if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
-        raise ModelError(f"{path} would unpack to more than {MAX_BYTES // 10**6} MB.")
+        raise ModelError(
+            f"{path} would unpack to more than {MAX_BYTES // 10**6} MB, the limit for a model."
+        )
     names = archive.namelist()
     if len(names) != len(KERAS_MEMBERS) or set(names) != KERAS_MEMBERS:
         others = ", ".join(sorted(set(names) - KERAS_MEMBERS)[:3])
@@ -116,11 +123,11 @@ def _check_archive(path: Path, archive: zipfile.ZipFile) -> None:
             f"({others[:80]}); expected {', '.join(sorted(KERAS_MEMBERS))}."
         )
     if damaged := archive.testzip():
-        raise ModelError(f"{path} is damaged ({damaged} does not fit its checksum).")
+        raise ModelError(f"{path} is damaged ({damaged} does not match its checksum).")
 
 
 def _copy_keras(path: Path, copy: Path, config: str) -> None:
-    """Copies a `.keras` file with another config."""
+    """Copies a `.keras` file and replaces its config."""
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(copy, "w") as target:
         target.writestr("config.json", config)
         for name in sorted(KERAS_MEMBERS - {"config.json"}):
@@ -129,7 +136,7 @@ def _copy_keras(path: Path, copy: Path, config: str) -> None:
 
 
 def _copy_h5(path: Path, copy: Path, config: str) -> None:
-    """Copies an `.h5` file with another config."""
+    """Copies an `.h5` file and replaces its config."""
     import h5py
 
     shutil.copyfile(path, copy)
@@ -137,19 +144,19 @@ def _copy_h5(path: Path, copy: Path, config: str) -> None:
         file.attrs["model_config"] = config
 
 
-def keras_runner(path: Path) -> Run:
-    """A `.keras` or `.h5` model, ready to run.
+def load_keras_classifier(path: Path) -> Classifier:
+    """Loads a `.keras` or `.h5` classifier.
 
     Raises:
-        ModelError: The file is damaged, refused, or of the wrong shape.
+        ModelError: The file is damaged or refused, or has the wrong shape.
     """
     network = load_network(path)
     try:
         shapes = network.input_shape, network.output_shape
     except AttributeError as error:
         raise ModelError(
-            f"{path} is no network that takes images; one without an Input layer must be built "
-            "before it is saved."
+            f"{path} has no input shape: a network without an Input layer must be built before it "
+            "is saved."
         ) from error
     shape = _input_shape(path, *shapes)
 
@@ -159,18 +166,18 @@ def keras_runner(path: Path) -> Run:
     return _checked_run(path, run)
 
 
-def tflite_runner(path: Path, threads: int | None = None) -> Run:
-    """A `.tflite` model, ready to run; without TensorFlow.
+def load_tflite_classifier(path: Path, threads: int | None = None) -> Classifier:
+    """Loads a `.tflite` classifier, without TensorFlow.
 
-    LiteRT checks a file's form, but some damage makes it wait for ever: a file from elsewhere must
-    have passed its trial, see `trial`.
+    LiteRT validates the file format, but some damaged files make it hang. Try files from
+    elsewhere with `trial.try_in_subprocess` first.
 
     Args:
         path: The model file.
-        threads: By default as many as there are cores, and 4 at most.
+        threads: Number of threads. Defaults to the number of cores, but at most 4.
 
     Raises:
-        ModelError: The file is damaged, too large, or of the wrong shape.
+        ModelError: The file is damaged or too large, or has the wrong shape.
     """
     interpreter = _interpreter(path, threads)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
@@ -179,22 +186,22 @@ def tflite_runner(path: Path, threads: int | None = None) -> Run:
     return _checked_run(path, _tflite_run(interpreter, shape))
 
 
-def finder_runner(path: Path, threads: int | None = None) -> Finder:
-    """A finder's `.tflite`, ready to run; without TensorFlow.
+def load_tflite_finder(path: Path, threads: int | None = None) -> Finder:
+    """Loads a `.tflite` finder, without TensorFlow.
 
     Args:
-        path: The model file; one from elsewhere must have passed its trial, see `trial`.
-        threads: As for `tflite_runner`.
+        path: The model file. Try files from elsewhere with `trial.try_in_subprocess` first.
+        threads: Number of threads. Defaults to the number of cores, but at most 4.
 
     Raises:
-        ModelError: The file is damaged, too large, or no finder.
+        ModelError: The file is damaged, too large, or not a finder.
     """
     interpreter = _interpreter(path, threads)
     entry = interpreter.get_input_details()[0]
     exit_ = interpreter.get_output_details()[0]
     if entry["shape_signature"].tolist() != [-1, -1, -1, 1] or exit_["shape"][-1] != OUTPUTS:
         raise ModelError(
-            f"{path} is not a finder: it takes {entry['shape_signature'].tolist()} and gives "
+            f"{path} is not a finder: it takes {entry['shape_signature'].tolist()} and returns "
             f"{exit_['shape_signature'].tolist()}; expected [-1, -1, -1, 1] and "
             f"[-1, -1, -1, {OUTPUTS}]."
         )
@@ -218,26 +225,30 @@ def finder_runner(path: Path, threads: int | None = None) -> Finder:
 
 
 def _interpreter(path: Path, threads: int | None) -> Any:
-    """LiteRT with a model that takes one float32 tensor and gives one."""
+    """Creates a LiteRT interpreter for a model with one float32 input and one float32 output."""
     from ai_edge_litert.interpreter import Interpreter
 
     threads = threads or min(4, os.cpu_count() or 1)
     check_size(path)
     try:
-        # Read here and not by LiteRT, which takes any problem with the file for a missing one.
+        # Read here, since LiteRT reports every problem with the file as a missing file.
         content = path.read_bytes()
-        with notes_kept_back():
+        with hidden_stderr():
             interpreter = Interpreter(model_content=content, num_threads=threads)
             interpreter.allocate_tensors()
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path} is damaged or not a .tflite model ({_reason(error)}).") from error
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if [detail["dtype"] for detail in inputs + outputs] != [np.float32, np.float32]:
-        raise ModelError(f"{path} must take one float32 input and give one float32 output.")
+        types = ", ".join(np.dtype(detail["dtype"]).name for detail in inputs + outputs)
+        raise ModelError(
+            f"{path} has inputs and outputs of {types}; expected one float32 input and one float32 "
+            "output."
+        )
     return interpreter
 
 
-def _tflite_run(interpreter: Any, shape: tuple[int, ...]) -> Run:
+def _tflite_run(interpreter: Any, shape: tuple[int, ...]) -> Classifier:
     details, exit_ = (
         interpreter.get_input_details()[0],
         interpreter.get_output_details()[0]["index"],
@@ -247,40 +258,41 @@ def _tflite_run(interpreter: Any, shape: tuple[int, ...]) -> Run:
 
     def run(images: np.ndarray) -> np.ndarray:
         nonlocal size
-        # Only powers of two: few enough for the trial to try them all, and each new size costs.
-        wanted = 1 << (len(images) - 1).bit_length()
-        if any_size and wanted != size:
-            size = wanted
+        # Batches are padded to powers of two. These are so few that the trial can try them all,
+        # and every new size costs time.
+        padded_size = 1 << (len(images) - 1).bit_length()
+        if any_size and padded_size != size:
+            size = padded_size
             interpreter.resize_tensor_input(entry, (size, *shape))
             interpreter.allocate_tensors()
-        given = images.reshape(-1, *shape)
-        answers = []
-        for start in range(0, len(given), size):
-            part = given[start : start + size]
-            missing = size - len(part)
+        inputs = images.reshape(-1, *shape)
+        outputs = []
+        for start in range(0, len(inputs), size):
+            batch = inputs[start : start + size]
+            missing = size - len(batch)
             if missing:
-                part = np.pad(part, [(0, missing), *[(0, 0)] * len(shape)])
-            interpreter.set_tensor(entry, part)
+                batch = np.pad(batch, [(0, missing), *[(0, 0)] * len(shape)])
+            interpreter.set_tensor(entry, batch)
             interpreter.invoke()
-            answers.append(interpreter.get_tensor(exit_)[: size - missing])
-        return np.concatenate(answers)
+            outputs.append(interpreter.get_tensor(exit_)[: size - missing])
+        return np.concatenate(outputs)
 
     return run
 
 
-def _checked_run(path: Path, run: Run) -> Run:
-    """The same, whose every failure is a `ModelError`; tried once on an empty image."""
+def _checked_run(path: Path, run: Classifier) -> Classifier:
+    """Wraps a classifier so that every failure is a `ModelError`, and runs it on a blank image."""
 
     def checked(images: np.ndarray) -> np.ndarray:
         try:
             outputs = run(images)
-        # LiteRT and Keras pass on whatever their operators and layers raise.
+        # The operators of LiteRT and the layers of Keras raise errors of many types.
         except Exception as error:
-            kind = type(error).__name__  # where Keras lacks memory, nothing else says so
+            kind = type(error).__name__  # the only hint if Keras runs out of memory
             raise ModelError(f"{path} cannot be run ({kind}: {_reason(error)}).") from error
         if outputs.shape != (len(images), 10):
             raise ModelError(
-                f"{path} gives {outputs.shape} for {len(images)} images; expected "
+                f"{path} returns {outputs.shape} for {len(images)} images; expected "
                 f"({len(images)}, 10)."
             )
         return outputs
@@ -290,32 +302,39 @@ def _checked_run(path: Path, run: Run) -> Run:
 
 
 def check_size(path: Path) -> None:
-    """Refuses a model file that is empty or too large.
-
-    Some system files report a size of 0, but block or never end when they are read.
+    """Checks the size of a model file.
 
     Raises:
-        ModelError: It is empty, or larger than `MAX_BYTES`.
+        ModelError: The file is empty or larger than `MAX_BYTES`.
     """
     size = path.stat().st_size
-    if size == 0:
+    if size == 0:  # also special files such as /proc/kmsg, which block or never end
         raise ModelError(f"{path} is damaged: it is empty.")
     if size > MAX_BYTES:
         raise ModelError(
-            f"{path} has {size // 10**6:,} MB; expected {MAX_BYTES // 10**6} MB at most."
+            f"{path} has {size // 10**6:,} MB; expected at most {MAX_BYTES // 10**6} MB."
         )
 
 
 def _reason(error: Exception) -> str:
-    """The first line of an error's text, for a message."""
+    """Returns the first line of an error's message, or its type if it has none."""
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__
 
 
 def _input_shape(path: Path, entry: Any, exit_: Any) -> tuple[int, ...]:
-    """The shape of one input image, where the model's shapes fit."""
+    """Returns the shape of one input image.
+
+    Args:
+        path: The model file, for messages.
+        entry: The shape of the model's input.
+        exit_: The shape of the model's output.
+
+    Raises:
+        ModelError: The model does not take images of 28x28 or does not return ten values.
+    """
     if not isinstance(entry, tuple) or entry[1:] not in ((28, 28), (28, 28, 1), (784,)):
         raise ModelError(f"{path} takes {entry}; expected (N, 28, 28), (N, 28, 28, 1) or (N, 784).")
     if not isinstance(exit_, tuple) or exit_[1:] != (10,):
-        raise ModelError(f"{path} gives {exit_}; expected (N, 10), one value for each digit.")
+        raise ModelError(f"{path} returns {exit_}; expected (N, 10), one value for each digit.")
     return tuple(int(side) for side in entry[1:])

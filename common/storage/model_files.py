@@ -1,86 +1,89 @@
-"""A model as files: save, load, export and check it and its card.
+"""Finds and loads models.
 
-One name, three files: `NAME.keras` to evaluate and train on, `NAME.tflite` to predict fast without
-TensorFlow, `NAME.json`, the card that says how they came about.
+A model has three files: `NAME.keras` for evaluation and further training, `NAME.tflite` for fast
+prediction without TensorFlow, and `NAME.json`, the card, which records how it was trained.
 """
 
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from common import PROJECT, UserError
 from common.calibration import apply_temperature, softmax
-from common.storage.card import is_finder, load_card
+from common.storage.card import SavedCard, is_finder, load_card
 from common.storage.loading import (
     BATCH,
+    Classifier,
     Finder,
     ModelError,
-    Run,
     check_size,
-    finder_runner,
-    keras_runner,
-    tflite_runner,
+    load_keras_classifier,
+    load_tflite_classifier,
+    load_tflite_finder,
 )
-from common.storage.trial import try_apart
-
-if TYPE_CHECKING:
-    pass
+from common.storage.trial import try_in_subprocess
 
 MODELS = PROJECT / "models"
 PRETRAINED = MODELS / "pretrained.tflite"
 PRETRAINED_FINDER = MODELS / "pretrained_finder.tflite"
 
 BUNDLED_NAME = "bundled_digits"
-"""Name of the models trained on the bundled set: never the default while there is another."""
+"""Name of models trained on the bundled digits. They are the default only if no other exists."""
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A loaded model, whatever file it came from.
+    """A classifier, loaded from a file of any supported format.
 
     Attributes:
-        path: the model file.
-        card: what its card says; None where it has none.
-        run: float32 (N, 28, 28, 1), 0 to 1 -> float32 (N, 10), logits or probabilities.
+        path: The model file.
+        card: Its card, or None if it has none.
+        run: The network: float32 (N, 28, 28, 1), 0 to 1 -> float32 (N, 10), logits or
+            probabilities.
     """
 
     path: Path
-    card: dict[str, Any] | None
-    run: Run
+    card: SavedCard | None
+    run: Classifier
 
     @property
     def temperature(self) -> float:
-        """For `apply_temperature`; 1 where there is no card."""
+        """Temperature for `apply_temperature`. It is 1 if there is no card."""
         return float(self.card["temperature"]) if self.card else 1.0
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Calibrated probabilities.
+        """Predicts calibrated probabilities.
 
         Args:
-            images: float32 (N, 28, 28, 1), 0 is paper and 1 is ink.
+            images: Images, float32 (N, 28, 28, 1), from 0 (paper) to 1 (ink).
 
         Returns:
-            float32 (N, 10), rows that sum to 1.
+            Probabilities, float32 (N, 10). Each row sums to 1.
 
         Raises:
-            ModelError: the model gives numbers that are not finite.
+            ModelError: The model failed or returned numbers that are not finite.
         """
         batches = [self.run(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
         if not batches:
             return np.zeros((0, 10), np.float32)
         outputs = np.concatenate(batches)
         if not np.isfinite(outputs).all():
-            raise ModelError(f"{self.path} gives numbers that are not finite: it cannot be used.")
+            raise ModelError(
+                f"{self.path} returns numbers that are not finite: train it again or use another."
+            )
         is_probability = outputs.min() >= 0 and np.allclose(outputs.sum(axis=1), 1, atol=1e-3)
         probabilities = outputs if is_probability else softmax(outputs)
         return apply_temperature(probabilities, self.temperature)
 
 
 def model_paths(stem: Path) -> tuple[Path, Path, Path]:
-    """The .keras, .tflite and .json paths of one name."""
+    """Returns the paths of a model's `.keras`, `.tflite` and `.json` files.
+
+    Args:
+        stem: The path of the model without a suffix.
+    """
     return (
         stem.with_name(f"{stem.name}.keras"),
         stem.with_name(f"{stem.name}.tflite"),
@@ -89,9 +92,9 @@ def model_paths(stem: Path) -> tuple[Path, Path, Path]:
 
 
 def default_model() -> Path | None:
-    """The `.tflite` trained last, else the pretrained one, else None.
+    """Returns the `.tflite` classifier trained last, else the pretrained one, else None.
 
-    One trained on the bundled digits counts only where there is nothing else.
+    A model trained on the bundled digits is chosen only if there is no other.
     """
     files = (p for p in MODELS.glob("[!.]*.tflite") if p.is_file() and not is_finder(p))
     found = sorted(files, key=lambda path: path.stat().st_mtime)
@@ -104,10 +107,10 @@ def default_model() -> Path | None:
 
 
 def chosen_model(model: str | Path | None) -> Path:
-    """The model that was named, else the default one.
+    """Returns the path of the named model, or of the default one if `model` is None.
 
     Raises:
-        ModelError: none was named and there is none.
+        ModelError: `model` is None and there is no default model.
     """
     path = Path(model) if model else default_model()
     if path is None:
@@ -117,45 +120,51 @@ def chosen_model(model: str | Path | None) -> Path:
     return path
 
 
-def try_unless_vouched_for(
-    path: Path, card: dict[str, Any] | None, kind: str = "classifier"
-) -> None:
-    """Tries a model apart, unless the project's own `models/` folder says what it is.
+def try_unless_trusted(path: Path, card: SavedCard | None, kind: str = "classifier") -> None:
+    """Tries a model in a subprocess, unless it is trusted.
 
-    Anybody can write a card that fits a hostile model; nobody else writes to that folder.
+    A model is trusted if it lies in the project's own `models/` folder and its card has its hash.
+    The card alone proves nothing, since anyone can write a card for a hostile model.
 
     Args:
         path: The model file.
-        card: What `load_card` gives for it.
-        kind: As for `try_apart`.
+        card: The card that `load_card` returned for it.
+        kind: "classifier" or "finder".
 
     Raises:
         ModelError: The model cannot be used.
     """
     own = path.parent.resolve() == MODELS.resolve()
     if not own or card is None or path.suffix[1:] not in card["sha256"]:
-        try_apart(path, kind)
+        try_in_subprocess(path, kind)
 
 
 def load_predictor(path: Path, threads: int | None = None) -> Predictor:
-    """Loads a `.keras`, `.h5` or `.tflite` model, ours or another's, for prediction.
+    """Loads a `.keras`, `.h5` or `.tflite` classifier for prediction.
 
-    Another's model works where it takes 28x28, 28x28x1 or 784 numbers from 0 to 1, white ink on
-    black, and gives ten logits or probabilities. A `.tflite` needs no TensorFlow.
+    Models trained elsewhere work if they take 28x28, 28x28x1 or 784 numbers from 0 (paper) to 1
+    (ink) and return ten logits or probabilities. A `.tflite` model does not need TensorFlow.
 
     Args:
-        path: the model file.
-        threads: of a `.tflite`; by default as many as there are cores, and 4 at most.
+        path: The model file.
+        threads: Number of threads for a `.tflite` model. Defaults to the number of cores, but at
+            most 4.
 
     Raises:
-        ModelError: missing, damaged, of another kind or of the wrong shape.
+        ModelError: The file is missing, damaged, refused or not a classifier.
     """
     _check_file(path, (".keras", ".h5", ".tflite"))
     if is_finder(path):
-        raise ModelError(f"{path} finds digits but does not read them: use it with --finder.")
+        raise ModelError(
+            f"{path} is a finder, which finds digits but does not read them: use it with --finder."
+        )
     card = load_card(path)
-    try_unless_vouched_for(path, card)
-    run = tflite_runner(path, threads) if path.suffix == ".tflite" else keras_runner(path)
+    try_unless_trusted(path, card)
+    run = (
+        load_tflite_classifier(path, threads)
+        if path.suffix == ".tflite"
+        else load_keras_classifier(path)
+    )
     return Predictor(path, card, run)
 
 
@@ -164,14 +173,14 @@ def load_finder(path: Path, threads: int | None = None) -> Finder:
 
     Args:
         path: Its `.tflite` file.
-        threads: As for `load_predictor`.
+        threads: Number of threads. Defaults to the number of cores, but at most 4.
 
     Raises:
-        ModelError: The file is missing, damaged, or no finder.
+        ModelError: The file is missing, damaged, or not a finder.
     """
     _check_file(path, (".tflite",))
-    try_unless_vouched_for(path, load_card(path), "finder")
-    return finder_runner(path, threads)
+    try_unless_trusted(path, load_card(path), "finder")
+    return load_tflite_finder(path, threads)
 
 
 def _check_file(path: Path, suffixes: tuple[str, ...]) -> None:
@@ -182,23 +191,25 @@ def _check_file(path: Path, suffixes: tuple[str, ...]) -> None:
     if path.suffix not in suffixes:
         *others, last = suffixes
         expected = f"{', '.join(others)} or {last}" if others else last
-        raise ModelError(f"{path} is no model file; expected {expected}.")
+        raise ModelError(f"{path} is not a model file; expected {expected}.")
     if path.suffix != ".tflite" and not find_spec("keras"):
         raise ModelError(
-            f"{path} needs Keras: pip install -r requirements.txt, or name a .tflite file."
+            f"{path} needs Keras: pip install -r requirements.txt, or use a .tflite file."
         )
     check_size(path)
 
 
 def output_stem(output: str) -> Path:
-    """`--output` without the suffix of a model file; a bare name stands for one in models/.
+    """Returns the path of a model without its suffix, from the value of `--output`.
+
+    A bare name stands for a model in `models/`.
 
     Raises:
-        UserError: it names no file.
+        UserError: The value does not name a file.
     """
     path = Path(output)
     if not path.name:
-        raise UserError(f"--output {output} names no file.")
+        raise UserError(f"--output {output} does not name a file; expected a name or a path.")
     if path.suffix in (".keras", ".h5", ".tflite", ".json"):
         path = path.with_suffix("")
     return MODELS / path if path.parent == Path() and "/" not in output else path

@@ -15,12 +15,18 @@ if TYPE_CHECKING:
 
 
 def save_model(network: "keras.Model", stem: Path, card: ModelCard) -> None:
-    """Writes `stem`.keras, .tflite and .json; a crash leaves each earlier file whole.
+    """Writes the `.keras`, `.tflite` and `.json` files of a model.
 
-    With another backend than TensorFlow, the `.tflite` is made last, in a process of its own.
+    Each file is replaced atomically, so that a crash never damages an earlier one. With a backend
+    other than TensorFlow, the `.tflite` file is written last, by a subprocess.
+
+    Args:
+        network: The trained network.
+        stem: The path of the model without a suffix.
+        card: The card, without the hashes of the files.
 
     Raises:
-        UserError: they cannot be written.
+        UserError: A file cannot be written.
     """
     from common.backend import keras
 
@@ -30,8 +36,8 @@ def save_model(network: "keras.Model", stem: Path, card: ModelCard) -> None:
             network.save(keras_file)
             content = asdict(card) | {"sha256": {"keras": sha256_of(keras_file)}}
             card_file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        tflite_path.unlink(missing_ok=True)  # of an earlier model
-        export.export_apart(keras_path)
+        tflite_path.unlink(missing_ok=True)  # it belongs to an earlier model
+        export.export_in_subprocess(keras_path)
         return
     with (
         replacing(card_path) as card_file,
@@ -39,7 +45,7 @@ def save_model(network: "keras.Model", stem: Path, card: ModelCard) -> None:
         replacing(keras_path) as keras_file,
     ):
         network.save(keras_file)
-        tflite_file.write_bytes(export.converted(network))
+        tflite_file.write_bytes(export.to_tflite(network))
         hashes = {"keras": sha256_of(keras_file), "tflite": sha256_of(tflite_file)}
         content = asdict(card) | {"sha256": hashes}
         card_file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

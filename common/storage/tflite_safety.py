@@ -1,7 +1,7 @@
 """Checks the operators of a `.tflite` model against an allow-list before LiteRT runs it.
 
-A model that passes computes the same number of steps, in the same shapes, whatever the image shows:
-it has no loops, branches, state or custom operators, and no shape depends on the image's values.
+A model that passes does the same work for every image of the same size: it has no loops, branches,
+state or custom operators, and no shape depends on the pixel values.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ SHAPE_INPUTS: dict[str, tuple[int, ...]] = {
     "TRANSPOSE": (1,),
     "TRANSPOSE_CONV": (0,),
 }
-"""Operators with inputs whose values set the shape of the output, and which inputs these are."""
+"""For each operator whose output shape depends on inputs' values, the indices of these inputs."""
 
 OTHER_OPERATORS = frozenset(
     """
@@ -43,27 +43,27 @@ OTHER_OPERATORS = frozenset(
     MINIMUM MUL NEG NOT_EQUAL PACK POW PRELU QUANTIZE RANK RELU RELU6 RELU_0_TO_1 RELU_N1_TO_1
     ROUND RSQRT SELECT SELECT_V2 SHAPE SIGN SOFTMAX SPACE_TO_DEPTH SQRT SQUARE SQUARED_DIFFERENCE
     SQUEEZE SUB TANH UNPACK ZEROS_LIKE
-    """.split()  # noqa: SIM905 (one word a line would hide the code)
+    """.split()  # noqa: SIM905 (a list with one word per line would be far too long)
 )
 SHAPE_READERS = ("SHAPE", "RANK")  # their outputs depend on a tensor's shape, not on its values
 
 
 class RefusedOperatorsError(Exception):
-    """A model outside the allow-list; its text says what, to stand after the file's name."""
+    """A model contains something that is not allowed, such as "has 2 subgraphs"."""
 
 
 def check_operators(content: bytes) -> None:
-    """Refuses a model whose work could depend on what the image shows.
+    """Checks that a model's work does not depend on the content of the image.
 
     Args:
-        content: The bytes of a `.tflite` file.
+        content: The content of a `.tflite` file.
 
     Raises:
-        RefusedOperatorsError: The model has an operator that is not on the allow-list, several
-            subgraphs, or a shape that is computed from the image's values.
-        Exception: The file is damaged; the reader of its format raises errors of many kinds.
+        RefusedOperatorsError: The model has an operator that is not allowed, several subgraphs, or
+            a shape that is computed from the image's values.
+        Exception: The file is damaged. The parser raises errors of many types.
     """
-    # Imported here: only models from elsewhere are checked.
+    # Imported here: only untrusted models are checked.
     from ai_edge_litert import schema_py_generated as schema
 
     if not schema.Model.ModelBufferHasIdentifier(content, 0):
@@ -79,19 +79,21 @@ def check_operators(content: bytes) -> None:
     ]
     for name in names:
         if name not in SHAPE_INPUTS and name not in OTHER_OPERATORS:
-            raise RefusedOperatorsError(f"has the operator {name}, which is not supported")
+            raise RefusedOperatorsError(
+                f"has the operator {name}, which is not supported in classifiers and finders"
+            )
     graph = model.Subgraphs(0)
     operators = [graph.Operators(index) for index in range(graph.OperatorsLength())]
     _check_shapes(graph, [(names[each.OpcodeIndex()], each) for each in operators])
 
 
 def _check_shapes(graph: Any, operators: list[tuple[str, Any]]) -> None:
-    """Refuses operators whose output has a shape that depends on the image's values."""
+    """Raises a RefusedOperatorsError if a shape depends on the image's values."""
     calls = [
         (name, _numbers(each, "Inputs"), _numbers(each, "Outputs")) for name, each in operators
     ]
     from_image, known = set(_numbers(graph, "Inputs")), -1
-    while known != len(from_image):  # until nothing new depends on the image
+    while known != len(from_image):  # until no further tensor depends on the image
         known = len(from_image)
         for name, inputs, outputs in calls:
             if name not in SHAPE_READERS and from_image.intersection(inputs):
@@ -104,6 +106,6 @@ def _check_shapes(graph: Any, operators: list[tuple[str, Any]]) -> None:
 
 
 def _numbers(table: Any, field: str) -> list[int]:
-    """The tensors in a field; one that is left out stands there as -1."""
+    """Returns the indices of the tensors in a field. An optional tensor that is missing is -1."""
     count = getattr(table, f"{field}Length")()
     return [getattr(table, field)(index) for index in range(count)]

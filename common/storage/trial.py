@@ -1,8 +1,8 @@
-"""Tries a model from elsewhere in a process of its own, with limits on time and memory.
+"""Tries an untrusted model in a subprocess with limits on time and memory.
 
     python -m common.storage.trial FILE classifier|finder
 
-A model file can ask for any amount of work. Here it can cost this process, and no other.
+A model file can demand any amount of work. At worst, it makes the subprocess fail.
 """
 
 import subprocess
@@ -14,35 +14,35 @@ import numpy as np
 from common import PROJECT
 from common.storage.loading import (
     BATCH,
+    Classifier,
     Finder,
     ModelError,
-    Run,
     check_network,
     check_size,
-    finder_runner,
-    keras_runner,
-    tflite_runner,
+    load_keras_classifier,
+    load_tflite_classifier,
+    load_tflite_finder,
 )
 from common.storage.tflite_safety import RefusedOperatorsError, check_operators
 
 MAX_SECONDS = {".tflite": 30, ".keras": 120, ".h5": 120}
-"""By the clock: TensorFlow takes five seconds to import, on a busy machine many more."""
-MAX_CPU_SECONDS = 20  # of loading the model and running it on 127 images
-MAX_MEGABYTES = 700  # in addition to what the libraries take
-REFUSED = 2
+"""Wall-clock limit. TensorFlow takes five seconds to import, and many more on a busy machine."""
+MAX_CPU_SECONDS = 20  # to load the model and run it on 127 images
+MAX_MEGABYTES = 700  # in addition to the memory of the libraries
+REFUSED = 2  # exit status of the subprocess
 
 
-def try_apart(path: Path, kind: str = "classifier") -> None:
-    """Tries a model in a process of its own.
+def try_in_subprocess(path: Path, kind: str = "classifier") -> None:
+    """Loads and runs a model in a subprocess with limits on time and memory.
 
     Args:
         path: A `.keras`, `.h5` or `.tflite` file.
-        kind: What it should be, "classifier" or "finder".
+        kind: The expected kind of model, "classifier" or "finder".
 
     Raises:
-        ModelError: The model cannot be used, or takes more time or memory than a model may.
+        ModelError: The model cannot be used, or it exceeds a limit.
     """
-    limits = f"a model may use {MAX_CPU_SECONDS} s and {MAX_MEGABYTES} MB to read {BATCH} digits"
+    limits = f"a model can use {MAX_CPU_SECONDS} s and {MAX_MEGABYTES} MB to read {BATCH} digits"
     resolved = path.resolve()
     try:
         done = subprocess.run(
@@ -58,21 +58,24 @@ def try_apart(path: Path, kind: str = "classifier") -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise ModelError(
-            f"{path} is damaged or too large: trying it does not end ({limits})."
+            f"{path} is damaged or too large: a trial run did not finish within "
+            f"{MAX_SECONDS[path.suffix]} s ({limits})."
         ) from error
     if done.returncode == REFUSED:
         raise ModelError(done.stdout.strip().replace(str(resolved), str(path)))
     if done.returncode:
         end = f"signal {-done.returncode}" if done.returncode < 0 else f"status {done.returncode}"
-        raise ModelError(f"{path} is damaged or too large: trying it ended with {end} ({limits}).")
+        raise ModelError(
+            f"{path} is damaged or too large: a trial run ended with {end} ({limits})."
+        )
 
 
-def attempt(path: Path, kind: str = "classifier") -> None:
-    """Loads a model and runs it on blank, full and random images of every size in use.
+def try_in_this_process(path: Path, kind: str = "classifier") -> None:
+    """Loads a model and runs it on black, white and random images, in batches of every size.
 
     Args:
         path: The model file.
-        kind: As for `try_apart`.
+        kind: The expected kind of model, "classifier" or "finder".
 
     Raises:
         ModelError: The model cannot be used.
@@ -80,13 +83,17 @@ def attempt(path: Path, kind: str = "classifier") -> None:
     if path.suffix == ".tflite":
         _check_tflite(path)
     if kind == "finder":
-        _run_finder(finder_runner(path))
+        _run_finder(load_tflite_finder(path))
     else:
-        run = tflite_runner(path) if path.suffix == ".tflite" else keras_runner(path)
+        run = (
+            load_tflite_classifier(path)
+            if path.suffix == ".tflite"
+            else load_keras_classifier(path)
+        )
         _run_classifier(run)
 
 
-def _run_classifier(run: Run) -> None:
+def _run_classifier(run: Classifier) -> None:
     images = np.random.default_rng(0).random((BATCH, 28, 28, 1), np.float32)
     images[0], images[1] = 0, 1
     size = BATCH
@@ -109,32 +116,32 @@ def _check_tflite(path: Path) -> None:
         check_operators(path.read_bytes())
     except RefusedOperatorsError as error:
         raise ModelError(f"{path} {error}.") from error
-    # The reader of the format raises errors of many kinds on damaged files.
+    # The parser raises errors of many types on damaged files.
     except Exception as error:
         raise ModelError(f"{path} is damaged or not a .tflite model ({error}).") from error
 
 
 def _limit_this_process() -> None:
-    """Bounds the CPU time and the memory that this process may take from now on."""
+    """Limits the CPU time and memory that this process can use from now on (Linux only)."""
     if sys.platform != "linux":
-        return  # only the time by the clock is bounded there
+        return
     import resource
 
     fields = Path("/proc/self/statm").read_text().split()
     used_bytes = int(fields[5]) * resource.getpagesize()
     used_seconds = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
-    for what, value in (
+    for resource_type, value in (
         (resource.RLIMIT_DATA, used_bytes + MAX_MEGABYTES * 10**6),
         (resource.RLIMIT_CPU, int(used_seconds) + MAX_CPU_SECONDS),
         (resource.RLIMIT_CORE, 0),
     ):
-        _, most = resource.getrlimit(what)
-        limit = value if most == resource.RLIM_INFINITY else min(value, most)
-        resource.setrlimit(what, (limit, most))
+        _, hard_limit = resource.getrlimit(resource_type)
+        limit = value if hard_limit == resource.RLIM_INFINITY else min(value, hard_limit)
+        resource.setrlimit(resource_type, (limit, hard_limit))
 
 
 def _start_keras() -> None:
-    """Imports Keras and runs a small network, which starts the threads of its backend."""
+    """Imports Keras and runs a small network, so that the limits do not count its start-up."""
     from common.backend import keras
 
     network = keras.Sequential([keras.Input((784,)), keras.layers.Dense(10)])
@@ -142,14 +149,14 @@ def _start_keras() -> None:
 
 
 def main() -> int:
-    """Tries the model that the command line names; gives the exit status."""
+    """Tries the model named on the command line and returns the exit status."""
     path = Path(sys.argv[1])
     try:
         if path.suffix != ".tflite":
             check_network(path)
             _start_keras()
         _limit_this_process()
-        attempt(path, sys.argv[2])
+        try_in_this_process(path, sys.argv[2])
     except ModelError as error:
         sys.stdout.buffer.write(str(error).encode("utf-8", "backslashreplace"))
         return REFUSED

@@ -17,8 +17,8 @@ import numpy as np
 from common import UserError
 from common.backend import keras
 from common.data.formats import ZIP_DAMAGE
-from common.files import locked, replacing, shown
-from common.processes import STOPS
+from common.files import exclusive_lock, replacing, shown
+from common.processes import STOP_SIGNALS
 from common.training.recipes import PRESETS, USUAL_PRESET, Run
 
 MAX_DRAWS = 100_000  # upper limit of the random draws of one layer in one epoch
@@ -121,7 +121,7 @@ class Checkpoint(keras.callbacks.Callback):
 
         previous = {
             number: signal.signal(number, stop)
-            for number in (signal.SIGINT, *STOPS)
+            for number in (signal.SIGINT, *STOP_SIGNALS)
             if signal.getsignal(number) != signal.SIG_IGN
         }
         try:
@@ -183,7 +183,7 @@ def model_lock(stem: Path) -> Iterator[None]:
     refusal = TrainingError(
         f"Another training is writing {stem}. Wait until it ends, or choose another --output."
     )
-    lock = locked(stem.with_name(f".{stem.name}.lock"), refusal)
+    lock = exclusive_lock(stem.with_name(f".{stem.name}.lock"), refusal)
     try:
         # A run that was killed while it saved has left temporary files of `replacing`.
         temporary = re.compile(rf"\.\d+\.{re.escape(stem.name)}\.(keras|tflite|json)")

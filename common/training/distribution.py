@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from common import UserError
-from common.processes import STOPS
+from common.processes import STOP_SIGNALS
 
 SUPERVISED = "DIGITS_WATCHED"
 """Environment variable that marks a process started by `run_supervised`."""

@@ -7,7 +7,7 @@ from typing import Any
 from common import PROJECT, UserError, printable
 from common.data.datasets import MNIST_SHA256, Dataset, load_dataset, load_mnist, load_own_digits
 from common.files import shown
-from common.storage.card import FINDER, load_card
+from common.storage.card import FINDER, SavedCard, load_card
 from common.storage.loading import ModelError
 from common.storage.model_files import BUNDLED_NAME, MODELS
 from common.training.recipes import (

@@ -25,6 +25,7 @@ from common.images.decoding import (
 from common.preprocessing import digit_picture
 from common.reading import Box, DigitReading, Reading
 from common.recognizer import DigitRecognizer
+from common.storage.card import SavedCard
 from common.storage.model_files import PRETRAINED
 from common.web import records
 from common.web.desk import Desk
@@ -173,7 +174,7 @@ def _add_keeping(app: FastAPI, desk: Desk, recognizer: DigitRecognizer, my_digit
         return kept()
 
 
-def training_command(my_digits: Path, model: Path, card: dict[str, Any] | None) -> str:
+def training_command(my_digits: Path, model: Path, card: SavedCard | None) -> str:
     """The command that trains on the user's own digits.
 
     Training starts from the model in use. If that model has already seen some of these digits,

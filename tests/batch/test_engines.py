@@ -22,14 +22,15 @@ LONG_RESULTS = """
 import multiprocessing, os, signal, sys
 from pathlib import Path
 from common import UserError
-from common.batch.engines import on_processes
+from common.batch.engines import read_with_processes
 from common.recognizer import Setup
 
 if __name__ == "__main__":
     action, done, model = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     name = "/".join(["x" * 200] * 18)
     shard = [(name, Path(name))] * 500
-    readings = on_processes([(number, shard) for number in range(200)], Setup(model, 0.5, None), 2)
+    shards = [(number, shard) for number in range(200)]
+    readings = read_with_processes(shards, Setup(model, 0.5, None), 2)
     for _ in range(done):
         next(readings)
     if action == "close":
@@ -69,7 +70,7 @@ def test_stopping_does_not_wait_for_partly_sent_results(tmp_path: Path, done: in
 def test_a_worker_killed_while_sending_is_one_error(tmp_path: Path, done: int) -> None:
     killed = run_script(LONG_RESULTS, tmp_path, "kill", done, MODEL)
     assert (killed.returncode, killed.stderr) == (0, "")
-    assert killed.stdout.startswith("A process that read images was killed")
+    assert killed.stdout.startswith("A worker process was killed")
 
 
 @pytest.mark.parametrize("seed", MOMENTS)
@@ -126,7 +127,7 @@ def test_ray_output_does_not_mix_with_the_results(tmp_path: Path) -> None:
 STRANGER = """
 import os, subprocess, sys
 from pathlib import Path
-from common.batch.engines import on_ray
+from common.batch.engines import read_with_ray
 from common.recognizer import Setup
 from common.storage.model_files import PRETRAINED_FINDER
 

@@ -77,7 +77,7 @@ def test_every_image_has_exactly_one_record(
     images = many(1200)
     done = command("predict_image.py", *MODEL, *engine, "--output", tmp_path / "out", images)
     assert (done.returncode, done.stderr) == (1, "")
-    assert "1,200 images read, 12 of them unreadable; 1,200 in " in done.stdout
+    assert "1,200 images processed, 12 of them unreadable; " in done.stdout
     check(tmp_path / "out", images, 1200)
     again = command("predict_image.py", *MODEL, *engine, "--output", tmp_path / "out", images)
     assert again.returncode == 2
@@ -86,7 +86,7 @@ def test_every_image_has_exactly_one_record(
         *("predict_image.py", *MODEL, *engine, "--output", tmp_path / "out", "--resume", images)
     )
     assert resumed.returncode == 0
-    assert resumed.stdout.startswith("0 images read")
+    assert resumed.stdout.startswith("0 images processed")
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
@@ -156,10 +156,10 @@ def test_images_at_addresses_are_listed_and_read(command: Command, many: Many) -
 def test_options_that_exclude_each_other_are_refused(command: Command, tmp_path: Path) -> None:
     for words, said in (
         (("--resume",), "--resume needs --output"),
-        (("--output", tmp_path, "--csv"), "no --csv"),
+        (("--output", tmp_path, "--csv"), "--csv cannot be combined with --output"),
         (("--files-from", "x", "y.png"), "--files-from names the images"),
         (("--address", "auto"), "--address needs --engine ray"),
-        (("--jobs", "0"), "no whole number above 0"),
+        (("--jobs", "0"), "not a whole number above 0"),
     ):
         done = command("predict_image.py", *words)
         assert done.returncode == 2

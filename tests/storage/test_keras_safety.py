@@ -250,7 +250,7 @@ def test_archives_with_other_files_are_refused(functional: bytes, tmp_path: Path
 
 
 def test_too_many_layers_are_refused(config: hostile.Config) -> None:
-    with pytest.raises(RefusedConfigError, match=r"1,003 layers; expected 1,000"):
+    with pytest.raises(RefusedConfigError, match=r"1,003 layers; expected at most 1,000"):
         checked_model(hostile.wide_config(config, 1_000, 1))
 
 

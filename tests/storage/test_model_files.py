@@ -109,7 +109,7 @@ def test_models_trained_elsewhere_can_be_used(
 def test_models_of_the_wrong_shape_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"takes \(None, 32, 32, 1\)"):
         load_predictor(foreign(tmp_path / "wide.keras", (32, 32, 1)))
-    with pytest.raises(ModelError, match=r"gives \(None, 26\)"):
+    with pytest.raises(ModelError, match=r"returns \(None, 26\)"):
         load_predictor(foreign(tmp_path / "letters.keras", (28, 28, 1), outputs=26))
 
 
@@ -144,7 +144,7 @@ def test_code_inside_a_model_is_refused(tmp_path: Path) -> None:
 def test_a_tflite_model_with_a_fixed_batch_size_can_be_used(tmp_path: Path, size: int) -> None:
     network = keras.Sequential([keras.Input((784,), batch_size=size), layers.Dense(10)])
     path = tmp_path / "one.tflite"
-    path.write_bytes(export.converted(network))
+    path.write_bytes(export.to_tflite(network))
     shares = load_predictor(path).predict(IMAGES)
     assert shares.shape == (70, 10)
     expected = softmax(np.asarray(IMAGES.reshape(70, 784) @ network.get_weights()[0]))
@@ -229,7 +229,7 @@ def test_only_a_card_in_the_models_folder_skips_the_trial(
     saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[Path] = []
-    monkeypatch.setattr(model_files, "try_apart", lambda path, kind: tried.append(path))
+    monkeypatch.setattr(model_files, "try_in_subprocess", lambda path, kind: tried.append(path))
     keras_file, tflite_file = saved.with_suffix(".keras"), saved.with_suffix(".tflite")
     load_predictor(tflite_file)
     load_predictor(keras_file)
@@ -273,7 +273,7 @@ def test_a_tflite_model_runs_only_at_the_batch_sizes_of_its_trial(
         resize(self, index, shape)
 
     monkeypatch.setattr(Interpreter, "resize_tensor_input", noted)
-    trial.attempt(saved.with_suffix(".tflite"))
+    trial.try_in_this_process(saved.with_suffix(".tflite"))
     tried = sizes.copy()
     predictor = load_predictor(saved.with_suffix(".tflite"))
     for count in (1, 3, 37, 64, 70):
@@ -287,7 +287,7 @@ def test_model_files_that_are_too_large_are_refused(tmp_path: Path) -> None:
         path = tmp_path / f"large{suffix}"
         with path.open("wb") as file:
             file.truncate(401 * 10**6)
-        with pytest.raises(ModelError, match=r"large.* has 401 MB; expected 400 MB at most"):
+        with pytest.raises(ModelError, match=r"large.* has 401 MB; expected at most 400 MB"):
             load_predictor(path)
 
 

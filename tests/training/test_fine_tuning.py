@@ -147,10 +147,10 @@ def test_unusable_start_models_and_options_are_refused_in_one_line(
         assert word in done.stderr
     done = command("train_model.py", "--data", own, "--from", PRETRAINED, "--network", "mlp")
     assert done.returncode == 2
-    assert "no --network" in done.stderr
+    assert "--network cannot be combined with --from" in done.stderr
     done = command("train_model.py", "--resume", "--from", PRETRAINED)
     assert done.returncode == 2
-    assert "no --from" in done.stderr
+    assert "--from cannot be combined with --resume" in done.stderr
     done = command("train_model.py", "--data", own, "--from", PRETRAINED)
     assert "MNIST could not be downloaded" in done.stderr
 

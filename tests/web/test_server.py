@@ -318,4 +318,4 @@ def test_a_missing_web_library_is_reported_in_one_line(tmp_path: Path) -> None:
         timeout=30,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: The page needs uvicorn: pip install -r requirements/web.txt\n"
+    assert done.stderr == "error: The web page needs uvicorn: pip install -r requirements/web.txt\n"
