@@ -102,7 +102,7 @@ def planned(arguments: argparse.Namespace) -> Plan:
 
 
 def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int:
-    """Trains, saves, plots and says what came of it; returns the exit status."""
+    """Trains, saves the model and plots, prints a summary, and returns the exit status."""
     from common.evaluation.comparison import comparison_table
     from common.training.checkpoint import (
         checkpoint_folder,

@@ -222,7 +222,9 @@ def main() -> None:
 
         def try_here(path: Path, kind: str) -> None:
             """Tries only `.tflite` files in a separate process: LiteRT may hang, Keras is slow."""
-            (trial.try_apart if path.suffix == ".tflite" else trial.attempt)(path, kind)
+            (trial.try_in_subprocess if path.suffix == ".tflite" else trial.try_in_this_process)(
+                path, kind
+            )
 
         def load_model(kind: str, content: bytes) -> None:
             (folder / f"model{kind}").write_bytes(content)

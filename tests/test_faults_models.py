@@ -20,7 +20,7 @@ PRETRAINED = ROOT / "models" / "pretrained"
 @pytest.fixture(autouse=True)
 def trial_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skips the separate process of a trial, which takes seconds. `test_trial` starts real ones."""
-    monkeypatch.setattr(model_files, "try_apart", trial.attempt)
+    monkeypatch.setattr(model_files, "try_in_subprocess", trial.try_in_this_process)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_the_error_names_the_wrong_shape(tmp_path: Path, kind: str) -> None:
     keras.Sequential([keras.Input((32, 32, 1)), layers.Flatten(), layers.Dense(10)]).save(path)
     assert "takes (None, 32, 32, 1); expected" in refusal(path)
     keras.Sequential([keras.Input((28, 28)), layers.Flatten(), layers.Dense(12)]).save(path)
-    assert "gives (None, 12); expected" in refusal(path)
+    assert "returns (None, 12); expected" in refusal(path)
 
 
 @pytest.mark.parametrize("kind", [".keras", ".h5"])

@@ -83,7 +83,7 @@ def evaluate(probabilities: np.ndarray, labels: np.ndarray) -> Report:
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """The mean of -log(probability of the true digit), in nats."""
     true = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(true, SMALLEST_PROBABILITY)).mean())
+    return float(-np.log(np.maximum(true, MIN_PROBABILITY)).mean())
 
 
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:

@@ -18,7 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from common import UserError
 from common.files import FileTooLargeError, content_of
 from common.images.structure import StructureError, count_scans
-from common.quiet import discarded_notes
+from common.quiet import discarded_stderr
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
@@ -122,7 +122,7 @@ def _decode(content: bytes, name: str) -> Image.Image:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             _check_limits(image, scans, name)
             # On a damaged TIFF, libtiff itself prints many lines to stderr.
-            with discarded_notes() if image.format == "TIFF" else nullcontext():
+            with discarded_stderr() if image.format == "TIFF" else nullcontext():
                 image.load()
             if len(image.info.get("exif", b"")) > MAX_EXIF_BYTES:
                 raise TooLargeError(f"{name} has more than {MAX_EXIF_BYTES:,} bytes of EXIF data.")

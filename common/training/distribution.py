@@ -123,7 +123,7 @@ def run_supervised() -> int:
     with tempfile.TemporaryFile() as errors:
         command = [sys.executable, *sys.orig_argv[1:]]
         process = subprocess.Popen(command, env=os.environ | {SUPERVISED: "1"}, stderr=errors)
-        for number in (signal.SIGINT, *STOPS):
+        for number in (signal.SIGINT, *STOP_SIGNALS):
             signal.signal(number, lambda number, _: process.send_signal(number))
         status = process.wait()
         if status == -signal.SIGABRT:

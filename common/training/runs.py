@@ -73,7 +73,8 @@ def fine_tuning_plan(
     card = start_card(start)
     # Hold out the same images as before. The model has been trained on the others, so validation
     # on them would look too good.
-    settings = {"seed": card["seed"], "validation_split": card.get("validation_split", 0.1)}
+    settings: dict[str, Any] = {"seed": card["seed"]}
+    settings["validation_split"] = card.get("validation_split", 0.1)
     settings |= options | {"start": start_name(start)}
     if card["network"] == FINDER:
         dataset = load_dataset(data)
@@ -135,7 +136,7 @@ def _interrupted_last() -> Path:
     return found[-1].parent.with_suffix("")
 
 
-def start_card(path: Path) -> dict[str, Any]:
+def start_card(path: Path) -> SavedCard:
     """Loads the card of a model to fine-tune.
 
     Raises:

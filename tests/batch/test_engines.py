@@ -133,7 +133,7 @@ from common.storage.model_files import PRETRAINED_FINDER
 
 shard = [("3", Path("samples/3.png").absolute())]
 setup = Setup(Path(sys.argv[1]), 0.5, PRETRAINED_FINDER)
-readings = on_ray([(0, shard), (1, shard)], setup, 1, None)
+readings = read_with_ray([(0, shard), (1, shard)], setup, 1, None)
 next(readings)
 import ray
 os.environ["ADDRESS"] = ray.get_runtime_context().gcs_address

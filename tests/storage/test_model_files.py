@@ -50,7 +50,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skips the separate process of a trial, which takes seconds. `test_trial` starts real ones."""
-    monkeypatch.setattr(model_files, "try_apart", trial.attempt)
+    monkeypatch.setattr(model_files, "try_in_subprocess", trial.try_in_this_process)
 
 
 def foreign(path: Path, entry: tuple[int, ...], outputs: int = 10, **dense: object) -> Path:

@@ -71,4 +71,4 @@ def test_a_network_that_needs_too_much_memory_is_refused(tmp_path: Path, name: s
 def test_a_trial_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(trial.MAX_SECONDS, ".tflite", 0.01)  # Python alone takes longer to start
     with pytest.raises(ModelError, match=r"pretrained\.tflite is"):
-        trial.try_apart(ROOT / "models" / "pretrained.tflite")
+        trial.try_in_subprocess(ROOT / "models" / "pretrained.tflite")
