@@ -28,7 +28,7 @@ from common.storage.model_files import (
 
 MIN_CONFIDENCE = 0.5  # digits below it are ignored
 MIN_CONFIDENCE_ON_PHOTO = 0.6  # ... where only the finder has found them
-SURE = 0.9  # confidence of at least one digit that only the finder has found, for all to count
+SURE = 0.9  # confidence of a digit that is not in doubt
 OTHER_WRITING = 3  # marks that are no digits, from which on an image may be a page of writing
 DIGITS_ONLY = 0.67  # least share of digits in a page's marks, by height, for them to be read
 IMAGES_AT_ONCE = 64  # decoded and read together; more are no faster and take more memory
@@ -64,8 +64,9 @@ class Setup:
 class DigitRecognizer:
     """Reads handwritten digits from images.
 
-    Rules find the digits first: on a drawing, connected ink is exact and fast. On a photo, the
-    finder must confirm each of them; where the rules find none, it finds the digits itself.
+    Rules find the digits first: on a drawing, connected ink is exact and fast. On a photo, and
+    where a mark is in doubt, the finder must confirm each digit. Where no digit is left, it finds
+    the digits itself.
 
     Args:
         model: A `.keras`, `.h5` or `.tflite` file; by default the model trained last, else the
@@ -177,7 +178,7 @@ class DigitRecognizer:
         Raises:
             ImageError: There is not enough memory.
         """
-        if reading.digits and (has_flat_paper(image) or not self.setup.min_confidence):
+        if not self._needs_finder(image, reading):
             return glyphs, reading
         with failures_named(reading.image):
             found = find(image, self.finder)
@@ -195,6 +196,15 @@ class DigitRecognizer:
         left_out = (*reading.left_out, *reading.digits)
         text = hint(image, len(left_out))
         return glyphs, Reading(reading.image, left_out=left_out, hint=text)
+
+    def _needs_finder(self, image: np.ndarray, reading: Reading) -> bool:
+        """Whether the reading by rules is in doubt."""
+        if not reading.digits:
+            return True
+        if not self.setup.min_confidence:
+            return False
+        all_sure = not reading.left_out and (reading.confidence or 0) >= SURE
+        return not (all_sure and has_flat_paper(image))
 
     def _turned(self, image: np.ndarray, angle: int, name: str) -> tuple[list[Glyph], Reading]:
         """Reads an image turned clockwise by `angle` degrees; boxes are those before turning."""

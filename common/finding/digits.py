@@ -8,13 +8,14 @@ from common.finding.finder import Detection
 from common.finding.inks import digit_ink
 from common.reading import Box, Glyph
 
+MIN_SCORE = 0.4  # of the finder's own digit that confirms a mark
 MIN_OVERLAP = 0.3  # intersection over union of a mark's box and the finder's box of the same digit
 MIN_INSIDE = 0.7  # or share of the smaller of the two boxes that lies inside the other
 
 
 def is_seen(box: Box, found: list[Detection]) -> bool:
     """Whether the finder, too, sees a digit in a box."""
-    return any(_is_same(box, digit) for digit in found)
+    return any(digit.score >= MIN_SCORE and _is_same(box, digit) for digit in found)
 
 
 def _is_same(box: Box, digit: Detection) -> bool:

@@ -15,13 +15,13 @@ class OrientationSettings:
     """What decides whether a page is turned.
 
     Attributes:
-        enough: Evidence for upright digits from which on other rotations are not tried.
+        upright: Median score of the digits found from which on other rotations are not tried.
         min_evidence: Evidence that another rotation needs.
         min_ratio: How many times the evidence for the page as it is another rotation needs.
         max_side: Longer side in pixels of the reduced page on which rotations are compared.
     """
 
-    enough: float = 1.0
+    upright: float = 0.75
     min_evidence: float = 0.6
     min_ratio: float = 1.5
     max_side: int = 768
@@ -44,7 +44,7 @@ def rotation_of(page: np.ndarray, finder: Finder, found: list[Detection]) -> int
         0, 90, 180 or 270; 0 unless another rotation is clearly better.
     """
     settings = OrientationSettings()
-    if evidence(found) >= settings.enough:
+    if found and np.median([digit.score for digit in found]) >= settings.upright:
         return 0
     small = resized(page, min(1.0, settings.max_side / max(page.shape)))
     scores = {angle: evidence(find(turned(small, angle), finder)) for angle in (0, 90, 180, 270)}
