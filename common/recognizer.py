@@ -28,6 +28,7 @@ from common.storage.model_files import (
 
 MIN_CONFIDENCE = 0.5  # digits below it are ignored
 MIN_CONFIDENCE_ON_PHOTO = 0.6  # ... where only the finder has found them
+SURE_ON_PHOTO = 0.85  # ... and of at least one of them, for any of them to count
 SURE = 0.9  # confidence of a digit that is not in doubt
 OTHER_WRITING = 3  # marks that are no digits, from which on an image may be a page of writing
 DIGITS_ONLY = 0.67  # least share of digits in a page's marks, by height, for them to be read
@@ -191,7 +192,7 @@ class DigitRecognizer:
                 return glyphs, Reading(reading.image, _in_lines(confirmed), left_out)
             own = cut_out(image, found)
             by_finder = self._of_finder(own, reading.image, MIN_CONFIDENCE_ON_PHOTO)
-        if max((digit.confidence for digit in by_finder.digits), default=0) >= SURE:
+        if max((digit.confidence for digit in by_finder.digits), default=0) >= SURE_ON_PHOTO:
             return own, by_finder
         left_out = (*reading.left_out, *reading.digits)
         text = hint(image, len(left_out))

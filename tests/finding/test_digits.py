@@ -100,7 +100,7 @@ def test_if_the_rules_find_nothing_confident_digits_of_the_finder_are_read(
 
     def less_confident(pages: np.ndarray) -> np.ndarray:
         maps = two_columns(pages)
-        maps[..., HEAT.start] *= np.where(maps[..., HEAT.start] > 0, 0.5, 1)
+        maps[..., HEAT.start] *= np.where(maps[..., HEAT.start] > 0, 0.3, 1)
         return maps
 
     assert reader(two_columns).read(page).text == "11"
