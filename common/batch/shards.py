@@ -253,6 +253,8 @@ def write_parquet(records: list[dict[str, Any]], path: Path) -> None:
             ("lines", pa.list_(pa.string())),
             ("digits", pa.list_(digit)),
             ("error", pa.string()),
+            ("rotation", pa.int16()),
+            ("hint", pa.string()),
         ]
     )
     parquet.write_table(pa.Table.from_pylist(records, schema), path)
