@@ -91,23 +91,24 @@ def encode(
                 slice(int(x) // CELL, int(x + width) // CELL + 1),
             )
             targets[cells][..., HEAT_WEIGHT] = 0
-    votes = owner[CELL // 2 :: CELL, CELL // 2 :: CELL]
+    owner_of_cell = owner[CELL // 2 :: CELL, CELL // 2 :: CELL]
     for index in np.flatnonzero(wanted[1:] == 1).tolist():
         _encode_digit(targets, int(digits[index]), boxes[index])
-        x, y, width, height = boxes[index] / CELL
-        cell_rows, cell_columns = np.nonzero(votes == index + 1)
-        targets[cell_rows, cell_columns, VOTE.start] = (
-            x + width / 2 - cell_columns - 0.5
-        ) / VOTE_UNIT
-        targets[cell_rows, cell_columns, VOTE.start + 1] = (
-            y + height / 2 - cell_rows - 0.5
-        ) / VOTE_UNIT
-        targets[cell_rows, cell_columns, VOTE_WEIGHT] = 1
+        _encode_votes(targets, owner_of_cell == index + 1, boxes[index])
     ink = wanted[owner]
     blocks = ink.reshape(rows, CELL, columns, CELL).transpose(0, 2, 1, 3).reshape(rows, columns, -1)
     targets[..., INK] = blocks == 1
     targets[..., INK_WEIGHT] = ~(blocks < 0).any(axis=2)
     return targets
+
+
+def _encode_votes(targets: np.ndarray, own: np.ndarray, box: np.ndarray) -> None:
+    """Lets the cells of one digit's ink, bool (rows, columns), point to its centre."""
+    x, y, width, height = box / CELL
+    rows, columns = np.nonzero(own)
+    targets[rows, columns, VOTE.start] = (x + width / 2 - columns - 0.5) / VOTE_UNIT
+    targets[rows, columns, VOTE.start + 1] = (y + height / 2 - rows - 0.5) / VOTE_UNIT
+    targets[rows, columns, VOTE_WEIGHT] = 1
 
 
 def _encode_digit(targets: np.ndarray, digit: int, box: np.ndarray) -> None:
