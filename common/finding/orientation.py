@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.finding.finder import Detection, find
+from common.finding.finder import Detection, FindingSettings, find
 from common.preprocessing import resized
 from common.reading import Box
 from common.storage.loading import Finder
@@ -48,7 +48,8 @@ def rotation_of(page: np.ndarray, finder: Finder, found: list[Detection]) -> int
     if _median_score(found) >= settings.min_score:
         return 0
     small = resized(page, min(1.0, settings.max_side / max(page.shape)))
-    digits = {angle: find(turned(small, angle), finder) for angle in (0, 90, 180, 270)}
+    scales = FindingSettings(max_side=settings.max_side)  # else small would be enlarged again
+    digits = {angle: find(turned(small, angle), finder, scales) for angle in (0, 90, 180, 270)}
     best = max(digits, key=lambda angle: evidence(digits[angle]))
     is_clear = (
         len(digits[best]) >= settings.min_digits
