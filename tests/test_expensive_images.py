@@ -21,7 +21,7 @@ from common.recognizer import DigitRecognizer
 from common.storage.model_files import PRETRAINED
 
 SAMPLE = ROOT / "samples" / "3.png"
-MAX_SECONDS = 4  # of processor time; twice the documented limit, since a busy machine is slower
+MAX_SECONDS = 8  # of processor time; documented are 4, and 5 for the largest, on an idle machine
 MAX_MEGABYTES = 1000
 COSTLY = [
     *("nested_squares.png", "noise_50%.png", "strokes_long.png", "grid_dashed.png"),
