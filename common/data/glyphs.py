@@ -17,7 +17,14 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from common import PROJECT
-from common.data.handwriting import DOODLES, LETTERS, SIGNS, STROKES, draw_strokes
+from common.data.handwriting import (
+    ARITHMETIC_SIGNS,
+    DOODLES,
+    LETTERS,
+    OTHER_SIGNS,
+    STROKES,
+    draw_strokes,
+)
 
 Item = TypeVar("Item")
 
@@ -42,6 +49,9 @@ LETTER_FREQUENCIES = dict(
     )
 )
 """Approximate frequencies of the letters in English, in per cent."""
+
+LOOKALIKES = "bgiloqsz"
+"""Letters that look like digits, alone or as capitals."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +108,8 @@ def make_glyph_bank(images: np.ndarray, labels: np.ndarray, seed: int) -> GlyphB
         ],
         signs=[
             *(_text_glyph(sign, _pick(fonts, rng)) for sign in PRINTED_SIGNS for _ in range(15)),
-            *(_stroke_glyph([sign], rng) for sign in SIGNS for _ in range(40)),
+            *(_stroke_glyph([sign], rng) for sign in ARITHMETIC_SIGNS for _ in range(120)),
+            *(_stroke_glyph([sign], rng) for sign in OTHER_SIGNS for _ in range(40)),
         ],
         words=[_text_glyph(_word(rng), _pick(fonts, rng)) for _ in range(5000)],
         drawings=[
@@ -190,6 +201,8 @@ def _text_glyph(text: str, font: ImageFont.FreeTypeFont) -> np.ndarray:
 def _word(rng: np.random.Generator) -> str:
     letters, weights = zip(*LETTER_FREQUENCIES.items(), strict=True)
     shares = np.array(weights) / sum(weights)
-    word = "".join(rng.choice(letters, size=rng.integers(2, 10), p=shares))
+    if rng.random() < 0.3:  # only its neighbours tell such a letter from a digit
+        shares = np.where([letter in LOOKALIKES for letter in letters], 5 * shares, shares)
+    word = "".join(rng.choice(letters, size=rng.integers(2, 10), p=shares / shares.sum()))
     case = rng.random()
     return word.upper() if case < 0.2 else word.capitalize() if case < 0.45 else word

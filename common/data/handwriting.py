@@ -113,7 +113,7 @@ LETTERS = {
 """Letters that do not look like digits, in the format of `STROKES`. They exclude I and l (1), O and
 D (0), S (5), Z (2), g and q (9), and G and b (6)."""
 
-SIGNS = (
+ARITHMETIC_SIGNS = (
     "0,50 50,50 100,50 | 50,0 50,50 50,100",
     "0,50 50,48 100,50",
     "5,35 50,34 95,35 | 5,65 50,66 95,65",
@@ -122,6 +122,10 @@ SIGNS = (
     "75,0 50,50 20,100",
     "60,0 35,20 30,50 35,80 60,100",
     "30,0 55,20 60,50 55,80 30,100",
+)
+"""Plus, minus, equals, times, divided by, slash and parentheses, in the format of `STROKES`."""
+
+OTHER_SIGNS = (
     "50,20 50,80 | 15,30 85,70 | 85,30 15,70",
     "10,60 25,55 45,100 60,0 130,0",
     "80,5 50,50 80,95",
@@ -131,9 +135,8 @@ SIGNS = (
     "50,90 52,92",
     "50,85 55,90 48,105",
 )
-"""Mathematical symbols and punctuation marks, in the format of `STROKES`: plus, minus, equals,
-times, divided by, slash, parentheses, asterisk, root, less than, greater than, brace, bracket, full
-stop and comma."""
+"""Asterisk, root, less than, greater than, brace, bracket, full stop and comma, in the format of
+`STROKES`."""
 
 DOODLES = (
     "50,100 5,45 10,5 40,5 50,25 60,5 90,5 95,45 50,100",

@@ -13,12 +13,12 @@ from common.finding.encoding import CELL, STRIDE, TARGETS, encode, normalised
 from common.processes import exit_with_parent, interrupts_delayed
 
 SHAPES = (
-    (0.2, 64, 64),
+    (0.15, 64, 64),
     (0.1, 64, 96),
-    (0.3, 128, 128),
-    (0.15, 96, 160),
+    (0.25, 128, 128),
+    (0.2, 96, 160),
     (0.15, 192, 192),
-    (0.1, 256, 192),
+    (0.15, 256, 192),
 )
 """Share of the batches, and height and width of their pages in pixels."""
 
