@@ -25,6 +25,7 @@ import os
 import shlex
 import sys
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,27 +153,17 @@ def train_network(
 
     run = plan.run
     start = load_network(PROJECT / run.start) if run.start else None
-    verbose = 1 if sys.stdout.isatty() else 2
-    if run.recipe.network == FINDER:
-        return train_finder(
-            run,
-            plan.dataset,
-            checkpoint,
-            resume=arguments.resume,
-            tensorboard=arguments.tensorboard,
-            verbose=verbose,
-            start=start,
-        )
-    return classifier.train(
+    train = train_finder
+    if run.recipe.network != FINDER:
+        train = partial(classifier.train, own=plan.own, place=place)
+    return train(
         run,
         plan.dataset,
         checkpoint,
         resume=arguments.resume,
         tensorboard=arguments.tensorboard,
-        verbose=verbose,
+        verbose=1 if sys.stdout.isatty() else 2,
         start=start,
-        own=plan.own,
-        place=place,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from common import printable
+from common.finding.overlap import overlaps
 
 MIN_OVERLAP = 0.5  # minimum intersection over union for two boxes to match
 OVERALL = "all"
@@ -189,20 +190,10 @@ def matched_boxes(found: np.ndarray, true: np.ndarray) -> list[tuple[int, int]]:
     Returns:
         Pairs of indices into `found` and `true`.
     """
-    overlaps = _overlaps(found, true)
+    shares, _ = overlaps(found, true)
     pairs = []
-    while overlaps.size and overlaps.max() >= MIN_OVERLAP:
-        row, column = divmod(int(overlaps.argmax()), overlaps.shape[1])
+    while shares.size and shares.max() >= MIN_OVERLAP:
+        row, column = divmod(int(shares.argmax()), shares.shape[1])
         pairs.append((row, column))
-        overlaps[row], overlaps[:, column] = 0, 0
+        shares[row], shares[:, column] = 0, 0
     return pairs
-
-
-def _overlaps(found: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """The intersection over union of each pair of boxes: float (N, M)."""
-    one, other = found[:, None], true[None]
-    low = np.maximum(one[..., :2], other[..., :2])
-    high = np.minimum(one[..., :2] + one[..., 2:], other[..., :2] + other[..., 2:])
-    shared = (high - low).clip(0).prod(axis=-1)
-    areas = one[..., 2:].prod(axis=-1) + other[..., 2:].prod(axis=-1)
-    return np.asarray(shared / np.maximum(areas - shared, 1e-9))

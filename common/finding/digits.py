@@ -6,6 +6,7 @@ import numpy as np
 
 from common.finding.finder import Detection
 from common.finding.inks import digit_ink
+from common.finding.overlap import overlaps
 from common.reading import Box, Glyph
 
 MIN_SCORE = 0.4  # of the finder's own digit that confirms a mark
@@ -14,18 +15,11 @@ MIN_INSIDE = 0.7  # or share of the smaller of the two boxes that lies inside th
 
 
 def is_seen(box: Box, found: list[Detection]) -> bool:
-    """Whether the finder, too, sees a digit in a box."""
-    return any(digit.score >= MIN_SCORE and _is_same(box, digit) for digit in found)
-
-
-def _is_same(box: Box, digit: Detection) -> bool:
-    width = min(box.right, digit.x + digit.width) - max(box.x, digit.x)
-    height = min(box.bottom, digit.y + digit.height) - max(box.y, digit.y)
-    if width <= 0 or height <= 0:
-        return False
-    areas = box.width * box.height, digit.width * digit.height
-    shared = width * height
-    return shared > MIN_OVERLAP * (sum(areas) - shared) or shared > MIN_INSIDE * min(areas)
+    """Whether the finder also detects a digit in a box."""
+    sure = [(d.x, d.y, d.width, d.height) for d in found if d.score >= MIN_SCORE]
+    mark = np.array([(box.x, box.y, box.width, box.height)], float)
+    shares, inside = overlaps(mark, np.array(sure).reshape(-1, 4))
+    return bool(((shares > MIN_OVERLAP) | (inside > MIN_INSIDE)).any())
 
 
 def cut_out(page: np.ndarray, found: list[Detection]) -> list[Glyph]:

@@ -17,6 +17,7 @@ from common.finding.encoding import (
     VOTE_UNIT,
     normalised,
 )
+from common.finding.overlap import overlaps
 from common.storage.loading import Finder
 
 
@@ -161,20 +162,13 @@ def _at_scale(
 def _without_doubles(found: list[Detection], settings: FindingSettings) -> list[Detection]:
     """Non-maximum suppression over all scales, of no more than `max_digits` of the likeliest."""
     found = sorted(found, key=lambda digit: -digit.score)[: settings.max_digits]
-    left, top, right, bottom = np.array(
-        [(d.x, d.y, d.x + d.width, d.y + d.height) for d in found]
-    ).T.reshape(4, -1)
-    area = (right - left) * (bottom - top)
+    boxes = np.array([(d.x, d.y, d.width, d.height) for d in found]).reshape(-1, 4)
+    shares, inside = overlaps(boxes, boxes)
+    doubles = (shares > settings.max_overlap) | (inside > settings.max_inside)
     remaining = np.ones(len(found), bool)
     for index in range(len(found)):
         if remaining[index]:
-            width = np.minimum(right, right[index]) - np.maximum(left, left[index])
-            height = np.minimum(bottom, bottom[index]) - np.maximum(top, top[index])
-            shared = np.maximum(width, 0) * np.maximum(height, 0)
-            doubles = shared > settings.max_overlap * (area + area[index] - shared)
-            doubles |= shared > settings.max_inside * np.minimum(area, area[index])
-            doubles[: index + 1] = False
-            remaining &= ~doubles
+            remaining[index + 1 :] &= ~doubles[index, index + 1 :]
     return [digit for digit, is_kept in zip(found, remaining, strict=True) if is_kept]
 
 

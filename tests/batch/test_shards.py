@@ -77,13 +77,19 @@ def change_content(path: Path) -> None:
     shutil.copy(ROOT / "samples" / "7.jpeg", path)
 
 
-def test_shards_whose_images_changed_cannot_be_resumed(command: Command, tmp_path: Path) -> None:
+def two_shards(command: Command, tmp_path: Path) -> tuple[Path, Path, tuple[str | Path, ...]]:
+    """Reads 501 images; returns their folder, that of the results, and the command's words."""
     images, output = tmp_path / "images", tmp_path / "out"
     images.mkdir()
     for number in range(IMAGES_PER_SHARD + 1):
         shutil.copy(ROOT / "samples" / "3.png", images / f"{number}.png")
     words = ("predict_image.py", *MODEL, "--output", output, "--resume", images)
     assert command(*words).returncode == 0
+    return images, output, words
+
+
+def test_shards_whose_images_changed_cannot_be_resumed(command: Command, tmp_path: Path) -> None:
+    images, output, words = two_shards(command, tmp_path)
     (output / "part-00001.jsonl").unlink()
     changed, original = images / "7.png", tmp_path / "original.png"
     shutil.copy2(changed, original)
@@ -103,12 +109,7 @@ def test_shards_whose_images_changed_cannot_be_resumed(command: Command, tmp_pat
 
 
 def test_images_of_missing_shards_may_change(command: Command, tmp_path: Path) -> None:
-    images, output = tmp_path / "images", tmp_path / "out"
-    images.mkdir()
-    for number in range(IMAGES_PER_SHARD + 1):
-        shutil.copy(ROOT / "samples" / "3.png", images / f"{number}.png")
-    words = ("predict_image.py", *MODEL, "--output", output, "--resume", images)
-    assert command(*words).returncode == 0
+    images, output, words = two_shards(command, tmp_path)
     last = images / f"{IMAGES_PER_SHARD}.png"
     (output / "part-00001.jsonl").unlink()
     shutil.copy(ROOT / "samples" / "7.jpeg", last)
