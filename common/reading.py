@@ -1,6 +1,6 @@
-"""The types that pass between the rooms: where a digit is, and what is read there."""
+"""The types that pass between the rooms: where a digit is, what was read, and its JSON form."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -26,11 +26,11 @@ class Box:
         return self.y + self.height
 
     def enlarged(self, factor: float) -> "Box":
-        """The same place on an image `factor` times as large."""
+        """Returns the same place on an image `factor` times as large."""
         return Box(*(round(side * factor) for side in (self.x, self.y, self.width, self.height)))
 
     def joined(self, other: "Box") -> "Box":
-        """The smallest box around both."""
+        """Returns the smallest box around both."""
         x, y = min(self.x, other.x), min(self.y, other.y)
         right, bottom = max(self.right, other.right), max(self.bottom, other.bottom)
         return Box(x, y, right - x, bottom - y)
@@ -38,14 +38,14 @@ class Box:
 
 @dataclass(frozen=True)
 class Glyph:
-    """One digit on the page, not yet read.
+    """A mark on the page that may be a digit and has not been read yet.
 
     Attributes:
-        box: where its ink lies.
-        line: its line of writing, counted from 0 at the top.
-        ink: float32 (height, width) as in `ink_map`, with a small margin and nothing of its
-            neighbours.
-        score: The finder's confidence that it is a digit, 0 to 1; None without a finder.
+        box: Bounding box of its ink.
+        line: Line of writing, counted from 0 at the top.
+        ink: Ink without that of its neighbours, float32 (height, width), 0 is paper and 1 is full
+            ink, with a small margin.
+        score: Probability from the finder that it is a digit, 0 to 1; None if rules found it.
     """
 
     box: Box
@@ -55,15 +55,57 @@ class Glyph:
 
 
 @dataclass(frozen=True)
+class AlternativeRecord:
+    """Another digit that a mark could be."""
+
+    digit: int
+    confidence: float
+
+
+@dataclass(frozen=True)
+class DigitRecord:
+    """The JSON form of a digit."""
+
+    digit: int
+    confidence: float
+    """Calibrated probability of the digit, 0 to 1."""
+    line: int
+    """Line of writing, counted from 0 at the top."""
+    box: list[int]
+    """Left, top, width and height in pixels of the upright image."""
+    alternatives: list[AlternativeRecord]
+    """The next most likely digits, the most likely first."""
+
+
+@dataclass(frozen=True)
+class ReadingRecord:
+    """The JSON form of a reading, as `predict_image.py --json` prints it."""
+
+    image: str
+    text: str | None
+    """All lines, joined by line breaks; null if the image could not be read."""
+    lines: list[str]
+    """The digits of each line, from top to bottom."""
+    digits: list[DigitRecord]
+    """The digits in reading order."""
+    error: str | None
+    """Reason why the image could not be read; null if it was."""
+    rotation: int
+    """Degrees clockwise by which the image was turned to be read: 0, 90, 180 or 270."""
+    hint: str | None
+    """Likely reason why no digit was found; null if one was."""
+
+
+@dataclass(frozen=True)
 class DigitReading:
-    """One digit as it was read.
+    """A mark that was read.
 
     Attributes:
-        digit: 0 to 9.
-        confidence: calibrated probability of `digit`, 0 to 1.
-        line: its line of writing, counted from 0 at the top.
-        box: where it stands, in pixels of the upright image.
-        probabilities: ten numbers that sum to 1.
+        digit: Most likely digit, 0 to 9.
+        confidence: Calibrated probability of `digit`, 0 to 1.
+        line: Line of writing, counted from 0 at the top.
+        box: Bounding box in pixels of the upright image.
+        probabilities: Probabilities of the digits 0 to 9, which sum to 1.
     """
 
     digit: int
@@ -73,37 +115,34 @@ class DigitReading:
     probabilities: tuple[float, ...]
 
     def alternatives(self, count: int) -> list[tuple[int, float]]:
-        """The `count` next likely digits with their probabilities, the likeliest first."""
+        """Returns the `count` next most likely digits with their probabilities."""
         ranked = sorted(range(10), key=lambda digit: -self.probabilities[digit])
         others = [digit for digit in ranked if digit != self.digit]
         return [(digit, self.probabilities[digit]) for digit in others[:count]]
 
-    def as_dict(self, top: int) -> dict[str, Any]:
-        """The digit as `predict_image.py --json` prints it, with `top` alternatives."""
-        return {
-            "digit": self.digit,
-            "confidence": round(self.confidence, 6),
-            "line": self.line,
-            "box": [self.box.x, self.box.y, self.box.width, self.box.height],
-            "alternatives": [
-                {"digit": other, "confidence": round(share, 6)}
-                for other, share in self.alternatives(top)
-            ],
-        }
+    def record(self, top: int) -> DigitRecord:
+        """Returns the JSON form, with `top` alternatives."""
+        return DigitRecord(
+            self.digit,
+            round(self.confidence, 6),
+            self.line,
+            [self.box.x, self.box.y, self.box.width, self.box.height],
+            [AlternativeRecord(other, round(share, 6)) for other, share in self.alternatives(top)],
+        )
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What is written on one image.
+    """What is written on an image.
 
     Attributes:
-        image: its name.
-        digits: in reading order; empty where there is no digit.
-        left_out: marks that are no digit, or not surely one; see `DigitRecognizer`.
-        error: why the image could not be read, or None.
-        rotation: Degrees clockwise by which the image had to be turned to be read: 0, 90, 180
-            or 270. Boxes are in pixels of the image as it was given.
-        hint: Where no digit was found, why perhaps, and what helps.
+        image: Name of the image.
+        digits: Digits in reading order.
+        left_out: Ignored marks: not digits, or too uncertain; see `DigitRecognizer`.
+        error: Reason why the image could not be read, or None.
+        rotation: Degrees clockwise by which the image was turned to be read: 0, 90, 180 or 270.
+            The boxes are in pixels of the image before it was turned.
+        hint: Likely reason why no digit was found, and what helps, or None.
     """
 
     image: str
@@ -115,32 +154,31 @@ class Reading:
 
     @property
     def lines(self) -> list[str]:
-        """The digits of each line of writing, from top to bottom."""
+        """The digits of each line, from top to bottom."""
         return ["".join(str(digit.digit) for digit in line) for line in self.digits_by_line()]
 
     @property
     def text(self) -> str | None:
-        """All lines, joined by line breaks; None where the image could not be read."""
+        """All lines, joined by line breaks; None if the image could not be read."""
         return None if self.error else "\n".join(self.lines)
 
     @property
     def confidence(self) -> float | None:
-        """The confidence of the digit read least surely; None where there is no digit."""
+        """The lowest confidence of a digit; None if there is no digit."""
         return min((digit.confidence for digit in self.digits), default=None)
 
     def digits_by_line(self) -> list[list[DigitReading]]:
-        """The digits, one list a line of writing."""
+        """Returns one list of digits for each line."""
         count = max((digit.line for digit in self.digits), default=-1) + 1
         return [[digit for digit in self.digits if digit.line == line] for line in range(count)]
 
+    def record(self, top: int = 1) -> ReadingRecord:
+        """Returns the JSON form, with `top` alternatives for each digit."""
+        digits = [digit.record(top) for digit in self.digits]
+        return ReadingRecord(
+            self.image, self.text, self.lines, digits, self.error, self.rotation, self.hint
+        )
+
     def as_dict(self, top: int = 1) -> dict[str, Any]:
-        """The reading as `predict_image.py --json` prints it, with `top` alternatives a digit."""
-        return {
-            "image": self.image,
-            "text": self.text,
-            "lines": self.lines,
-            "digits": [digit.as_dict(top) for digit in self.digits],
-            "error": self.error,
-            "rotation": self.rotation,
-            "hint": self.hint,
-        }
+        """Returns the JSON form as nested dicts, with `top` alternatives for each digit."""
+        return asdict(self.record(top))

@@ -4,14 +4,15 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from common import UserError
 from common.files import check_writable, content_of, exclusive_lock, replacing, sha256_of
 from common.images.listing import Source
-from common.reading import Reading
+from common.reading import Reading, ReadingRecord
 from common.recognizer import DigitRecognizer
 
 IMAGES_PER_SHARD = 500
@@ -236,25 +237,21 @@ def write_parquet(records: list[dict[str, Any]], path: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    alternative = pa.struct([("digit", pa.int8()), ("confidence", pa.float64())])
-    digit = pa.struct(
-        [
-            ("digit", pa.int8()),
-            ("confidence", pa.float64()),
-            ("line", pa.int32()),
-            ("box", pa.list_(pa.int32())),
-            ("alternatives", pa.list_(alternative)),
-        ]
-    )
-    schema = pa.schema(
-        [
-            ("image", pa.string()),
-            ("text", pa.string()),
-            ("lines", pa.list_(pa.string())),
-            ("digits", pa.list_(digit)),
-            ("error", pa.string()),
-            ("rotation", pa.int16()),
-            ("hint", pa.string()),
-        ]
-    )
+    hints = get_type_hints(ReadingRecord)
+    schema = pa.schema([(name, _arrow_type(hint)) for name, hint in hints.items()])
     parquet.write_table(pa.Table.from_pylist(records, schema), path)
+
+
+def _arrow_type(hint: Any) -> Any:
+    """Returns the Arrow type of an attribute of a record; each Arrow type includes null."""
+    import pyarrow as pa
+
+    arguments = [argument for argument in get_args(hint) if argument is not NoneType]
+    if get_origin(hint) is list:
+        return pa.list_(_arrow_type(arguments[0]))
+    if arguments:  # optional
+        return _arrow_type(arguments[0])
+    if is_dataclass(hint):
+        fields = get_type_hints(hint).items()
+        return pa.struct([(name, _arrow_type(field)) for name, field in fields])
+    return {int: pa.int64(), float: pa.float64(), str: pa.string()}[hint]

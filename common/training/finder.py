@@ -25,6 +25,7 @@ from common.training.recipes import Run
 
 STEPS = 200  # batches per epoch
 HELD_OUT_BATCHES = 24  # batches for validation, and the same number for the test
+CELLS_PER_DIGIT = 700  # of the maps, on average over the training pages
 GLYPHS_PER_SPLIT = 5_000  # maximum number of digits used for validation pages and for test pages
 
 
@@ -157,7 +158,10 @@ def finder_loss(targets: Any, outputs: Any) -> Any:
     chance = ops.sigmoid(heat)
     missed = peak * ops.square(1 - chance) * ops.softplus(-heat)
     invented = (weight - peak) * ops.power(1 - wanted, 4) * ops.square(chance) * ops.softplus(heat)
-    peaks = ops.sum(missed + invented) / ops.maximum(ops.sum(peak), 1)
+    # Without this minimum, the pages of a batch with few digits would count many times as much as
+    # others, which makes the training unstable.
+    usual = ops.sum(ops.ones_like(peak)) / CELLS_PER_DIGIT
+    peaks = ops.sum(missed + invented) / ops.maximum(ops.sum(peak), usual)
     box = _mean_error(targets, outputs, BOX, BOX_WEIGHT)
     vote = _mean_error(targets, outputs, VOTE, VOTE_WEIGHT)
     ink_weight = _channel(targets, INK_WEIGHT)

@@ -3,6 +3,7 @@
 import base64
 import os
 import shlex
+from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +24,7 @@ from common.images.decoding import (
     read_image,
 )
 from common.preprocessing import digit_picture
-from common.reading import Box, DigitReading, Reading
+from common.reading import Box, DigitReading, Reading, ReadingRecord
 from common.recognizer import DigitRecognizer
 from common.storage.card import SavedCard
 from common.storage.model_files import PRETRAINED
@@ -111,7 +112,7 @@ def _add_reading(app: FastAPI, desk: Desk, recognizer: DigitRecognizer) -> None:
         """Reports that the server is up, and its model."""
         return records.HealthRecord(status="ok", model=recognizer.predictor.path.name)
 
-    @app.post("/read", response_model=records.ReadingRecord, responses=REFUSALS, **IMAGE_REQUEST)
+    @app.post("/read", response_model=ReadingRecord, responses=REFUSALS, **IMAGE_REQUEST)
     async def read(request: Request, top: Annotated[int, Query(ge=0, le=9)] = 1) -> Response:
         """Reads an image. The answer is what `predict_image.py --json -` prints.
 
@@ -208,7 +209,7 @@ def _look(recognizer: DigitRecognizer, content: bytes) -> dict[str, Any]:
 
     def described(marks: tuple[DigitReading, ...]) -> list[dict[str, Any]]:
         return [
-            mark.as_dict(9) | {"picture": pictures[mark.box], "place": places[mark.box]}
+            asdict(mark.record(9)) | {"picture": pictures[mark.box], "place": places[mark.box]}
             for mark in marks
         ]
 

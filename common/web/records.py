@@ -1,48 +1,24 @@
 """The JSON answers of the HTTP API, for its OpenAPI description."""
 
-from pydantic import BaseModel, Field
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field, with_config
+
+from common.reading import AlternativeRecord, DigitRecord, ReadingRecord
 
 
-class Alternative(BaseModel):
-    """Another digit that the mark could be."""
+@dataclass(frozen=True)
+class SeenDigit(DigitRecord):
+    """A digit or an ignored mark, with the picture of it that the classifier sees."""
 
-    digit: int = Field(ge=0, le=9)
-    confidence: float = Field(ge=0, le=1)
-
-
-class Digit(BaseModel):
-    """One digit on the image."""
-
-    digit: int = Field(ge=0, le=9)
-    confidence: float = Field(ge=0, le=1, description="Calibrated probability.")
-    line: int = Field(ge=0, description="Line of text; 0 is the top line.")
-    box: list[int] = Field(
-        min_length=4,
-        max_length=4,
-        description="Left, top, width and height in pixels of the upright image.",
-    )
-    alternatives: list[Alternative]
+    picture: str
+    """28x28 pixels, as a data: URL of a PNG file."""
+    place: int
+    """Position in reading order, ignored marks included."""
 
 
-class SeenDigit(Digit):
-    """A digit or an ignored mark, with the network's view of it."""
-
-    place: int = Field(ge=0, description="Position in reading order, ignored marks included.")
-    picture: str = Field(description="28x28 pixels, as a data: URL of a PNG file.")
-
-
-class ReadingRecord(BaseModel):
-    """The reading of an image, as `predict_image.py --json -` prints it."""
-
-    image: str
-    text: str | None = Field(description="All lines; null if the image could not be read.")
-    lines: list[str]
-    digits: list[Digit]
-    error: str | None
-    rotation: int = Field(
-        description="Degrees clockwise by which the image was turned to be read: 0 to 270."
-    )
-    hint: str | None = Field(description="Likely reason why no digit was found; null if one was.")
+for record in (AlternativeRecord, DigitRecord, ReadingRecord, SeenDigit):
+    with_config(ConfigDict(use_attribute_docstrings=True))(record)
 
 
 class LookRecord(BaseModel):
