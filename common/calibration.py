@@ -2,6 +2,8 @@
 
 import numpy as np
 
+DETECTION_SLOPE, DETECTION_MIDDLE = 2.0, -0.62
+"""Slope and centre of the logistic function in `detection_probability`."""
 MIN_PROBABILITY = 1e-7  # as in Keras; without it, one confident mistake makes the loss infinite
 
 
@@ -52,3 +54,36 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     found = minimize_scalar(loss, bounds=(np.log(0.25), np.log(4)), method="bounded")
     return float(np.exp(found.x))
+
+
+def without_rejection(probabilities: np.ndarray) -> tuple[np.ndarray, float]:
+    """Separates the probability that a picture is not a digit from those of the ten digits.
+
+    Networks with an eleventh class spread its probability evenly over the digits; see
+    `networks.deep_cnn`. For other networks, the rejection is close to 0.
+
+    Args:
+        probabilities: Probabilities of the ten digits, float (10,).
+
+    Returns:
+        The probabilities of the ten digits, given that it is one, float (10,), and the rejection,
+        0 to 1.
+    """
+    rejection = 10 * float(probabilities.min())
+    digits = probabilities - probabilities.min() + MIN_PROBABILITY
+    return digits / digits.sum(), min(rejection, 1.0)
+
+
+def detection_probability(score: float, rejection: float) -> float:
+    """Combines what both networks say into the probability that a detection is a digit.
+
+    Args:
+        score: Score from the finder, 0 to 1.
+        rejection: Rejection by the classifier, 0 to 1; see `without_rejection`.
+
+    Returns:
+        The probability, 0 to 1.
+    """
+    combined = np.clip(score * np.sqrt(1 - rejection), MIN_PROBABILITY, 1 - MIN_PROBABILITY)
+    logit = np.log(combined / (1 - combined))
+    return float(1 / (1 + np.exp(-DETECTION_SLOPE * (logit - DETECTION_MIDDLE))))

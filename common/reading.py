@@ -42,14 +42,12 @@ class Glyph:
 
     Attributes:
         box: Bounding box of its ink.
-        line: Line of writing, counted from 0 at the top.
         ink: Ink without that of its neighbours, float32 (height, width), 0 is paper and 1 is full
             ink, with a small margin.
-        score: Probability from the finder that it is a digit, 0 to 1; None if rules found it.
+        score: Probability from the finder that it is a digit, 0 to 1; None on a drawing.
     """
 
     box: Box
-    line: int
     ink: np.ndarray
     score: float | None = None
 

@@ -6,14 +6,12 @@ import sys
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
-from conftest import ROOT, Command
-from expensive import EXPENSIVE_IMAGES, cost_of, nested
+from conftest import ROOT
+from expensive import EXPENSIVE_IMAGES, cost_of
 from faults import saved
 from PIL import Image
 
-from common.finding.rules.page import find_digits
 from common.images import decoding
 from common.images.decoding import TooLargeError, read_image
 from common.images.structure import MAX_PARTS
@@ -44,27 +42,6 @@ def test_expensive_images_stay_within_the_limits_of_time_and_memory(
     assert (cost.text is None) == (cost.error is not None)
 
 
-def test_a_crowded_page_is_read_in_part_and_named_in_a_note(
-    command: Command, tmp_path: Path
-) -> None:
-    path = tmp_path / "nested.png"
-    path.write_bytes(nested(1000, 6, False))
-    words = ("--model", PRETRAINED, "--json", path, SAMPLE)
-    done = command("predict_image.py", *words)
-    assert done.returncode == 0
-    assert [json.loads(line)["error"] for line in done.stdout.splitlines()] == [None, None]
-    assert done.stderr == f"note: {path} is too crowded; only part of it is read.\n"
-
-
-def test_a_page_of_a_thousand_digits_is_not_crowded(recwarn: pytest.WarningsRecorder) -> None:
-    ink = np.zeros((2000, 2000), np.float32)
-    for top in range(20, 1940, 77):
-        for left in range(20, 1960, 49):
-            cv2.line(ink, (left, top), (left + 10, top + 40), 1, 5)
-    assert len(find_digits(ink, lambda inks: np.ones(len(inks)))) == 1000
-    assert not recwarn.list
-
-
 @pytest.mark.parametrize(
     ("failure", "said"),
     [
@@ -73,7 +50,7 @@ def test_a_page_of_a_thousand_digits_is_not_crowded(recwarn: pytest.WarningsReco
     ],
 )
 @pytest.mark.parametrize(
-    "place", ["common.finding.rules.page.ink_map", "common.recognizer.digit_picture"]
+    "place", ["common.recognizer.drawn_marks", "common.recognizer.digit_picture"]
 )
 def test_a_failure_on_one_image_does_not_affect_the_others(
     monkeypatch: pytest.MonkeyPatch, failure: Exception, said: str, place: str

@@ -1,13 +1,8 @@
 import cv2
 import numpy as np
 import pytest
-from faults import saved
-from PIL import Image
 
 from common.data.datasets import Dataset
-from common.data.handwriting import draw_digit
-from common.finding.rules.paper import ink_map
-from common.images.decoding import read_image
 from common.preprocessing import digit_picture, network_input, stroke_width
 
 
@@ -65,71 +60,6 @@ def test_thin_strokes_remain_visible() -> None:
     ink = np.zeros((400, 300), np.float32)
     cv2.line(ink, (20, 20), (280, 380), 1, 1)
     assert digit_picture(ink).max() > 200
-
-
-@pytest.mark.parametrize(("paper", "pen"), [(255, 0), (0, 255), (200, 150), (90, 60), (60, 110)])
-def test_ink_is_found_at_any_polarity_and_contrast(paper: int, pen: int) -> None:
-    drawn = np.pad(draw_digit(3, 100, np.random.default_rng(0)), 20)
-    image = np.rint(paper + (pen - paper) * drawn).astype(np.uint8)
-    ink = ink_map(image)
-    assert ink.dtype == np.float32
-    assert ink[drawn > 0.95].min() > 0.8
-    assert ink[drawn < 0.05].max() < 0.2
-
-
-def test_ink_is_found_in_uneven_light() -> None:
-    drawn = np.pad(draw_digit(8, 100, np.random.default_rng(0), 0.08), 60)
-    light = np.linspace(230, 110, drawn.shape[1])[None, :]
-    ink = ink_map(np.rint(light * (1 - 0.6 * drawn)).astype(np.uint8))
-    assert ((ink > 0.5) == (drawn > 0.5)).mean() > 0.99
-
-
-@pytest.mark.parametrize("level", [0, 130, 255])
-def test_blank_paper_has_no_ink(level: int) -> None:
-    noise = np.random.default_rng(0).normal(0, 2, (80, 80))
-    paper = np.clip(level + noise, 0, 255).astype(np.uint8)
-    assert not ink_map(np.full((80, 80), level, np.uint8)).any()
-    assert not ink_map(paper).any()
-
-
-def test_blank_sixteen_bit_paper_has_no_ink() -> None:
-    grain = np.random.default_rng(0).normal(60_000, 30, (80, 80)).astype(np.uint16)
-    assert not ink_map(read_image(saved(Image.fromarray(grain), "PNG"))).any()
-
-
-def vignette(shape: tuple[int, int]) -> np.ndarray:
-    """Light that falls from 220 in the centre to 90 in the corners, as under a lamp."""
-    rows, columns = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
-    return np.asarray(220 - 65 * (rows**2 + columns**2), dtype=np.float64)
-
-
-def test_ink_is_found_in_the_dark_corners_of_a_photo() -> None:
-    drawn = np.zeros((900, 1200), np.float32)
-    digit = draw_digit(3, 120, np.random.default_rng(0), 0.08)
-    for top, left in ((20, 20), (380, 540), (700, 1000)):
-        drawn[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
-    grain = np.random.default_rng(1).normal(0, 3, drawn.shape)
-    photo = np.clip(vignette(drawn.shape) * (1 - 0.5 * drawn) + grain, 0, 255).astype(np.uint8)
-    ink = ink_map(photo)
-    assert ((ink > 0.5) == (drawn > 0.5)).mean() > 0.995
-    assert (ink[drawn > 0.9] > 0.5).mean() > 0.95
-
-
-def test_a_dark_table_beside_the_paper_is_not_ink() -> None:
-    drawn = np.zeros((900, 1200), np.float32)
-    digit = draw_digit(7, 150, np.random.default_rng(0), 0.08)
-    drawn[300 : 300 + digit.shape[0], 500 : 500 + digit.shape[1]] = digit
-    photo = vignette(drawn.shape) * (1 - 0.4 * drawn)
-    photo[:, :30] = 15
-    ink = ink_map(photo.astype(np.uint8))
-    assert not ink[:, :20].any()
-    assert (ink[drawn > 0.9] > 0.5).mean() > 0.95
-
-
-def test_a_faint_drawing_on_flat_paper_is_found() -> None:
-    drawn = np.pad(draw_digit(9, 100, np.random.default_rng(0)), 30)
-    ink = ink_map(np.rint(255 - 12 * drawn).astype(np.uint8))
-    assert ((ink > 0.5) == (drawn > 0.5)).mean() > 0.98
 
 
 @pytest.mark.parametrize("width", range(1, 29))

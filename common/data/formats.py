@@ -6,16 +6,22 @@ import sys
 import tokenize
 import zipfile
 import zlib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from common import UserError, printable
-from common.finding.rules.page import digits_on
+from common.finding.drawings import drawn_marks
+from common.finding.finder import find
+from common.finding.inks import cut_out
 from common.images.decoding import ImageError, read_image
 from common.images.listing import list_images
 from common.preprocessing import PICTURE_SIZE, digit_picture
+from common.reading import Glyph
+from common.storage.loading import Finder
+from common.storage.model_files import PRETRAINED_FINDER, load_finder
 
 ZIP_DAMAGE = (
     OSError,
@@ -31,6 +37,7 @@ ZIP_DAMAGE = (
 """Exceptions that NumPy's and Python's zip readers raise on damaged files."""
 MAX_BYTES = 4 * 10**9  # uncompressed size of a data set's file
 MAX_GZIP_RATIO = 1032  # largest compression ratio of a .gz file (Deutsch, RFC 1951, 1996)
+MIN_SCORE = 0.3  # of a digit that the finder detects on a photo
 IDX_NAMES = ("train-images", "train-labels", "t10k-images", "t10k-labels")
 
 
@@ -140,7 +147,8 @@ def read_idx(path: Path, images: bool) -> np.ndarray:
 def read_image_folders(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Reads a folder with one sub-folder of images per digit.
 
-    The largest digit on each image is used. Images that cannot be used are listed on stderr.
+    The largest mark on a drawing or the largest digit on a photo is used. Images that cannot be
+    used are listed on stderr.
 
     Returns:
         Pictures, uint8 (N, 28, 28), and their labels, int64 (N,).
@@ -156,10 +164,9 @@ def read_image_folders(folder: Path) -> tuple[np.ndarray, np.ndarray]:
         zip(paths, labels, strict=True), "reading", len(paths), leave=False, disable=None
     ):
         try:
-            glyphs = digits_on(read_image(path))
-            if not glyphs:
+            largest = _largest_digit(read_image(path))
+            if largest is None:
                 raise ImageError(f"{path} contains no digit.")
-            largest = max(glyphs, key=lambda glyph: glyph.box.width * glyph.box.height)
             pictures.append(digit_picture(largest.ink))
             used_labels.append(label)
         except ImageError as error:
@@ -170,3 +177,17 @@ def read_image_folders(folder: Path) -> tuple[np.ndarray, np.ndarray]:
         print(f"{len(messages)} of {len(paths)} images were ignored.", file=sys.stderr)
     stacked = np.array(pictures, np.uint8).reshape(-1, PICTURE_SIZE, PICTURE_SIZE)
     return stacked, np.array(used_labels, np.int64)
+
+
+def _largest_digit(image: np.ndarray) -> Glyph | None:
+    """Returns the largest mark on a drawing, or the largest digit that the finder detects."""
+    glyphs = drawn_marks(image)
+    if not glyphs:
+        found = [digit for digit in find(image, _finder()) if digit.score > MIN_SCORE]
+        glyphs = cut_out(image, found)
+    return max(glyphs, key=lambda glyph: glyph.box.width * glyph.box.height, default=None)
+
+
+@cache
+def _finder() -> Finder:
+    return load_finder(PRETRAINED_FINDER)

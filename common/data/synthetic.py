@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from common.data.handwriting import DOODLES, LETTERS, STROKES, draw_strokes
-from common.finding.rules.page import digits_on
+from common.finding.drawings import drawn_marks
 from common.preprocessing import digit_picture
 
 PRINTED = "ACEFHJKLMNPQRTUVWXacdefhkmnprtuvwxy#@?+=<>{}~*"
@@ -74,7 +74,7 @@ def non_digits(count: int, seed: int, digits: np.ndarray) -> np.ndarray:
     for share, page in pages:
         end = len(pictures) + round(share * count)
         while len(pictures) < end:
-            glyphs = digits_on(page())
+            glyphs = drawn_marks(page()) or []
             chosen = generator.permutation(len(glyphs))[: min(MAX_PER_PAGE, end - len(pictures))]
             pictures += [digit_picture(glyphs[index].ink) for index in chosen]
     digits = digits[digits.any(axis=(1, 2))]

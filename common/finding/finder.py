@@ -1,6 +1,6 @@
-"""Runs the finder over a page at several scales: grey page -> boxes of digits."""
+"""Runs the finder over a page at several scales: grey page -> detections."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,39 +18,24 @@ from common.finding.encoding import (
     normalised,
 )
 from common.finding.overlap import overlaps
+from common.finding.settings import SETTINGS, Settings
 from common.storage.loading import Finder
 
-
-@dataclass(frozen=True)
-class FindingSettings:
-    """What decides which peaks of the network's answer are digits.
-
-    Attributes:
-        min_score: Peaks below it are ignored, 0 to 1.
-        max_overlap: Two boxes that share more than this (intersection over union) are one digit.
-        max_inside: A box of which more than this lies inside a likelier one is a part of it.
-        max_digits: Digits of a page at most; the others, the least likely ones, are ignored.
-        max_side: Longer side in pixels of the largest scale at which a page is shown.
-        max_enlarging: Factor by which small pages are enlarged at most.
-    """
-
-    min_score: float = 0.3
-    max_overlap: float = 0.35
-    max_inside: float = 0.65
-    max_digits: int = 1000
-    max_side: int = 1536
-    max_enlarging: float = 3.0
+MAX_DETECTIONS = 1000  # per page; the least likely ones beyond it are ignored
+MAX_SIDE = 1536  # pixels; longer side of the page at the largest scale
+MAX_ENLARGEMENT = 3.0  # of small pages
+MIN_SAME = 0.4  # intersection over union of the boxes of one digit at different scales
 
 
 @dataclass(frozen=True)
 class Level:
-    """The finder's answer at one scale of the page.
+    """The network's output at one scale of the page.
 
     Attributes:
-        scale: Pixels here for one pixel of the page.
-        ink: float32 (height, width), probability that a pixel is a digit's ink.
-        votes: float32 (height / 4, width / 4, 2), from each cell to the centre of the digit it
-            belongs to, in pixels of this level.
+        scale: Scale of the page at this level.
+        ink: Probability that a pixel is a digit's ink, float32 (height, width).
+        votes: Distance from each cell to the centre of its digit, float32
+            (height / 4, width / 4, 2), x and y in pixels of this level.
     """
 
     scale: float
@@ -63,10 +48,9 @@ class Detection:
     """A digit found on a page.
 
     Attributes:
-        x, y, width, height: Its box in pixels of the page.
-        score: Confidence of the finder that it is a digit, 0 to 1.
-        classes: float32 (10,), the finder's scores for 0 to 9.
-        level: Where it was found.
+        x, y, width, height: Bounding box in pixels of the page.
+        score: Probability that it is a digit, 0 to 1.
+        level: Level at which it was found.
     """
 
     x: float
@@ -74,70 +58,83 @@ class Detection:
     width: float
     height: float
     score: float
-    classes: np.ndarray
     level: Level
 
     @property
     def middle(self) -> tuple[float, float]:
-        """Column and row of the box's centre."""
+        """Centre of the box: x and y."""
         return self.x + self.width / 2, self.y + self.height / 2
 
 
-def page_scales(height: int, width: int, settings: FindingSettings) -> list[float]:
-    """The scales at which a page is shown, the smallest first, each twice the one before.
-
-    At the smallest, a digit as large as the page has the largest size that the finder answers to.
-    """
-    short, long = min(height, width), max(height, width)
-    smallest = 0.95 * SCALE.max_size / long
-    largest = max(min(settings.max_side / long, settings.max_enlarging), smallest)
-    scales = [smallest]
-    while scales[-1] * 1.5 < largest:
-        scales.append(min(2 * scales[-1], largest))
-    # A strip is too low at the small scales for digits of any size.
-    fitting = [scale for scale in scales if short * scale >= 1.3 * SCALE.min_size]
-    return fitting or scales[-1:]
-
-
 def find(
-    page: np.ndarray, finder: Finder, settings: FindingSettings | None = None
+    page: np.ndarray, finder: Finder, settings: Settings = SETTINGS, max_side: int = MAX_SIDE
 ) -> list[Detection]:
-    """Finds the digits of a page.
+    """Finds the digits on a page.
+
+    The network sees the page at several scales, so that most digits have a suitable size at two of
+    them. The score of a digit is its mean probability at these scales.
 
     Args:
         page: uint8 (height, width), ink darker or lighter than the paper.
         finder: The network.
-        settings: What decides which of its peaks are digits.
+        settings: What decides which outputs are digits.
+        max_side: Longer side in pixels of the page at the largest scale.
 
     Returns:
-        The digits, the likeliest first.
+        The detections, the most likely first.
     """
-    settings = settings or FindingSettings()
-    found: list[Detection] = []
-    for scale in page_scales(page.shape[0], page.shape[1], settings):
-        found += _at_scale(page, scale, finder, settings)
-    return _without_doubles(found, settings)
+    scales = page_scales(page.shape[0], page.shape[1], max_side)
+    peaks = [peak for scale in scales for peak in _peaks(page, scale, finder, settings)]
+    peaks = sorted(peaks, key=lambda peak: -peak.score)[:MAX_DETECTIONS]
+    boxes = np.array([(peak.x, peak.y, peak.width, peak.height) for peak in peaks]).reshape(-1, 4)
+    shares, inside = overlaps(boxes, boxes)
+    kept = _without_doubles((shares > settings.max_overlap) | (inside > settings.max_inside))
+    scores = np.array([peak.score for peak in peaks])
+    levels = np.array([peak.level.scale for peak in peaks])
+    found = []
+    for index in np.flatnonzero(kept):
+        peak = peaks[index]
+        size = max(peak.width, peak.height)
+        suitable = [s for s in scales if SCALE.min_size <= size * s <= SCALE.max_size]
+        same = np.where(shares[index] > MIN_SAME, scores, 0)
+        votes = [same[levels == scale].max(initial=0) for scale in {*suitable, peak.level.scale}]
+        found.append(replace(peak, score=float(np.mean(votes))))
+    likely = [detection for detection in found if detection.score > settings.min_peak]
+    return sorted(likely, key=lambda detection: -detection.score)
 
 
-def _at_scale(
-    page: np.ndarray, scale: float, finder: Finder, settings: FindingSettings
-) -> list[Detection]:
+def page_scales(height: int, width: int, max_side: int) -> list[float]:
+    """Returns the scales at which the network sees a page, each twice the one before.
+
+    At the smallest, a digit as large as the page has the largest size that the network detects.
+    """
+    short, long = min(height, width), max(height, width)
+    smallest = 0.95 * SCALE.max_size / long
+    largest = max(min(max_side / long, MAX_ENLARGEMENT), smallest)
+    scales = [smallest]
+    while scales[-1] * 1.5 < largest:
+        scales.append(min(2 * scales[-1], largest))
+    # At the small scales, a strip is too low for digits of any size.
+    suitable = [scale for scale in scales if short * scale >= 1.3 * SCALE.min_size]
+    return suitable or scales[-1:]
+
+
+def _peaks(page: np.ndarray, scale: float, finder: Finder, settings: Settings) -> list[Detection]:
+    """Returns the peaks of the heat map at one scale; the score is the network's probability."""
     height, width = (max(1, round(side * scale)) for side in page.shape)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    shown = cv2.resize(page, (width, height), interpolation=method)
+    small = cv2.resize(page, (width, height), interpolation=method)
     padding = ((0, -height % STRIDE), (0, -width % STRIDE))
-    padded = np.pad(normalised(shown), padding, mode="edge")
-    output = finder(padded[None, ..., None])[0]
+    padded = np.pad(normalised(small), padding, mode="edge")
     rows, columns = -(-height // CELL), -(-width // CELL)
-    output = output[:rows, :columns]
-    heat = _sigmoid(output[..., HEAT])
+    output = finder(padded[None, ..., None])[0, :rows, :columns]
+    heat = _sigmoid(output[..., HEAT]).max(axis=2)
     blocks = _sigmoid(output[..., INK]).reshape(rows, columns, CELL, CELL)
     ink = blocks.transpose(0, 2, 1, 3).reshape(rows * CELL, columns * CELL)
     level = Level(scale, ink[:height, :width], output[..., VOTE] * VOTE_UNIT * CELL)
-    best = heat.max(axis=2)
-    neighbourhood = cv2.dilate(best, np.ones((3, 3), np.uint8))
-    found = []
-    for row, column in np.argwhere((best >= neighbourhood) & (best > settings.min_score)):
+    is_peak = (heat >= cv2.dilate(heat, np.ones((3, 3), np.uint8))) & (heat > settings.min_peak)
+    peaks = []
+    for row, column in np.argwhere(is_peak):
         dx, dy, log_width, log_height = output[row, column, BOX]
         box_width, box_height = SIZE_UNIT * np.exp(np.clip((log_width, log_height), -4, 1.5))
         size = max(box_width, box_height)
@@ -145,31 +142,28 @@ def _at_scale(
             continue
         x = (column + 0.5 + dx) * CELL - box_width / 2
         y = (row + 0.5 + dy) * CELL - box_height / 2
-        found.append(
-            Detection(
-                x=float(x / scale),
-                y=float(y / scale),
-                width=float(box_width / scale),
-                height=float(box_height / scale),
-                score=float(best[row, column]),
-                classes=heat[row, column],
-                level=level,
-            )
+        x, y, box_width, box_height = (
+            float(side / scale) for side in (x, y, box_width, box_height)
         )
-    return found
+        score = float(heat[row, column])
+        peaks.append(Detection(x, y, box_width, box_height, score, level))
+    return peaks
 
 
-def _without_doubles(found: list[Detection], settings: FindingSettings) -> list[Detection]:
-    """Non-maximum suppression over all scales, of no more than `max_digits` of the likeliest."""
-    found = sorted(found, key=lambda digit: -digit.score)[: settings.max_digits]
-    boxes = np.array([(d.x, d.y, d.width, d.height) for d in found]).reshape(-1, 4)
-    shares, inside = overlaps(boxes, boxes)
-    doubles = (shares > settings.max_overlap) | (inside > settings.max_inside)
-    remaining = np.ones(len(found), bool)
-    for index in range(len(found)):
-        if remaining[index]:
-            remaining[index + 1 :] &= ~doubles[index, index + 1 :]
-    return [digit for digit, is_kept in zip(found, remaining, strict=True) if is_kept]
+def _without_doubles(doubles: np.ndarray) -> np.ndarray:
+    """Non-maximum suppression.
+
+    Args:
+        doubles: Whether two detections are the same digit, bool (N, N); the most likely first.
+
+    Returns:
+        Which detections are kept, bool (N,).
+    """
+    kept = np.ones(len(doubles), bool)
+    for index in range(len(doubles)):
+        if kept[index]:
+            kept[index + 1 :] &= ~doubles[index, index + 1 :]
+    return kept
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
-"""The ink of one found digit, without paper, ruled lines and neighbours."""
+"""Cuts the digits that the finder found out of a page, without ruled lines and neighbours."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -7,13 +8,10 @@ import numpy as np
 
 from common.finding.encoding import CELL
 from common.finding.finder import Detection
+from common.finding.settings import SETTINGS, Settings
+from common.reading import Box, Glyph
 
 CROP_SIZE = 56  # pixels; the longer side of a digit's box is reduced to this at most
-MARGIN = 0.25  # of the longer side, around the box
-PAPER = 0.15  # below this probability of ink, the network sees paper or something else
-INK = 0.5  # above it, a digit's ink
-STROKE = 0.35  # contrast above it belongs to a stroke; below, to its soft edge
-MIN_INSIDE = 0.9  # share of a connected component inside the box, for it to count as a whole
 
 
 @dataclass(frozen=True)
@@ -33,43 +31,76 @@ class _Crop:
     own: np.ndarray
 
 
-def digit_ink(page: np.ndarray, digit: Detection, others: list[Detection]) -> np.ndarray:
-    """How much of a digit's ink there is at each pixel of its surroundings.
+def cut_out(page: np.ndarray, found: list[Detection], settings: Settings = SETTINGS) -> list[Glyph]:
+    """Cuts the digits out of a page.
 
-    A connected component inside the box is taken as it is. Of one that leaves the box, such as a
-    ruled line, a frame or a neighbour that touches, only the digit's pixels are taken, as the
-    finder sees them.
+    Args:
+        page: uint8 (height, width), upright; ink darker or lighter than the paper.
+        found: The detections on the page.
+        settings: What decides which pixels are ink.
+
+    Returns:
+        The digits in the order of `found`, with their boxes in whole pixels inside the page.
+    """
+    return [
+        Glyph(_box(digit, page), _digit_ink(page, digit, found, settings), digit.score)
+        for digit in found
+    ]
+
+
+def _box(digit: Detection, page: np.ndarray) -> Box:
+    height, width = page.shape
+    left = min(max(math.floor(digit.x), 0), width - 1)
+    top = min(max(math.floor(digit.y), 0), height - 1)
+    right = min(max(math.ceil(digit.x + digit.width), left + 1), width)
+    bottom = min(max(math.ceil(digit.y + digit.height), top + 1), height)
+    return Box(left, top, right - left, bottom - top)
+
+
+def _digit_ink(
+    page: np.ndarray, digit: Detection, others: list[Detection], settings: Settings
+) -> np.ndarray:
+    """Cuts out the ink of one digit.
+
+    Connected components inside the box are taken as they are. Of components that leave the box,
+    such as ruled lines, frames and touching neighbours, only the pixels are taken that the network
+    assigns to this digit.
 
     Args:
         page: uint8 (height, width).
         digit: The digit.
         others: All digits of the page.
+        settings: What decides which pixels are ink.
 
     Returns:
         float32 (rows, columns), 0 is paper and 1 is full ink.
     """
-    crop = _crop(page, digit, others)
+    crop = _crop(page, digit, others, settings.ink_margin)
     if crop is None:
         return np.zeros((1, 1), np.float32)
-    contrast = _contrast(crop)
-    count, labels = cv2.connectedComponents((contrast > STROKE).astype(np.uint8), connectivity=8)
+    contrast = _contrast(crop, settings)
+    count, labels = cv2.connectedComponents(
+        (contrast > settings.stroke).astype(np.uint8), connectivity=8
+    )
     size = np.bincount(labels.ravel(), minlength=count)
     inside = np.bincount(labels.ravel(), crop.inside.ravel(), count) / size
     own = np.bincount(labels.ravel(), crop.own.ravel(), count) / size
     chance = np.bincount(labels.ravel(), crop.chance.ravel(), count) / size
-    whole = (inside >= MIN_INSIDE) & (own > 0.5) & (chance > PAPER)
-    parted = (inside < MIN_INSIDE) & (chance * inside > 0)
+    whole = (inside >= settings.min_component) & (own > 0.5) & (chance > settings.min_ink)
+    parted = (inside < settings.min_component) & (chance * inside > 0)
     whole[0] = parted[0] = False
-    gate = (crop.chance * crop.own > (PAPER + INK) / 2) & crop.inside
+    gate = (crop.chance * crop.own > (settings.min_ink + settings.sure_ink) / 2) & crop.inside
     kept = whole[labels] | (parted[labels] & gate)
     # Soft edges stay, but not those of what is left out.
     near = cv2.dilate(kept.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     return np.asarray(contrast * (kept | (near & (labels == 0))))
 
 
-def _crop(page: np.ndarray, digit: Detection, others: list[Detection]) -> _Crop | None:
+def _crop(
+    page: np.ndarray, digit: Detection, others: list[Detection], margin: float
+) -> _Crop | None:
     size = max(digit.width, digit.height)
-    reach = MARGIN * size
+    reach = margin * size
     x0, y0 = max(0, int(digit.x - reach)), max(0, int(digit.y - reach))
     x1 = min(page.shape[1], int(np.ceil(digit.x + digit.width + reach)) + 1)
     y1 = min(page.shape[0], int(np.ceil(digit.y + digit.height + reach)) + 1)
@@ -90,7 +121,7 @@ def _crop(page: np.ndarray, digit: Detection, others: list[Detection]) -> _Crop 
     factor = np.float32(digit.level.scale)
     map_x, map_y = np.meshgrid(xs * factor - 0.5, ys * factor - 0.5)
     chance = _sampled(digit.level.ink, map_x, map_y)
-    own = _own(digit, others, map_x, map_y)
+    own = _own(digit, others, reach, map_x, map_y)
     return _Crop(grey.astype(np.float32), in_y[:, None] & in_x, chance, own)
 
 
@@ -101,10 +132,13 @@ def _sampled(values: np.ndarray, map_x: np.ndarray, map_y: np.ndarray) -> np.nda
 
 
 def _own(
-    digit: Detection, others: list[Detection], map_x: np.ndarray, map_y: np.ndarray
+    digit: Detection,
+    others: list[Detection],
+    reach: float,
+    map_x: np.ndarray,
+    map_y: np.ndarray,
 ) -> np.ndarray:
     """1 where the finder's vote points nearer to the digit than to a neighbour, else 0."""
-    reach = MARGIN * max(digit.width, digit.height)
     near = [
         other
         for other in others
@@ -128,7 +162,7 @@ def _own(
     return (own <= nearest).astype(np.float32)
 
 
-def _contrast(crop: _Crop) -> np.ndarray:
+def _contrast(crop: _Crop, settings: Settings) -> np.ndarray:
     """The pixels' place between the paper's brightness, 0, and the ink's, 1."""
     grey = crop.grey
     level, _ = cv2.threshold(
@@ -138,14 +172,14 @@ def _contrast(crop: _Crop) -> np.ndarray:
     # Ink is the side of the threshold that the finder holds for it.
     is_light = _mean(crop.chance, light) > _mean(crop.chance, ~light)
     inked = light if is_light else ~light
-    paper = (~inked & (crop.chance < INK)).astype(np.float32)
+    paper = (~inked & (crop.chance < settings.sure_ink)).astype(np.float32)
     reach = max(grey.shape) / 3
     usual = float(np.median(grey[~inked])) if (~inked).any() else 255.0 - level
     around = (cv2.GaussianBlur(grey * paper, (0, 0), reach) + 1e-3 * usual) / (
         cv2.GaussianBlur(paper, (0, 0), reach) + 1e-3
     )
     difference = grey - around if is_light else around - grey
-    sure = inked & crop.inside & (crop.chance * crop.own > PAPER)
+    sure = inked & crop.inside & (crop.chance * crop.own > settings.min_ink)
     if not sure.any():
         sure = inked & crop.inside
     full = float(np.quantile(difference[sure], 0.6)) if sure.any() else 1.0

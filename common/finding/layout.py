@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 MAX_TILT = 0.7  # rise over run; 35 degrees: steeper neighbours stand below one another
-MIN_SHARED_ROWS = 0.3  # least share of rows in common with the box before on the same line
+MIN_SHARED_ROWS = 0.0
 REACH = 3.0  # heights; neighbours farther away say little about the tilt of their line
 
 
@@ -45,7 +45,7 @@ def lines_of(places: Sequence[Placed]) -> list[list[int]]:
     level = centers[:, 1] - _tilt(centers, heights) * centers[:, 0]
     lines: list[list[int]] = []
     for index in np.argsort(centers[:, 0], kind="stable"):
-        best, most = None, MIN_SHARED_ROWS
+        best, most = None, 0.0
         for line in lines:
             last = line[-1]
             half = (heights[last] + heights[index]) / 2

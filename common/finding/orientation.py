@@ -1,60 +1,46 @@
-"""Which way up a page lies: the finder is surest of digits that stand upright."""
-
-from dataclasses import dataclass
+"""Finds the orientation of a page: the finder gives the highest scores to upright digits."""
 
 import numpy as np
 
-from common.finding.finder import Detection, FindingSettings, find
+from common.finding.finder import Detection, find
+from common.finding.settings import SETTINGS, Settings
 from common.preprocessing import resized
 from common.reading import Box
 from common.storage.loading import Finder
 
-
-@dataclass(frozen=True)
-class OrientationSettings:
-    """What decides whether a page is turned.
-
-    Attributes:
-        min_score: Median score of the digits on an upright page. On generated pages and real images
-            without digits, it is 0.74 or more on pages that were turned upright, else at most 0.68.
-        min_digits: Digits on a page that is turned; one digit alone may be a 6 or a 9.
-        min_ratio: How many times the evidence for the page as it is another rotation needs.
-        max_side: Longer side in pixels of the reduced page on which rotations are compared.
-    """
-
-    min_score: float = 0.7
-    min_digits: int = 2
-    min_ratio: float = 1.5
-    max_side: int = 768
+MAX_SIDE = 768  # pixels; longer side of the reduced page on which orientations are compared
 
 
 def evidence(found: list[Detection]) -> float:
-    """How much speaks for upright digits: 0 for doubtful ones, at most 0.5 for each sure one."""
+    """Returns the evidence for upright digits: 0 to 0.5 for each digit."""
     return sum(max(0.0, digit.score - 0.5) for digit in found)
 
 
-def rotation_of(page: np.ndarray, finder: Finder, found: list[Detection]) -> int:
-    """Degrees clockwise by which a page must be turned so that its digits stand upright.
+def rotation_of(
+    page: np.ndarray, finder: Finder, found: list[Detection], settings: Settings = SETTINGS
+) -> int:
+    """Returns the degrees clockwise by which a page must be turned so that its digits are upright.
 
     Args:
         page: uint8 (height, width).
         finder: The network.
-        found: What it found on the page as it is.
+        found: The detections on the page as it is.
+        settings: What decides whether the page is turned.
 
     Returns:
-        0, 90, 180 or 270; 0 unless another rotation is clearly better.
+        0, 90, 180 or 270; 0 unless another orientation is clearly better.
     """
-    settings = OrientationSettings()
-    if _median_score(found) >= settings.min_score:
+    if _median_score(found) >= settings.upright:
         return 0
-    small = resized(page, min(1.0, settings.max_side / max(page.shape)))
-    scales = FindingSettings(max_side=settings.max_side)  # else small would be enlarged again
-    digits = {angle: find(turned(small, angle), finder, scales) for angle in (0, 90, 180, 270)}
+    small = resized(page, min(1.0, MAX_SIDE / max(page.shape)))
+    digits = {
+        angle: find(turned(small, angle), finder, settings, MAX_SIDE) for angle in (0, 90, 180, 270)
+    }
     best = max(digits, key=lambda angle: evidence(digits[angle]))
     is_clear = (
-        len(digits[best]) >= settings.min_digits
-        and _median_score(digits[best]) >= settings.min_score
-        and evidence(digits[best]) >= settings.min_ratio * evidence(digits[0])
+        len(digits[best]) >= settings.turned_digits
+        and _median_score(digits[best]) >= settings.upright
+        and evidence(digits[best]) >= settings.turned_evidence * evidence(digits[0])
     )
     return best if is_clear else 0
 
@@ -64,18 +50,18 @@ def _median_score(found: list[Detection]) -> float:
 
 
 def turned(page: np.ndarray, angle: int) -> np.ndarray:
-    """A page turned clockwise by `angle` degrees, a multiple of 90."""
+    """Returns a page turned clockwise by `angle` degrees, a multiple of 90."""
     return np.ascontiguousarray(np.rot90(page, -angle // 90))
 
 
 def turned_back(box: Box, angle: int, height: int, width: int) -> Box:
-    """Where a box of the turned page lies on the page as it was.
+    """Returns the place of a box of the turned page on the original page.
 
     Args:
         box: In pixels of the turned page.
         angle: Degrees clockwise by which the page was turned.
-        height: Height of the page as it was, in pixels.
-        width: Its width.
+        height: Height of the original page in pixels.
+        width: Width of the original page in pixels.
     """
     if angle == 90:
         return Box(box.y, height - box.right, box.height, box.width)

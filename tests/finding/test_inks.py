@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common.finding.finder import Detection, Level
-from common.finding.inks import digit_ink
+from common.finding.inks import cut_out
 
 SIDE = 64
 STROKE = (slice(16, 48), slice(28, 34))
@@ -20,7 +20,7 @@ def detection(
     if votes is None:
         votes = np.zeros((SIDE // 4, SIDE // 4, 2), np.float32)
     level = Level(1.0, ink.astype(np.float32), votes)
-    return Detection(x, y, width, height, 0.9, np.full(10, 0.1, np.float32), level)
+    return Detection(x, y, width, height, 0.9, level)
 
 
 def upright_stroke() -> np.ndarray:
@@ -33,7 +33,7 @@ def upright_stroke() -> np.ndarray:
 def test_the_cut_holds_all_of_a_strokes_ink_and_no_paper(paper: int, pen: int) -> None:
     ink = upright_stroke()
     digit = detection(28, 16, 6, 32, ink)
-    taken = digit_ink(a_page(ink, paper, pen), digit, [digit])
+    taken = cut_out(a_page(ink, paper, pen), [digit])[0].ink
     assert taken.max() == pytest.approx(1)
     assert (taken > 0.5).sum() == ink.sum()
     assert (taken > 0.02).sum() == ink.sum()
@@ -44,7 +44,7 @@ def test_ink_that_the_network_missed_is_still_taken() -> None:
     seen = ink.copy()
     seen[16:30] = False
     digit = detection(28, 16, 6, 32, seen)
-    assert (digit_ink(a_page(ink), digit, [digit]) > 0.5).sum() == ink.sum()
+    assert (cut_out(a_page(ink), [digit])[0].ink > 0.5).sum() == ink.sum()
 
 
 def test_a_ruled_line_through_a_digit_is_removed() -> None:
@@ -52,7 +52,7 @@ def test_a_ruled_line_through_a_digit_is_removed() -> None:
     page = ink.copy()
     page[40:42] = True
     digit = detection(28, 16, 6, 32, ink)
-    assert (digit_ink(a_page(page), digit, [digit]) > 0.5).sum() == ink.sum()
+    assert (cut_out(a_page(page), [digit])[0].ink > 0.5).sum() == ink.sum()
 
 
 def test_a_touching_neighbour_is_removed() -> None:
@@ -67,11 +67,11 @@ def test_a_touching_neighbour_is_removed() -> None:
     both = left | right
     one = detection(26, 16, 6, 32, both, votes)
     other = detection(32, 16, 18, 32, both, votes)
-    taken = digit_ink(a_page(both), one, [one, other])
+    taken = cut_out(a_page(both), [one, other])[0].ink
     assert (taken > 0.5).sum() == left.sum()
 
 
 def test_a_box_outside_the_page_has_no_ink() -> None:
     ink = upright_stroke()
     digit = detection(200, 200, 10, 10, ink)
-    assert digit_ink(a_page(ink), digit, [digit]).sum() == 0
+    assert cut_out(a_page(ink), [digit])[0].ink.sum() == 0

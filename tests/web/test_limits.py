@@ -234,7 +234,7 @@ def is_answered(client: socket.socket) -> bool:
 @pytest.mark.parametrize(
     ("path", "place"),
     [
-        ("/read", "common.finding.rules.page.ink_map"),
+        ("/read", "common.recognizer.drawn_marks"),
         ("/read", "common.images.decoding.grey"),
         ("/look", "common.web.app.digit_picture"),
         ("/upright", "common.web.app.open_in_colour"),

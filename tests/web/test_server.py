@@ -25,7 +25,7 @@ from fastapi.testclient import TestClient
 
 from common.data.datasets import load_own_digits
 from common.files import shown
-from common.finding.rules.page import digits_on
+from common.finding.drawings import drawn_marks
 from common.images.decoding import read_image
 from common.preprocessing import digit_picture
 from common.recognizer import DigitRecognizer
@@ -184,15 +184,15 @@ def test_a_kept_digit_is_loaded_unchanged(
 ) -> None:
     folder = tmp_path / "my_digits"
     content = (ROOT / "samples" / "two_lines.png").read_bytes()
-    glyphs = digits_on(read_image(content), recognizer.judge)
+    glyphs = drawn_marks(read_image(content)) or []
     assert len(glyphs) == 8
     for glyph in glyphs:
         path = keep_digit(glyph.ink, 4, folder)
-        (again,) = digits_on(read_image(path))
+        (again,) = drawn_marks(read_image(path)) or []
         difference = digit_picture(again.ink).astype(int) - digit_picture(glyph.ink)
         assert np.abs(difference).mean() < 20  # of 255; two different digits differ by about 50
-        shares = recognizer.judge([glyph.ink, again.ink])
-        assert shares[1] == pytest.approx(shares[0], abs=0.01)
+        first, second = recognizer._classified([glyph, again])
+        assert second.confidence == pytest.approx(first.confidence, abs=0.01)
     assert kept_digits(folder) == len(glyphs)
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from conftest import ROOT, Command
 
-from common.finding.digits import cut_out
 from common.finding.encoding import BOX, HEAT, INK, OUTPUTS, SIZE_UNIT
 from common.finding.finder import find
+from common.finding.inks import cut_out
 from common.recognizer import DigitRecognizer
 from common.storage.card import is_finder
 from common.storage.loading import ModelError
@@ -71,47 +71,43 @@ def test_found_digits_have_scores_and_boxes_inside_the_page() -> None:
         assert glyph.score == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-6)
 
 
-def test_digits_of_the_finder_are_read_from_left_to_right(reader: Reader) -> None:
-    reading = reader(two_columns, min_confidence=0).read_by_finder(two_ones(noise=0))
-    assert reading.text == "11"
-    assert reading.digits[0].box.x < 30 < reading.digits[1].box.x
-
-
 def test_a_drawing_is_read_without_the_finder(reader: Reader) -> None:
     assert reader(never_called).read(two_ones(noise=0)).text == "11"
 
 
-def test_on_a_photo_the_finder_must_confirm_each_digit(reader: Reader) -> None:
+def test_the_finder_reads_a_drawing_with_a_doubtful_mark(reader: Reader) -> None:
+    drawing = two_ones(noise=0)
+    drawing[20:40, 50:70] = 40
+    with pytest.raises(AssertionError, match="the finder was called"):
+        reader(never_called).read(drawing)
+    assert len(reader(nothing).read(drawing).left_out) == 3
+
+
+def test_the_finder_locates_the_digits_on_a_photo(reader: Reader) -> None:
+    reading = reader(two_columns).read(two_ones(noise=4))
+    assert reading.text == "11"
+    assert reading.digits[0].box.x < 30 < reading.digits[1].box.x
+    assert reader(nothing).read(two_ones(noise=4)).text == ""
+
+
+def test_a_page_without_a_sure_digit_has_no_digits(reader: Reader) -> None:
+    def less_confident(pages: np.ndarray) -> np.ndarray:
+        maps = two_columns(pages)
+        maps[..., HEAT.start] *= np.where(maps[..., HEAT.start] > 0, -0.35, 1)
+        return maps
+
     photo = two_ones(noise=4)
-    assert reader(two_columns).read(photo).text == "11"
-    rejected = reader(nothing).read(photo)
+    rejected = reader(less_confident).read(photo)
     assert (rejected.text, len(rejected.left_out)) == ("", 2)
     assert rejected.hint == (
         "2 marks do not look like digits; a minimum confidence of 0 reads them anyway."
     )
-    assert reader(never_called, min_confidence=0).read(photo).text == "11"
+    assert reader(less_confident, min_confidence=0).read(photo).text == "11"
 
 
-def test_if_the_rules_find_nothing_confident_digits_of_the_finder_are_read(
-    reader: Reader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("common.recognizer.digits_on", lambda *_: [])
-    page = two_ones(noise=4)
-
-    def less_confident(pages: np.ndarray) -> np.ndarray:
-        maps = two_columns(pages)
-        maps[..., HEAT.start] *= np.where(maps[..., HEAT.start] > 0, 0.3, 1)
-        return maps
-
-    assert reader(two_columns).read(page).text == "11"
-    uncertain = reader(less_confident).read(page)
-    assert uncertain.text == ""
-    assert uncertain.hint
-
-
-def test_a_batch_gives_the_same_readings_as_single_images(reader: Reader) -> None:
+def test_many_images_give_the_same_readings_as_single_ones(reader: Reader) -> None:
     pages = [two_ones(noise=0), two_ones(noise=4), np.full((60, 120), 255, np.uint8)]
-    recognizer = reader(nothing)
+    recognizer = reader(two_columns)
     files = [("page", cv2.imencode(".png", page)[1].tobytes()) for page in pages]
     together = [reading.as_dict() for reading in recognizer.read_many(files)]
     assert together == [recognizer.examine(page, "page")[1].as_dict() for page in pages]

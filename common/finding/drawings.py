@@ -1,0 +1,154 @@
+"""Finds the digits of a drawing, a shortcut that needs no network.
+
+The paper of a drawing, on a canvas or in a clean scan, has a single grey level. Ink is everything
+else, and each connected component of ink is a mark that may be a digit.
+"""
+
+import cv2
+import numpy as np
+
+from common.finding.overlap import overlaps
+from common.finding.settings import SETTINGS, Settings
+from common.preprocessing import resized
+from common.reading import Box, Glyph
+
+MAX_MARKS = 200  # a drawing has fewer
+MAX_SIDE = 2000  # pixels; larger drawings are reduced first
+PAPER_RANGE = 5  # grey levels by which the paper may vary, for instance because of JPEG
+MARGIN = 2  # pixels around a mark, for its soft edge
+
+
+def drawn_marks(image: np.ndarray, settings: Settings = SETTINGS) -> list[Glyph] | None:
+    """Finds the marks on a drawing.
+
+    Args:
+        image: uint8 (height, width), upright; ink darker or lighter than the paper.
+        settings: What decides which ink is a mark.
+
+    Returns:
+        The marks in any order. None if the image is not a drawing, or if the boxes of marks
+        overlap, so that they may be parts of one digit.
+    """
+    factor = max(1.0, max(image.shape) / MAX_SIDE)
+    ink = _ink(image if factor == 1 else resized(image, 1 / factor), settings)
+    if ink is None:
+        return None
+    mask = (ink > settings.faint_ink).view(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    # Hysteresis, as in Canny's edge detector (1986): a stroke may be faint in places only.
+    is_mark = np.zeros(count, bool)
+    is_mark[labels[ink > settings.strong_ink]] = True
+    marks = np.flatnonzero(is_mark)
+    if len(marks) > MAX_MARKS:
+        return None
+    height = _digit_height(stats[marks, :4])
+    marks = marks[stats[marks, 2:4].max(axis=1, initial=0) >= settings.speck * height]
+    owner = np.zeros(count, np.int32)
+    owner[marks] = marks
+    for part, whole in _parts(stats[marks, :4], height, settings):
+        owner[owner == marks[part]] = owner[marks[whole]]
+    components = [marks[owner[marks] == mark] for mark in np.unique(owner[marks])]
+    boxes = [_enclosing(stats[parts, :4]) for parts in components]
+    if _overlap(boxes):
+        return None
+    return [
+        _glyph(ink, owner, labels, owner[parts[0]], box, factor)
+        for parts, box in zip(components, boxes, strict=True)
+    ]
+
+
+def _ink(image: np.ndarray, settings: Settings) -> np.ndarray | None:
+    """Returns the ink, float32 (height, width), 0 to 1; None if the image is not a drawing."""
+    counts = np.bincount(image.ravel(), minlength=256)
+    paper = int(counts.argmax())
+    if counts[paper] < settings.min_paper * image.size:
+        return None
+    levels = np.flatnonzero(counts)
+    contrast = np.arange(256, dtype=np.float32) - paper
+    if paper - levels[0] > levels[-1] - paper:
+        contrast = -contrast
+    near = slice(max(paper - PAPER_RANGE, 0), paper + PAPER_RANGE + 1)
+    noise = float(np.sqrt(counts[near] @ contrast[near] ** 2 / counts[near].sum()))
+    threshold = max(settings.min_contrast, 6 * noise)
+    inked = np.where(contrast > threshold, counts, 0)
+    if not inked.any():
+        return np.zeros(image.shape, np.float32)
+    # The soft edges of strokes do not count, nor do a few pixels of darker ink.
+    inked[contrast < 0.3 * _quantile(contrast, inked, 0.99)] = 0
+    full = _quantile(contrast, inked, 0.6)
+    floor = min(max(3 * noise, 0.1 * full), 0.5 * full)
+    return np.asarray(cv2.LUT(image, ((contrast - floor) / (full - floor)).clip(0, 1)))
+
+
+def _quantile(values: np.ndarray, counts: np.ndarray, share: float) -> float:
+    """Returns the quantile at `share` of `values`, each of which occurs `counts` times."""
+    order = values.argsort()
+    return float(values[order][np.searchsorted(counts[order].cumsum(), share * counts.sum())])
+
+
+def _digit_height(boxes: np.ndarray) -> float:
+    """Returns the median height of the marks, weighted by area, so that specks hardly count."""
+    if len(boxes) == 0:
+        return 0.0
+    return _quantile(boxes[:, 3], boxes[:, 2] * boxes[:, 3], 0.5)
+
+
+def _parts(boxes: np.ndarray, height: float, settings: Settings) -> list[tuple[int, int]]:
+    """Finds the marks that are a part of the digit below or above them.
+
+    Args:
+        boxes: Boxes of the marks, int (N, 4): x, y, width, height.
+        height: Height of the digits in pixels.
+        settings: What decides which mark is a part.
+
+    Returns:
+        Pairs of the indices of a part and of the larger mark that it belongs to, the smallest part
+        first.
+    """
+    order = (boxes[:, 2] * boxes[:, 3]).argsort(kind="stable")
+    starts, ends = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+    pairs = []
+    for place, small in enumerate(order):
+        others = order[place + 1 :]
+        shared = np.minimum(ends[others], ends[small]) - np.maximum(starts[others], starts[small])
+        whole = np.maximum(ends[others], ends[small]) - np.minimum(starts[others], starts[small])
+        fits = shared[:, 0] >= 0.5 * np.minimum(boxes[others, 2], boxes[small, 2])
+        fits &= (-shared[:, 1] <= settings.max_gap * height) & (whole[:, 1] <= 1.5 * height)
+        if fits.any():
+            pairs.append((int(small), int(others[fits.argmax()])))
+    return pairs
+
+
+def _enclosing(boxes: np.ndarray) -> Box:
+    left, top = boxes[:, :2].min(axis=0).tolist()
+    right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0).tolist()
+    return Box(left, top, right - left, bottom - top)
+
+
+def _overlap(boxes: list[Box]) -> bool:
+    """Tells whether any two boxes overlap."""
+    sides = np.array([(box.x, box.y, box.width, box.height) for box in boxes]).reshape(-1, 4)
+    shares, _ = overlaps(sides, sides)
+    return bool((shares > 0).sum() > len(boxes))  # each box overlaps itself
+
+
+def _glyph(
+    ink: np.ndarray, owner: np.ndarray, labels: np.ndarray, mark: int, box: Box, factor: float
+) -> Glyph:
+    """Cuts out the ink of one mark.
+
+    Args:
+        ink: Ink of the drawing, float32 (height, width).
+        owner: Mark of each connected component, int (N,); 0 is paper.
+        labels: Connected component of each pixel, int (height, width).
+        mark: The mark.
+        box: Box of the mark.
+        factor: Scale of the image relative to the ink.
+    """
+    rows = slice(max(box.y - MARGIN, 0), box.bottom + MARGIN)
+    columns = slice(max(box.x - MARGIN, 0), box.right + MARGIN)
+    nearby = labels[rows, columns]
+    own = owner[nearby] == mark
+    edge = cv2.dilate(own.view(np.uint8), np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8)) > 0
+    kept = np.where(own | (edge & (nearby == 0)), ink[rows, columns], np.float32(0))
+    return Glyph(box.enlarged(factor), kept)

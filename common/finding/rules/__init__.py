@@ -1,1 +1,0 @@
-"""Hand-written rules that find digits without the finder network."""
