@@ -127,8 +127,7 @@ def where_time_goes(paths: list[Path]) -> str:
     whole = times["recognizer.read_many"]
     parts = {
         "decode": times["decoding.read_image"],
-        # Finding asks the network about ambiguous marks; that time counts for the network.
-        "find": times["page.digits_on"] - times.get("recognizer.judge", 0.0),
+        "find": times["drawings.drawn_marks"] + times.get("recognizer._found", 0.0),
         "normalise": times["preprocessing.digit_picture"],
         "network": times["model_files.predict"],
     }

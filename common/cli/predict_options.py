@@ -43,6 +43,15 @@ def parse_arguments(description: str) -> argparse.Namespace:
         "--json or --output)",
     )
     add_min_confidence_argument(parser, MIN_CONFIDENCE)
+    _add_output_options(parser)
+    _add_batch_options(parser)
+    arguments = parser.parse_args()
+    _check_together(parser, arguments)
+    arguments.jobs = arguments.jobs or (os.cpu_count() or 1 if arguments.engine else 1)
+    return arguments
+
+
+def _add_output_options(parser: argparse.ArgumentParser) -> None:
     output = parser.add_mutually_exclusive_group()
     output.add_argument(
         "--json", action="store_true", help="print JSON Lines, one object per image"
@@ -64,11 +73,6 @@ def parse_arguments(description: str) -> argparse.Namespace:
     output.add_argument(
         "--parquet", action="store_true", help="with --output: write Parquet, not JSON Lines"
     )
-    _add_batch_options(parser)
-    arguments = parser.parse_args()
-    _check_together(parser, arguments)
-    arguments.jobs = arguments.jobs or (os.cpu_count() or 1 if arguments.engine else 1)
-    return arguments
 
 
 def _add_batch_options(parser: argparse.ArgumentParser) -> None:
