@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Vary each tuned number by 20 %: python -m benchmarks.sensitivity.
+
+`common.finding.settings` holds the numbers that decide what is a digit. For each of them, the table
+shows the share of generated test pages that the reader reads exactly with the number 20 % smaller
+and 20 % larger. No result should depend on one number.
+"""
+
+import argparse
+from collections import Counter
+from dataclasses import asdict, replace
+
+import numpy as np
+from tqdm import tqdm
+
+from common.cli import console
+from common.cli.arguments import ArgumentParser, positive_int
+from common.data.conditions import CONDITIONS, condition_pages
+from common.data.datasets import load_mnist
+from common.finding.settings import SETTINGS, Settings
+from common.recognizer import DigitRecognizer
+from common.storage.loading import Finder
+from common.storage.model_files import PRETRAINED
+
+FACTORS = (0.8, 1.2)
+
+
+class Remembering:
+    """A finder that computes its output for the same page only once."""
+
+    def __init__(self, finder: Finder) -> None:
+        self.finder = finder
+        self.known: dict[bytes, np.ndarray] = {}
+
+    def __call__(self, pages: np.ndarray) -> np.ndarray:
+        """Returns the output of the finder."""
+        key = pages.tobytes()
+        if key not in self.known:
+            self.known[key] = self.finder(pages)
+        return self.known[key]
+
+
+def main() -> int:
+    """Reads the pages with each variant of the settings, and prints the table."""
+    arguments = parse_arguments()
+    dataset = load_mnist()
+    recognizer = DigitRecognizer(PRETRAINED)
+    finder = recognizer.finder
+    variants = {("", 1.0): SETTINGS} | {
+        (name, factor): replace(SETTINGS, **{name: value * factor})
+        for name, value in asdict(SETTINGS).items()
+        for factor in FACTORS
+    }
+    exact: Counter[tuple[str, float]] = Counter()
+    with tqdm(total=arguments.pages * len(CONDITIONS), leave=False, disable=None) as progress:
+        for condition in CONDITIONS:
+            for page in condition_pages(
+                condition, dataset.test_images, dataset.test_labels, arguments.pages
+            ):
+                recognizer.finder = Remembering(finder)
+                for variant, settings in variants.items():
+                    use(recognizer, settings)
+                    lines = recognizer.examine(page.image)[1].lines
+                    exact[variant] += "/".join(lines) == page.text
+                progress.update()
+    count = arguments.pages * len(CONDITIONS)
+    print(f"{count} pages, read exactly as tuned: {exact['', 1.0] / count:.1%}\n")
+    print(f"{'number':18}{'value':>8}" + "".join(f"{f'x {factor}':>9}" for factor in FACTORS))
+    for name, value in asdict(SETTINGS).items():
+        shares = "".join(f"{exact[name, factor] / count:9.1%}" for factor in FACTORS)
+        print(f"{name:18}{value:8}{shares}")
+    return console.OK
+
+
+def use(recognizer: DigitRecognizer, settings: Settings) -> None:
+    """Makes the recogniser use these settings."""
+    recognizer.settings = settings
+    recognizer.setup = replace(recognizer.setup, min_confidence=settings.min_confidence)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Reads the command line."""
+    parser = ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--pages",
+        type=positive_int,
+        default=10,
+        metavar="N",
+        help="number of pages per condition (default: 10, about 10 minutes)",
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    console.run(main)
