@@ -1,9 +1,9 @@
-"""What the finder is taught and what it says: maps at a quarter of the page's resolution.
+"""The finder's output and targets: maps at a quarter of the page's resolution.
 
-The maps follow Zhou et al., "Objects as Points", 2019: the centre of each digit is a peak in the
-heat map of its class, and at the peak stand the offset and the size of its box. Two further maps
-say which pixels are a digit's ink, and from each ink cell where its digit's centre is, so that
-digits that touch come apart.
+The maps follow Zhou et al., "Objects as Points", 2019. The centre of each digit is a peak in the
+heat map of its class, and the cell of the peak holds the exact centre and the size of its box. Two
+further maps mark the ink of digits, and give for each cell with ink the distance to the centre of
+its digit, which separates touching digits.
 """
 
 from dataclasses import dataclass
@@ -11,39 +11,39 @@ from dataclasses import dataclass
 import numpy as np
 
 CELL = 4
-"""Pixels of the page along either side of one cell of the maps."""
+"""Side of a cell of the maps, in pixels of the page."""
 
 STRIDE = 32
-"""Pixels; the sides of what the network takes are multiples of it."""
+"""The sides of the network's input must be multiples of this number of pixels."""
 
 HEAT = slice(0, 10)
 BOX = slice(10, 14)
 INK = slice(14, 14 + CELL * CELL)
 VOTE = slice(30, 32)
 OUTPUTS = 32
-"""Channels of the finder's output: logits of HEAT and INK, numbers in BOX and VOTE."""
+"""Number of channels of the output: logits in HEAT and INK, distances and sizes in BOX and VOTE."""
 
 HEAT_WEIGHT, BOX_WEIGHT, INK_WEIGHT, VOTE_WEIGHT = 32, 33, 34, 35
 TARGETS = 36
-"""Channels of the targets: those of the output, and how much each counts in a cell."""
+"""Number of channels of the targets: those of the output, and their weights in each cell."""
 
 SIZE_UNIT = 32.0
-"""Pixels; boxes are given as the logarithm of their sides in this unit."""
+"""Boxes are encoded as the logarithms of their sides in this unit, in pixels."""
 
 VOTE_UNIT = 4.0
-"""Cells; votes are given in this unit."""
+"""Votes are encoded in this unit, in cells."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Sizes of digits (longer side, in pixels) that the finder answers to.
+    """The sizes of digits (longer side in pixels) that the network detects.
 
-    The page is shown at several scales (SNIP: Singh and Davis, "An Analysis of Scale Invariance in
-    Object Detection", 2018), so that one of them makes every digit such a size.
+    The network sees the page at several scales, so that each digit has such a size at one of them
+    (SNIP: Singh and Davis, "An Analysis of Scale Invariance in Object Detection", 2018).
 
     Attributes:
-        min_size, max_size: Between these, a digit must be found.
-        margin: Within this factor outside of them, it may be found.
+        min_size, max_size: Limits between which a digit must be detected.
+        margin: Factor beyond the limits within which a digit may be detected.
     """
 
     min_size: float = 16.0
@@ -62,18 +62,18 @@ def encode(
     min_visible: float = 0.75,
     max_hidden: float = 0.3,
 ) -> np.ndarray:
-    """The targets for one page.
+    """Encodes the digits of one page as targets.
 
     Args:
         digits: int (N,), 0 to 9.
         boxes: float (N, 4): x, y, width, height in pixels.
         visible: float (N,), 0 to 1.
-        owner: int (height, width), both multiples of 4: i + 1 at the ink of digit i, else 0.
-        min_visible: Digits that are visible at least this much must be found.
-        max_hidden: Digits that are visible no more than this must not be found.
+        owner: int (height, width), both multiples of 4: i + 1 for the ink of digit i, 0 elsewhere.
+        min_visible: Minimum visible share of the digits that must be detected.
+        max_hidden: Maximum visible share of the digits that must not be detected.
 
     Returns:
-        float32 (height / 4, width / 4, 36), see the constants of this module.
+        float32 (height / 4, width / 4, 36); see the constants of this module.
     """
     rows, columns = owner.shape[0] // CELL, owner.shape[1] // CELL
     targets = np.zeros((rows, columns, TARGETS), np.float32)
@@ -103,7 +103,7 @@ def encode(
 
 
 def _encode_votes(targets: np.ndarray, own: np.ndarray, box: np.ndarray) -> None:
-    """Lets the cells of one digit's ink, bool (rows, columns), point to its centre."""
+    """Makes the cells of one digit's ink, bool (rows, columns), point to its centre."""
     x, y, width, height = box / CELL
     rows, columns = np.nonzero(own)
     targets[rows, columns, VOTE.start] = (x + width / 2 - columns - 0.5) / VOTE_UNIT
@@ -135,7 +135,7 @@ def _encode_digit(targets: np.ndarray, digit: int, box: np.ndarray) -> None:
 
 
 def normalised(page: np.ndarray) -> np.ndarray:
-    """A page as the finder sees it: brightness and contrast of the whole are taken out.
+    """Normalises the brightness and contrast of a page, as the network expects it.
 
     Args:
         page: uint8 (height, width) or (N, height, width).
@@ -146,5 +146,5 @@ def normalised(page: np.ndarray) -> np.ndarray:
     grey = page.astype(np.float32)
     mean = grey.mean(axis=(-2, -1), keepdims=True)
     spread = grey.std(axis=(-2, -1), keepdims=True)
-    # A blank page must not become a page of noise.
+    # The noise of a blank page must not be amplified.
     return np.asarray((grey - mean) / np.maximum(spread, 12))

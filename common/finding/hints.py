@@ -1,17 +1,17 @@
-"""What to tell people when no digit was found on their image."""
+"""Explains why no digit was found on an image, and what helps."""
 
 import numpy as np
 
-MIN_SIDE = 10  # pixels; smaller digits cannot be told apart
-LOW_CONTRAST = 24  # grey levels between the darkest and the lightest pixel
+MIN_SIDE = 10  # pixels; smaller digits cannot be distinguished
+MIN_CONTRAST = 24  # grey levels between the darkest and the lightest pixel
 
 
 def hint(image: np.ndarray, marks: int) -> str:
-    """One sentence: why perhaps nothing was found, and what helps.
+    """Returns a sentence with the likely reason why no digit was found, and what helps.
 
     Args:
         image: uint8 (height, width).
-        marks: How many marks were found that do not look like digits.
+        marks: Number of marks that do not look like digits.
     """
     height, width = image.shape
     contrast = int(image.max()) - int(image.min())
@@ -19,7 +19,7 @@ def hint(image: np.ndarray, marks: int) -> str:
         return f"{width}x{height} pixels are too few: digits need a height of {MIN_SIDE} pixels."
     if contrast == 0:
         return "The image is blank."
-    if contrast < LOW_CONTRAST:
+    if contrast < MIN_CONTRAST:
         return "The contrast is very low: use a darker pen or more light."
     if marks:
         noun = "mark does" if marks == 1 else "marks do"

@@ -16,13 +16,13 @@ CROP_SIZE = 56  # pixels; the longer side of a digit's box is reduced to this at
 
 @dataclass(frozen=True)
 class _Crop:
-    """The surroundings of a box.
+    """The surroundings of a digit's box, as arrays of the same shape (rows, columns).
 
     Attributes:
-        grey: float32 (rows, columns), 0 to 255.
-        inside: bool (rows, columns), the box.
-        chance: float32 (rows, columns), the finder's probability of a digit's ink.
-        own: float32 (rows, columns), 1 where a pixel points to this digit, 0 to a neighbour.
+        grey: Grey levels, float32, 0 to 255.
+        inside: Whether a pixel is inside the box, bool.
+        chance: Probability of ink from the finder, float32, 0 to 1.
+        own: 1 where the finder assigns a pixel to this digit, 0 where to a neighbour, float32.
     """
 
     grey: np.ndarray
@@ -91,7 +91,7 @@ def _digit_ink(
     whole[0] = parted[0] = False
     gate = (crop.chance * crop.own > (settings.min_ink + settings.sure_ink) / 2) & crop.inside
     kept = whole[labels] | (parted[labels] & gate)
-    # Soft edges stay, but not those of what is left out.
+    # Soft edges are kept, except those of removed components.
     near = cv2.dilate(kept.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     return np.asarray(contrast * (kept | (near & (labels == 0))))
 
@@ -112,7 +112,7 @@ def _crop(
         shape = (max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale)))
         grey = cv2.resize(grey, shape, interpolation=cv2.INTER_AREA)
     rows, columns = grey.shape
-    # Centres of the crop's pixels, in pixels of the page, then of the digit's level.
+    # The centres of the crop's pixels, in pixels of the page, and below in pixels of the level.
     xs = (np.arange(columns, dtype=np.float32) + 0.5) / columns * (x1 - x0) + x0
     ys = (np.arange(rows, dtype=np.float32) + 0.5) / rows * (y1 - y0) + y0
     slack = 0.05 * size + 0.5
@@ -138,7 +138,7 @@ def _own(
     map_x: np.ndarray,
     map_y: np.ndarray,
 ) -> np.ndarray:
-    """1 where the finder's vote points nearer to the digit than to a neighbour, else 0."""
+    """Returns 1 where the vote points closer to the digit than to a neighbour, 0 elsewhere."""
     near = [
         other
         for other in others
@@ -163,13 +163,13 @@ def _own(
 
 
 def _contrast(crop: _Crop, settings: Settings) -> np.ndarray:
-    """The pixels' place between the paper's brightness, 0, and the ink's, 1."""
+    """Returns the brightness of each pixel, scaled so that paper is 0 and ink is 1."""
     grey = crop.grey
     level, _ = cv2.threshold(
         grey[crop.inside].astype(np.uint8), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU
     )
     light = grey > level
-    # Ink is the side of the threshold that the finder holds for it.
+    # The finder tells which side of the threshold is ink.
     is_light = _mean(crop.chance, light) > _mean(crop.chance, ~light)
     inked = light if is_light else ~light
     paper = (~inked & (crop.chance < settings.sure_ink)).astype(np.float32)

@@ -5,9 +5,9 @@ from typing import Protocol
 
 import numpy as np
 
-MAX_TILT = 0.7  # rise over run; 35 degrees: steeper neighbours stand below one another
+MAX_TILT = 0.7  # slope (35 degrees); steeper neighbours are on different lines
 MIN_SHARED_ROWS = 0.0
-REACH = 3.0  # heights; neighbours farther away say little about the tilt of their line
+MAX_DISTANCE = 3.0  # digit heights between neighbours that determine the tilt
 
 
 class Placed(Protocol):
@@ -29,14 +29,14 @@ class Placed(Protocol):
 def lines_of(places: Sequence[Placed]) -> list[list[int]]:
     """Groups boxes into lines of writing.
 
-    The tilt of the lines is the median slope between neighbours; it is taken out first. Then each
-    box, from left to right, continues the line whose last box shares the most rows with it.
+    First, the tilt of the lines is removed, estimated as the median slope between neighbours. Then,
+    from left to right, each box joins the line whose last box shares the most rows with it.
 
     Args:
         places: Boxes in any order.
 
     Returns:
-        Indices into `places`, one list for each line in reading order.
+        One list of indices into `places` for each line, in reading order.
     """
     if not places:
         return []
@@ -60,11 +60,11 @@ def lines_of(places: Sequence[Placed]) -> list[list[int]]:
 
 
 def _tilt(centers: np.ndarray, heights: np.ndarray) -> float:
-    """Median rise over run from each box to its nearest neighbour on the right; 0 if none."""
+    """Returns the median slope from each box to its nearest neighbour on the right; 0 if none."""
     slopes = []
     for center, height in zip(centers, heights, strict=True):
         dx, dy = (centers - center).T
-        beside = (dx > 0.2 * height) & (np.abs(dy) < MAX_TILT * dx) & (dx < REACH * height)
+        beside = (dx > 0.2 * height) & (np.abs(dy) < MAX_TILT * dx) & (dx < MAX_DISTANCE * height)
         if beside.any():
             nearest = np.argmin(np.where(beside, np.hypot(dx, 2 * dy), np.inf))
             slopes.append(dy[nearest] / dx[nearest])
