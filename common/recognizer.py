@@ -1,6 +1,6 @@
 """The digit recogniser: from an image to what is written on it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +15,7 @@ from common.finding.hints import hint
 from common.finding.inks import cut_out
 from common.finding.layout import lines_of
 from common.finding.orientation import rotation_of, turned, turned_back
+from common.finding.overlap import overlaps
 from common.finding.settings import SETTINGS
 from common.images.decoding import ImageError, failures_named, grey, read_image
 from common.preprocessing import digit_picture, network_input
@@ -135,6 +136,8 @@ class DigitRecognizer:
             if sure or (marks and not self.setup.min_confidence):
                 return drawn, self._reading(name, image, marks)
             found, reading = self._found(image, name)
+            if marks and self._are_digits(marks, found):
+                return drawn, self._reading(name, image, marks)
             if marks and not reading.digits:
                 return drawn, self._reading(name, image, marks, NEVER)
             return found, reading
@@ -161,6 +164,12 @@ class DigitRecognizer:
         rotation = angle if digits else 0
         reading = replace(reading, digits=digits, left_out=left_out, rotation=rotation)
         return [back(glyph) for glyph in glyphs], reading
+
+    def _are_digits(self, marks: list[DigitReading], found: list[Glyph]) -> bool:
+        """Tells whether every mark has the minimum confidence and was detected by the finder."""
+        shares, _ = overlaps(_sides(marks), _sides(found))
+        detected = (shares > self.settings.max_overlap).any(axis=1).all()
+        return bool(detected) and all(m.confidence >= self.setup.min_confidence for m in marks)
 
     def _classified(self, glyphs: list[Glyph]) -> list[DigitReading]:
         """Reads each mark, without regard to lines."""
@@ -190,6 +199,13 @@ def _digit_reading(glyph: Glyph, probabilities: np.ndarray) -> DigitReading:
     if glyph.score is not None:
         confidence *= detection_probability(glyph.score, rejection)
     return DigitReading(digit, confidence, 0, glyph.box, tuple(probabilities.tolist()))
+
+
+def _sides(marks: Sequence[DigitReading] | Sequence[Glyph]) -> np.ndarray:
+    """Returns the boxes as float (N, 4): x, y, width, height."""
+    boxes = [mark.box for mark in marks]
+    sides = [(box.x, box.y, box.width, box.height) for box in boxes]
+    return np.array(sides, float).reshape(-1, 4)
 
 
 def _in_lines(digits: list[DigitReading]) -> tuple[DigitReading, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, Command
 
+from common.data.datasets import Dataset
 from common.finding.encoding import BOX, HEAT, INK, OUTPUTS, SIZE_UNIT
 from common.finding.finder import find
 from common.finding.inks import cut_out
@@ -15,7 +16,12 @@ from common.recognizer import DigitRecognizer
 from common.storage.card import is_finder
 from common.storage.loading import ModelError
 from common.storage.model_files import PRETRAINED as CLASSIFIER
-from common.storage.model_files import default_model, load_finder, load_predictor
+from common.storage.model_files import (
+    PRETRAINED_FINDER,
+    default_model,
+    load_finder,
+    load_predictor,
+)
 
 Reader = Callable[..., DigitRecognizer]
 
@@ -81,6 +87,17 @@ def test_the_finder_reads_a_drawing_with_a_doubtful_mark(reader: Reader) -> None
     with pytest.raises(AssertionError, match="the finder was called"):
         reader(never_called).read(drawing)
     assert len(reader(nothing).read(drawing).left_out) == 3
+
+
+def test_a_doubtful_digit_on_a_drawing_counts_if_the_finder_detects_it(
+    reader: Reader, digits: Dataset
+) -> None:
+    drawing = 255 - np.kron(digits.test_images[0], np.ones((3, 3), np.uint8))
+    confidence = reader(nothing, min_confidence=0).read(drawing).digits[0].confidence
+    assert 0.5 < confidence < 0.9
+    assert reader(nothing).read(drawing).text == ""
+    finder = load_finder(PRETRAINED_FINDER)
+    assert reader(finder).read(drawing).text == str(digits.test_labels[0])
 
 
 def test_the_finder_locates_the_digits_on_a_photo(reader: Reader) -> None:
