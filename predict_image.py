@@ -34,7 +34,7 @@ from common import PROJECT, UserError, printable
 from common.batch.shards import IMAGES_PER_SHARD, Done, Shard, ShardFolder, in_order, job_of
 from common.cli.predict_options import parse_arguments
 from common.cli.progress import progress_bar
-from common.cli.rows import CSV_HEADER, csv_line, csv_row, text_rows
+from common.cli.rows import CSV_HEADER, csv_line, csv_rows, text_rows
 from common.evaluation import annotation
 from common.files import check_writable, shown
 from common.images.listing import Source, image_sources, real_paths, sources_from
@@ -181,7 +181,7 @@ def make_formatter(arguments: argparse.Namespace, names: list[str]) -> Callable[
         top = 1 if arguments.top is None else arguments.top
         return lambda reading: json.dumps(reading.as_dict(top))
     if arguments.csv:
-        return csv_row
+        return csv_rows
     width = min(max(len(printable(name)) for name in names), 60)
     return lambda reading: text_rows(reading, width, arguments.top or 0)
 

@@ -76,6 +76,14 @@ class DigitRecord:
 
 
 @dataclass(frozen=True)
+class ModelsRecord:
+    """The names of the model files with which an image was read."""
+
+    classifier: str
+    finder: str
+
+
+@dataclass(frozen=True)
 class ReadingRecord:
     """The JSON form of a reading, as `predict_image.py --json` prints it."""
 
@@ -92,6 +100,10 @@ class ReadingRecord:
     """Degrees clockwise by which the image was turned to be read: 0, 90, 180 or 270."""
     hint: str | None
     """Likely reason why no digit was found; null if one was."""
+    ignored: list[DigitRecord]
+    """Ignored marks: not digits, or too uncertain. They belong to no line; `line` is 0."""
+    models: ModelsRecord | None
+    """The models that read the image; null only if the reading was made by hand."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +153,7 @@ class Reading:
         rotation: Degrees clockwise by which the image was turned to be read: 0, 90, 180 or 270.
             The boxes are in pixels of the image before it was turned.
         hint: Likely reason why no digit was found, and what helps, or None.
+        models: The models of the recognizer that read the image, or None.
     """
 
     image: str
@@ -149,6 +162,7 @@ class Reading:
     error: str | None = None
     rotation: int = 0
     hint: str | None = None
+    models: ModelsRecord | None = None
 
     @property
     def lines(self) -> list[str]:
@@ -171,12 +185,19 @@ class Reading:
         return [[digit for digit in self.digits if digit.line == line] for line in range(count)]
 
     def record(self, top: int = 1) -> ReadingRecord:
-        """Returns the JSON form, with `top` alternatives for each digit."""
-        digits = [digit.record(top) for digit in self.digits]
+        """Returns the JSON form, with `top` alternatives for each mark."""
         return ReadingRecord(
-            self.image, self.text, self.lines, digits, self.error, self.rotation, self.hint
+            self.image,
+            self.text,
+            self.lines,
+            [digit.record(top) for digit in self.digits],
+            self.error,
+            self.rotation,
+            self.hint,
+            [mark.record(top) for mark in self.left_out],
+            self.models,
         )
 
     def as_dict(self, top: int = 1) -> dict[str, Any]:
-        """Returns the JSON form as nested dicts, with `top` alternatives for each digit."""
+        """Returns the JSON form as nested dicts, with `top` alternatives for each mark."""
         return asdict(self.record(top))

@@ -17,9 +17,9 @@ from common.finding.layout import lines_of
 from common.finding.orientation import rotation_of, turned, turned_back
 from common.finding.overlap import overlaps
 from common.finding.settings import SETTINGS
-from common.images.decoding import ImageError, failures_named, grey, read_image
+from common.images.decoding import ImageError, failures_named, grey, name_of, read_image
 from common.preprocessing import digit_picture, network_input
-from common.reading import DigitReading, Glyph, Reading
+from common.reading import DigitReading, Glyph, ModelsRecord, Reading
 from common.storage.model_files import (
     PRETRAINED_FINDER,
     chosen_model,
@@ -82,6 +82,8 @@ class DigitRecognizer:
         finder: str | Path | None = None,
     ) -> None:
         self.setup = Setup(chosen_model(model), min_confidence, Path(finder or PRETRAINED_FINDER))
+        # One object for all readings: pickled together, they take no more space.
+        self.models = ModelsRecord(name_of(self.setup.model.name), name_of(self.setup.finder.name))
         self.predictor = load_predictor(self.setup.model, threads)
         self.finder = load_finder(self.setup.finder, threads)
         self.settings = SETTINGS
@@ -112,7 +114,7 @@ class DigitRecognizer:
             try:
                 reading = self.examine(_grey_image(source), name)[1]
             except ImageError as error:
-                reading = Reading(name, error=str(error))
+                reading = Reading(name, error=str(error), models=self.models)
             yield reading
 
     def examine(self, image: np.ndarray, name: str = "The image") -> tuple[list[Glyph], Reading]:
@@ -188,7 +190,7 @@ class DigitRecognizer:
         kept = [mark for mark in marks if accepted and mark.confidence >= least]
         left_out = tuple(mark for mark in marks if not (accepted and mark.confidence >= least))
         text = None if kept else hint(image, len(left_out))
-        return Reading(name, _in_lines(kept), left_out, hint=text)
+        return Reading(name, _in_lines(kept), left_out, hint=text, models=self.models)
 
 
 def _digit_reading(glyph: Glyph, probabilities: np.ndarray) -> DigitReading:

@@ -132,6 +132,16 @@ def test_marks_below_the_confidence_threshold_are_ignored() -> None:
     assert (nothing.text, len(nothing.left_out)) == ("", 5)
 
 
+def test_json_lists_the_ignored_marks_and_names_the_models() -> None:
+    recognizer = DigitRecognizer(PRETRAINED)
+    sources = [("letters.png", SAMPLES / "letters.png"), ("gone.png", SAMPLES / "gone.png")]
+    letters, gone = (reading.as_dict(top=3) for reading in recognizer.read_many(sources))
+    assert (letters["digits"], gone["ignored"]) == ([], [])
+    assert [len(mark["alternatives"]) for mark in letters["ignored"]] == [3] * 5
+    models = {"classifier": "pretrained.tflite", "finder": "pretrained_finder.tflite"}
+    assert letters["models"] == gone["models"] == models
+
+
 def marks_of(*marks: tuple[int, float, int]) -> list[DigitReading]:
     """Marks with a digit, a confidence and a line, in reading order."""
     return [

@@ -22,10 +22,35 @@ from common.images.listing import list_images
 SAMPLES = ROOT / "samples"
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 DIGIT = {"type": "integer", "minimum": 0, "maximum": 9}
+MARK = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["digit", "confidence", "line", "box", "alternatives"],
+    "properties": {
+        "digit": DIGIT,
+        "confidence": SHARE,
+        "line": {"type": "integer", "minimum": 0},
+        "box": {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 0},
+            "minItems": 4,
+            "maxItems": 4,
+        },
+        "alternatives": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["digit", "confidence"],
+                "properties": {"digit": DIGIT, "confidence": SHARE},
+            },
+        },
+    },
+}
 READING = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["image", "text", "lines", "digits", "error"],
+    "required": ["image", "text", "lines", "digits", "error", "ignored", "models"],
     "properties": {
         "image": {"type": "string"},
         "text": {"type": ["string", "null"], "pattern": r"^(\d+(\n\d+)*)?$"},
@@ -33,33 +58,13 @@ READING = {
         "error": {"type": ["string", "null"]},
         "hint": {"type": ["string", "null"]},
         "rotation": {"enum": [0, 90, 180, 270]},
-        "digits": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["digit", "confidence", "line", "box", "alternatives"],
-                "properties": {
-                    "digit": DIGIT,
-                    "confidence": SHARE,
-                    "line": {"type": "integer", "minimum": 0},
-                    "box": {
-                        "type": "array",
-                        "items": {"type": "integer", "minimum": 0},
-                        "minItems": 4,
-                        "maxItems": 4,
-                    },
-                    "alternatives": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "additionalProperties": False,
-                            "required": ["digit", "confidence"],
-                            "properties": {"digit": DIGIT, "confidence": SHARE},
-                        },
-                    },
-                },
-            },
+        "digits": {"type": "array", "items": MARK},
+        "ignored": {"type": "array", "items": MARK},
+        "models": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["classifier", "finder"],
+            "properties": {"classifier": {"type": "string"}, "finder": {"type": "string"}},
         },
     },
 }
@@ -185,8 +190,8 @@ def test_stdin_wildcards_and_csv_output_work(command: Command, model: Path, draw
     done = command("predict_image.py", "--csv", drawings / "8_*.png", "samples/two_lines.png")
     rows = list(csv.DictReader(io.StringIO(done.stdout, newline="")))
     names = [Path(row["image"]).name for row in rows]
-    assert names == [*(f"8_{n}.png" for n in range(10)), "two_lines.png"]
-    assert rows[-1]["text"].count("\n") == 1
+    assert names == [*(f"8_{n}.png" for n in range(10)), "two_lines.png", "two_lines.png"]
+    assert [row["line"] for row in rows] == [*["1"] * 11, "2"]
     for row in rows:
         assert row["text"]
         assert 0 < float(row["confidence"]) <= 1

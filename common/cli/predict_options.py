@@ -59,7 +59,7 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
     output.add_argument(
         "--csv",
         action="store_true",
-        help="print CSV with the columns " + ", ".join(CSV_HEADER),
+        help="print CSV, one row per line of digits, with the columns " + ", ".join(CSV_HEADER),
     )
     parser.add_argument(
         "--save",

@@ -6,7 +6,7 @@ import math
 from common import printable
 from common.reading import Reading
 
-CSV_HEADER = ("image", "text", "confidence", "error")
+CSV_HEADER = ("image", "line", "text", "confidence", "error")
 FORMULA_STARTS = tuple("=+-@＝＋－＠")  # noqa: RUF001 (Asian spreadsheets take full-width ones too)
 
 
@@ -60,13 +60,22 @@ def percent(share: float) -> str:
     return f"{math.floor(share * 1000) / 10:.1f}%"
 
 
-def csv_row(reading: Reading) -> str:
-    """Formats a reading as one row of CSV."""
-    confidence = "" if reading.confidence is None else f"{reading.confidence:.4f}"
+def csv_rows(reading: Reading) -> str:
+    """Formats a reading as CSV.
+
+    Returns:
+        One row for each line of digits, or a single row if there is none. Spreadsheets misread
+        cells with line breaks, so no cell has one.
+    """
     image, error = (
         printable(escape_formula(text)) for text in (reading.image, reading.error or "")
     )
-    return csv_line((image, reading.text or "", confidence, error))
+    lines = zip(reading.lines, reading.digits_by_line(), strict=True)
+    rows = [
+        csv_line((image, str(number), text, f"{min(d.confidence for d in digits):.4f}", ""))
+        for number, (text, digits) in enumerate(lines, 1)
+    ]
+    return "\n".join(rows or [csv_line((image, "", "", "", error))])
 
 
 def escape_formula(text: str) -> str:

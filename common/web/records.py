@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, with_config
 
-from common.reading import AlternativeRecord, DigitRecord, ReadingRecord
+from common.reading import AlternativeRecord, DigitRecord, ModelsRecord, ReadingRecord
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class SeenDigit(DigitRecord):
     """Position in reading order, ignored marks included."""
 
 
-for record in (AlternativeRecord, DigitRecord, ReadingRecord, SeenDigit):
+for record in (AlternativeRecord, DigitRecord, ModelsRecord, ReadingRecord, SeenDigit):
     with_config(ConfigDict(use_attribute_docstrings=True))(record)
 
 
