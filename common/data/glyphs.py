@@ -24,6 +24,7 @@ from common.data.handwriting import (
     OTHER_SIGNS,
     STROKES,
     draw_strokes,
+    smooth,
 )
 
 Item = TypeVar("Item")
@@ -50,6 +51,16 @@ LETTER_FREQUENCIES = dict(
 )
 """Approximate frequencies of the letters in English, in per cent."""
 
+CURSIVE_STROKES = (
+    ((0.0, 0.0), (0.45, 0.6), (0.3, 1.0), (0.1, 0.7), (0.3, 0.1), (0.6, 0.0)),
+    ((0.0, 0.0), (0.4, 0.3), (0.3, 0.5), (0.1, 0.3), (0.25, 0.0), (0.5, 0.05)),
+    ((0.0, 0.0), (0.15, 0.5), (0.15, 0.0), (0.4, 0.5), (0.5, 0.4), (0.45, 0.0)),
+    ((0.0, 0.0), (0.1, 0.5), (0.1, 0.1), (0.3, 0.0), (0.5, 0.45), (0.5, 0.1), (0.6, 0.0)),
+    ((0.0, 0.0), (0.4, 0.5), (0.15, 0.4), (0.1, 0.1), (0.35, 0.1), (0.45, 0.5), (0.5, 0.0)),
+    ((0.0, 0.0), (0.1, 0.5), (0.2, 0.1), (0.4, 0.5), (0.35, -0.5), (0.15, -0.4), (0.5, 0.0)),
+)
+"""Letters joined to their neighbours: points (x, y) as shares of the height, y up from the line."""
+
 LOOKALIKES = "bgiloqsz"
 """Letters that look like digits, alone or as capitals."""
 
@@ -64,7 +75,7 @@ class GlyphBank:
         font_digits: Digits from fonts, one list for each of 0 to 9.
         letters: Single letters that do not look like digits.
         signs: Punctuation marks and mathematical symbols.
-        words: Words of two or more letters, in many fonts.
+        words: Words of two or more letters, in many fonts, and imitations of cursive handwriting.
         drawings: Doodles, scribbles and the drawings in `DRAWINGS`.
     """
 
@@ -111,7 +122,10 @@ def make_glyph_bank(images: np.ndarray, labels: np.ndarray, seed: int) -> GlyphB
             *(_stroke_glyph([sign], rng) for sign in ARITHMETIC_SIGNS for _ in range(120)),
             *(_stroke_glyph([sign], rng) for sign in OTHER_SIGNS for _ in range(40)),
         ],
-        words=[_text_glyph(_word(rng), _pick(fonts, rng)) for _ in range(5000)],
+        words=[
+            *(_text_glyph(_word(rng), _pick(fonts, rng)) for _ in range(5000)),
+            *(_cursive_word(rng) for _ in range(700)),
+        ],
         drawings=[
             *(_stroke_glyph(DOODLES, rng) for _ in range(150)),
             *(_scribble(rng) for _ in range(250)),
@@ -188,6 +202,21 @@ def _scribble(rng: np.random.Generator) -> np.ndarray:
         for _ in range(rng.integers(1, 5))
     ]
     return _stroke_glyph([" | ".join(strokes)], rng)
+
+
+def _cursive_word(rng: np.random.Generator) -> np.ndarray:
+    """A word-like line of joined strokes, as in cursive writing of any alphabet."""
+    points, x = [], 0.0
+    for _ in range(rng.integers(3, 9)):
+        letter = np.array(CURSIVE_STROKES[rng.integers(len(CURSIVE_STROKES))])
+        points.append(letter + (x, 0) + rng.normal(0, 0.05, letter.shape))
+        x += letter[-1, 0] + rng.uniform(0.0, 0.15)
+    curve = smooth(np.concatenate(points)) * (GLYPH_HEIGHT, -GLYPH_HEIGHT)
+    curve = np.rint(curve - curve.min(axis=0) + 8).astype(np.int32)
+    width, height = curve.max(axis=0) + 9
+    canvas = np.zeros((height, width), np.uint8)
+    cv2.polylines(canvas, [curve], False, 255, int(rng.integers(2, 8)), cv2.LINE_AA)
+    return _cropped(canvas)
 
 
 def _text_glyph(text: str, font: ImageFont.FreeTypeFont) -> np.ndarray:

@@ -120,10 +120,11 @@ ARITHMETIC_SIGNS = (
     "10,10 50,50 90,90 | 90,10 50,50 10,90",
     "0,50 50,50 100,50 | 50,15 51,17 | 50,83 51,85",
     "75,0 50,50 20,100",
+    "110,0 50,50 -10,100",
     "60,0 35,20 30,50 35,80 60,100",
     "30,0 55,20 60,50 55,80 30,100",
 )
-"""Plus, minus, equals, times, divided by, slash and parentheses, in the format of `STROKES`."""
+"""Plus, minus, equals, times, divided by, slashes and parentheses, in the format of `STROKES`."""
 
 OTHER_SIGNS = (
     "50,20 50,80 | 15,30 85,70 | 85,30 15,70",
@@ -134,9 +135,11 @@ OTHER_SIGNS = (
     "65,0 35,0 35,100 65,100",
     "50,90 52,92",
     "50,85 55,90 48,105",
+    "5,35 50,34 95,35 | 5,65 50,66 95,65 | 72,0 50,50 28,100",
+    "95,5 35,15 10,50 35,85 95,95 | 10,50 45,50 85,50",
 )
-"""Asterisk, root, less than, greater than, brace, bracket, full stop and comma, in the format of
-`STROKES`."""
+"""Asterisk, root, less than, greater than, brace, bracket, full stop, comma, not equal and element
+of, in the format of `STROKES`."""
 
 DOODLES = (
     "50,100 5,45 10,5 40,5 50,25 60,5 90,5 95,45 50,100",
@@ -183,7 +186,7 @@ def draw_strokes(
     for stroke in strokes.split("|"):
         points = np.array([point.split(",") for point in stroke.split()], float) / 100
         points += generator.normal(0, wobble, points.shape)
-        x, y = _smooth(points).T
+        x, y = smooth(points).T
         pixels = np.stack([(x * width + (1 - y) * slant), y], axis=1) * size + margin
         cv2.polylines(
             canvas,
@@ -201,7 +204,7 @@ def draw_strokes(
     return np.pad(cropped, edge).astype(np.float32) / 255
 
 
-def _smooth(points: np.ndarray) -> np.ndarray:
+def smooth(points: np.ndarray) -> np.ndarray:
     """Interpolates points by a Catmull-Rom spline: (N, 2) -> (16 * (N - 1) + 1, 2)."""
     ends = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     a, b, c, d = ends[:-3], ends[1:-2], ends[2:-1], ends[3:]

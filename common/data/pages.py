@@ -26,6 +26,12 @@ from common.data.sheet import (
 CLUTTERED = (0, 1, 3, 4, 5, 6)  # indices of the kinds of pages that may get additional clutter
 
 
+def _random_digits(count: int, rng: np.random.Generator) -> list[int]:
+    """Random digits; sometimes a few of them repeat, as in prices and in exercises."""
+    shares = rng.dirichlet(np.full(10, rng.choice([0.3, 100.0])))
+    return [int(digit) for digit in rng.choice(10, count, p=shares)]
+
+
 class PageWriter:
     """Writes random synthetic pages.
 
@@ -41,11 +47,11 @@ class PageWriter:
         """Writes a random page; the same random numbers give the same page."""
         kinds: list[tuple[float, Callable[[Sheet, np.random.Generator], None]]] = [
             (0.14, self._single),
-            (0.20, self._lines),
+            (0.22, self._lines),
             (0.06, self._filled),
-            (0.06, self._scattered),
-            (0.17, self._expression),
-            (0.07, self._form),
+            (0.05, self._scattered),
+            (0.18, self._expression),
+            (0.08, self._form),
             (0.12, self._text),
             (0.10, self._lone),
             (0.08, self._drawing),
@@ -64,7 +70,7 @@ class PageWriter:
             self._clutter(sheet, rng)
         covered = self.photographer.cover(sheet.grey, light, rng)
         sheet.owner[covered] = 0
-        image = self.photographer.take(sheet.grey, light, rng)
+        image = self.photographer.take(sheet.grey, light, sheet.digit_size(), rng)
         return finished(sheet, image)
 
     def _size(self, sheet: Sheet, rng: np.random.Generator, low: float, high: float) -> float:
@@ -95,7 +101,7 @@ class PageWriter:
         """Writes lines of digits that are far apart, close or touching."""
         hand = random_hand(rng)
         size = self._size(sheet, rng, 14, 60)
-        closeness = rng.choice(["touching", "close", "apart"], p=[0.3, 0.4, 0.3])
+        closeness = rng.choice(["touching", "close", "apart"], p=[0.35, 0.4, 0.25])
         tilt = rng.normal(0, 0.08) if rng.random() < 0.7 else rng.uniform(-0.36, 0.36)
         y = (
             rng.uniform(-0.2, 0.9) * size
@@ -104,7 +110,7 @@ class PageWriter:
         )
         pitch = rng.uniform(1.2, 2.5) * size
         while y < sheet.grey.shape[0] - 0.6 * size:
-            tokens = [int(n) for n in rng.integers(0, 10, 30)]
+            tokens: list[int | np.ndarray] = [*_random_digits(30, rng)]
             self._write(sheet, tokens, size, y, tilt, str(closeness), hand, rng)
             if rng.random() < 0.1:
                 draw_underline(sheet, y + size * rng.uniform(0.95, 1.2), hand, rng)
@@ -139,8 +145,12 @@ class PageWriter:
         closeness: str,
         hand: Hand,
         rng: np.random.Generator,
+        raised: bool = False,
     ) -> None:
-        """Writes digits (ints) and other glyphs (arrays) from left to right, up to the edge."""
+        """Writes digits (ints) and other glyphs (arrays) from left to right, up to the edge.
+
+        If `raised`, some digits are small and stand higher, like exponents.
+        """
         width = sheet.grey.shape[1]
         x = rng.uniform(-0.3, 1.0) * size if rng.random() < 0.6 else rng.uniform(0, 0.7) * width
         gap_limits = {"touching": (-0.02, 0.1), "close": (0.05, 0.4), "apart": (0.4, 1.6)}
@@ -150,10 +160,14 @@ class PageWriter:
             digit = token if isinstance(token, int) else -1
             if isinstance(token, int):
                 own_size = size * np.exp(rng.normal(0, 0.07))
+                y = top + rng.normal(0, 0.04) * size
+                if raised and rng.random() < 0.15:
+                    own_size *= rng.uniform(0.45, 0.75)
+                    y -= rng.uniform(0.5, 0.9) * size
                 ink = self._digit(token, own_size, hand, rng)
-                y = top + size - ink.shape[0] + rng.normal(0, 0.04) * size
+                y += size - ink.shape[0]
             else:
-                ink = drawn_glyph(token, size / GLYPH_HEIGHT * rng.uniform(0.7, 1.2), hand, rng)
+                ink = drawn_glyph(token, size / GLYPH_HEIGHT * rng.uniform(0.7, 1.4), hand, rng)
                 y = top + (size - ink.shape[0]) * rng.choice([0.5, 1.0]) + rng.normal(0, 2)
             if 0 in ink.shape:
                 continue
@@ -180,14 +194,15 @@ class PageWriter:
         tilt = rng.normal(0, 0.06)
         while y < sheet.grey.shape[0] - 0.6 * size:
             tokens: list[int | np.ndarray] = []
+            digits = _random_digits(12, rng)
             for kind in rng.choice(4, 12, p=kinds):
                 source = (None, self.bank.signs, self.bank.letters, self.bank.words)[kind]
                 if source is None:
-                    tokens.append(int(rng.integers(10)))
+                    tokens.append(digits.pop())
                 else:
                     tokens.append(source[rng.integers(len(source))])
             closeness = str(rng.choice(["close", "apart"]))
-            self._write(sheet, tokens, size, y, tilt, closeness, hand, rng)
+            self._write(sheet, tokens, size, y, tilt, closeness, hand, rng, raised=True)
             y += rng.uniform(1.3, 2.5) * size
 
     def _form(self, sheet: Sheet, rng: np.random.Generator) -> None:
@@ -319,8 +334,7 @@ class PageWriter:
         size = rng.uniform(4, 12)
         y = rng.uniform(0, 2) * size
         while y < sheet.grey.shape[0]:
-            tokens = [int(n) for n in rng.integers(0, 10, 30)]
-            self._write(sheet, tokens, size, y, 0.0, "close", hand, rng)
+            self._write(sheet, _random_digits(30, rng), size, y, 0.0, "close", hand, rng)
             y += rng.uniform(1.3, 4) * size
 
     def _clutter(self, sheet: Sheet, rng: np.random.Generator) -> None:

@@ -91,7 +91,10 @@ class Photographer:
         if rng.random() < 0.4:  # texture, from fine paper grain to creases and stains
             sigma = float(np.exp(rng.uniform(np.log(0.6), np.log(20))))
             grain = _smooth_noise(height, width, sigma, rng)
-            grey *= 1 + np.float32(rng.uniform(0.005, 0.05)) * grain
+            strength = np.exp(rng.uniform(np.log(0.005), np.log(0.1)))
+            grey *= 1 + np.float32(strength) * grain
+        if rng.random() < 0.15:
+            _sprinkle(grey, rng)
         if rng.random() < 0.05:
             grey *= 1 + 0.15 * (self._crop(height, width, rng) / 128 - 1) * rng.uniform(0.2, 1)
         return grey
@@ -140,15 +143,22 @@ class Photographer:
             grey[hidden] = surroundings[hidden]
         return hidden
 
-    def take(self, grey: np.ndarray, light: Light, rng: np.random.Generator) -> np.ndarray:
-        """Takes an image of the page, as by a camera, a scanner or a drawing program: uint8."""
+    def take(
+        self, grey: np.ndarray, light: Light, digit_size: float, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Takes an image of the page, as by a camera, a scanner or a drawing program: uint8.
+
+        Large digits may be much out of focus, small ones only a little; `digit_size` is the usual
+        longer side in pixels, or 0 if there are none.
+        """
         height, width = grey.shape
         if light.inverted:
             grey = 255 - grey
         if not light.is_flat or rng.random() < 0.3:
             kind = rng.random()
             if kind < 0.45:
-                grey = cv2.GaussianBlur(grey, (0, 0), float(rng.uniform(0.3, 1.6)))
+                most = max(1.2, 0.06 * (digit_size or rng.uniform(15, 70)))
+                grey = cv2.GaussianBlur(grey, (0, 0), float(rng.uniform(0.3, most)))
             elif kind < 0.55:
                 grey = cv2.filter2D(grey, -1, _motion_kernel(rng))
         if rng.random() < 0.2:  # a low-resolution image, enlarged
@@ -198,6 +208,19 @@ def _smooth_noise(height: int, width: int, sigma: float, rng: np.random.Generato
     )
     noise = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
     return (noise - noise.mean()) / max(float(noise.std()), 1e-6)
+
+
+def _sprinkle(grey: np.ndarray, rng: np.random.Generator) -> None:
+    """Adds dust: up to 40 specks of at most 3 pixels, all darker or all lighter than the paper."""
+    height, width = grey.shape
+    mask = np.zeros((height, width), np.float32)
+    radius = rng.uniform(0.3, 1.5)
+    for x, y in rng.uniform(0, 1, (rng.integers(1, 41), 2)) * (width, height):
+        center = (round(16 * x), round(16 * y))
+        size = round(16 * radius * rng.uniform(0.5, 1.0))
+        cv2.circle(mask, center, size, float(rng.uniform(0.2, 1)), -1, cv2.LINE_AA, 4)
+    strength = rng.uniform(0.05, 0.5) * rng.choice([-1, 1], p=[0.8, 0.2])
+    grey *= 1 + np.float32(strength) * mask
 
 
 def _blob(height: int, width: int, rng: np.random.Generator) -> np.ndarray:

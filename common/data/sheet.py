@@ -146,6 +146,15 @@ class Sheet:
         if digit >= 0:
             self.owner[y0:y1, x0:x1][marked] = len(self.digits)
 
+    def digit_size(self) -> float:
+        """The median longer side of the visible digits in pixels; 0 if there are none."""
+        sizes = [
+            max(cv2.boundingRect((self.owner == number).astype(np.uint8))[2:])
+            for number in np.unique(self.owner)
+            if number
+        ]
+        return float(np.median(sizes)) if sizes else 0.0
+
     def is_free(self, x: float, y: float, width: float, height: float) -> bool:
         """Whether a rectangle is free of marks."""
         left, top = max(round(x), 0), max(round(y), 0)
