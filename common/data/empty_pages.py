@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from common.data.canvas import Canvas, LabelledPage, Mark, Point, printed, stroked
-from common.data.glyphs import load_fonts
-from common.data.photography import load_pictures
+from common.data.glyphs import bundled_fonts
+from common.data.photography import bundled_pictures
 from common.data.scenes import (
     board,
     desk,
@@ -92,14 +92,14 @@ def empty(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> L
 
 def word(size: float, rng: np.random.Generator) -> Mark:
     """A printed or handwritten word whose capitals are about `size` pixels high."""
-    fonts = load_fonts()
+    fonts = bundled_fonts()
     return printed(str(rng.choice(WORDS)), fonts[rng.integers(len(fonts))], size)
 
 
 def _words(rng: np.random.Generator) -> np.ndarray:
     height, width = photo_size(rng)
     canvas = Canvas(height, width)
-    fonts = load_fonts()
+    fonts = bundled_fonts()
     font = fonts[rng.integers(len(fonts))]
     size = rng.uniform(0.02, 0.12) * height
     baseline = 0.08 * height + size
@@ -193,7 +193,7 @@ def _natural(rng: np.random.Generator) -> np.ndarray:
 
 @cache
 def _pictures() -> list[np.ndarray]:
-    return load_pictures()
+    return bundled_pictures()
 
 
 def _blank(rng: np.random.Generator) -> np.ndarray:

@@ -136,21 +136,29 @@ def make_glyph_bank(images: np.ndarray, labels: np.ndarray, seed: int) -> GlyphB
 
 @cache
 def load_fonts() -> tuple[ImageFont.FreeTypeFont, ...]:
-    """Loads the fonts in `FONTS` and the text fonts bundled with Matplotlib, sorted by path.
+    """Loads the bundled fonts and those in `FONTS`.
 
     Raises:
         OSError: A file in `FONTS` is not a font.
     """
+    paths = [path for path in FONTS.glob("*") if path.suffix in (".ttf", ".otf", ".woff")]
+    return (*bundled_fonts(), *map(_font, sorted(paths)))
+
+
+@cache
+def bundled_fonts() -> tuple[ImageFont.FreeTypeFont, ...]:
+    """Loads the text fonts bundled with Matplotlib, sorted by path."""
     # Imported here because importing Matplotlib takes longer than reading an image.
     import matplotlib
 
-    shipped = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    paths = [*shipped.glob("DejaVuS*.ttf"), *shipped.glob("STIXGeneral*.ttf")]
-    paths = [path for path in paths if "Display" not in path.name]
-    paths += [path for path in FONTS.glob("*") if path.suffix in (".ttf", ".otf", ".woff")]
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    paths = [*folder.glob("DejaVuS*.ttf"), *folder.glob("STIXGeneral*.ttf")]
+    return tuple(_font(path) for path in sorted(paths) if "Display" not in path.name)
+
+
+def _font(path: Path) -> ImageFont.FreeTypeFont:
     # The digits of a font are about two thirds as high as its size, so glyphs need a larger size.
-    size = round(1.3 * GLYPH_HEIGHT)
-    return tuple(ImageFont.truetype(str(path), size) for path in sorted(paths))
+    return ImageFont.truetype(str(path), round(1.3 * GLYPH_HEIGHT))
 
 
 def load_drawings() -> list[np.ndarray]:

@@ -5,7 +5,7 @@ import numpy as np
 
 from common.data.canvas import Canvas, LabelledPage, Mark, Writer, printed, stroked
 from common.data.empty_pages import word
-from common.data.glyphs import load_fonts
+from common.data.glyphs import bundled_fonts
 from common.data.scenes import photo_size, photographed_or_scanned, sheet
 
 SIGNS = {
@@ -25,7 +25,7 @@ def form(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> La
     """A form with printed labels beside or above rows of boxes that are filled from the left."""
     canvas = Canvas(*photo_size(rng))
     writer = Writer(images, labels, rng)
-    fonts, fields = load_fonts(), int(rng.integers(1, 4))
+    fonts, fields = bundled_fonts(), int(rng.integers(1, 4))
     font = fonts[rng.integers(len(fonts))]
     cells = int(rng.integers(4, 9))
     beside = rng.random() < 0.5

@@ -31,25 +31,28 @@ class Light:
     inverted: bool
 
 
-def load_pictures(folder: Path = PICTURES) -> list[np.ndarray]:
-    """Loads the natural images in `folder` and those of scikit-learn, at most 640 pixels a side.
+def load_pictures() -> list[np.ndarray]:
+    """Loads the bundled pictures and those in `PICTURES`: grey images, uint8 (height, width)."""
+    return bundled_pictures() + _pictures_in(PICTURES)
 
-    Returns:
-        Grey images, uint8 (height, width), sorted by file name.
-    """
-    # Imported here because only training needs it.
+
+def bundled_pictures() -> list[np.ndarray]:
+    """Loads the natural images bundled with scikit-learn."""
+    # Imported here because only training and evaluation need it.
     import sklearn.datasets
 
-    shipped = Path(sklearn.datasets.__file__).parent / "images"
-    names: dict[str, Path] = {}
-    for place in (shipped, folder):
-        names |= {path.name: path for path in place.glob("*") if path.suffix in (".jpg", ".png")}
+    return _pictures_in(Path(sklearn.datasets.__file__).parent / "images")
+
+
+def _pictures_in(folder: Path) -> list[np.ndarray]:
+    """Loads the images in a folder, sorted by name and reduced to at most 640 pixels a side."""
     pictures = []
-    for _, path in sorted(names.items()):
-        with Image.open(path) as image:
-            grey = image.convert("L")
-            grey.thumbnail((640, 640))
-            pictures.append(np.asarray(grey))
+    for path in sorted(folder.glob("*")):
+        if path.suffix in (".jpg", ".png"):
+            with Image.open(path) as image:
+                grey = image.convert("L")
+                grey.thumbnail((640, 640))
+                pictures.append(np.asarray(grey))
     return pictures
 
 
