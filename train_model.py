@@ -37,6 +37,7 @@ if __name__ == "__main__":
 from common import PROJECT, printable
 from common.cli.train_options import given_options, parse_arguments
 from common.files import check_writable, shown
+from common.processes import keep_freed_memory
 from common.storage.card import FINDER
 from common.storage.loading import load_network
 from common.storage.model_files import (
@@ -80,6 +81,7 @@ def main() -> int:
         print("Dry run: nothing was trained or saved.")
         return console.OK
     check_writable(plan.stem.parent, PLOTS, *filter(None, [arguments.tensorboard]))
+    keep_freed_memory()
     # Imported here: TensorFlow takes five seconds, which a wrong argument should not cost.
     from common.training.checkpoint import model_lock
 

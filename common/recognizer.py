@@ -10,10 +10,10 @@ from PIL import Image, ImageOps
 
 from common.calibration import detection_probability, without_rejection
 from common.finding.drawings import drawn_marks
-from common.finding.finder import find
+from common.finding.finder import MAX_SIDE, Detection, find, peaks_at, scale_for
 from common.finding.hints import hint
 from common.finding.inks import cut_out
-from common.finding.layout import lines_of
+from common.finding.layout import Placed, lines_of
 from common.finding.orientation import rotation_of, turned, turned_back
 from common.finding.overlap import overlaps
 from common.finding.settings import SETTINGS
@@ -29,6 +29,7 @@ from common.storage.model_files import (
 
 MIN_CONFIDENCE = SETTINGS.min_confidence
 NEVER = 2.0  # a confidence that no digit reaches
+MAX_UNCONFIRMED = 64  # pixels; longer side of drawings that the finder need not confirm
 Mark = TypeVar("Mark", Glyph, DigitReading)
 ImageSource = str | Path | bytes | Image.Image | np.ndarray
 
@@ -135,7 +136,8 @@ class DigitRecognizer:
             drawn = drawn_marks(image, self.settings) or []
             marks = self._classified(drawn)
             sure = min((mark.confidence for mark in marks), default=0.0) >= self.settings.sure
-            if sure or (marks and not self.setup.min_confidence):
+            ignore_none = bool(marks) and not self.setup.min_confidence
+            if ignore_none or (sure and self._confirmed(image, marks)):
                 return drawn, self._reading(name, image, marks)
             found, reading = self._found(image, name)
             if marks and self._are_digits(marks, found):
@@ -167,9 +169,23 @@ class DigitRecognizer:
         reading = replace(reading, digits=digits, left_out=left_out, rotation=rotation)
         return [back(glyph) for glyph in glyphs], reading
 
-    def _are_digits(self, marks: list[DigitReading], found: list[Glyph]) -> bool:
+    def _confirmed(self, image: np.ndarray, marks: list[DigitReading]) -> bool:
+        """Tells whether the finder detects every mark on a drawing, at the one scale that fits.
+
+        Small drawings, such as MNIST's, need no confirmation: the classifier has seen them whole.
+        """
+        if max(image.shape) <= MAX_UNCONFIRMED:
+            return True
+        size = float(np.median([max(mark.box.width, mark.box.height) for mark in marks]))
+        scale = min(scale_for(size), MAX_SIDE / max(image.shape))
+        return self._are_digits(marks, peaks_at(image, scale, self.finder, self.settings))
+
+    def _are_digits(
+        self, marks: list[DigitReading], found: Sequence[Glyph] | Sequence[Detection]
+    ) -> bool:
         """Tells whether every mark has the minimum confidence and was detected by the finder."""
-        shares, _ = overlaps(_sides(marks), _sides(found))
+        boxes = [digit.box if isinstance(digit, Glyph) else digit for digit in found]
+        shares, _ = overlaps(_sides([mark.box for mark in marks]), _sides(boxes))
         detected = (shares > self.settings.max_overlap).any(axis=1).all()
         return bool(detected) and all(m.confidence >= self.setup.min_confidence for m in marks)
 
@@ -184,13 +200,24 @@ class DigitRecognizer:
         self, name: str, image: np.ndarray, marks: list[DigitReading], min_best: float = 0.0
     ) -> Reading:
         """Separates digits from ignored marks; at least one digit must reach `min_best`."""
-        least = self.setup.min_confidence
-        best = max((mark.confidence for mark in marks), default=0.0)
-        accepted = best >= min_best or not least
-        kept = [mark for mark in marks if accepted and mark.confidence >= least]
-        left_out = tuple(mark for mark in marks if not (accepted and mark.confidence >= least))
+        accepted = self._accepted(marks, min_best)
+        kept = [mark for mark, is_digit in zip(marks, accepted, strict=True) if is_digit]
+        left_out = tuple(
+            mark for mark, is_digit in zip(marks, accepted, strict=True) if not is_digit
+        )
         text = None if kept else hint(image, len(left_out))
         return Reading(name, _in_lines(kept), left_out, hint=text, models=self.models)
+
+    def _accepted(self, marks: list[DigitReading], min_best: float) -> np.ndarray:
+        """Tells which marks count as digits: bool (N,)."""
+        if not self.setup.min_confidence:
+            return np.full(len(marks), min_best <= 1)
+        confidence = np.array([mark.confidence for mark in marks])
+        size = np.array([max(mark.box.width, mark.box.height) for mark in marks])
+        digits = confidence >= self.setup.min_confidence
+        digits &= confidence.max(initial=0.0) >= min_best
+        small = size < self.settings.small * size[digits].max(initial=0)
+        return digits & (~small | (confidence >= self.settings.sure))
 
 
 def _digit_reading(glyph: Glyph, probabilities: np.ndarray) -> DigitReading:
@@ -203,9 +230,8 @@ def _digit_reading(glyph: Glyph, probabilities: np.ndarray) -> DigitReading:
     return DigitReading(digit, confidence, 0, glyph.box, tuple(probabilities.tolist()))
 
 
-def _sides(marks: Sequence[DigitReading] | Sequence[Glyph]) -> np.ndarray:
-    """Returns the boxes as float (N, 4): x, y, width, height."""
-    boxes = [mark.box for mark in marks]
+def _sides(boxes: Sequence[Placed]) -> np.ndarray:
+    """Returns boxes as float (N, 4): x, y, width, height."""
     sides = [(box.x, box.y, box.width, box.height) for box in boxes]
     return np.array(sides, float).reshape(-1, 4)
 

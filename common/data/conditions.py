@@ -1,7 +1,7 @@
 """Generates test pages for many conditions: close-ups, forms, rotated pages, touching digits, ...
 
-The pages use the test images of a data set, and the bundled fonts and pictures, so they are the same
-on every machine. They share no code with the training pages of `pages`, so they also test conditions
+The pages use the test images of a data set, and bundled fonts and pictures, so they are the same on
+every machine. They share no code with the training pages of `pages`, so they also test conditions
 that the finder was not trained on.
 """
 

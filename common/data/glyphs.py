@@ -217,8 +217,10 @@ def _cursive_word(rng: np.random.Generator) -> np.ndarray:
     points, x = [], 0.0
     for _ in range(rng.integers(3, 9)):
         letter = np.array(CURSIVE_STROKES[rng.integers(len(CURSIVE_STROKES))])
-        points.append(letter + (x, 0) + rng.normal(0, 0.05, letter.shape))
-        x += letter[-1, 0] + rng.uniform(0.0, 0.15)
+        letter += rng.normal(0, 0.05, letter.shape)
+        letter[:, 0] += x
+        points.append(letter)
+        x = letter[-1, 0] + rng.uniform(0.0, 0.15)
     curve = smooth(np.concatenate(points)) * (GLYPH_HEIGHT, -GLYPH_HEIGHT)
     curve = np.rint(curve - curve.min(axis=0) + 8).astype(np.int32)
     width, height = curve.max(axis=0) + 9

@@ -19,17 +19,12 @@ from common.data.sheet import (
     SyntheticPage,
     drawn_glyph,
     finished,
+    random_digits,
     random_hand,
     touching_x,
 )
 
 CLUTTERED = (0, 1, 3, 4, 5, 6)  # indices of the kinds of pages that may get additional clutter
-
-
-def _random_digits(count: int, rng: np.random.Generator) -> list[int]:
-    """Random digits; sometimes a few of them repeat, as in prices and in exercises."""
-    shares = rng.dirichlet(np.full(10, rng.choice([0.3, 100.0])))
-    return [int(digit) for digit in rng.choice(10, count, p=shares)]
 
 
 class PageWriter:
@@ -110,7 +105,7 @@ class PageWriter:
         )
         pitch = rng.uniform(1.2, 2.5) * size
         while y < sheet.grey.shape[0] - 0.6 * size:
-            tokens: list[int | np.ndarray] = [*_random_digits(30, rng)]
+            tokens: list[int | np.ndarray] = [*random_digits(30, rng)]
             self._write(sheet, tokens, size, y, tilt, str(closeness), hand, rng)
             if rng.random() < 0.1:
                 draw_underline(sheet, y + size * rng.uniform(0.95, 1.2), hand, rng)
@@ -194,7 +189,7 @@ class PageWriter:
         tilt = rng.normal(0, 0.06)
         while y < sheet.grey.shape[0] - 0.6 * size:
             tokens: list[int | np.ndarray] = []
-            digits = _random_digits(12, rng)
+            digits = random_digits(12, rng)
             for kind in rng.choice(4, 12, p=kinds):
                 source = (None, self.bank.signs, self.bank.letters, self.bank.words)[kind]
                 if source is None:
@@ -334,7 +329,7 @@ class PageWriter:
         size = rng.uniform(4, 12)
         y = rng.uniform(0, 2) * size
         while y < sheet.grey.shape[0]:
-            self._write(sheet, _random_digits(30, rng), size, y, 0.0, "close", hand, rng)
+            self._write(sheet, random_digits(30, rng), size, y, 0.0, "close", hand, rng)
             y += rng.uniform(1.3, 4) * size
 
     def _clutter(self, sheet: Sheet, rng: np.random.Generator) -> None:

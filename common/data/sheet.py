@@ -63,6 +63,12 @@ def random_hand(rng: np.random.Generator, min_ink: float = 0.12) -> Hand:
     )
 
 
+def random_digits(count: int, rng: np.random.Generator) -> list[int]:
+    """Random digits; sometimes a few of them repeat, as in prices and in exercises."""
+    shares = rng.dirichlet(np.full(10, rng.choice([0.3, 100.0])))
+    return [int(digit) for digit in rng.choice(10, count, p=shares)]
+
+
 def drawn_glyph(
     glyph: np.ndarray, scale: float, hand: Hand, rng: np.random.Generator
 ) -> np.ndarray:

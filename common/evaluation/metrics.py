@@ -87,14 +87,21 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Expected calibration error of predictions; see `confidence_error`."""
+    return confidence_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
+
+
+def confidence_error(confidence: np.ndarray, right: np.ndarray) -> float:
     """Expected calibration error: the mean gap between confidence and accuracy, 0 to 1.
 
     The predictions are grouped by confidence into 15 bins of equal width. The result is the mean
     absolute difference between confidence and accuracy of the bins, weighted by their number of
     predictions (Guo et al., "On Calibration of Modern Neural Networks", 2017).
+
+    Args:
+        confidence: Confidence of each prediction, float (N,), 0 to 1.
+        right: Whether each prediction is right, bool (N,).
     """
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     gaps = np.bincount(bins, confidence - right, minlength=CALIBRATION_BINS)
-    return float(np.abs(gaps).sum() / len(labels))
+    return float(np.abs(gaps).sum() / len(right))

@@ -169,4 +169,5 @@ def _outcome(
     boxes = [(d.box.x, d.box.y, d.box.width, d.box.height) for d in reading.digits]
     found = np.array(boxes, np.float64).reshape(-1, 4)
     digits = tuple(digit.digit for digit in reading.digits)
-    return Outcome(group, written, "/".join(reading.lines), digits, found, true_boxes)
+    confidences = tuple(digit.confidence for digit in reading.digits)
+    return Outcome(group, written, "/".join(reading.lines), digits, found, true_boxes, confidences)

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from common import printable
+from common.evaluation.metrics import confidence_error
 from common.finding.overlap import overlaps
 
 MIN_OVERLAP = 0.5  # minimum intersection over union for two boxes to match
@@ -26,6 +28,7 @@ class Outcome:
         digits: Digit read in each of `boxes`.
         boxes: Boxes of the digits read, float (N, 4): x, y, width, height in pixels.
         true_boxes: Boxes of the digits written, float (M, 4), or None if they are unknown.
+        confidences: Confidence in each digit read, 0 to 1.
     """
 
     group: str
@@ -34,6 +37,7 @@ class Outcome:
     digits: tuple[int, ...]
     boxes: np.ndarray
     true_boxes: np.ndarray | None = None
+    confidences: tuple[float, ...] = ()
 
     @property
     def is_exact(self) -> bool:
@@ -49,6 +53,17 @@ class Outcome:
     def errors(self) -> int:
         """The number of wrong, missed and invented digits; line breaks are ignored."""
         return edit_distance(self.written_digits, self.read.replace("/", ""))
+
+    @property
+    def right(self) -> list[bool]:
+        """Whether each digit read is one of those written, when both texts are aligned."""
+        read = self.read.replace("/", "")
+        right = [False] * len(read)
+        for start, _, length in SequenceMatcher(
+            None, read, self.written_digits, autojunk=False
+        ).get_matching_blocks():
+            right[start : start + length] = [True] * length
+        return right
 
     @property
     def severity(self) -> tuple[float, int]:
@@ -102,16 +117,35 @@ class ReadingScore:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """How well the confidence in the digits read agrees with their accuracy.
+
+    Attributes:
+        digits: Number of digits read.
+        right: Share of them that are right, 0 to 1.
+        confidence: Their mean confidence, 0 to 1.
+        ece: Expected calibration error; see `metrics.confidence_error`.
+    """
+
+    digits: int
+    right: float
+    confidence: float
+    ece: float
+
+
+@dataclass(frozen=True)
 class ReadingReport:
     """Scores of a recogniser on several groups of images.
 
     Attributes:
         overall: Score for all images together.
         groups: Score for each condition or kind of image.
+        calibration: Calibration of all digits read; None if no digit was read.
     """
 
     overall: ReadingScore
     groups: tuple[ReadingScore, ...]
+    calibration: Calibration | None
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain lists and numbers, for JSON."""
@@ -144,7 +178,16 @@ def report_of(outcomes: Sequence[Outcome]) -> ReadingReport:
     for outcome in outcomes:
         groups.setdefault(outcome.group, []).append(outcome)
     scores = tuple(score(name, members) for name, members in groups.items())
-    return ReadingReport(score(OVERALL, outcomes), scores)
+    return ReadingReport(score(OVERALL, outcomes), scores, _calibration(outcomes))
+
+
+def _calibration(outcomes: Sequence[Outcome]) -> Calibration | None:
+    confidence = np.array([c for outcome in outcomes for c in outcome.confidences])
+    if not confidence.size:
+        return None
+    right = np.array([r for outcome in outcomes if outcome.confidences for r in outcome.right])
+    error = confidence_error(confidence, right)
+    return Calibration(len(right), float(right.mean()), float(confidence.mean()), error)
 
 
 def reading_table(report: ReadingReport, group: str) -> str:
@@ -167,6 +210,12 @@ def reading_table(report: ReadingReport, group: str) -> str:
         cells = [f"{score.images:,}"]
         cells += ["-" if share is None else f"{share:.1%}" for share in shown]
         lines.append(f"{printable(score.name):{width}}" + "".join(f"{cell:>15}" for cell in cells))
+    if report.calibration:
+        c = report.calibration
+        lines.append(
+            f"\n{c.digits:,} digits read: {c.right:.1%} right, mean confidence "
+            f"{c.confidence:.1%}, ECE {c.ece:.1%} (expected calibration error)"
+        )
     return "\n".join(lines)
 
 

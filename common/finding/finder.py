@@ -84,13 +84,16 @@ def find(
         The detections, the most likely first.
     """
     scales = page_scales(page.shape[0], page.shape[1], max_side)
-    peaks = [peak for scale in scales for peak in _peaks(page, scale, finder, settings)]
+    peaks = [peak for scale in scales for peak in peaks_at(page, scale, finder, settings)]
     peaks = sorted(peaks, key=lambda peak: -peak.score)[:MAX_DETECTIONS]
     boxes = np.array([(peak.x, peak.y, peak.width, peak.height) for peak in peaks]).reshape(-1, 4)
     shares, inside = overlaps(boxes, boxes)
-    kept = _without_doubles((shares > settings.max_overlap) | (inside > settings.max_inside))
     scores = np.array([peak.score for peak in peaks])
     levels = np.array([peak.level.scale for peak in peaks])
+    doubles = (shares > settings.max_overlap) | (inside > settings.max_inside)
+    # Two peaks at one scale are usually two digits, such as slanted 1s that touch.
+    doubles &= (levels[:, None] != levels) | (shares > settings.max_overlap_at_scale)
+    kept = _without_doubles(doubles)
     found = []
     for index in np.flatnonzero(kept):
         peak = peaks[index]
@@ -119,7 +122,14 @@ def page_scales(height: int, width: int, max_side: int) -> list[float]:
     return suitable or scales[-1:]
 
 
-def _peaks(page: np.ndarray, scale: float, finder: Finder, settings: Settings) -> list[Detection]:
+def scale_for(size: float) -> float:
+    """Returns the scale of a page at which the network best detects digits of `size` pixels."""
+    return float(np.sqrt(SCALE.min_size * SCALE.max_size)) / size
+
+
+def peaks_at(
+    page: np.ndarray, scale: float, finder: Finder, settings: Settings = SETTINGS
+) -> list[Detection]:
     """Returns the peaks of the heat map at one scale; the score is the network's probability."""
     height, width = (max(1, round(side * scale)) for side in page.shape)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC

@@ -21,6 +21,7 @@ class Settings:
         sure: Drawing: minimum confidence of each digit; otherwise, the finder is asked.
         min_peak: Finder: minimum probability at the centre of a digit, at any scale.
         max_overlap: Finder: two boxes with a larger intersection over union are one digit.
+        max_overlap_at_scale: Finder: the same for two boxes found at the same scale.
         max_inside: Finder: a box with a larger share inside a more likely box is a part of it.
         ink_margin: Finder: margin around a digit in which its ink is searched for, as a share of
             its longer side.
@@ -31,6 +32,8 @@ class Settings:
         sure_on_page: Finder: minimum confidence of the surest digit of a page; otherwise, the page
             has no digits.
         min_confidence: Minimum confidence of a digit.
+        small: Minimum size of a digit as a share of the largest one on the page; specks that look
+            like a 1 are smaller. A smaller digit must reach the confidence `sure`.
         upright: Orientation: minimum median score of the digits on an upright page.
         turned_digits: Orientation: minimum number of digits on a page that is turned.
         turned_evidence: Orientation: a page is turned if that multiplies the evidence for upright
@@ -46,6 +49,7 @@ class Settings:
     sure: float = 0.9
     min_peak: float = 0.15
     max_overlap: float = 0.35
+    max_overlap_at_scale: float = 0.6
     max_inside: float = 0.65
     ink_margin: float = 0.25
     min_ink: float = 0.15
@@ -54,6 +58,7 @@ class Settings:
     min_component: float = 0.9
     sure_on_page: float = 0.6
     min_confidence: float = 0.5
+    small: float = 0.3
     upright: float = 0.7
     turned_digits: int = 2
     turned_evidence: float = 1.5

@@ -215,3 +215,15 @@ def test_unusable_labels_are_refused_in_one_line(
         read_labels(tmp_path)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+def test_the_confidence_in_digits_is_compared_with_their_accuracy() -> None:
+    boxes = np.tile(BOX, (4, 1))
+    outcome = Outcome("page", "12/3", "19/23", (1, 9, 2, 3), boxes, None, (0.9, 0.6, 0.9, 0.6))
+    assert outcome.right == [True, False, True, True]
+    calibration = report_of([outcome]).calibration
+    assert calibration is not None
+    assert (calibration.digits, calibration.right) == (4, 0.75)
+    assert calibration.confidence == pytest.approx(0.75)
+    assert calibration.ece == pytest.approx((2 * 0.1 + 2 * 0.1) / 4)
+    assert report_of([Outcome("page", "1", "", (), boxes[:0])]).calibration is None
