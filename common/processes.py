@@ -34,8 +34,10 @@ def keep_freed_memory() -> None:
     """
     import ctypes
 
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if hasattr(library, "mallopt"):
+    if sys.platform != "linux":
+        return
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):  # other C libraries, such as musl, have none
         trim_threshold, mmap_max, arena_max = -1, -4, -8  # as in malloc.h
         library.mallopt(mmap_max, 0)
         library.mallopt(trim_threshold, 2**31 - 1)
