@@ -1,4 +1,4 @@
-"""Per-process settings: warnings, OpenCV's threads, memory, signals and the end of worker processes."""
+"""Per-process settings: warnings, OpenCV's threads, memory, signals, the end of workers."""
 
 import os
 import signal
