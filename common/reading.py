@@ -29,12 +29,6 @@ class Box:
         """Returns the same place on an image `factor` times as large."""
         return Box(*(round(side * factor) for side in (self.x, self.y, self.width, self.height)))
 
-    def joined(self, other: "Box") -> "Box":
-        """Returns the smallest box around both."""
-        x, y = min(self.x, other.x), min(self.y, other.y)
-        right, bottom = max(self.right, other.right), max(self.bottom, other.bottom)
-        return Box(x, y, right - x, bottom - y)
-
 
 @dataclass(frozen=True)
 class Glyph:

@@ -6,7 +6,6 @@ from typing import Protocol
 import numpy as np
 
 MAX_TILT = 0.7  # slope (35 degrees); steeper neighbours are on different lines
-MIN_SHARED_ROWS = 0.0
 MAX_DISTANCE = 3.0  # digit heights between neighbours that determine the tilt
 
 
