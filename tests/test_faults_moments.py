@@ -22,6 +22,8 @@ from common.storage.model_files import load_predictor
 from common.training.checkpoint import TrainingError, checkpoint_folder, model_lock, read_state
 from common.training.recipes import PRESETS, Run
 
+pytestmark = pytest.mark.usefixtures("trial_in_this_process")
+
 TRAINING = ("train_model.py", "--data", "digits", "--network", "mlp", "--epochs", "30")
 
 
@@ -63,10 +65,10 @@ def assert_intact(stem: Path) -> None:
         assert shares.shape == (1, 10)
 
 
-def check_kills(command: Command, project: Path, stem: Path, kills: int, seed: int = 0) -> None:
+def check_kills(called: Command, project: Path, stem: Path, kills: int, seed: int = 0) -> None:
     """Kills a training at random moments, resumes it, and compares it with an uninterrupted one."""
     words = (*TRAINING, "--output", str(stem))
-    assert command(*words).returncode == 0
+    assert called(*words).returncode == 0
     expected = history(project)
     hashes = json.loads(stem.with_suffix(".json").read_text())["sha256"]
     generator = random.Random(seed)
@@ -83,7 +85,7 @@ def check_kills(command: Command, project: Path, stem: Path, kills: int, seed: i
         process.wait()
         assert_intact(stem)
     saved = state.exists() and json.loads(state.read_text())["history"]
-    assert command(*words, *(["--resume"] if saved else [])).returncode == 0
+    assert called(*words, *(["--resume"] if saved else [])).returncode == 0
     assert not state.exists()
     assert history(project) == [pytest.approx(row, rel=1e-3) for row in expected]
     card = json.loads(stem.with_suffix(".json").read_text())
@@ -94,15 +96,15 @@ def check_kills(command: Command, project: Path, stem: Path, kills: int, seed: i
 
 
 def test_a_killed_training_can_be_resumed_and_leaves_the_model_intact(
-    command: Command, project: Path, tmp_path: Path
+    called: Command, project: Path, tmp_path: Path
 ) -> None:
     # With this seed, the kill comes a third of a second into the training.
-    check_kills(command, project, tmp_path / "killed", kills=1, seed=1)
+    check_kills(called, project, tmp_path / "killed", kills=1, seed=1)
 
 
 @pytest.mark.long
-def test_training_survives_fifty_kills(command: Command, project: Path, tmp_path: Path) -> None:
-    check_kills(command, project, tmp_path / "killed", kills=50)
+def test_training_survives_fifty_kills(called: Command, project: Path, tmp_path: Path) -> None:
+    check_kills(called, project, tmp_path / "killed", kills=50)
 
 
 def test_the_next_training_removes_the_temporary_files_of_a_killed_one(tmp_path: Path) -> None:
@@ -139,7 +141,7 @@ def test_ctrl_c_during_imports_prints_no_traceback(project: Path) -> None:
 
 
 def test_training_interrupted_in_its_last_epoch_can_only_be_resumed(
-    command: Command, project: Path
+    called: Command, project: Path
 ) -> None:
     stem = project / "models" / "stopped"
     state = checkpoint_folder(stem) / "state.json"
@@ -153,13 +155,13 @@ def test_training_interrupted_in_its_last_epoch_can_only_be_resumed(
     assert "Traceback" not in rest
     assert not stem.with_suffix(".keras").exists()
     assert json.loads(state.read_text())["history"]  # at least the first epoch
-    again = command(*words)
+    again = called(*words)
     assert (again.returncode, again.stderr.count("\n")) == (2, 1), again.stderr
     assert "holds an interrupted training" in again.stderr
-    other = command("train_model.py", "--resume", "--output", "stopped", "--epochs", 9)
+    other = called("train_model.py", "--resume", "--output", "stopped", "--epochs", 9)
     assert (other.returncode, other.stderr.count("\n")) == (2, 1), other.stderr
     assert "has --epochs 2, not 9" in other.stderr
-    done = command("train_model.py", "--resume")  # finds the only checkpoint by itself
+    done = called("train_model.py", "--resume")  # finds the only checkpoint by itself
     assert done.returncode == 0, done.stderr
     assert not state.exists()
     assert [row["epoch"] for row in history(project)] == [1, 2]
@@ -169,7 +171,7 @@ def test_training_interrupted_in_its_last_epoch_can_only_be_resumed(
 
 
 def test_a_damaged_checkpoint_is_reported_in_one_line(
-    command: Command, project: Path, tmp_path: Path
+    called: Command, project: Path, tmp_path: Path
 ) -> None:
     run = json.dumps(asdict(Run("classic", PRESETS["classic"], "digits", "0")))
     for content in (
@@ -184,19 +186,19 @@ def test_a_damaged_checkpoint_is_reported_in_one_line(
         with pytest.raises(TrainingError, match="damaged"):
             read_state(tmp_path)
     shutil.copytree(tmp_path, project / "models" / "odd.checkpoint")
-    done = command(*TRAINING, "--output", "odd")
+    done = called(*TRAINING, "--output", "odd")
     shutil.rmtree(project / "models" / "odd.checkpoint")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "odd.checkpoint/state.json is damaged" in done.stderr
 
 
 def test_two_trainings_cannot_write_the_same_model(
-    command: Command, project: Path, tmp_path: Path
+    called: Command, project: Path, tmp_path: Path
 ) -> None:
     words = (*TRAINING[:-1], "500", "--output", str(tmp_path / "twice"))
     first = start(project, *words)
     assert wait_for(first, "Epoch 1/")
-    second = command(*words)
+    second = called(*words)
     first.send_signal(signal.SIGINT)
     first.communicate(timeout=60)
     assert second.returncode == 2
@@ -204,23 +206,40 @@ def test_two_trainings_cannot_write_the_same_model(
     assert second.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("limit", [1_000, 200_000, 1_300_000])
-def test_a_full_disk_ends_training_with_one_line(project: Path, tmp_path: Path, limit: int) -> None:
-    def no_larger_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+TRAINING_ON_A_FULL_DISK = """
+import resource, sys
+import train_model
+from common.cli import console
+*words, output, limits = sys.argv[1:]
+for limit in map(int, limits.split(",")):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    sys.argv[1:] = [*words, f"{output}_{limit}"]
+    try:
+        console.run(train_model.main)
+    except SystemExit as stopped:
+        print("status", stopped.code, flush=True)
+"""
 
+
+def test_a_full_disk_ends_training_with_one_line(project: Path, tmp_path: Path) -> None:
+    limits = (1_000, 200_000, 1_300_000)
+    script = [sys.executable, "-c", TRAINING_ON_A_FULL_DISK]
     done = subprocess.run(
-        [sys.executable, *TRAINING, "--output", str(tmp_path / "full")],
-        cwd=project,
-        env=no_network(),
-        preexec_fn=no_larger_files,
+        [*script, *TRAINING[1:], "--output", str(tmp_path / "full"), ",".join(map(str, limits))],
+        cwd=tmp_path,
+        env=no_network() | {"PYTHONPATH": str(project)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert "cannot be written: File too large." in done.stderr
-    assert [path.name for path in tmp_path.glob("full.*")] in ([], ["full.checkpoint"])
+    assert done.stdout.count("status 2\n") == len(limits), done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(limits), done.stderr
+    for line in lines:
+        assert line.startswith("error: ")
+        assert line.endswith("cannot be written: File too large.")
+    left = {path.name for path in tmp_path.glob("full_*")}
+    assert left <= {f"full_{limit}.checkpoint" for limit in limits}
 
 
 def test_a_full_disk_leaves_no_partial_annotated_image(project: Path, tmp_path: Path) -> None:
