@@ -26,7 +26,7 @@ needs_ray = pytest.mark.skipif(not find_spec("ray"), reason="needs requirements/
 ENGINES = [
     pytest.param((), id="one process"),
     pytest.param(("--jobs", "2"), id="two processes"),
-    pytest.param(("--engine", "ray"), id="ray", marks=needs_ray),
+    pytest.param(("--engine", "ray"), id="ray", marks=[needs_ray, pytest.mark.ray]),
 ]
 Many = Callable[[int], Path]
 
@@ -153,7 +153,7 @@ def test_images_at_addresses_are_listed_and_read(command: Command, many: Many) -
     assert done.stdout == command(*words, folder).stdout.replace(str(folder), f"file://{folder}")
 
 
-def test_options_that_exclude_each_other_are_refused(command: Command, tmp_path: Path) -> None:
+def test_options_that_exclude_each_other_are_refused(called: Command, tmp_path: Path) -> None:
     for words, said in (
         (("--resume",), "--resume needs --output"),
         (("--output", tmp_path, "--csv"), "--csv cannot be combined with --output"),
@@ -161,7 +161,7 @@ def test_options_that_exclude_each_other_are_refused(command: Command, tmp_path:
         (("--address", "auto"), "--address needs --engine ray"),
         (("--jobs", "0"), "not a whole number above 0"),
     ):
-        done = command("predict_image.py", *words)
+        done = called("predict_image.py", *words)
         assert done.returncode == 2
         assert said in done.stderr
 
@@ -176,6 +176,7 @@ def test_ctrl_c_ends_all_processes(project: Path, many: Many, tmp_path: Path) ->
         start_new_session=True,
     ) as process:
         while not list((tmp_path / "out").glob("part-*")):
+            assert process.poll() is None
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it
         assert process.wait(60) == 130
