@@ -65,27 +65,39 @@ def assert_intact(stem: Path) -> None:
         assert shares.shape == (1, 10)
 
 
-def check_kills(called: Command, project: Path, stem: Path, kills: int, seed: int = 0) -> None:
-    """Kills a training at random moments, resumes it, and compares it with an uninterrupted one."""
-    words = (*TRAINING, "--output", str(stem))
+def check_kills(
+    called: Command, project: Path, stem: Path, epochs: int, kills: int, after: str, delay: float
+) -> int:
+    """Kills a training at random moments, resumes it, and compares it with an uninterrupted one.
+
+    Each kill comes up to `delay` seconds after the training has printed the word `after`.
+
+    Returns:
+        How many times it was resumed.
+    """
+    words = (*TRAINING[:-1], str(epochs), "--output", str(stem))
     assert called(*words).returncode == 0
     expected = history(project)
     hashes = json.loads(stem.with_suffix(".json").read_text())["sha256"]
-    generator = random.Random(seed)
+    generator = random.Random(0)
     state = checkpoint_folder(stem) / "state.json"
-    done = 0
-    while done < kills:
+    done = resumed = 0
+
+    def resuming() -> list[str]:
+        nonlocal resumed
         saved = state.exists() and json.loads(state.read_text())["history"]
-        process = start(project, *((*words, "--resume") if saved else words))
-        # The delay covers everything from the first epoch to after the model is saved.
-        if wait_for(process, "Epoch "):
-            time.sleep(generator.uniform(0, 2.5))
+        resumed += bool(saved)
+        return ["--resume"] if saved else []
+
+    while done < kills:
+        process = start(project, *words, *resuming())
+        if wait_for(process, after):
+            time.sleep(generator.uniform(0, delay))
             process.kill()
             done += 1
         process.wait()
         assert_intact(stem)
-    saved = state.exists() and json.loads(state.read_text())["history"]
-    assert called(*words, *(["--resume"] if saved else [])).returncode == 0
+    assert called(*words, *resuming()).returncode == 0
     assert not state.exists()
     assert history(project) == [pytest.approx(row, rel=1e-3) for row in expected]
     card = json.loads(stem.with_suffix(".json").read_text())
@@ -93,18 +105,22 @@ def check_kills(called: Command, project: Path, stem: Path, kills: int, seed: in
         kind: hashlib.sha256(stem.with_suffix(f".{kind}").read_bytes()).hexdigest()
         for kind in hashes
     }
+    return resumed
 
 
 def test_a_killed_training_can_be_resumed_and_leaves_the_model_intact(
     called: Command, project: Path, tmp_path: Path
 ) -> None:
-    # With this seed, the kill comes a third of a second into the training.
-    check_kills(called, project, tmp_path / "killed", kills=1, seed=1)
+    # Two epochs are complete by then, so there is a checkpoint.
+    stem = tmp_path / "killed"
+    assert check_kills(called, project, stem, epochs=6, kills=1, after="Epoch 3/", delay=0) == 1
 
 
 @pytest.mark.long
 def test_training_survives_fifty_kills(called: Command, project: Path, tmp_path: Path) -> None:
-    check_kills(called, project, tmp_path / "killed", kills=50)
+    # The delay covers everything from the first epoch to after the model is saved.
+    stem = tmp_path / "killed"
+    check_kills(called, project, stem, epochs=30, kills=50, after="Epoch ", delay=2.5)
 
 
 def test_the_next_training_removes_the_temporary_files_of_a_killed_one(tmp_path: Path) -> None:
