@@ -315,7 +315,7 @@ def test_unwritable_folders_are_reported_before_any_work(command: Command, tmp_p
         ("evaluate_model.py", "--data", "digits", "--model", model, "--json", inside / "r.json"),
         ("predict_image.py", "--model", model, "--save", inside, "samples"),
     ):
-        done = command(*words, timeout=20)
+        done = command(*words)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
         assert "Nothing can be written to" in done.stderr
         assert "Epoch" not in done.stdout
