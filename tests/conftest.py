@@ -63,7 +63,7 @@ def command(project: Path) -> Command:
     """Runs a script of the copied project: `command("train_model.py", "--data", "digits")`."""
 
     def run(script: str, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-        settings: dict[str, object] = {"text": True, "timeout": 120, "env": no_network()}
+        settings: dict[str, object] = {"text": True, "timeout": 300, "env": no_network()}
         return subprocess.run(
             [sys.executable, str(project / script), *map(str, arguments)],
             cwd=project,

@@ -158,18 +158,26 @@ def test_unusable_start_models_and_options_are_refused_in_one_line(
 def test_fine_tuning_learns_a_new_handwriting(
     mnist: Dataset, called: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    less = replace(
+        mnist,
+        train_images=mnist.train_images[:10_000],
+        train_labels=mnist.train_labels[:10_000],
+        test_images=mnist.test_images[:2_000],
+        test_labels=mnist.test_labels[:2_000],
+    )
     for module in ("common.data.datasets", "common.training.runs"):
-        monkeypatch.setattr(f"{module}.load_mnist", lambda: mnist)
+        monkeypatch.setattr(f"{module}.load_mnist", lambda: less)
+    batches = ("--batch-size", "32")  # with 128, runs would have too few steps and get more epochs
     network = ("--network", "mlp", "--epochs", "1")
     start = tmp_path / "start"
-    assert called("train_model.py", *network, "--output", start).returncode == 0
+    assert called("train_model.py", *network, *batches, "--output", start).returncode == 0
     for number, picture in enumerate(mnist.train_images[mnist.train_labels == 7][:20]):
         path = tmp_path / "mirrored" / "7" / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(255 - np.pad(picture[:, ::-1], 8)).save(path)
     done = called(
         *("train_model.py", "--data", tmp_path / "mirrored", "--from", f"{start}.keras"),
-        *("--output", tmp_path / "taught"),
+        *("--output", tmp_path / "taught", *batches),
     )
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()[-3:]]
