@@ -127,7 +127,7 @@ def trial_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def trained(command: Command, project: Path) -> subprocess.CompletedProcess[str]:
     """The result of one short training command on the bundled digits."""
-    done = command("train_model.py", "--preset", "fast")
+    done = command("train_model.py", "--preset", "fast", timeout=900)
     assert done.returncode == 0, done.stderr
     return done
 

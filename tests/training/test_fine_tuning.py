@@ -155,6 +155,7 @@ def test_unusable_start_models_and_options_are_refused_in_one_line(
     assert "MNIST could not be downloaded" in done.stderr
 
 
+@pytest.mark.usefixtures("trial_in_this_process")
 def test_fine_tuning_learns_a_new_handwriting(
     mnist: Dataset, called: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,5 +193,6 @@ def test_fine_tuning_learns_a_new_handwriting(
         "mnist",
     )
     words = shlex.split(card["command"])[1:]
-    assert f"--from {start}.keras --data {tmp_path / 'mirrored'}" in card["command"]
+    told = f"--from {start}.keras --batch-size 32 --data {tmp_path / 'mirrored'}"
+    assert told in card["command"]
     assert called(*words, "--dry-run").returncode == 0
