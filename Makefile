@@ -1,5 +1,6 @@
 # make run       install everything, train a network, evaluate it and read the sample images
-# make test      run the tests
+# make test      run the tests in two processes, about 4 minutes
+# make test-ray  test reading with a local Ray cluster, about a minute
 # make test-web  install a browser (Debian's Chromium) and test the web page in it
 # make test-jax  test networks and training with JAX, about 8 minutes
 # make faults    kill training fifty times, and reading of 20,000 images five times, about 8 minutes
@@ -13,7 +14,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
-.PHONY: run test test-web test-jax browser faults fuzz lint format bench
+.PHONY: run test test-ray test-web test-jax browser faults fuzz lint format bench
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -21,8 +22,12 @@ run: .venv/installed
 	$(BIN)/python evaluate_model.py --model $$(ls -t models/*.keras | grep -v finder | head -1)
 	$(BIN)/python predict_image.py --model $$(ls -t models/*.tflite | grep -v finder | head -1) samples
 
+# A process that has run out of tests takes some of the other's.
 test: .venv/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+test-ray: .venv/installed-dev
+	$(BIN)/python -m pytest -m "ray and not long"
 
 test-web: .venv/installed-dev browser
 	$(BIN)/python -m pytest tests/web

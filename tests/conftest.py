@@ -1,5 +1,6 @@
 """Shared fixtures: a copy of the project whose commands can be run, and small data sets."""
 
+import importlib
 import os
 import shutil
 import signal
@@ -12,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.cli import console
 from common.data.datasets import Dataset, DownloadError, load_bundled_digits, load_mnist
+from common.storage import model_files, trial
 
 # A shell that runs the tests in the background makes them and their children ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -60,7 +63,7 @@ def command(project: Path) -> Command:
     """Runs a script of the copied project: `command("train_model.py", "--data", "digits")`."""
 
     def run(script: str, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-        settings: dict[str, object] = {"text": True, "timeout": 120, "env": no_network()}
+        settings: dict[str, object] = {"text": True, "timeout": 300, "env": no_network()}
         return subprocess.run(
             [sys.executable, str(project / script), *map(str, arguments)],
             cwd=project,
@@ -71,20 +74,60 @@ def command(project: Path) -> Command:
     return run
 
 
+OFFLINE = {
+    "KERAS_HOME": "/nonexistent",
+    "http_proxy": "http://127.0.0.1:9",
+    "https_proxy": "http://127.0.0.1:9",
+    "MPLBACKEND": "agg",
+}
+
+
 def no_network() -> dict[str, str]:
     """Returns an environment in which MNIST is not cached and every download fails at once."""
-    return os.environ | {
-        "KERAS_HOME": "/nonexistent",
-        "http_proxy": "http://127.0.0.1:9",
-        "https_proxy": "http://127.0.0.1:9",
-        "MPLBACKEND": "agg",
-    }
+    return os.environ | OFFLINE
+
+
+@pytest.fixture
+def called(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Command:
+    """Runs a script like `command`, but in this process.
+
+    This saves the seconds in which a new process imports TensorFlow and other libraries. Use
+    `command` for promises about signals, streams or start-up.
+    """
+    for name, value in OFFLINE.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(project)
+    monkeypatch.setattr("common.data.datasets.PROJECT", project)
+    for module in ("common.storage.model_files", "common.training.runs", "train_model"):
+        monkeypatch.setattr(f"{module}.MODELS", project / "models")
+    for module in ("train_model", "evaluate_model"):
+        monkeypatch.setattr(f"{module}.PLOTS", project / "plots")
+
+    def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        words = [script, *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", words)
+        capfd.readouterr()
+        try:
+            status = console._status_of(importlib.import_module(Path(script).stem).main)
+        except SystemExit as stopped:  # an argument is wrong
+            status = int(stopped.code or 0)
+        return subprocess.CompletedProcess(words, status, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def trial_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skips the separate process of a trial, which takes seconds. `test_trial` starts real ones."""
+    monkeypatch.setattr(model_files, "try_in_subprocess", trial.try_in_this_process)
 
 
 @pytest.fixture(scope="session")
 def trained(command: Command, project: Path) -> subprocess.CompletedProcess[str]:
     """The result of one short training command on the bundled digits."""
-    done = command("train_model.py", "--preset", "fast")
+    done = command("train_model.py", "--preset", "fast", timeout=900)
     assert done.returncode == 0, done.stderr
     return done
 

@@ -10,17 +10,12 @@ from conftest import ROOT, Command
 from faults import flipped
 
 from common.backend import keras, layers
-from common.storage import model_files, trial
 from common.storage.loading import ModelError
 from common.storage.model_files import load_predictor
 
+pytestmark = pytest.mark.usefixtures("trial_in_this_process")
+
 PRETRAINED = ROOT / "models" / "pretrained"
-
-
-@pytest.fixture(autouse=True)
-def trial_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Skips the separate process of a trial, which takes seconds. `test_trial` starts real ones."""
-    monkeypatch.setattr(model_files, "try_in_subprocess", trial.try_in_this_process)
 
 
 @pytest.fixture(scope="module")

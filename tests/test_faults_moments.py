@@ -22,6 +22,8 @@ from common.storage.model_files import load_predictor
 from common.training.checkpoint import TrainingError, checkpoint_folder, model_lock, read_state
 from common.training.recipes import PRESETS, Run
 
+pytestmark = pytest.mark.usefixtures("trial_in_this_process")
+
 TRAINING = ("train_model.py", "--data", "digits", "--network", "mlp", "--epochs", "30")
 
 
@@ -63,27 +65,39 @@ def assert_intact(stem: Path) -> None:
         assert shares.shape == (1, 10)
 
 
-def check_kills(command: Command, project: Path, stem: Path, kills: int, seed: int = 0) -> None:
-    """Kills a training at random moments, resumes it, and compares it with an uninterrupted one."""
-    words = (*TRAINING, "--output", str(stem))
-    assert command(*words).returncode == 0
+def check_kills(
+    called: Command, project: Path, stem: Path, epochs: int, kills: int, after: str, delay: float
+) -> int:
+    """Kills a training at random moments, resumes it, and compares it with an uninterrupted one.
+
+    Each kill comes up to `delay` seconds after the training has printed the word `after`.
+
+    Returns:
+        How many times it was resumed.
+    """
+    words = (*TRAINING[:-1], str(epochs), "--output", str(stem))
+    assert called(*words).returncode == 0
     expected = history(project)
     hashes = json.loads(stem.with_suffix(".json").read_text())["sha256"]
-    generator = random.Random(seed)
+    generator = random.Random(0)
     state = checkpoint_folder(stem) / "state.json"
-    done = 0
-    while done < kills:
+    done = resumed = 0
+
+    def resuming() -> list[str]:
+        nonlocal resumed
         saved = state.exists() and json.loads(state.read_text())["history"]
-        process = start(project, *((*words, "--resume") if saved else words))
-        # The delay covers everything from the first epoch to after the model is saved.
-        if wait_for(process, "Epoch "):
-            time.sleep(generator.uniform(0, 2.5))
+        resumed += bool(saved)
+        return ["--resume"] if saved else []
+
+    while done < kills:
+        process = start(project, *words, *resuming())
+        if wait_for(process, after):
+            time.sleep(generator.uniform(0, delay))
             process.kill()
             done += 1
         process.wait()
         assert_intact(stem)
-    saved = state.exists() and json.loads(state.read_text())["history"]
-    assert command(*words, *(["--resume"] if saved else [])).returncode == 0
+    assert called(*words, *resuming()).returncode == 0
     assert not state.exists()
     assert history(project) == [pytest.approx(row, rel=1e-3) for row in expected]
     card = json.loads(stem.with_suffix(".json").read_text())
@@ -91,18 +105,22 @@ def check_kills(command: Command, project: Path, stem: Path, kills: int, seed: i
         kind: hashlib.sha256(stem.with_suffix(f".{kind}").read_bytes()).hexdigest()
         for kind in hashes
     }
+    return resumed
 
 
 def test_a_killed_training_can_be_resumed_and_leaves_the_model_intact(
-    command: Command, project: Path, tmp_path: Path
+    called: Command, project: Path, tmp_path: Path
 ) -> None:
-    # With this seed, the kill comes a third of a second into the training.
-    check_kills(command, project, tmp_path / "killed", kills=1, seed=1)
+    # Two epochs are complete by then, so there is a checkpoint.
+    stem = tmp_path / "killed"
+    assert check_kills(called, project, stem, epochs=6, kills=1, after="Epoch 3/", delay=0) == 1
 
 
 @pytest.mark.long
-def test_training_survives_fifty_kills(command: Command, project: Path, tmp_path: Path) -> None:
-    check_kills(command, project, tmp_path / "killed", kills=50)
+def test_training_survives_fifty_kills(called: Command, project: Path, tmp_path: Path) -> None:
+    # The delay covers everything from the first epoch to after the model is saved.
+    stem = tmp_path / "killed"
+    check_kills(called, project, stem, epochs=30, kills=50, after="Epoch ", delay=2.5)
 
 
 def test_the_next_training_removes_the_temporary_files_of_a_killed_one(tmp_path: Path) -> None:
@@ -139,7 +157,7 @@ def test_ctrl_c_during_imports_prints_no_traceback(project: Path) -> None:
 
 
 def test_training_interrupted_in_its_last_epoch_can_only_be_resumed(
-    command: Command, project: Path
+    called: Command, project: Path
 ) -> None:
     stem = project / "models" / "stopped"
     state = checkpoint_folder(stem) / "state.json"
@@ -153,13 +171,13 @@ def test_training_interrupted_in_its_last_epoch_can_only_be_resumed(
     assert "Traceback" not in rest
     assert not stem.with_suffix(".keras").exists()
     assert json.loads(state.read_text())["history"]  # at least the first epoch
-    again = command(*words)
+    again = called(*words)
     assert (again.returncode, again.stderr.count("\n")) == (2, 1), again.stderr
     assert "holds an interrupted training" in again.stderr
-    other = command("train_model.py", "--resume", "--output", "stopped", "--epochs", 9)
+    other = called("train_model.py", "--resume", "--output", "stopped", "--epochs", 9)
     assert (other.returncode, other.stderr.count("\n")) == (2, 1), other.stderr
     assert "has --epochs 2, not 9" in other.stderr
-    done = command("train_model.py", "--resume")  # finds the only checkpoint by itself
+    done = called("train_model.py", "--resume")  # finds the only checkpoint by itself
     assert done.returncode == 0, done.stderr
     assert not state.exists()
     assert [row["epoch"] for row in history(project)] == [1, 2]
@@ -169,7 +187,7 @@ def test_training_interrupted_in_its_last_epoch_can_only_be_resumed(
 
 
 def test_a_damaged_checkpoint_is_reported_in_one_line(
-    command: Command, project: Path, tmp_path: Path
+    called: Command, project: Path, tmp_path: Path
 ) -> None:
     run = json.dumps(asdict(Run("classic", PRESETS["classic"], "digits", "0")))
     for content in (
@@ -184,19 +202,19 @@ def test_a_damaged_checkpoint_is_reported_in_one_line(
         with pytest.raises(TrainingError, match="damaged"):
             read_state(tmp_path)
     shutil.copytree(tmp_path, project / "models" / "odd.checkpoint")
-    done = command(*TRAINING, "--output", "odd")
+    done = called(*TRAINING, "--output", "odd")
     shutil.rmtree(project / "models" / "odd.checkpoint")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "odd.checkpoint/state.json is damaged" in done.stderr
 
 
 def test_two_trainings_cannot_write_the_same_model(
-    command: Command, project: Path, tmp_path: Path
+    called: Command, project: Path, tmp_path: Path
 ) -> None:
     words = (*TRAINING[:-1], "500", "--output", str(tmp_path / "twice"))
     first = start(project, *words)
     assert wait_for(first, "Epoch 1/")
-    second = command(*words)
+    second = called(*words)
     first.send_signal(signal.SIGINT)
     first.communicate(timeout=60)
     assert second.returncode == 2
@@ -204,23 +222,40 @@ def test_two_trainings_cannot_write_the_same_model(
     assert second.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("limit", [1_000, 200_000, 1_300_000])
-def test_a_full_disk_ends_training_with_one_line(project: Path, tmp_path: Path, limit: int) -> None:
-    def no_larger_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+TRAINING_ON_A_FULL_DISK = """
+import resource, sys
+import train_model
+from common.cli import console
+*words, output, limits = sys.argv[1:]
+for limit in map(int, limits.split(",")):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    sys.argv[1:] = [*words, f"{output}_{limit}"]
+    try:
+        console.run(train_model.main)
+    except SystemExit as stopped:
+        print("status", stopped.code, flush=True)
+"""
 
+
+def test_a_full_disk_ends_training_with_one_line(project: Path, tmp_path: Path) -> None:
+    limits = (1_000, 200_000, 1_300_000)
+    script = [sys.executable, "-c", TRAINING_ON_A_FULL_DISK]
     done = subprocess.run(
-        [sys.executable, *TRAINING, "--output", str(tmp_path / "full")],
-        cwd=project,
-        env=no_network(),
-        preexec_fn=no_larger_files,
+        [*script, *TRAINING[1:], "--output", str(tmp_path / "full"), ",".join(map(str, limits))],
+        cwd=tmp_path,
+        env=no_network() | {"PYTHONPATH": str(project)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert "cannot be written: File too large." in done.stderr
-    assert [path.name for path in tmp_path.glob("full.*")] in ([], ["full.checkpoint"])
+    assert done.stdout.count("status 2\n") == len(limits), done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(limits), done.stderr
+    for line in lines:
+        assert line.startswith("error: ")
+        assert line.endswith("cannot be written: File too large.")
+    left = {path.name for path in tmp_path.glob("full_*")}
+    assert left <= {f"full_{limit}.checkpoint" for limit in limits}
 
 
 def test_a_full_disk_leaves_no_partial_annotated_image(project: Path, tmp_path: Path) -> None:
@@ -280,7 +315,7 @@ def test_unwritable_folders_are_reported_before_any_work(command: Command, tmp_p
         ("evaluate_model.py", "--data", "digits", "--model", model, "--json", inside / "r.json"),
         ("predict_image.py", "--model", model, "--save", inside, "samples"),
     ):
-        done = command(*words, timeout=20)
+        done = command(*words)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
         assert "Nothing can be written to" in done.stderr
         assert "Epoch" not in done.stdout

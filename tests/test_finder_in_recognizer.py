@@ -178,8 +178,8 @@ def test_a_finder_is_never_used_as_the_classifier(
         load_predictor(tmp_path / "pages.tflite")
 
 
-def test_a_finder_cannot_be_trained_on_several_devices(command: Command) -> None:
-    done = command("train_model.py", "--network", "finder", "--distribute", "--dry-run")
+def test_a_finder_cannot_be_trained_on_several_devices(called: Command) -> None:
+    done = called("train_model.py", "--network", "finder", "--distribute", "--dry-run")
     assert done.returncode == 2
     assert "trains classifiers only" in done.stderr
     assert "Traceback" not in done.stderr

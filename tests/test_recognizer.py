@@ -60,8 +60,8 @@ def test_as_dict_is_plain_json() -> None:
 
 
 @pytest.fixture(scope="module")
-def recognizer(model: Path) -> DigitRecognizer:
-    return DigitRecognizer(model)
+def recognizer() -> DigitRecognizer:
+    return DigitRecognizer(PRETRAINED)
 
 
 def page_image(lines: list[str], seed: int = 0) -> np.ndarray:

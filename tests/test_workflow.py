@@ -107,15 +107,16 @@ def test_training_reaches_97_percent_and_prints_where_the_files_are(
 
 
 def test_evaluation_agrees_with_the_card_for_keras_and_tflite(
-    command: Command, model: Path, project: Path, tmp_path: Path
+    command: Command, called: Command, model: Path, project: Path, tmp_path: Path
 ) -> None:
     card = json.loads(model.with_suffix(".json").read_text())
     # The .tflite file has 8-bit weights: one of the 359 images may be read differently.
-    for kind, wrong, loss in ((".tflite", 0.003, 0.005), (".keras", 0.0, 1e-4)):
+    for run, kind, wrong, loss in (
+        (command, ".tflite", 0.003, 0.005),
+        (called, ".keras", 0.0, 1e-4),
+    ):
         report_file = tmp_path / "reports" / f"report{kind}.json"
-        done = command(
-            "evaluate_model.py", "--model", model.with_suffix(kind), "--json", report_file
-        )
+        done = run("evaluate_model.py", "--model", model.with_suffix(kind), "--json", report_file)
         assert (done.returncode, done.stderr) == (0, "")
         report = json.loads(report_file.read_text())
         assert report["accuracy"] == pytest.approx(card["test_accuracy"], abs=wrong)
@@ -213,28 +214,28 @@ def test_save_writes_one_annotated_image_per_input(
 
 
 def test_wrong_calls_exit_with_2_and_one_line(
-    command: Command, model: Path, tmp_path: Path
+    command: Command, called: Command, model: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.tflite").write_bytes(b"TFL3")
-    for script, *arguments in (
-        ("predict_image.py", "--model", tmp_path / "none.keras"),
-        ("predict_image.py", "--model", tmp_path / "bad.tflite"),
-        ("predict_image.py", tmp_path / "empty"),
-        ("predict_image.py", tmp_path / "*.png"),
-        ("predict_image.py", "--show", "samples/3.png"),
-        ("evaluate_model.py", "--data", tmp_path / "none"),
-        ("evaluate_model.py", "--data", "mnist"),
-        ("train_model.py", "--data", tmp_path / "empty"),
-        ("train_model.py", "--data", "digits", "--resume"),
-        ("train_model.py", "--data", "digits", "--output", "/dev/null/x"),
+    for run, script, *arguments in (
+        (command, "predict_image.py", "--model", tmp_path / "bad.tflite"),
+        (called, "predict_image.py", "--model", tmp_path / "none.keras"),
+        (called, "predict_image.py", tmp_path / "empty"),
+        (called, "predict_image.py", tmp_path / "*.png"),
+        (called, "predict_image.py", "--show", "samples/3.png"),
+        (command, "evaluate_model.py", "--data", tmp_path / "none"),
+        (called, "evaluate_model.py", "--data", "mnist"),
+        (command, "train_model.py", "--data", tmp_path / "empty"),
+        (called, "train_model.py", "--data", "digits", "--resume"),
+        (called, "train_model.py", "--data", "digits", "--output", "/dev/null/x"),
     ):
-        done = command(script, *arguments)
+        done = run(script, *arguments)
         assert done.returncode == 2, (script, arguments, done.stderr)
         assert done.stderr.startswith("error: "), done.stderr
         assert done.stderr.count("\n") == 1, done.stderr
     for arguments in (["--epochs", 0], ["--validation-split", 0.9], ["--network", "x"]):
-        assert command("train_model.py", *arguments).returncode == 2
+        assert called("train_model.py", *arguments).returncode == 2
 
 
 def test_a_dry_run_writes_nothing(command: Command, project: Path) -> None:

@@ -86,6 +86,7 @@ def test_ctrl_c_twice_prints_no_traceback(tmp_path: Path, seed: int) -> None:
         text=True,
     ) as process:
         while not (tmp_path / "out" / "job.json").exists():
+            assert process.poll() is None
             time.sleep(0.01)
         time.sleep(generator.uniform(0, 1.5))
         os.killpg(process.pid, signal.SIGINT)
@@ -102,6 +103,7 @@ def test_ctrl_c_twice_prints_no_traceback(tmp_path: Path, seed: int) -> None:
 
 
 @needs_ray
+@pytest.mark.ray
 def test_ray_output_does_not_mix_with_the_results(tmp_path: Path) -> None:
     listing = tmp_path / "list.txt"
     listing.write_text("samples/3.png\n" * 3000)
@@ -156,6 +158,7 @@ print(len(list(readings)), "more shard")
 
 
 @needs_ray
+@pytest.mark.ray
 def test_a_local_ray_cluster_refuses_clients_without_its_token(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()

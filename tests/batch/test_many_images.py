@@ -26,7 +26,7 @@ needs_ray = pytest.mark.skipif(not find_spec("ray"), reason="needs requirements/
 ENGINES = [
     pytest.param((), id="one process"),
     pytest.param(("--jobs", "2"), id="two processes"),
-    pytest.param(("--engine", "ray"), id="ray", marks=needs_ray),
+    pytest.param(("--engine", "ray"), id="ray", marks=[needs_ray, pytest.mark.ray]),
 ]
 Many = Callable[[int], Path]
 
@@ -153,7 +153,7 @@ def test_images_at_addresses_are_listed_and_read(command: Command, many: Many) -
     assert done.stdout == command(*words, folder).stdout.replace(str(folder), f"file://{folder}")
 
 
-def test_options_that_exclude_each_other_are_refused(command: Command, tmp_path: Path) -> None:
+def test_options_that_exclude_each_other_are_refused(called: Command, tmp_path: Path) -> None:
     for words, said in (
         (("--resume",), "--resume needs --output"),
         (("--output", tmp_path, "--csv"), "--csv cannot be combined with --output"),
@@ -161,7 +161,7 @@ def test_options_that_exclude_each_other_are_refused(command: Command, tmp_path:
         (("--address", "auto"), "--address needs --engine ray"),
         (("--jobs", "0"), "not a whole number above 0"),
     ):
-        done = command("predict_image.py", *words)
+        done = called("predict_image.py", *words)
         assert done.returncode == 2
         assert said in done.stderr
 
@@ -176,13 +176,14 @@ def test_ctrl_c_ends_all_processes(project: Path, many: Many, tmp_path: Path) ->
         start_new_session=True,
     ) as process:
         while not list((tmp_path / "out").glob("part-*")):
+            assert process.poll() is None
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it
         assert process.wait(60) == 130
         assert process.stderr is not None
         assert process.stderr.read() == b"\ninterrupted\n"
     until = time.monotonic() + 60
-    while left := pids("-s", str(process.pid)):  # processes of its session
+    while left := pids(process.pid):
         assert time.monotonic() < until, left
         time.sleep(0.01)
 
@@ -195,14 +196,10 @@ def test_an_unreachable_cluster_is_reported_in_one_line(command: Command) -> Non
     assert "Ray cannot be reached at 127.0.0.1:9" in done.stderr
 
 
-def children(name: str) -> list[int]:
-    """Returns the IDs of processes whose command line contains a name."""
-    return pids("-f", name)
-
-
-def pids(*options: str) -> list[int]:
-    """Returns the process IDs that pgrep finds."""
-    found = subprocess.run(["pgrep", *options], capture_output=True, text=True, check=False)
+def pids(session: int, name: str = ".") -> list[int]:
+    """Returns the IDs of a session's processes whose command lines match a pattern."""
+    words = ["pgrep", "-s", str(session), "-f", name]
+    found = subprocess.run(words, capture_output=True, text=True, check=False)
     return [int(line) for line in found.stdout.split()]
 
 
@@ -214,17 +211,22 @@ def killed_and_resumed(
     words += ["--output", str(output), str(images)]
     worker = "ray::" if "ray" in engine else "spawn_main"
     generator = random.Random(0)
-    unrelated = set(children("spawn_main"))
+    sessions = []
     killed = 0
     for kill in range(kills):
         shards = len(list(output.glob("part-*")))
         with subprocess.Popen(
-            words, cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            words,
+            cwd=project,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         ) as process:
+            sessions.append(process.pid)
             while len(list(output.glob("part-*"))) == shards and process.poll() is None:
                 time.sleep(0.01)
             time.sleep(generator.uniform(0, 0.1))
-            workers = [pid for pid in children(worker) if pid not in unrelated]
+            workers = pids(process.pid, worker)
             if kill % 2 and workers:
                 os.kill(generator.choice(workers), signal.SIGKILL)
             else:
@@ -237,7 +239,7 @@ def killed_and_resumed(
     assert killed > 0
     check(output, images, count)
     until = time.monotonic() + 60
-    while left := [pid for pid in children("spawn_main") if pid not in unrelated]:
+    while left := [pid for session in sessions for pid in pids(session, "spawn_main")]:
         assert time.monotonic() < until, left
         time.sleep(0.1)
 

@@ -24,9 +24,9 @@ ESCAPE = "\x1b[2J\x1b[31m"
     ],
 )
 def test_usage_messages_escape_control_characters(
-    command: Command, script: str, words: tuple[str, ...]
+    called: Command, script: str, words: tuple[str, ...]
 ) -> None:
-    done = command(script, *words)
+    done = called(script, *words)
     assert done.returncode == 2
     assert "\x1b" not in done.stdout + done.stderr
     assert "\\x1b[2J" in done.stderr
@@ -41,11 +41,11 @@ def test_every_parser_escapes_control_characters(capfd: pytest.CaptureFixture[st
 
 
 def test_the_printed_path_of_a_report_escapes_control_characters(
-    command: Command, tmp_path: Path
+    called: Command, tmp_path: Path
 ) -> None:
     model = ROOT / "models" / "pretrained.tflite"
     report = tmp_path / f"{ESCAPE}.json"
-    done = command(*("evaluate_model.py", "--data", "digits", "--model", model, "--json", report))
+    done = called(*("evaluate_model.py", "--data", "digits", "--model", model, "--json", report))
     assert done.returncode == 0
     assert report.exists()
     assert "\x1b" not in done.stdout + done.stderr

@@ -16,6 +16,8 @@ from common.storage.loading import ModelError
 from common.storage.model_files import default_model, load_predictor
 from common.storage.saving import save_model
 
+pytestmark = pytest.mark.usefixtures("trial_in_this_process")
+
 CARD = ModelCard(
     network="simple_cnn",
     preset="classic",
@@ -45,12 +47,6 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_model(network, stem, CARD)
     network.save(stem.with_suffix(".h5"))
     return stem
-
-
-@pytest.fixture(autouse=True)
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Skips the separate process of a trial, which takes seconds. `test_trial` starts real ones."""
-    monkeypatch.setattr(model_files, "try_in_subprocess", trial.try_in_this_process)
 
 
 def foreign(path: Path, entry: tuple[int, ...], outputs: int = 10, **dense: object) -> Path:

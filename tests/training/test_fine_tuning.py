@@ -133,7 +133,7 @@ def test_the_table_compares_accuracy_before_and_after(own: Path, tiny: Dataset) 
 
 
 def test_unusable_start_models_and_options_are_refused_in_one_line(
-    command: Command, tmp_path: Path, own: Path
+    called: Command, tmp_path: Path, own: Path
 ) -> None:
     strange = tmp_path / "strange.keras"
     shutil.copy(PRETRAINED, strange)
@@ -142,34 +142,43 @@ def test_unusable_start_models_and_options_are_refused_in_one_line(
         (tmp_path / "missing.keras", "no model at"),
         (strange, "has no matching card"),
     ):
-        done = command("train_model.py", "--data", own, "--from", model)
+        done = called("train_model.py", "--data", own, "--from", model)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
         assert word in done.stderr
-    done = command("train_model.py", "--data", own, "--from", PRETRAINED, "--network", "mlp")
+    done = called("train_model.py", "--data", own, "--from", PRETRAINED, "--network", "mlp")
     assert done.returncode == 2
     assert "--network cannot be combined with --from" in done.stderr
-    done = command("train_model.py", "--resume", "--from", PRETRAINED)
+    done = called("train_model.py", "--resume", "--from", PRETRAINED)
     assert done.returncode == 2
     assert "--from cannot be combined with --resume" in done.stderr
-    done = command("train_model.py", "--data", own, "--from", PRETRAINED)
+    done = called("train_model.py", "--data", own, "--from", PRETRAINED)
     assert "MNIST could not be downloaded" in done.stderr
 
 
+@pytest.mark.usefixtures("trial_in_this_process")
 def test_fine_tuning_learns_a_new_handwriting(
-    mnist: Dataset, command: Command, tmp_path: Path
+    mnist: Dataset, called: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    less = replace(
+        mnist,
+        train_images=mnist.train_images[:10_000],
+        train_labels=mnist.train_labels[:10_000],
+        test_images=mnist.test_images[:2_000],
+        test_labels=mnist.test_labels[:2_000],
+    )
+    for module in ("common.data.datasets", "common.training.runs"):
+        monkeypatch.setattr(f"{module}.load_mnist", lambda: less)
+    batches = ("--batch-size", "32")  # with 128, runs would have too few steps and get more epochs
     network = ("--network", "mlp", "--epochs", "1")
-    settings = {"env": None, "timeout": 300}
     start = tmp_path / "start"
-    assert command("train_model.py", *network, "--output", start, **settings).returncode == 0
+    assert called("train_model.py", *network, *batches, "--output", start).returncode == 0
     for number, picture in enumerate(mnist.train_images[mnist.train_labels == 7][:20]):
         path = tmp_path / "mirrored" / "7" / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(255 - np.pad(picture[:, ::-1], 8)).save(path)
-    done = command(
+    done = called(
         *("train_model.py", "--data", tmp_path / "mirrored", "--from", f"{start}.keras"),
-        *("--output", tmp_path / "taught"),
-        **settings,
+        *("--output", tmp_path / "taught", *batches),
     )
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()[-3:]]
@@ -184,5 +193,6 @@ def test_fine_tuning_learns_a_new_handwriting(
         "mnist",
     )
     words = shlex.split(card["command"])[1:]
-    assert f"--from {start}.keras --data {tmp_path / 'mirrored'}" in card["command"]
-    assert command(*words, "--dry-run", **settings).returncode == 0
+    told = f"--from {start}.keras --batch-size 32 --data {tmp_path / 'mirrored'}"
+    assert told in card["command"]
+    assert called(*words, "--dry-run").returncode == 0
