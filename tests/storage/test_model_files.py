@@ -13,7 +13,7 @@ from common.networks import build_network
 from common.storage import export, model_files, trial
 from common.storage.card import ModelCard, load_card
 from common.storage.loading import ModelError
-from common.storage.model_files import default_model, load_predictor
+from common.storage.model_files import chosen_model, load_predictor
 from common.storage.saving import save_model
 
 CARD = ModelCard(
@@ -291,24 +291,14 @@ def test_model_files_that_are_too_large_are_refused(tmp_path: Path) -> None:
             load_predictor(path)
 
 
-def test_without_any_model_the_error_names_the_training_command(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(model_files, "default_model", lambda: None)
-    with pytest.raises(ModelError, match=r"python train_model\.py"):
-        model_files.chosen_model(None)
-
-
-def test_the_default_model_is_the_newest_trained_one(
+def test_the_default_model_is_the_pretrained_one_also_after_a_training(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(model_files, "MODELS", tmp_path)
     monkeypatch.setattr(model_files, "PRETRAINED", tmp_path / "pretrained.tflite")
-    assert default_model() is None
-    for age, name in enumerate(("bundled_digits", "pretrained", "older", "newer")):
-        path = tmp_path / f"{name}.tflite"
-        path.touch()
-        os.utime(path, (age, age))
-        assert default_model() == path
-    (tmp_path / "bundled_digits.tflite").touch()
-    assert default_model() == tmp_path / "newer.tflite"
+    (tmp_path / "mlp.tflite").touch()
+    with pytest.raises(ModelError, match=r"pretrained\.tflite is missing. .*git checkout models"):
+        chosen_model(None)
+    (tmp_path / "pretrained.tflite").touch()
+    os.utime(tmp_path / "pretrained.tflite", (1, 1))  # older than the trained one
+    assert chosen_model(None) == tmp_path / "pretrained.tflite"
+    assert chosen_model("mlp.tflite") == Path("mlp.tflite")
