@@ -125,9 +125,7 @@ def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int
         epochs = epochs_done(checkpoint)
         print(f"\nInterrupted; {epochs} of {counted(run.recipe.epochs)} completed.")
         if epochs:
-            output = stem.name if stem.parent == MODELS else str(stem.resolve())
-            output = printable(shlex.quote(output))
-            print(f"Continue with: python train_model.py --resume --output {output}")
+            print(f"Continue with: {resume_command(stem, arguments.tensorboard)}")
         return console.INTERRUPTED
     if place and place.rank != 0:
         return console.OK
@@ -141,6 +139,14 @@ def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int
     return console.OK
 
 
+def resume_command(stem: Path, tensorboard: Path | None) -> str:
+    """Returns the command that continues an interrupted run."""
+    output = stem.name if stem.parent == MODELS else str(stem.resolve())
+    words = ["python", "train_model.py", "--resume", "--output", output]
+    words += ["--tensorboard", str(tensorboard)] if tensorboard else []
+    return printable(shlex.join(words))
+
+
 def train_network(
     arguments: argparse.Namespace, plan: Plan, checkpoint: Path, place: Place | None
 ) -> "Result":
@@ -151,8 +157,9 @@ def train_network(
     """
     from common.training import classifier
     from common.training.finder import train_finder
+    from common.training.progress import log_folder
 
-    run = plan.run
+    run, logs = plan.run, arguments.tensorboard
     start = load_network(PROJECT / run.start) if run.start else None
     train = train_finder
     if run.recipe.network != FINDER:
@@ -162,7 +169,7 @@ def train_network(
         plan.dataset,
         checkpoint,
         resume=arguments.resume,
-        tensorboard=arguments.tensorboard,
+        tensorboard=logs and log_folder(logs, plan.stem.name, arguments.resume),
         verbose=1 if sys.stdout.isatty() else 2,
         start=start,
     )

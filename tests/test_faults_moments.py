@@ -75,7 +75,7 @@ def check_kills(command: Command, project: Path, stem: Path, kills: int, seed: i
     while done < kills:
         saved = state.exists() and json.loads(state.read_text())["history"]
         process = start(project, *((*words, "--resume") if saved else words))
-        # The delay covers everything from the first epoch to after the model is saved.
+        # The delay covers everything from the third epoch to after the model is saved.
         if wait_for(process, "Epoch "):
             time.sleep(generator.uniform(0, 2.5))
             process.kill()
@@ -117,7 +117,7 @@ def test_the_next_training_removes_the_temporary_files_of_a_killed_one(tmp_path:
 
 def test_sigterm_stops_training_and_prints_how_to_resume(project: Path, tmp_path: Path) -> None:
     process = start(project, *TRAINING[:-1], "500", "--output", str(tmp_path / "stopped"))
-    assert wait_for(process, "Epoch 3/")
+    assert wait_for(process, "Epoch 50/")
     process.send_signal(signal.SIGTERM)
     rest = process.communicate(timeout=60)[0]
     assert process.returncode == 130
@@ -145,7 +145,7 @@ def test_training_interrupted_in_its_last_epoch_can_only_be_resumed(
     state = checkpoint_folder(stem) / "state.json"
     words = (*TRAINING[:-1], "2", "--output", "stopped")
     process = start(project, *words)
-    assert wait_for(process, "Epoch 2/2")
+    assert wait_for(process, "Epoch 1/2")
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=60)[0]
     assert process.returncode == 130, rest
@@ -193,7 +193,7 @@ def test_two_trainings_cannot_write_the_same_model(
 ) -> None:
     words = (*TRAINING[:-1], "500", "--output", str(tmp_path / "twice"))
     first = start(project, *words)
-    assert wait_for(first, "Epoch 1/")
+    assert wait_for(first, "Epoch 50/")
     second = command(*words)
     first.send_signal(signal.SIGINT)
     first.communicate(timeout=60)

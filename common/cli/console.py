@@ -42,8 +42,9 @@ def run(main: Callable[[], int]) -> None:
 def _status_of(main: Callable[[], int]) -> int:
     """Runs `main`, prints any error as one line, and returns the exit status."""
     try:
-        status = main()
-        sys.stdout.flush()
+        with _interruption_recognised():
+            status = main()
+            sys.stdout.flush()
     except UserError as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return USAGE_ERROR
@@ -62,6 +63,25 @@ def _status_of(main: Callable[[], int]) -> int:
         print(f"error: {what}: {error.strerror or error}.", file=sys.stderr)
         return USAGE_ERROR
     return status
+
+
+@contextmanager
+def _interruption_recognised() -> Iterator[None]:
+    """Raises KeyboardInterrupt instead of an error that follows an interruption.
+
+    Native libraries turn a KeyboardInterrupt during their import into an ImportError, for example.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _was_interrupted():
+            raise KeyboardInterrupt from error
+        raise
+
+
+def _was_interrupted() -> bool:
+    """Checks whether `_interrupt` was called, which resets the signals that `prepare` set up."""
+    return signal.SIG_DFL in map(signal.getsignal, (signal.SIGINT, *STOP_SIGNALS))
 
 
 def _interrupt(*_: object) -> None:
@@ -102,14 +122,14 @@ def _report_early_error(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     """Reports an interruption or a missing library before `run`, in one line each."""
-    if issubclass(kind, KeyboardInterrupt):
+    if issubclass(kind, KeyboardInterrupt) or _was_interrupted():
         _let_signals_end_the_process()
         print("\ninterrupted", file=sys.stderr)
-    elif isinstance(error, ModuleNotFoundError) and (file := _requirements_of(error.name)):
+        sys.exit(INTERRUPTED)
+    if isinstance(error, ModuleNotFoundError) and (file := _requirements_of(error.name)):
         print(f"error: {error.name} is not installed: pip install -r {file}", file=sys.stderr)
         sys.exit(USAGE_ERROR)
-    else:
-        sys.__excepthook__(kind, error, trace)
+    sys.__excepthook__(kind, error, trace)
 
 
 def _requirements_of(module: str | None) -> str | None:

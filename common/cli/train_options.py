@@ -60,7 +60,10 @@ def parse_arguments(description: str) -> argparse.Namespace:
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     _add_device_options(parser)
     parser.add_argument(
-        "--tensorboard", type=Path, metavar="DIR", help="write logs for TensorBoard to DIR"
+        "--tensorboard",
+        type=Path,
+        metavar="DIR",
+        help="write logs for TensorBoard to a new folder in DIR",
     )
     arguments = parser.parse_args()
     _check_together(parser, arguments)
