@@ -4,6 +4,7 @@ import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ OK, SOME_UNREADABLE, USAGE_ERROR, INTERRUPTED = 0, 1, 2, 130
 
 READING = ("numpy", "PIL", "cv2", "ai_edge_litert", "tqdm", "filelock")
 """Modules that `requirements/predict.txt` installs. Reading images needs no others."""
+
+_interruption = threading.Event()
+"""Set once a signal has interrupted this process."""
 
 TRAINING = ("tensorflow", "keras", "sklearn", "scipy", "matplotlib")
 """Modules that `requirements.txt` installs in addition to `READING`."""
@@ -74,14 +78,9 @@ def _interruption_recognised() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if _was_interrupted():
+        if _interruption.is_set():
             raise KeyboardInterrupt from error
         raise
-
-
-def _was_interrupted() -> bool:
-    """Checks whether `_interrupt` was called, which resets the signals that `prepare` set up."""
-    return signal.SIG_DFL in map(signal.getsignal, (signal.SIGINT, *STOP_SIGNALS))
 
 
 def _interrupt(*_: object) -> None:
@@ -90,6 +89,7 @@ def _interrupt(*_: object) -> None:
     A second KeyboardInterrupt would interrupt the cleanup after the first one, or Python's exit,
     and print a traceback.
     """
+    _interruption.set()
     _let_signals_end_the_process()
     raise KeyboardInterrupt
 
@@ -112,6 +112,7 @@ def prepare() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # As on stderr: a file name that cannot be encoded must not end the program.
         sys.stdout.reconfigure(errors="backslashreplace")
+    _interruption.clear()
     for number in (signal.SIGINT, *STOP_SIGNALS):
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, _interrupt)
@@ -122,7 +123,7 @@ def _report_early_error(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     """Reports an interruption or a missing library before `run`, in one line each."""
-    if issubclass(kind, KeyboardInterrupt) or _was_interrupted():
+    if issubclass(kind, KeyboardInterrupt) or _interruption.is_set():
         _let_signals_end_the_process()
         print("\ninterrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)

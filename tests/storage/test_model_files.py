@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from common.calibration import apply_temperature, softmax
 from common.networks import build_network
 from common.storage import export, model_files, trial
 from common.storage.card import ModelCard, load_card
-from common.storage.loading import ModelError
-from common.storage.model_files import chosen_model, load_predictor
+from common.storage.loading import ModelError, load_network
+from common.storage.model_files import PRETRAINED, chosen_model, load_predictor
 from common.storage.saving import save_model
 
 CARD = ModelCard(
@@ -302,3 +303,11 @@ def test_the_default_model_is_the_pretrained_one_also_after_a_training(
     os.utime(tmp_path / "pretrained.tflite", (1, 1))  # older than the trained one
     assert chosen_model(None) == tmp_path / "pretrained.tflite"
     assert chosen_model("mlp.tflite") == Path("mlp.tflite")
+
+
+def test_an_error_of_keras_s_import_does_not_make_the_model_damaged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "common.backend", None)  # makes the import fail
+    with pytest.raises(ImportError):
+        load_network(PRETRAINED.with_suffix(".keras"))
