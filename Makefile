@@ -27,7 +27,7 @@ run: read .venv/installed
 	@$(BIN)/python predict_image.py samples > .venv/left
 	@$(BIN)/python predict_image.py --model models/make_run.tflite samples > .venv/right
 	@for side in left right; do \
-	  sed -e 's/  *[0-9.]*%.*//' -e 's/  (.*//' .venv/$$side > .venv/$$side.txt; done
+	  sed -e 's/  *[0-9.]*%.*//' -e 's/ found.*//' .venv/$$side > .venv/$$side.txt; done
 	@diff -y -W 80 .venv/left.txt .venv/right.txt || true
 
 read: .venv/reading
