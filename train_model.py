@@ -35,7 +35,8 @@ from common.cli import console
 if __name__ == "__main__":
     console.prepare()  # before the slow imports, so that Ctrl-C prints no traceback
 
-from common import PROJECT, printable
+from common import PROJECT, UserError, printable
+from common.cli.arguments import is_installed
 from common.cli.train_options import given_options, parse_arguments
 from common.files import check_writable, shown
 from common.storage.card import FINDER
@@ -63,6 +64,8 @@ PLOTS = PROJECT / "plots"
 def main() -> int:
     """Validates the options, trains, and returns the exit status."""
     arguments = parse_arguments(__doc__)
+    if not is_installed("keras"):  # checked first, since the data may have to be downloaded
+        raise UserError("Keras is not installed: pip install -r requirements.txt")
     place = None
     if arguments.distribute:
         place = place_of(arguments.coordinator, arguments.processes, arguments.process)
