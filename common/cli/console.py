@@ -19,11 +19,11 @@ OK, SOME_UNREADABLE, USAGE_ERROR, INTERRUPTED = 0, 1, 2, 130
 READING = ("numpy", "PIL", "cv2", "ai_edge_litert", "tqdm", "filelock")
 """Modules that `requirements/predict.txt` installs. Reading images needs no others."""
 
-_interruption = threading.Event()
-"""Set once a signal has interrupted this process."""
-
 TRAINING = ("tensorflow", "keras", "sklearn", "scipy", "matplotlib")
 """Modules that `requirements.txt` installs in addition to `READING`."""
+
+_interruption = threading.Event()
+"""Set once a signal has interrupted this process."""
 
 
 def run(main: Callable[[], int]) -> None:
