@@ -1,4 +1,6 @@
-# make run       install everything, train a network, evaluate it and read the sample images
+# make run       read the samples with the pretrained models, then install the rest, train a network,
+#                evaluate it and show how it reads the same samples
+# make read      install what reading needs (seconds, no TensorFlow) and read the samples
 # make test      run the tests in two processes, about 4 minutes
 # make test-ray  test reading with a local Ray cluster, about a minute
 # make test-web  install a browser (Debian's Chromium) and test the web page in it
@@ -14,13 +16,23 @@ PYTHON ?= python3
 BIN := .venv/bin
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
-.PHONY: run test test-ray test-web test-jax browser faults fuzz lint format bench
+.PHONY: run read test test-ray test-web test-jax browser faults fuzz lint format bench
+.NOTPARALLEL:  # or the installation would mix with the first readings
 .DELETE_ON_ERROR:
 
-run: .venv/installed
-	$(BIN)/python train_model.py $(if $(wildcard models/*.checkpoint),--resume,--preset fast)
-	$(BIN)/python evaluate_model.py --model $$(ls -t models/*.keras | grep -v finder | head -1)
-	$(BIN)/python predict_image.py --model $$(ls -t models/*.tflite | grep -v finder | head -1) samples
+run: read .venv/installed
+	$(BIN)/python train_model.py --output make_run \
+	  $(if $(wildcard models/make_run.checkpoint/state.json),--resume,--preset fast --overwrite)
+	$(BIN)/python evaluate_model.py --model models/make_run.keras
+	@echo; echo "The samples as the pretrained model reads them (left) and this one (right):"
+	@$(BIN)/python predict_image.py samples > .venv/left
+	@$(BIN)/python predict_image.py --model models/make_run.tflite samples > .venv/right
+	@for side in left right; do \
+	  sed -e 's/  *[0-9.]*%.*//' -e 's/ found.*//' .venv/$$side > .venv/$$side.txt; done
+	@diff -y -W 80 .venv/left.txt .venv/right.txt || true
+
+read: .venv/reading
+	$(BIN)/python predict_image.py samples
 
 # A process that has run out of tests takes some of the other's.
 test: .venv/installed-dev
@@ -59,8 +71,13 @@ format: .venv/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-.venv/installed: requirements.txt requirements/predict.txt
+.venv/reading: requirements/predict.txt
 	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/predict.txt
+	touch $@
+
+.venv/installed: .venv/reading requirements.txt
+	@echo "Installing TensorFlow and what else training needs (2.5 GB) ..."
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measure how accurately a model reads digits.
 
-    python evaluate_model.py                                   the model that you trained last
-    python evaluate_model.py --model models/pretrained.keras   another model
+    python evaluate_model.py                                   the pretrained classifier
+    python evaluate_model.py --model models/deep_cnn.keras     a model that you trained
     python evaluate_model.py --data my_digits --json report.json
     python evaluate_model.py --data my_images                  whole images, listed in labels.csv
     python evaluate_model.py --model models/finder.keras       a finder, on generated pages

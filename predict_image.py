@@ -10,7 +10,8 @@
                                                       millions of images; can be resumed
 
 For each line of digits, the script prints the digits and the lowest confidence among them. It
-ignores everything else. It reads PNG, JPEG, BMP, GIF, TIFF and WebP.
+ignores everything else. It reads PNG, JPEG, BMP, GIF, TIFF and WebP. One line on stderr names the
+models that read the images: the pretrained ones, unless --model or --finder name others.
 
 Exit status: 0 if all images were read, 1 if some could not be read or saved, 2 if an argument or
 the model is wrong, 130 if interrupted.
@@ -18,11 +19,9 @@ the model is wrong, 130 if interrupted.
 
 import argparse
 import json
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TextIO
 
 from common.cli import console
@@ -40,7 +39,6 @@ from common.files import check_writable, shown
 from common.images.listing import Source, image_sources, real_paths, sources_from
 from common.reading import Reading
 from common.recognizer import DigitRecognizer
-from common.storage.model_files import BUNDLED_NAME, default_model
 
 SAMPLES = PROJECT / "samples"
 
@@ -48,15 +46,11 @@ SAMPLES = PROJECT / "samples"
 def main() -> int:
     """Reads all images, prints or saves the readings, and returns the exit status."""
     arguments = parse_arguments(__doc__)
-    if arguments.model is None and default_model() is None:
-        offer_training()
     if arguments.show and not annotation.has_screen():
         raise UserError("--show needs a screen, but there is none: use --save FOLDER instead.")
     if arguments.save:
         check_writable(arguments.save)
     recognizer = DigitRecognizer(arguments.model, arguments.min_confidence, finder=arguments.finder)
-    if arguments.model is None and sys.stderr.isatty():
-        print(model_note(recognizer.predictor.path), file=sys.stderr)
     if arguments.files_from:
         sources = sources_from(arguments.files_from)
     else:
@@ -81,6 +75,7 @@ def print_readings(
     taken = real_paths(sources) if arguments.save else set()
     drawn: Counter[str] = Counter()
     formatted = make_formatter(arguments, [name for name, _ in sources])
+    name_models(recognizer)
     if uses_workers(arguments):
         size = min(IMAGES_PER_SHARD, -(-len(sources) // (4 * arguments.jobs)))
         starts = range(0, len(sources), size)
@@ -126,6 +121,7 @@ def write_shards(
     missing = folder.missing(sources)
     count = sum(len(shard) for _, shard in missing)
     unreadable = 0
+    name_models(recognizer)
     with progress_bar(count, results) as (advance, _):
         for number, readings in read_shards(arguments, recognizer, missing):
             folder.write(number, readings)
@@ -153,26 +149,12 @@ def read_shards(
     return read_with_processes(shards, recognizer.setup, arguments.jobs)
 
 
-def offer_training() -> None:
-    """Offers to train a model if there is none and the user sits at a terminal."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return
+def name_models(recognizer: DigitRecognizer) -> None:
+    """Names the models that read the images, on stderr."""
+    setup = recognizer.setup
     print(
-        "There is no model yet. Train one now, in about a minute? [Y/n] ", end="", file=sys.stderr
+        f"Reading with {shown(setup.model)} and {shown(setup.finder)}.", file=sys.stderr, flush=True
     )
-    # At the end of the input (Ctrl-D), readline returns "" without a line break, which means no.
-    if sys.stdin.readline().lower() in ("\n", "y\n", "yes\n"):
-        command = [sys.executable, str(PROJECT / "train_model.py"), "--preset", "fast"]
-        subprocess.run(command, stdout=sys.stderr, check=False)
-
-
-def model_note(model: Path) -> str:
-    """Returns a sentence that names the default model."""
-    if model.stem == BUNDLED_NAME:
-        return (
-            f"Using {shown(model)}, which was trained on few images; choose another with --model."
-        )
-    return f"Using {shown(model)}."
 
 
 def make_formatter(arguments: argparse.Namespace, names: list[str]) -> Callable[[Reading], str]:

@@ -14,10 +14,11 @@ The first run downloads MNIST (11 MB). Each run trains, measures the test accura
     models/NAME.keras    the model, for evaluation and further training
     models/NAME.tflite   the same model, for prediction without TensorFlow
     models/NAME.json     its card: settings, data, accuracy, versions
-    plots/               accuracy.png, loss.png, history.csv
+    plots/NAME/          accuracy.png, loss.png, history.csv; plots/ has copies of the last plots
 
-Earlier files of the same name are replaced only after the training has finished. Progress is saved
-after each epoch: you can stop with Ctrl-C and continue with --resume.
+NAME is the network, such as mlp, or for other data than MNIST the data and the network, such as
+digits_mlp. No model is replaced without --overwrite: if mlp exists, the next one is mlp_2. Progress
+is saved after each epoch: you can stop with Ctrl-C and continue with --resume.
 """
 
 import argparse
@@ -34,19 +35,14 @@ from common.cli import console
 if __name__ == "__main__":
     console.prepare()  # before the slow imports, so that Ctrl-C prints no traceback
 
-from common import PROJECT, printable
+from common import PROJECT, UserError, printable
+from common.cli.arguments import is_installed
 from common.cli.train_options import given_options, parse_arguments
 from common.files import check_writable, shown
 from common.processes import keep_freed_memory
 from common.storage.card import FINDER
 from common.storage.loading import load_network
-from common.storage.model_files import (
-    MODELS,
-    default_model,
-    load_predictor,
-    model_paths,
-    output_stem,
-)
+from common.storage.model_files import MODELS, load_predictor, model_paths, output_stem
 from common.training.distribution import SUPERVISED, Place, place_of, run_supervised
 from common.training.recipes import RECIPE_OPTIONS
 from common.training.runs import (
@@ -56,6 +52,7 @@ from common.training.runs import (
     describe,
     fine_tuning_plan,
     new_plan,
+    refuse_replacing,
     resumed_plan,
 )
 
@@ -68,6 +65,8 @@ PLOTS = PROJECT / "plots"
 def main() -> int:
     """Validates the options, trains, and returns the exit status."""
     arguments = parse_arguments(__doc__)
+    if not is_installed("keras"):  # checked first, since the data may have to be downloaded
+        raise UserError("Keras is not installed: pip install -r requirements.txt")
     place = None
     if arguments.distribute:
         place = place_of(arguments.coordinator, arguments.processes, arguments.process)
@@ -80,7 +79,7 @@ def main() -> int:
     if arguments.dry_run:
         print("Dry run: nothing was trained or saved.")
         return console.OK
-    check_writable(plan.stem.parent, PLOTS, *filter(None, [arguments.tensorboard]))
+    check_writable(plan.stem.parent, PLOTS / plan.stem.name, *filter(None, [arguments.tensorboard]))
     keep_freed_memory()
     # Imported here: TensorFlow takes five seconds, which a wrong argument should not cost.
     from common.training.checkpoint import model_lock
@@ -99,9 +98,12 @@ def planned(arguments: argparse.Namespace) -> Plan:
     options = given_options(arguments, RECIPE_OPTIONS + RUN_OPTIONS)
     if arguments.resume:
         return resumed_plan(arguments.data, stem, options)
+    if stem and not arguments.overwrite:
+        refuse_replacing(stem)
     if arguments.start:
-        return fine_tuning_plan(arguments.start, arguments.data, stem, options)
-    return new_plan(arguments.data, stem, options)
+        start = arguments.start
+        return fine_tuning_plan(start, arguments.data, stem, arguments.overwrite, options)
+    return new_plan(arguments.data, stem, arguments.overwrite, options)
 
 
 def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int:
@@ -119,6 +121,8 @@ def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int
     checkpoint = checkpoint_folder(stem)
     if not arguments.resume:
         refuse_overwrite(checkpoint, epochs_done(checkpoint))
+        if not arguments.overwrite:
+            refuse_replacing(stem)  # another run may have saved it since this one was planned
     before = load_predictor(PROJECT / run.start) if run.start and own else None
     try:
         result = train_network(arguments, plan, checkpoint, place)
@@ -126,20 +130,26 @@ def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int
         epochs = epochs_done(checkpoint)
         print(f"\nInterrupted; {epochs} of {counted(run.recipe.epochs)} completed.")
         if epochs:
-            output = stem.name if stem.parent == MODELS else str(stem.resolve())
-            output = printable(shlex.quote(output))
-            print(f"Continue with: python train_model.py --resume --output {output}")
+            print(f"Continue with: {resume_command(stem, arguments.tensorboard)}")
         return console.INTERRUPTED
     if place and place.rank != 0:
         return console.OK
     write_results(run, result, stem, PLOTS)
     discard_checkpoint(checkpoint)
-    print_summary(result, stem)
+    print_summary(result, run.recipe.network, stem)
     if before and own:
         print(
             "\n" + comparison_table(before, load_predictor(model_paths(stem)[0]), own, plan.dataset)
         )
     return console.OK
+
+
+def resume_command(stem: Path, tensorboard: Path | None) -> str:
+    """Returns the command that continues an interrupted run."""
+    output = stem.name if stem.parent == MODELS else str(stem.resolve())
+    words = ["python", "train_model.py", "--resume", "--output", output]
+    words += ["--tensorboard", str(tensorboard)] if tensorboard else []
+    return printable(shlex.join(words))
 
 
 def train_network(
@@ -152,8 +162,9 @@ def train_network(
     """
     from common.training import classifier
     from common.training.finder import train_finder
+    from common.training.progress import log_folder
 
-    run = plan.run
+    run, logs = plan.run, arguments.tensorboard
     start = load_network(PROJECT / run.start) if run.start else None
     train = train_finder
     if run.recipe.network != FINDER:
@@ -163,23 +174,24 @@ def train_network(
         plan.dataset,
         checkpoint,
         resume=arguments.resume,
-        tensorboard=arguments.tensorboard,
+        tensorboard=logs and log_folder(logs, plan.stem.name, arguments.resume),
         verbose=1 if sys.stdout.isatty() else 2,
         start=start,
     )
 
 
-def print_summary(result: "Result", stem: Path) -> None:
-    """Prints the accuracy, the files that were written and the next command."""
+def print_summary(result: "Result", network: str, stem: Path) -> None:
+    """Prints the accuracy, the files that were written and the next commands."""
     keras_path, tflite_path, card_path = map(shown, model_paths(stem))
     print(f"\ntest accuracy {result.test.accuracy:.2%}, test loss {result.test.loss:.4f}")
     print(f"training time {result.seconds:.1f} s")
     print(f"model         {keras_path}, {tflite_path}, {card_path}")
-    plots = ", ".join(shown(PLOTS / n) for n in ("accuracy.png", "loss.png", "history.csv"))
+    folder = PLOTS / stem.name
+    plots = ", ".join(shown(folder / n) for n in ("accuracy.png", "loss.png", "history.csv"))
     print(f"plots         {plots}")
-    print(f"next          python evaluate_model.py --model {keras_path}")
-    if default_model() in model_paths(stem):
-        print("              python predict_image.py   (now uses this model by default)")
+    option = "--finder" if network == FINDER else "--model"
+    print(f"next          python evaluate_model.py --model {shlex.quote(keras_path)}")
+    print(f"              python predict_image.py {option} {shlex.quote(tflite_path)} samples")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ def training(folder: Path) -> list[Row]:
 
     def fast() -> float:
         seed = str(len(accuracies))
-        run(PYTHON, "train_model.py", "--preset", "fast", "--seed", seed, "--output", stem)
+        words = ("train_model.py", "--preset", "fast", "--seed", seed, "--output", stem)
+        run(PYTHON, *words, "--overwrite")
         card = load_card(stem.with_suffix(".keras"))
         assert card is not None  # the training has just written it
         accuracies.append(card["test_accuracy"])

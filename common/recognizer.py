@@ -65,8 +65,8 @@ class DigitRecognizer:
     every mark.
 
     Args:
-        model: A `.keras`, `.h5` or `.tflite` file of a classifier; by default the model trained
-            last, or the pretrained one.
+        model: A `.keras`, `.h5` or `.tflite` file of a classifier; by default the pretrained
+            one.
         min_confidence: Digits below this confidence, 0 to 1, are ignored. 0 ignores nothing.
         threads: Number of threads of each network; by default one per core, at most 4.
         finder: A `.tflite` file of a finder; by default the pretrained one.

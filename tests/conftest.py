@@ -41,21 +41,16 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project without classifiers and plots, so that tests keep the real ones."""
+    """A copy of the project without your models and plots, so that tests keep the real ones."""
     copy = tmp_path_factory.mktemp("project")
     for script in ("train_model.py", "evaluate_model.py", "predict_image.py"):
         shutil.copy(ROOT / script, copy)
     for folder in ("common", "samples"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    copy_finder(copy)
+    (copy / "models").mkdir()
+    for pretrained in (ROOT / "models").glob("pretrained*"):
+        shutil.copy(pretrained, copy / "models")
     return copy
-
-
-def copy_finder(project: Path) -> None:
-    """Copies the pretrained finder, which reading needs with any classifier."""
-    (project / "models").mkdir()
-    for suffix in (".tflite", ".json"):
-        shutil.copy(ROOT / "models" / f"pretrained_finder{suffix}", project / "models")
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +75,13 @@ OFFLINE = {
     "https_proxy": "http://127.0.0.1:9",
     "MPLBACKEND": "agg",
 }
+
+
+def messages(stderr: str) -> str:
+    """Returns what `predict_image.py` printed on stderr after the line that names the models."""
+    first, _, rest = stderr.partition("\n")
+    assert first.startswith("Reading with "), stderr
+    return rest
 
 
 def no_network() -> dict[str, str]:
@@ -135,7 +137,7 @@ def trained(command: Command, project: Path) -> subprocess.CompletedProcess[str]
 @pytest.fixture(scope="session")
 def model(trained: subprocess.CompletedProcess[str], project: Path) -> Path:
     """The `.tflite` file from `trained`; `.keras` and `.json` are beside it."""
-    return project / "models" / "bundled_digits.tflite"
+    return project / "models" / "digits_fast_cnn.tflite"
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import pytest
-from conftest import ROOT
+from conftest import ROOT, messages
 from expensive import EXPENSIVE_IMAGES, cost_of
 from faults import saved
 from PIL import Image
@@ -86,7 +86,7 @@ def test_an_image_that_needs_too_much_memory_is_one_error(project: Path, tmp_pat
         text=True,
         timeout=60,
     )
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, messages(done.stderr)) == (1, "")
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert [record["text"] for record in records] == ["3", None, "3"]
     assert "needs more memory" in records[1]["error"]

@@ -18,7 +18,6 @@ from common.storage.loading import ModelError
 from common.storage.model_files import PRETRAINED as CLASSIFIER
 from common.storage.model_files import (
     PRETRAINED_FINDER,
-    default_model,
     load_finder,
     load_predictor,
 )
@@ -168,12 +167,9 @@ def test_a_finder_is_never_used_as_the_classifier(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("common.storage.model_files.MODELS", tmp_path)
-    monkeypatch.setattr("common.storage.model_files.PRETRAINED", tmp_path / "pretrained.tflite")
-    for name, network in (("pretrained", "deep_cnn"), ("pages", "finder")):
-        (tmp_path / f"{name}.tflite").write_bytes(b"a model")
-        (tmp_path / f"{name}.json").write_text(json.dumps({"network": network}))
+    (tmp_path / "pages.tflite").write_bytes(b"a model")
+    (tmp_path / "pages.json").write_text(json.dumps({"network": "finder"}))
     assert is_finder(tmp_path / "pages.tflite")
-    assert default_model() == tmp_path / "pretrained.tflite"
     with pytest.raises(ModelError, match="use it with --finder"):
         load_predictor(tmp_path / "pages.tflite")
 

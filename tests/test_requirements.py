@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+import train_model
+from common import UserError
+
 tomllib = pytest.importorskip("tomllib", reason="Python 3.10 cannot read pyproject.toml")
 
 
@@ -61,3 +64,14 @@ def test_a_missing_library_is_one_line_that_names_the_requirements_file(
     expected = f"error: {module} is not installed: pip install -r {file}\n"
     # stdout is not checked: OpenCV prints a message about NumPy there.
     assert (done.returncode, done.stderr) == (2, expected)
+
+
+def test_training_without_keras_is_refused_before_the_data_are_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train_model.py", "--data", "nowhere"])
+    monkeypatch.setattr(train_model, "is_installed", lambda name: name != "keras")
+    with pytest.raises(
+        UserError, match=r"^Keras is not installed: pip install -r requirements.txt$"
+    ):
+        train_model.main()

@@ -3,8 +3,6 @@
 import csv
 import io
 import json
-import os
-import pty
 import shutil
 import subprocess
 import sys
@@ -13,7 +11,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-from conftest import ROOT, Command
+from conftest import ROOT, Command, messages
 from PIL import Image
 
 from common.data.handwriting import draw_digit
@@ -95,15 +93,28 @@ def test_training_reaches_97_percent_and_prints_where_the_files_are(
 ) -> None:
     assert trained.stderr.count("\n") == 1
     assert "MNIST could not be downloaded" in trained.stderr
-    card = json.loads((project / "models" / "bundled_digits.json").read_text())
+    card = json.loads((project / "models" / "digits_fast_cnn.json").read_text())
     assert card["data"] == "digits"
     assert card["test_accuracy"] >= 0.97
     assert f"test accuracy {card['test_accuracy']:.2%}" in trained.stdout
-    assert "python evaluate_model.py --model models/bundled_digits.keras" in trained.stdout
+    assert "python evaluate_model.py --model models/digits_fast_cnn.keras" in trained.stdout
+    assert "predict_image.py --model models/digits_fast_cnn.tflite samples" in trained.stdout
     for name in ("accuracy.png", "loss.png", "history.csv"):
-        assert (project / "plots" / name).stat().st_size > 1000
+        assert (project / "plots" / "digits_fast_cnn" / name).stat().st_size > 1000
     assert not list((project / "models").glob("*.checkpoint"))
-    assert (project / "models" / "bundled_digits.keras").stat().st_size > 100_000
+    assert (project / "models" / "digits_fast_cnn.keras").stat().st_size > 100_000
+
+
+def test_training_under_the_name_of_another_model_is_refused(command: Command, model: Path) -> None:
+    words = ("train_model.py", "--data", "digits", "--output", model.stem)
+    refused = command(*words)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == (
+        f"error: models/{model.stem}.keras exists. Pass --overwrite to replace that model, or "
+        "choose another --output.\n"
+    )
+    planned = command(*words, "--overwrite", "--dry-run")
+    assert f"The model will replace models/{model.stem}.keras.\n" in planned.stdout
 
 
 def test_evaluation_agrees_with_the_card_for_keras_and_tflite(
@@ -132,7 +143,7 @@ def test_evaluation_agrees_with_the_card_for_keras_and_tflite(
 
 def test_most_drawings_are_read_correctly(command: Command, model: Path, drawings: Path) -> None:
     done = command("predict_image.py", "--model", model, "--json", drawings)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, messages(done.stderr)) == (0, "")
     found = records(done)
     names = [Path(str(record["image"])).name for record in found]
     assert names == [f"{digit}_{number}.png" for digit in range(10) for number in range(10)]
@@ -140,9 +151,14 @@ def test_most_drawings_are_read_correctly(command: Command, model: Path, drawing
     assert np.mean(right) >= 0.8  # the model has seen only 1,294 images of 8x8 pixels
 
 
-def test_without_arguments_the_samples_are_read(command: Command, model: Path) -> None:
+def test_without_arguments_the_pretrained_models_read_the_samples(
+    command: Command, model: Path
+) -> None:
     done = command("predict_image.py")
-    assert done.returncode == 0
+    assert (done.returncode, done.stderr) == (
+        0,
+        "Reading with models/pretrained.tflite and models/pretrained_finder.tflite.\n",
+    )
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["samples/3.png", "3"] in [row[:2] for row in rows]
     assert {row[0] for row in rows if row[0].startswith("samples/")} == {
@@ -175,13 +191,13 @@ def test_a_bad_image_is_one_error_and_the_others_are_still_read(
     broken.write_bytes(b"x")
     images = [drawings / "1_0.png", broken, tmp_path / "missing.png", drawings / "0_0.png"]
     done = command("predict_image.py", "--json", *images)
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, messages(done.stderr)) == (1, "")
     found = records(done)
     assert [record["image"] for record in found] == [str(path) for path in images]
     assert [record["error"] is None for record in found] == [True, False, False, True]
     for_people = command("predict_image.py", *images)
     assert len(for_people.stdout.splitlines()) == 2
-    assert len(for_people.stderr.splitlines()) == 2
+    assert len(messages(for_people.stderr).splitlines()) == 2
 
 
 def test_stdin_wildcards_and_csv_output_work(command: Command, model: Path, drawings: Path) -> None:
@@ -260,25 +276,3 @@ def test_reading_with_a_tflite_model_does_not_import_tensorflow(model: Path, pro
     done = subprocess.run([sys.executable, "-c", program], cwd=project, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     assert len(done.stdout.splitlines()) == len(list_images(SAMPLES))
-
-
-def test_without_a_model_the_command_offers_to_train_one(project: Path, tmp_path: Path) -> None:
-    for name in ("predict_image.py", "common", "samples"):
-        (tmp_path / name).symlink_to(project / name)
-    script = "import common; from pathlib import Path; common.PROJECT = Path.cwd()\n" + (
-        "import runpy; runpy.run_path('predict_image.py', run_name='__main__')"
-    )
-    plain = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert plain.returncode == 2
-    assert "python train_model.py" in plain.stderr
-    terminal, end = pty.openpty()
-    asked = subprocess.Popen(
-        [sys.executable, "-c", script], cwd=tmp_path, stdin=end, stdout=end, stderr=end
-    )
-    os.close(end)
-    os.write(terminal, b"n\n")
-    assert asked.wait(timeout=60) == 2
-    assert b"Train one now" in os.read(terminal, 1000)
-    os.close(terminal)

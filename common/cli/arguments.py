@@ -22,8 +22,7 @@ def add_model_argument(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="FILE",
-        help="a .keras, .h5 or .tflite file (default: the classifier that you trained last, "
-        "except bundled_digits, or else the pretrained one)",
+        help="a .keras, .h5 or .tflite file (default: the pretrained classifier)",
     )
 
 

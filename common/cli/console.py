@@ -4,6 +4,7 @@ import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,9 @@ READING = ("numpy", "PIL", "cv2", "ai_edge_litert", "tqdm", "filelock")
 
 TRAINING = ("tensorflow", "keras", "sklearn", "scipy", "matplotlib")
 """Modules that `requirements.txt` installs in addition to `READING`."""
+
+_interruption = threading.Event()
+"""Set once a signal has interrupted this process."""
 
 
 def run(main: Callable[[], int]) -> None:
@@ -42,8 +46,9 @@ def run(main: Callable[[], int]) -> None:
 def _status_of(main: Callable[[], int]) -> int:
     """Runs `main`, prints any error as one line, and returns the exit status."""
     try:
-        status = main()
-        sys.stdout.flush()
+        with _interruption_recognised():
+            status = main()
+            sys.stdout.flush()
     except UserError as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return USAGE_ERROR
@@ -64,12 +69,27 @@ def _status_of(main: Callable[[], int]) -> int:
     return status
 
 
+@contextmanager
+def _interruption_recognised() -> Iterator[None]:
+    """Raises KeyboardInterrupt instead of an error that follows an interruption.
+
+    Native libraries turn a KeyboardInterrupt during their import into an ImportError, for example.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _interruption.is_set():
+            raise KeyboardInterrupt from error
+        raise
+
+
 def _interrupt(*_: object) -> None:
     """Signal handler: raises KeyboardInterrupt. The next signal ends the process at once.
 
     A second KeyboardInterrupt would interrupt the cleanup after the first one, or Python's exit,
     and print a traceback.
     """
+    _interruption.set()
     _let_signals_end_the_process()
     raise KeyboardInterrupt
 
@@ -92,6 +112,7 @@ def prepare() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # As on stderr: a file name that cannot be encoded must not end the program.
         sys.stdout.reconfigure(errors="backslashreplace")
+    _interruption.clear()
     for number in (signal.SIGINT, *STOP_SIGNALS):
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, _interrupt)
@@ -102,14 +123,14 @@ def _report_early_error(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     """Reports an interruption or a missing library before `run`, in one line each."""
-    if issubclass(kind, KeyboardInterrupt):
+    if issubclass(kind, KeyboardInterrupt) or _interruption.is_set():
         _let_signals_end_the_process()
         print("\ninterrupted", file=sys.stderr)
-    elif isinstance(error, ModuleNotFoundError) and (file := _requirements_of(error.name)):
+        sys.exit(INTERRUPTED)
+    if isinstance(error, ModuleNotFoundError) and (file := _requirements_of(error.name)):
         print(f"error: {error.name} is not installed: pip install -r {file}", file=sys.stderr)
         sys.exit(USAGE_ERROR)
-    else:
-        sys.__excepthook__(kind, error, trace)
+    sys.__excepthook__(kind, error, trace)
 
 
 def _requirements_of(module: str | None) -> str | None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from common.cli.arguments import ArgumentParser, add_data_argument, is_installed, positive_int
 from common.storage.card import FINDER
-from common.storage.model_files import BUNDLED_NAME
 from common.training.recipes import FINE_TUNING, PRESETS, USUAL_PRESET, Run
 
 
@@ -44,8 +43,14 @@ def parse_arguments(description: str) -> argparse.Namespace:
     parser.add_argument(
         "--output",
         metavar="NAME",
-        help="name of the model in models/, or a path (default: digit_cnn; "
-        f"{BUNDLED_NAME} for --data digits; NAME_cnn for other data)",
+        help="name of the model in models/, or a path (default: the network, such as mlp, after "
+        "the name of the data unless that is MNIST, such as digits_mlp)",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace an existing model; without this, no model is replaced: if mlp exists, "
+        "training saves mlp_2, and it refuses the name of an existing model as --output",
     )
     parser.add_argument(
         "--resume",
@@ -55,7 +60,10 @@ def parse_arguments(description: str) -> argparse.Namespace:
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     _add_device_options(parser)
     parser.add_argument(
-        "--tensorboard", type=Path, metavar="DIR", help="write logs for TensorBoard to DIR"
+        "--tensorboard",
+        type=Path,
+        metavar="DIR",
+        help="write logs for TensorBoard to a new folder in DIR",
     )
     arguments = parser.parse_args()
     _check_together(parser, arguments)

@@ -45,31 +45,34 @@ def load_network(path: Path) -> "keras.Model":
     Raises:
         ModelError: The file is damaged, too large, or contains a part that is not allowed.
     """
+    config = json.dumps(check_network(path))
+    # Imported here: TensorFlow takes five seconds, which a refused file should not cost. Errors of
+    # the import say nothing about the file. Ctrl-C can cause them, since TensorFlow's native
+    # modules turn an interruption into an ImportError.
+    from common.backend import keras
+
     try:
         with tempfile.TemporaryDirectory() as folder:
             # Keras loads a copy with the checked config, so that nobody can swap the file.
             copy = Path(folder, f"model{path.suffix}")
-            config = json.dumps(_checked_config(path))
             (_copy_keras if path.suffix == ".keras" else _copy_h5)(path, copy, config)
-            # Imported here: TensorFlow takes five seconds, which a refused file should not cost.
-            from common.backend import keras
-
             return keras.saving.load_model(copy, compile=False, safe_mode=True)
-    except ModelError:
-        raise
     # Keras's zip, HDF5 and JSON readers and its layers raise errors of many types.
     except Exception as error:
         raise ModelError(f"{path} is damaged or cannot be loaded ({_reason(error)}).") from error
 
 
-def check_network(path: Path) -> None:
+def check_network(path: Path) -> dict[str, Any]:
     """Checks the config of a `.keras` or `.h5` model without importing TensorFlow.
+
+    Returns:
+        The checked config, with which Keras can load the model.
 
     Raises:
         ModelError: The file is damaged, too large, or contains a part that is not allowed.
     """
     try:
-        _checked_config(path)
+        return _checked_config(path)
     except ModelError:
         raise
     # The zip, HDF5 and JSON readers raise errors of many types.

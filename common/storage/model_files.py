@@ -29,9 +29,6 @@ MODELS = PROJECT / "models"
 PRETRAINED = MODELS / "pretrained.tflite"
 PRETRAINED_FINDER = MODELS / "pretrained_finder.tflite"
 
-BUNDLED_NAME = "bundled_digits"
-"""Name of models trained on the bundled digits. They are the default only if no other exists."""
-
 
 @dataclass(frozen=True)
 class Predictor:
@@ -91,33 +88,23 @@ def model_paths(stem: Path) -> tuple[Path, Path, Path]:
     )
 
 
-def default_model() -> Path | None:
-    """Returns the `.tflite` classifier trained last, else the pretrained one, else None.
-
-    A model trained on the bundled digits is chosen only if there is no other.
-    """
-    files = (p for p in MODELS.glob("[!.]*.tflite") if p.is_file() and not is_finder(p))
-    found = sorted(files, key=lambda path: path.stat().st_mtime)
-    own = [path for path in found if path not in (PRETRAINED, MODELS / f"{BUNDLED_NAME}.tflite")]
-    if own:
-        return own[-1]
-    if PRETRAINED.is_file():
-        return PRETRAINED
-    return found[-1] if found else None
+def existing_file(stem: Path) -> Path | None:
+    """Returns the first file of the model `stem` that exists, or None."""
+    return next((path for path in model_paths(stem) if path.exists()), None)
 
 
 def chosen_model(model: str | Path | None) -> Path:
-    """Returns the path of the named model, or of the default one if `model` is None.
+    """Returns the path of the named model, or of the pretrained one if `model` is None.
 
     Raises:
-        ModelError: `model` is None and there is no default model.
+        ModelError: `model` is None and the pretrained model is missing.
     """
-    path = Path(model) if model else default_model()
-    if path is None:
+    if model is None and not PRETRAINED.is_file():
         raise ModelError(
-            f"There is no model in {MODELS} yet. Train one: python train_model.py --preset fast"
+            f"The pretrained model {PRETRAINED} is missing. Restore it (git checkout models), or "
+            "name another with --model."
         )
-    return path
+    return Path(model or PRETRAINED)
 
 
 def try_unless_trusted(path: Path, card: SavedCard | None, kind: str = "classifier") -> None:

@@ -18,6 +18,7 @@ from common.preprocessing import network_input
 from common.training.augmentation import augmentation
 from common.training.checkpoint import Checkpoint, Row, whole_epochs
 from common.training.distribution import Place, distributed
+from common.training.progress import progress_callbacks
 from common.training.recipes import Recipe, Run
 
 # The shares are relative to the number of training images.
@@ -67,7 +68,7 @@ def train(
     checkpoint: Path,
     resume: bool = False,
     tensorboard: Path | None = None,
-    verbose: str | int = "auto",
+    verbose: int = 0,
     start: keras.Model | None = None,
     own: Dataset | None = None,
     place: Place | None = None,
@@ -80,7 +81,7 @@ def train(
         checkpoint: Folder for the state after each epoch; `discard_checkpoint` deletes it.
         resume: Whether to continue from the state in `checkpoint`.
         tensorboard: Folder for TensorBoard logs.
-        verbose: Verbosity, as in Keras's `fit`.
+        verbose: What to print: nothing (0), a progress bar (1) or a line per tenth (2).
         start: Network whose weights to start from; None for new random weights.
         own: The user's own digits, used in addition to those of `dataset`.
         place: The place of this process in distributed training; None to train undistributed.
@@ -117,7 +118,7 @@ def _fit(
     saver: Checkpoint,
     validation: tuple[np.ndarray, np.ndarray],
     tensorboard: Path | None,
-    verbose: str | int,
+    verbose: int,
 ) -> None:
     """Trains the model for the remaining epochs."""
     devices, writes = batches.devices, batches.place.rank == 0
@@ -129,8 +130,8 @@ def _fit(
         epochs=saver.run.recipe.epochs,
         validation_data=tuple(part[:used] for part in validation),
         validation_batch_size=500 // devices * devices,
-        callbacks=callbacks_of(saver, tensorboard if writes else None),
-        verbose=verbose if writes else 0,
+        callbacks=callbacks_of(saver, tensorboard, verbose) if writes else [saver],
+        verbose=0,  # the callbacks show the progress
     )
 
 
@@ -138,9 +139,12 @@ def _predicted(network: keras.Model, images: np.ndarray) -> np.ndarray:
     return np.asarray(network.predict(images, batch_size=500, verbose=0))
 
 
-def callbacks_of(saver: Checkpoint, tensorboard: Path | None) -> list[keras.callbacks.Callback]:
-    """The callbacks of a run: its checkpoint, and TensorBoard if a log folder is given."""
-    return [saver, *([keras.callbacks.TensorBoard(str(tensorboard))] if tensorboard else [])]
+def callbacks_of(
+    saver: Checkpoint, tensorboard: Path | None, verbose: int
+) -> list[keras.callbacks.Callback]:
+    """The callbacks of a run: its checkpoint, its progress, and TensorBoard if it has a folder."""
+    logs = [keras.callbacks.TensorBoard(str(tensorboard))] if tensorboard else []
+    return [saver, *progress_callbacks(verbose), *logs]
 
 
 def _training_pictures(

@@ -35,7 +35,7 @@ def train_finder(
     checkpoint: Path,
     resume: bool = False,
     tensorboard: Path | None = None,
-    verbose: str | int = "auto",
+    verbose: int = 0,
     start: keras.Model | None = None,
 ) -> Result:
     """Trains the finder, or resumes an interrupted run.
@@ -47,7 +47,7 @@ def train_finder(
         checkpoint: Folder for the state after each epoch.
         resume: Whether to continue from the state in `checkpoint`.
         tensorboard: Folder for TensorBoard logs.
-        verbose: Verbosity, as in Keras's `fit`.
+        verbose: What to print: nothing (0), a progress bar (1) or a line per tenth (2).
         start: Finder to start from; None for new random weights.
 
     Raises:
@@ -92,7 +92,7 @@ def _fit(
     saver: Checkpoint,
     validation: "PageBatches",
     tensorboard: Path | None,
-    verbose: str | int,
+    verbose: int,
 ) -> None:
     """Trains the network for the remaining epochs."""
     network.fit(
@@ -101,8 +101,8 @@ def _fit(
         initial_epoch=whole_epochs(saver.history),
         epochs=saver.run.recipe.epochs,
         validation_data=validation,
-        callbacks=callbacks_of(saver, tensorboard),
-        verbose=verbose,
+        callbacks=callbacks_of(saver, tensorboard, verbose),
+        verbose=0,  # the callbacks show the progress
     )
 
 

@@ -4,9 +4,11 @@ from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from platform import python_version
+from shutil import copyfile
 
 from common.backend import keras
 from common.evaluation import plots
+from common.files import replacing
 from common.storage.card import ModelCard
 from common.storage.saving import save_model
 from common.training.classifier import Result
@@ -14,7 +16,11 @@ from common.training.recipes import Run, run_command
 
 
 def write_results(run: Run, result: Result, stem: Path, plots_folder: Path) -> None:
-    """Writes the three model files, the two plots and the history of a training run."""
+    """Writes the three model files, the two plots and the history of a training run.
+
+    The plots and the history go to a folder of their own, named after the model. Copies of the
+    plots of the last training are in `plots_folder` itself.
+    """
     card = ModelCard(
         network=run.recipe.network,
         preset=run.preset,
@@ -38,6 +44,10 @@ def write_results(run: Run, result: Result, stem: Path, plots_folder: Path) -> N
     )
     save_model(result.network, stem, card)
     title = f"{run.recipe.network} on {Path(run.data).name}"
-    plots.plot_accuracy(result.history, result.test.accuracy, title, plots_folder / "accuracy.png")
-    plots.plot_loss(result.history, result.test.loss, title, plots_folder / "loss.png")
-    plots.save_history(result.history, plots_folder / "history.csv")
+    folder = plots_folder / stem.name
+    plots.plot_accuracy(result.history, result.test.accuracy, title, folder / "accuracy.png")
+    plots.plot_loss(result.history, result.test.loss, title, folder / "loss.png")
+    plots.save_history(result.history, folder / "history.csv")
+    for name in ("accuracy.png", "loss.png"):
+        with replacing(plots_folder / name) as temporary:
+            copyfile(folder / name, temporary)

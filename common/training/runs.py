@@ -1,6 +1,7 @@
 """Plans the run that the command line asks for: a new, a fine-tuning or a resumed run."""
 
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from common.data.datasets import MNIST_SHA256, Dataset, load_dataset, load_mnist
 from common.files import shown
 from common.storage.card import FINDER, SavedCard, load_card
 from common.storage.loading import ModelError
-from common.storage.model_files import BUNDLED_NAME, MODELS
+from common.storage.model_files import MODELS, existing_file
 from common.training.recipes import (
     FINE_TUNING,
     RECIPE_OPTIONS,
@@ -32,32 +33,34 @@ class Plan:
         dataset: Training and test data.
         own: The user's own digits that fine-tuning adds, or None.
         stem: Path of the model files without suffix.
+        kept: The path that the model would have without an earlier model, which stays, or None.
     """
 
     run: Run
     dataset: Dataset
     own: Dataset | None
     stem: Path
+    kept: Path | None = None
 
 
-def new_plan(data: str | None, stem: Path | None, options: dict[str, Any]) -> Plan:
+def new_plan(data: str | None, stem: Path | None, overwrite: bool, options: dict[str, Any]) -> Plan:
     """Plans a run that starts from new random weights.
 
     Args:
         data: The data set, as for `load_dataset`.
         stem: Path of the model files without suffix; None for the default path.
+        overwrite: Whether the default path may be that of an existing model.
         options: Values for some of `RECIPE_OPTIONS` and `RUN_OPTIONS`.
 
     Raises:
         UserError: The data set is missing or damaged.
     """
     dataset = load_dataset(data)
-    run = new_run(dataset, **options)
-    return Plan(run, dataset, None, stem or default_stem(dataset, run.recipe.network))
+    return _plan(new_run(dataset, **options), dataset, None, stem, overwrite)
 
 
 def fine_tuning_plan(
-    start: Path, data: str | None, stem: Path | None, options: dict[str, Any]
+    start: Path, data: str | None, stem: Path | None, overwrite: bool, options: dict[str, Any]
 ) -> Plan:
     """Plans a run that fine-tunes a model on MNIST and the user's own digits.
 
@@ -65,6 +68,7 @@ def fine_tuning_plan(
         start: The `.keras` file of the model.
         data: The user's own digits, as for `load_own_digits`. For a finder, any data set.
         stem: Path of the model files without suffix; None for the default path.
+        overwrite: Whether the default path may be that of an existing model.
         options: Values for some of `RECIPE_OPTIONS`.
 
     Raises:
@@ -79,7 +83,7 @@ def fine_tuning_plan(
     if card["network"] == FINDER:
         dataset = load_dataset(data)
         run = new_run(dataset, preset=FINDER, **settings)
-        return Plan(run, dataset, None, stem or default_stem(dataset, FINDER))
+        return _plan(run, dataset, None, stem, overwrite)
     own = load_own_digits(data) if data else None
     dataset = load_mnist()
     if own and own.sha256 == dataset.sha256:
@@ -88,7 +92,21 @@ def fine_tuning_plan(
     if own:
         settings |= {"own": own.name, "own_sha256": own.sha256}
     run = new_run(dataset, preset=FINE_TUNING, **settings)
-    return Plan(run, dataset, own, stem or default_stem(own or dataset, run.recipe.network))
+    return _plan(run, dataset, own, stem, overwrite)
+
+
+def _plan(
+    run: Run, dataset: Dataset, own: Dataset | None, stem: Path | None, overwrite: bool
+) -> Plan:
+    """Returns a plan. Without a `stem`, the model is named after its data and its network."""
+    if stem:
+        return Plan(run, dataset, own, stem)
+    usual = MODELS / model_name(own or dataset, run.recipe.network)
+    if overwrite or not existing_file(usual):
+        return Plan(run, dataset, own, usual)
+    numbered = (usual.with_name(f"{usual.name}_{number}") for number in count(2))
+    free = next(stem for stem in numbered if not existing_file(stem))
+    return Plan(run, dataset, own, free, kept=usual)
 
 
 def resumed_plan(data: str | None, stem: Path | None, options: dict[str, Any]) -> Plan:
@@ -168,13 +186,24 @@ def start_name(path: Path) -> str:
     return str(path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path)
 
 
-def default_stem(dataset: Dataset, network: str) -> Path:
-    """The default path of a model, without suffix."""
-    if network == FINDER:
-        return MODELS / FINDER
+def model_name(dataset: Dataset, network: str) -> str:
+    """The default name of a model: its network, after the name of its data unless that is MNIST."""
     if dataset.sha256 == MNIST_SHA256:
-        return MODELS / "digit_cnn"
-    return MODELS / (BUNDLED_NAME if dataset.name == "digits" else f"{Path(dataset.name).stem}_cnn")
+        return network
+    return f"{Path(dataset.name).stem}_{network}"
+
+
+def refuse_replacing(stem: Path) -> None:
+    """Refuses to train a model that would replace an existing one.
+
+    Raises:
+        UserError: The model `stem` exists.
+    """
+    if found := existing_file(stem):
+        raise UserError(
+            f"{shown(found)} exists. Pass --overwrite to replace that model, or choose another "
+            "--output."
+        )
 
 
 def describe(plan: Plan) -> str:
@@ -189,9 +218,19 @@ def describe(plan: Plan) -> str:
         f"{validation:,} more for validation; batches of {recipe.batch_size}, learning rate up to "
         f"{recipe.learning_rate:g}, {'with' if recipe.augment else 'no'} augmentation, "
         f"{'with' if recipe.synthetic else 'no'} synthetic pictures, "
-        f"seed {run.seed}.\n"
-        f"The model will be saved to {shown(plan.stem)}.keras."
+        f"seed {run.seed}.\n" + _destination(plan)
     )
+
+
+def _destination(plan: Plan) -> str:
+    """Says where the model of a run will be saved, and which earlier model it replaces or keeps."""
+    path = f"{shown(plan.stem)}.keras"
+    if plan.kept:
+        kept = f"{shown(plan.kept)}.keras"
+        return f"The model will be saved to {path}; {kept} stays, --overwrite would replace it."
+    if existing_file(plan.stem):
+        return f"The model will replace {path}."
+    return f"The model will be saved to {path}."
 
 
 def counted(epochs: int) -> str:

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, messages
 
 MODEL = ROOT / "models" / "pretrained.tflite"
 needs_ray = pytest.mark.skipif(not find_spec("ray"), reason="needs requirements/ray.txt")
@@ -99,7 +99,9 @@ def test_ctrl_c_twice_prints_no_traceback(tmp_path: Path, seed: int) -> None:
         finally:
             process.kill()
         assert process.stderr is not None
-        assert process.stderr.read() in ("\ninterrupted\n", "")
+        # The first signal may come before the line that names the models.
+        lines = [x for x in process.stderr if x != "\n" and not x.startswith("Reading with ")]
+        assert lines in (["interrupted\n"], [])
 
 
 @needs_ray
@@ -185,5 +187,5 @@ def test_a_missing_cluster_token_is_reported_in_one_line(tmp_path: Path) -> None
             text=True,
             timeout=60,
         )
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert (done.returncode, messages(done.stderr).count("\n")) == (2, 1), done.stderr
     assert "RAY_AUTH_TOKEN" in done.stderr

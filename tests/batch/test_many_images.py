@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Command
+from conftest import ROOT, Command, messages
 from PIL import Image
 
 from common import UserError
@@ -76,7 +76,7 @@ def test_every_image_has_exactly_one_record(
 ) -> None:
     images = many(1200)
     done = command("predict_image.py", *MODEL, *engine, "--output", tmp_path / "out", images)
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, messages(done.stderr)) == (1, "")
     assert "1,200 images processed, 12 of them unreadable; " in done.stdout
     check(tmp_path / "out", images, 1200)
     again = command("predict_image.py", *MODEL, *engine, "--output", tmp_path / "out", images)
@@ -181,7 +181,7 @@ def test_ctrl_c_ends_all_processes(project: Path, many: Many, tmp_path: Path) ->
         os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it
         assert process.wait(60) == 130
         assert process.stderr is not None
-        assert process.stderr.read() == b"\ninterrupted\n"
+        assert messages(process.stderr.read().decode()) == "\ninterrupted\n"
     until = time.monotonic() + 60
     while left := pids(process.pid):
         assert time.monotonic() < until, left
@@ -192,7 +192,7 @@ def test_ctrl_c_ends_all_processes(project: Path, many: Many, tmp_path: Path) ->
 def test_an_unreachable_cluster_is_reported_in_one_line(command: Command) -> None:
     words = ("predict_image.py", *MODEL, "--engine", "ray", "--address", "127.0.0.1:9", "samples")
     done = command(*words, timeout=60)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert (done.returncode, messages(done.stderr).count("\n")) == (2, 1), done.stderr
     assert "Ray cannot be reached at 127.0.0.1:9" in done.stderr
 
 

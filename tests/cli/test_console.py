@@ -1,3 +1,5 @@
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,25 @@ def test_errors_and_interrupts_map_to_exit_statuses(capsys: pytest.CaptureFixtur
     assert status_of(KeyboardInterrupt()) == 130
     assert status_of(UserError("The cat sat on it.")) == 2
     assert capsys.readouterr().err.endswith("error: The cat sat on it.\n")
+
+
+@pytest.mark.parametrize("error", [ImportError("numpy failed"), UserError("It is damaged.")])
+def test_an_error_that_an_interruption_caused_is_reported_as_the_interruption(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(console, "_interruption", threading.Event())
+
+    def main() -> int:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:  # as a native module does during its import
+            raise error from None
+        return 0
+
+    with pytest.raises(SystemExit) as stopped:
+        console.run(main)
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err == "\ninterrupted\n"
 
 
 def test_paths_inside_the_current_folder_are_shown_relative(

@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from common.calibration import apply_temperature, softmax
 from common.networks import build_network
 from common.storage import export, model_files, trial
 from common.storage.card import ModelCard, load_card
-from common.storage.loading import ModelError
-from common.storage.model_files import default_model, load_predictor
+from common.storage.loading import ModelError, load_network
+from common.storage.model_files import PRETRAINED, chosen_model, load_predictor
 from common.storage.saving import save_model
 
 pytestmark = pytest.mark.usefixtures("trial_in_this_process")
@@ -287,24 +288,22 @@ def test_model_files_that_are_too_large_are_refused(tmp_path: Path) -> None:
             load_predictor(path)
 
 
-def test_without_any_model_the_error_names_the_training_command(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(model_files, "default_model", lambda: None)
-    with pytest.raises(ModelError, match=r"python train_model\.py"):
-        model_files.chosen_model(None)
-
-
-def test_the_default_model_is_the_newest_trained_one(
+def test_the_default_model_is_the_pretrained_one_also_after_a_training(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(model_files, "MODELS", tmp_path)
     monkeypatch.setattr(model_files, "PRETRAINED", tmp_path / "pretrained.tflite")
-    assert default_model() is None
-    for age, name in enumerate(("bundled_digits", "pretrained", "older", "newer")):
-        path = tmp_path / f"{name}.tflite"
-        path.touch()
-        os.utime(path, (age, age))
-        assert default_model() == path
-    (tmp_path / "bundled_digits.tflite").touch()
-    assert default_model() == tmp_path / "newer.tflite"
+    (tmp_path / "mlp.tflite").touch()
+    with pytest.raises(ModelError, match=r"pretrained\.tflite is missing. .*git checkout models"):
+        chosen_model(None)
+    (tmp_path / "pretrained.tflite").touch()
+    os.utime(tmp_path / "pretrained.tflite", (1, 1))  # older than the trained one
+    assert chosen_model(None) == tmp_path / "pretrained.tflite"
+    assert chosen_model("mlp.tflite") == Path("mlp.tflite")
+
+
+def test_an_error_of_keras_s_import_does_not_make_the_model_damaged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "common.backend", None)  # makes the import fail
+    with pytest.raises(ImportError):
+        load_network(PRETRAINED.with_suffix(".keras"))

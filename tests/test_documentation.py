@@ -1,0 +1,19 @@
+"""The examples in the documentation work."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import ROOT
+
+
+def test_the_python_example_works_outside_the_clone(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "usage.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    assert "/path/to/digits" in example
+    (tmp_path / "mine.py").write_text(example.replace("/path/to/digits", str(ROOT)))
+    words = [sys.executable, "mine.py"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"7 0\.\d+\n", done.stdout)

@@ -1,0 +1,61 @@
+"""`make run` and `make read`, without running their commands."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A fresh clone, as far as make can see."""
+    for name in ("Makefile", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
+    return tmp_path
+
+
+def commands(clone: Path, target: str) -> list[str]:
+    """The commands that make would run, in order."""
+    words = ["make", "--dry-run", target]
+    done = subprocess.run(words, cwd=clone, capture_output=True, text=True, check=True)
+    return done.stdout.replace("\\\n", "").splitlines()
+
+
+def position(lines: list[str], text: str) -> int:
+    return next(number for number, line in enumerate(lines) if text in line)
+
+
+def test_make_run_reads_the_samples_before_it_installs_tensorflow(clone: Path) -> None:
+    lines = commands(clone, "run")
+    steps = (
+        "-r requirements/predict.txt",
+        ".venv/bin/python predict_image.py samples",
+        "-r requirements.txt",
+        "train_model.py --output make_run",
+        "evaluate_model.py --model models/make_run.keras",
+        "predict_image.py --model models/make_run.tflite samples",
+    )
+    positions = [position(lines, step) for step in steps]
+    assert positions == sorted(positions)
+
+
+def test_make_run_resumes_its_own_training_only(clone: Path) -> None:
+    (clone / "models" / "deep_cnn.checkpoint").mkdir(parents=True)
+    assert "--preset fast --overwrite" in " ".join(commands(clone, "run"))
+    state = clone / "models" / "make_run.checkpoint" / "state.json"
+    state.parent.mkdir()
+    state.touch()
+    assert "--output make_run   --resume" in " ".join(commands(clone, "run")).replace("\t", "")
+
+
+def test_make_read_installs_what_reading_needs_and_no_more(clone: Path) -> None:
+    lines = commands(clone, "read")
+    assert [line.split()[-1] for line in lines if "pip install" in line] == [
+        "requirements/predict.txt"
+    ]
+    assert lines[-1] == ".venv/bin/python predict_image.py samples"
