@@ -29,8 +29,11 @@ def parse_arguments(description: str) -> argparse.Namespace:
         "images",
         nargs="*",
         metavar="IMAGE",
-        help="an image file, a folder, a pattern such as 'scans/*.png', or - for one image on "
-        "stdin (default: samples/)",
+        help="an image file, a folder, a pattern such as 'scans/*.png', a page of a PDF file such "
+        "as scan.pdf#2, or - for one image on stdin (default: samples/)",
+    )
+    parser.add_argument(
+        "--recursive", action="store_true", help="also read the sub-folders of the folders"
     )
     add_model_argument(parser)
     add_finder_argument(parser)
@@ -113,6 +116,8 @@ def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespa
     """Exits with a usage message if options conflict or need a library that is missing."""
     if arguments.images and arguments.files_from:
         parser.error("--files-from names the images: do not list others")
+    if arguments.recursive and arguments.files_from:
+        parser.error("--recursive needs a folder: --files-from lists no folders")
     for name in ("resume", "parquet"):
         if getattr(arguments, name) and not arguments.output:
             parser.error(f"--{name} needs --output")

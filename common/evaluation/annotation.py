@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from common.evaluation.palette import GREEN, GREY, ORANGE
 from common.files import replacing
-from common.images.decoding import open_in_colour
+from common.images.decoding import open_in_colour, split_page
 from common.reading import Reading
 
 FILE_BACKENDS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
@@ -97,7 +97,8 @@ def new_picture(folder: Path, image: str, drawn: Counter[str], taken: set[str]) 
         drawn: Number of annotated images so far for each stem; it is updated.
         taken: Real paths of the input images, which must not be overwritten.
     """
-    stem = "stdin" if image == "-" else Path(image).stem
+    file, page = split_page(image)
+    stem = "stdin" if image == "-" else Path(str(file)).stem + (f"-{page}" if page else "")
     while True:
         drawn[stem] += 1
         number = f"_{drawn[stem]}" if drawn[stem] > 1 else ""
