@@ -14,7 +14,7 @@ The first run downloads MNIST (11 MB). Each run trains, measures the test accura
     models/NAME.keras    the model, for evaluation and further training
     models/NAME.tflite   the same model, for prediction without TensorFlow
     models/NAME.json     its card: settings, data, accuracy, versions
-    plots/               accuracy.png, loss.png, history.csv
+    plots/               accuracy.png, loss.png, history.csv; architecture.png, architecture.txt
 
 Earlier files of the same name are replaced only after the training has finished. Progress is saved
 after each epoch: you can stop with Ctrl-C and continue with --resume.
@@ -173,7 +173,8 @@ def print_summary(result: "Result", stem: Path) -> None:
     print(f"\ntest accuracy {result.test.accuracy:.2%}, test loss {result.test.loss:.4f}")
     print(f"training time {result.seconds:.1f} s")
     print(f"model         {keras_path}, {tflite_path}, {card_path}")
-    plots = ", ".join(shown(PLOTS / n) for n in ("accuracy.png", "loss.png", "history.csv"))
+    names = ("accuracy.png", "loss.png", "history.csv", "architecture.png", "architecture.txt")
+    plots = ", ".join(shown(PLOTS / name) for name in names)
     print(f"plots         {plots}")
     print(f"next          python evaluate_model.py --model {keras_path}")
     if default_model() in model_paths(stem):

@@ -68,7 +68,8 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         "--save",
         type=Path,
         metavar="FOLDER",
-        help="draw boxes and digits on each image and save it in FOLDER as NAME_read.png",
+        help="draw boxes, digits and confidences on each image and save it in FOLDER as "
+        "NAME_read.png, in the coordinates of the image",
     )
     parser.add_argument(
         "--show", action="store_true", help="draw boxes and digits and show each image in a window"

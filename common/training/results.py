@@ -6,15 +6,18 @@ from pathlib import Path
 from platform import python_version
 
 from common.backend import keras
-from common.evaluation import plots
+from common.evaluation.architecture import save_architecture
+from common.evaluation.history import Row, plot_accuracy, plot_loss, save_history
 from common.storage.card import ModelCard
 from common.storage.saving import save_model
-from common.training.classifier import Result
-from common.training.recipes import Run, run_command
+from common.training.classifier import Result, optimizer
+from common.training.recipes import Recipe, Run, run_command
+
+STEPS = 1000  # per epoch, to evaluate the learning rate in fractions of an epoch
 
 
 def write_results(run: Run, result: Result, stem: Path, plots_folder: Path) -> None:
-    """Writes the three model files, the two plots and the history of a training run."""
+    """Writes the model files, the plots, the history and the architecture of a training run."""
     card = ModelCard(
         network=run.recipe.network,
         preset=run.preset,
@@ -38,6 +41,21 @@ def write_results(run: Run, result: Result, stem: Path, plots_folder: Path) -> N
     )
     save_model(result.network, stem, card)
     title = f"{run.recipe.network} on {Path(run.data).name}"
-    plots.plot_accuracy(result.history, result.test.accuracy, title, plots_folder / "accuracy.png")
-    plots.plot_loss(result.history, result.test.loss, title, plots_folder / "loss.png")
-    plots.save_history(result.history, plots_folder / "history.csv")
+    history = with_learning_rates(result.history, run.recipe)
+    plot_accuracy(history, result.test.accuracy, title, plots_folder / "accuracy.png")
+    plot_loss(history, result.test.loss, title, plots_folder / "loss.png")
+    save_history(history, plots_folder / "history.csv")
+    files = (plots_folder / f"architecture{suffix}" for suffix in (".png", ".txt"))
+    save_architecture(result.network, run.recipe.network, *files)
+
+
+def with_learning_rates(history: list[Row], recipe: Recipe) -> list[Row]:
+    """Adds to each row the learning rate at its end, which the recipe's schedule determines."""
+    schedule = optimizer(recipe, STEPS)
+    rows = []
+    for row in history:
+        schedule.iterations.assign(round(row["epoch"] * STEPS))
+        rows.append(
+            row | {"learning_rate": float(keras.ops.convert_to_numpy(schedule.learning_rate))}
+        )
+    return rows
