@@ -125,10 +125,13 @@ class _Process:
         """Sends a request and a file; returns the answer and the pixels.
 
         Raises:
-            LimitError: The process ended or took too long.
+            IsolatedError: The process cannot be started, ended, or took too long.
         """
         with self.lock:
-            process = self._running()
+            try:
+                process = self._running()
+            except OSError as error:  # no memory, or too many processes
+                raise IsolatedError(f"cannot be decoded: {error.strerror or error}.") from error
             assert process.stdin is not None
             assert process.stdout is not None
             with self._ended_on_failure(process):

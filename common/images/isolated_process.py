@@ -91,8 +91,8 @@ def _answered(content: bytes, request: dict[str, Any]) -> Answer:
         return {"too_large": str(error)}, b""
     except MissingPageError as error:
         return {"missing": str(error)}, b""
-    except MemoryError:
-        return {"too_large": "needs more memory than is available."}, b""
+    except MemoryError:  # ends the process, so that the next picture has all of its memory again
+        raise
     # On damaged files, the libraries may raise any exception.
     except Exception as error:
         return {"damage": " ".join(str(error).split()).rstrip(".")}, b""

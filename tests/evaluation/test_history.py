@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -53,7 +54,8 @@ def test_the_learning_rate_and_the_seconds_are_shown() -> None:
     figure, _ = history._history_figure(run_of(4), "loss")
     below = figure.axes[1]
     assert below.get_ylabel() == "learning rate"
-    assert list(below.lines[0].get_ydata()) == [0.004 / epoch for epoch in (1, 2, 3, 4)]
+    rates = np.asarray(below.lines[0].get_ydata())
+    assert rates.tolist() == [0.004 / epoch for epoch in (1, 2, 3, 4)]
     assert history._time(run_of(4)) == "\n6.0 s for 4 epochs, 1.5 s each"
     assert history._time(run_of(1)) == "\n1.5 s for one epoch"
     assert history._time([{"epoch": 1.0}]) == ""

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from common.data.datasets import Dataset
@@ -35,6 +37,10 @@ def guesses(count: int, seed: int = 0) -> tuple[Report, np.ndarray, np.ndarray]:
     shares = np.random.default_rng(seed).dirichlet(np.full(10, 0.3), count)
     labels = np.arange(count) % 10
     return evaluate(shares, labels), shares, labels
+
+
+def bars_of(axes: Axes) -> list[Rectangle]:
+    return [patch for patch in axes.patches if isinstance(patch, Rectangle)]
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -150,7 +156,7 @@ def test_the_reliability_diagram_shows_each_bin_and_the_error(
     plots.plot_reliability(report, shares, labels, "net", tmp_path / "reliability.png")
     axes, below = figures[0].axes
     assert f"(ECE) {report.ece:.2%}" in axes.get_title()
-    heights = [bar.get_height() for bar in below.patches]
+    heights = [bar.get_height() for bar in bars_of(below)]
     assert sum(heights) == 500
     (points,) = [line for line in axes.lines if line.get_marker() == "o"]
     confidences, accuracies = np.array(points.get_data(), float)
@@ -162,7 +168,7 @@ def test_recall_is_a_bar_for_each_digit(tmp_path: Path, figures: list[Figure]) -
     report, _, _ = guesses(200)
     plots.plot_recall(report, "net", tmp_path / "recall.png")
     axes = figures[0].axes[0]
-    bars = [bar.get_height() for bar in axes.patches]
+    bars = [bar.get_height() for bar in bars_of(axes)]
     assert bars == [score.recall for score in report.per_digit]
     assert axes.get_ylabel() == "recall"
     good = np.eye(10)[np.arange(200) % 10]
@@ -178,6 +184,6 @@ def test_models_are_compared_in_one_plot(tmp_path: Path, figures: list[Figure]) 
     plots.plot_comparison(reports, "3 models", tmp_path / "compare.png")
     left, right = figures[0].axes
     assert [text.get_text() for text in left.get_yticklabels()] == list(reports)
-    errors = [bar.get_width() for bar in left.patches]
+    errors = [bar.get_width() for bar in bars_of(left)]
     assert errors == pytest.approx([1 - report.accuracy for report in reports.values()])
     assert len(right.patches) == 30

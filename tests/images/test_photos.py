@@ -180,6 +180,16 @@ def test_a_page_that_takes_too_much_memory_is_refused(monkeypatch: pytest.Monkey
     assert read_image(document(b"")).size
 
 
+def test_a_process_that_cannot_be_started_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(isolated, "_PROCESS", isolated._Process())
+    monkeypatch.setattr(subprocess, "Popen", fail)
+    with pytest.raises(ImageError, match="cannot be decoded: Cannot allocate memory"):
+        read_image(document(b""))
+
+
 @pytest.mark.parametrize("library", ["pillow_heif", "pypdfium2"])
 def test_a_missing_library_is_one_line_that_names_the_requirements_file(
     library: str, monkeypatch: pytest.MonkeyPatch
