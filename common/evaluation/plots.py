@@ -72,7 +72,7 @@ def plot_gallery(
         right = read == label
         axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
         axes.set_title(
-            f"label {label}\nread {read}, {shares[read]:.0%}",
+            f"label {label}\nread {read}, {int(100 * shares[read])}%",
             fontsize=9,
             color=GREEN if right else ORANGE,
         )
