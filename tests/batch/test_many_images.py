@@ -160,9 +160,10 @@ def test_images_at_addresses_are_listed_and_read(command: Command, many: Many) -
 
     content = (ROOT / "samples" / "3.png").read_bytes()
     memory = fsspec.filesystem("memory")
-    for name in ("10.png", "9.png", "note.txt"):
+    for name in ("10.png", "9.png", "note.txt", "deep/1.png"):
         memory.pipe_file(f"/scans/{name}", content)
     assert listed_at("memory://scans/") == ["memory:///scans/9.png", "memory:///scans/10.png"]
+    assert len(listed_at("memory://scans/", recursive=True)) == 3
     assert listed_at("memory://scans/*.txt") == ["memory:///scans/note.txt"]
     assert [name for name, _ in image_sources(["memory://scans/9.png"])] == ["memory://scans/9.png"]
     assert (read_image("memory://scans/9.png") == read_image(content)).all()

@@ -14,7 +14,7 @@ from documents import document, many_pages, nested_forms, scan_of
 from faults import saved
 from PIL import Image
 
-from common.images import isolated
+from common.images import decoding, isolated
 from common.images.decoding import (
     ImageError,
     TooLargeError,
@@ -85,6 +85,25 @@ def test_pages_can_be_named_in_arguments_and_lists(scan: Path, tmp_path: Path) -
     listing.write_text(f"{scan}#3\n{scan}\nother.png\n")
     names = [name for name, _ in sources_from(listing)]
     assert names == [f"{scan}#3", *(f"{scan}#{number}" for number in (1, 2, 3)), "other.png"]
+
+
+def test_a_pdf_at_an_address_is_fetched_once_for_all_of_its_pages(
+    scan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    memory.pipe_file("/pages/scan.pdf", scan.read_bytes())
+    fetched: list[str] = []
+    real = decoding._fetch
+
+    def fetch(address: str) -> bytes:
+        fetched.append(address)
+        return real(address)
+
+    monkeypatch.setattr(decoding, "_fetch", fetch)
+    sources = image_sources(["memory://pages/scan.pdf"])
+    assert [name for name, _ in sources] == [f"memory://pages/scan.pdf#{n}" for n in (1, 2, 3)]
+    assert all(read_image(source).shape == (40, 60) for _, source in sources)
+    assert len(fetched) == 1
 
 
 def test_a_file_that_is_named_like_a_page_is_read_as_it_is(tmp_path: Path) -> None:
