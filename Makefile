@@ -81,6 +81,6 @@ format: .venv/installed-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-.venv/installed-dev: .venv/installed requirements/dev.txt requirements/web.txt requirements/ray.txt
+.venv/installed-dev: .venv/installed requirements/dev.txt requirements/photos.txt requirements/web.txt requirements/ray.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	touch $@

@@ -3,14 +3,17 @@
 
     python evaluate_model.py                                   the pretrained classifier
     python evaluate_model.py --model models/deep_cnn.keras     a model that you trained
+    python evaluate_model.py --model models/a.keras --model models/b.keras   compare two
     python evaluate_model.py --data my_digits --json report.json
     python evaluate_model.py --data my_images                  whole images, listed in labels.csv
     python evaluate_model.py --model models/finder.keras       a finder, on generated pages
 
 The script measures one of three things:
 
-- A classifier, on the test images of a data set. It plots confusion_matrix.png,
-  misclassified.png (worst mistakes first) and predictions.png in plots/.
+- A classifier, on the test images of a data set. It plots confusion_matrix.png, recall.png,
+  reliability.png (accuracy by confidence), misclassified.png (worst mistakes first) and
+  predictions.png in plots/, and for .keras and .h5 files architecture.png and architecture.txt.
+  Several classifiers are compared on the same images: it plots compare.png.
 - The whole reader, if the --data folder has a labels.csv with the columns path, label and,
   optionally, kind. "/" separates the lines of a label; an image without digits has an empty one.
   It plots misread_images.png.
@@ -28,9 +31,7 @@ from common.cli import console
 if __name__ == "__main__":
     console.prepare()  # before the slow imports, so that Ctrl-C prints no traceback
 
-import numpy as np
-
-from common import PROJECT, printable
+from common import PROJECT, UserError, printable
 from common.cli.arguments import (
     ArgumentParser,
     add_data_argument,
@@ -38,15 +39,19 @@ from common.cli.arguments import (
     add_model_argument,
     positive_int,
 )
-from common.data.datasets import Dataset, load_dataset
-from common.evaluation import plots
-from common.evaluation.metrics import Report, evaluate
+from common.data.datasets import load_dataset
+from common.evaluation.architecture import save_architecture
+from common.evaluation.metrics import evaluate
+from common.evaluation.page_plots import plot_misread
+from common.evaluation.plots import plot_comparison
 from common.evaluation.reader import LABELS_FILE, Evaluation, evaluate_conditions, evaluate_folder
+from common.evaluation.reports import comparison_table, draw_report, report_table
 from common.evaluation.scores import reading_table
 from common.files import check_writable, replacing, shown
 from common.preprocessing import network_input
 from common.recognizer import DigitRecognizer
 from common.storage.card import SavedCard, is_finder, load_card
+from common.storage.loading import load_network
 from common.storage.model_files import PRETRAINED, chosen_model, load_predictor
 
 PLOTS = PROJECT / "plots"
@@ -56,10 +61,18 @@ PAGES = 40  # generated pages per condition
 def main() -> int:
     """Evaluates the model, prints the report, saves plots, and returns the exit status."""
     arguments = parse_arguments()
-    path = chosen_model(arguments.model)
+    models, data = arguments.model or [None], arguments.data
+    path = chosen_model(models[0])
     check_writable(PLOTS, *([arguments.json.parent] if arguments.json else []))
-    data = arguments.data
-    if data not in (None, "mnist", "digits") and (Path(data) / LABELS_FILE).is_file():
+    has_labels = data not in (None, "mnist", "digits") and (Path(data) / LABELS_FILE).is_file()
+    if len(models) > 1:
+        if has_labels or any(map(is_finder, models)):
+            raise UserError(
+                "Several --model can only be classifiers on a data set of digits: finders, and "
+                f"folders with a {LABELS_FILE}, are evaluated one at a time."
+            )
+        return compare_classifiers(models, data, arguments.json)
+    if has_labels:
         return evaluate_images(path, arguments.finder, Path(data), arguments.json)
     if is_finder(path):
         return evaluate_finder(path, data, arguments.pages, arguments.json)
@@ -71,7 +84,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add_model_argument(parser)
+    add_model_argument(parser, several=True)
     add_finder_argument(parser)
     add_data_argument(parser, "the data that the model was trained on")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also save the report to FILE")
@@ -92,8 +105,31 @@ def evaluate_classifier(path: Path, data: str | None, json_file: Path | None) ->
     probabilities = predictor.predict(network_input(dataset.test_images))
     report = evaluate(probabilities, dataset.test_labels)
     print(report_table(report, path, dataset))
-    draw_plots(report, dataset, probabilities, f"{path.stem} on {Path(dataset.name).name}")
+    title = f"{path.stem} on {Path(dataset.name).name}"
+    drawn = draw_report(report, dataset, probabilities, title, PLOTS)
+    if path.suffix != ".tflite":  # these do not hold the layers as they were defined
+        drawn += [PLOTS / "architecture.png", PLOTS / "architecture.txt"]
+        save_architecture(load_network(path), path.stem, *drawn[-2:])
+    print(f"\nplots     {', '.join(map(shown, drawn))}")
     write_json(json_file, {"model": str(path), "data": dataset.name} | report.as_dict())
+    return console.OK
+
+
+def compare_classifiers(paths: list[Path], data: str | None, json_file: Path | None) -> int:
+    """Evaluates several classifiers on the test images of the same data set."""
+    predictors = [load_predictor(chosen_model(path)) for path in paths]
+    dataset = load_dataset(data or training_data(predictors[0].card))
+    images = network_input(dataset.test_images)
+    reports = {
+        shown(predictor.path): evaluate(predictor.predict(images), dataset.test_labels)
+        for predictor in predictors
+    }
+    print(comparison_table(reports, dataset))
+    title = f"{len(reports)} models on {len(images):,} test images of {Path(dataset.name).name}"
+    plot_comparison(reports, title, PLOTS / "compare.png")
+    print(f"\nplot      {shown(PLOTS / 'compare.png')}")
+    models = [{"model": name} | report.as_dict() for name, report in reports.items()]
+    write_json(json_file, {"data": dataset.name, "models": models})
     return console.OK
 
 
@@ -145,52 +181,10 @@ def write_json(path: Path | None, content: dict[str, Any]) -> None:
     print(f"report    {shown(path)}")
 
 
-def report_table(report: Report, model: Path, dataset: Dataset) -> str:
-    """Formats a report for people."""
-    lines = [
-        f"model     {shown(model)}",
-        f"data      {printable(dataset.name)}, {report.images:,} test images",
-        f"accuracy  {report.accuracy:.2%}",
-        f"loss      {report.loss:.4f}",
-        f"ECE       {report.ece:.2%} (expected calibration error)",
-        "",
-        "digit  precision   recall  support",
-    ]
-    for score in report.per_digit:
-        lines.append(
-            f"{score.digit:5}  {score.precision:9.2%}  {score.recall:7.2%}  {score.support:7,}"
-        )
-    return "\n".join(lines)
-
-
 def draw_misread(evaluation: Evaluation, title: str, path: Path) -> None:
     """Plots a gallery of misread images."""
-    plots.plot_misread(evaluation.misread, title, path)
+    plot_misread(evaluation.misread, title, path)
     print(f"\nplot      {shown(path)}")
-
-
-def draw_plots(report: Report, dataset: Dataset, probabilities: np.ndarray, title: str) -> None:
-    """Plots the confusion matrix, the worst mistakes and a sample of predictions."""
-    paths = [PLOTS / f"{name}.png" for name in ("confusion_matrix", "misclassified", "predictions")]
-    plots.plot_confusion_matrix(report, title, paths[0])
-    images, labels = dataset.test_images, dataset.test_labels
-    worst = plots.worst_first(labels, probabilities)
-    sample = np.linspace(0, len(labels) - 1, min(40, len(labels))).astype(int)
-    plots.plot_gallery(
-        images[worst],
-        labels[worst],
-        probabilities[worst],
-        f"{title}: the {len(worst)} misread images, worst first",
-        paths[1],
-    )
-    plots.plot_gallery(
-        images[sample],
-        labels[sample],
-        probabilities[sample],
-        f"{title}: a sample of the test images",
-        paths[2],
-    )
-    print(f"\nplots     {', '.join(map(shown, paths))}")
 
 
 if __name__ == "__main__":

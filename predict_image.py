@@ -10,8 +10,10 @@
                                                       millions of images; can be resumed
 
 For each line of digits, the script prints the digits and the lowest confidence among them. It
-ignores everything else. It reads PNG, JPEG, BMP, GIF, TIFF and WebP. One line on stderr names the
-models that read the images: the pretrained ones, unless --model or --finder name others.
+ignores everything else. It reads PNG, JPEG, BMP, GIF, TIFF and WebP, and with
+requirements/photos.txt also HEIC and PDF. The pages of scan.pdf become scan.pdf#1, scan.pdf#2, ...
+One line on stderr names the models that read the images: the pretrained ones, unless --model or
+--finder name others.
 
 Exit status: 0 if all images were read, 1 if some could not be read or saved, 2 if an argument or
 the model is wrong, 130 if interrupted.
@@ -54,7 +56,7 @@ def main() -> int:
     if arguments.files_from:
         sources = sources_from(arguments.files_from)
     else:
-        sources = image_sources(arguments.images or [shown(SAMPLES)])
+        sources = image_sources(arguments.images or [shown(SAMPLES)], arguments.recursive)
     output_readings = write_shards if arguments.output else print_readings
     with console.results_stream() as results:
         return output_readings(arguments, recognizer, sources, results)

@@ -14,7 +14,8 @@ The first run downloads MNIST (11 MB). Each run trains, measures the test accura
     models/NAME.keras    the model, for evaluation and further training
     models/NAME.tflite   the same model, for prediction without TensorFlow
     models/NAME.json     its card: settings, data, accuracy, versions
-    plots/NAME/          accuracy.png, loss.png, history.csv; plots/ has copies of the last plots
+    plots/NAME/          accuracy.png, loss.png, history.csv, architecture.png, architecture.txt;
+                         plots/ has copies of accuracy.png and loss.png of the last training
 
 NAME is the network, such as mlp, or for other data than MNIST the data and the network, such as
 digits_mlp. No model is replaced without --overwrite: if mlp exists, the next one is mlp_2. Progress
@@ -186,8 +187,8 @@ def print_summary(result: "Result", network: str, stem: Path) -> None:
     print(f"\ntest accuracy {result.test.accuracy:.2%}, test loss {result.test.loss:.4f}")
     print(f"training time {result.seconds:.1f} s")
     print(f"model         {keras_path}, {tflite_path}, {card_path}")
-    folder = PLOTS / stem.name
-    plots = ", ".join(shown(folder / n) for n in ("accuracy.png", "loss.png", "history.csv"))
+    names = ("accuracy.png", "loss.png", "history.csv", "architecture.png", "architecture.txt")
+    plots = ", ".join(shown(PLOTS / stem.name / name) for name in names)
     print(f"plots         {plots}")
     option = "--finder" if network == FINDER else "--model"
     print(f"next          python evaluate_model.py --model {shlex.quote(keras_path)}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -17,7 +17,14 @@ from common.finding.layout import Placed, lines_of
 from common.finding.orientation import rotation_of, turned, turned_back
 from common.finding.overlap import overlaps
 from common.finding.settings import SETTINGS
-from common.images.decoding import ImageError, failures_named, grey, name_of, read_image
+from common.images.decoding import (
+    MAX_BYTES,
+    ImageError,
+    failures_named,
+    name_of,
+    read_image,
+)
+from common.images.grey import grey
 from common.preprocessing import digit_picture, network_input
 from common.reading import DigitReading, Glyph, ModelsRecord, Reading
 from common.storage.model_files import (
@@ -31,7 +38,7 @@ MIN_CONFIDENCE = SETTINGS.min_confidence
 NEVER = 2.0  # a confidence that no digit reaches
 MAX_UNCONFIRMED = 64  # pixels; longer side of drawings that the finder need not confirm
 Mark = TypeVar("Mark", Glyph, DigitReading)
-ImageSource = str | Path | bytes | Image.Image | np.ndarray
+ImageSource = str | Path | bytes | BinaryIO | Image.Image | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -93,11 +100,16 @@ class DigitRecognizer:
         """Reads an image.
 
         Args:
-            image: A path, the bytes of an image file, a Pillow image, or a grey uint8 array of
-                shape (height, width).
+            image: One of these:
+
+                - a path, an address, or a page of a PDF file such as "scan.pdf#2";
+                - the bytes of an image file, or a file open in binary mode;
+                - a Pillow image;
+                - a uint8 array as OpenCV gives it: grey (height, width), BGR (height, width, 3) or
+                  BGRA (height, width, 4). Pass RGB through `PIL.Image.fromarray`.
 
         Raises:
-            ImageError: The image cannot be read.
+            ImageError: The image cannot be read, or is of another type or shape.
         """
         name = str(image) if isinstance(image, str | Path) else "image"
         return self.examine(_grey_image(image), name)[1]
@@ -243,13 +255,33 @@ def _in_lines(digits: list[DigitReading]) -> tuple[DigitReading, ...]:
 
 
 def _grey_image(source: ImageSource) -> np.ndarray:
+    """Converts any source of an image to an upright grey page, see `DigitRecognizer.read`."""
+    if isinstance(source, str | Path | bytes):
+        return read_image(source)
     if isinstance(source, Image.Image):
         return grey(ImageOps.exif_transpose(source))
-    if not isinstance(source, np.ndarray):
-        return read_image(source)
-    if source.dtype != np.uint8 or source.ndim != 2 or source.size == 0:
+    if isinstance(source, np.ndarray):
+        return _grey_array(source)
+    content = source.read(MAX_BYTES + 1) if hasattr(source, "read") else None
+    if not isinstance(content, bytes):
         raise ImageError(
-            f"An array of {source.dtype} and shape {source.shape} is no grey image; "
-            "expected uint8 of shape (height, width)."
+            f"Got {type(source).__name__}; expected a path, bytes, a file open in binary mode, a "
+            "Pillow image or a NumPy array."
         )
-    return source
+    return read_image(content)
+
+
+def _grey_array(array: np.ndarray) -> np.ndarray:
+    channels = array.shape[2] if array.ndim == 3 else 1
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or not array.size or channels > 4:
+        channels = 0
+    if channels not in (1, 3, 4):
+        raise ImageError(
+            f"Got an array of {array.dtype} and shape {array.shape}; expected uint8 from 0 (black) "
+            "to 255 and shape (height, width), (height, width, 3) in the order blue, green, red, "
+            "or (height, width, 4) with alpha, too."
+        )
+    if channels == 1:
+        return array.reshape(array.shape[:2])
+    order = [2, 1, 0, 3][:channels]  # Pillow's: red, green, blue, alpha
+    return grey(Image.fromarray(np.ascontiguousarray(array[..., order])))

@@ -20,6 +20,7 @@ import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from unittest.mock import patch
 
@@ -30,6 +31,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from documents import nested_forms, scan_of
 from expensive import EXPENSIVE_IMAGES, Cost, cost_of
 
 from common import PROJECT, UserError
@@ -99,6 +101,12 @@ def image_seeds() -> list[bytes]:
             whole = picture.convert("I") if mode == "I;16" else picture
             whole.convert(mode).save(file, form)
             seeds.append(file.getvalue())
+    if find_spec("pillow_heif"):  # with requirements/photos.txt
+        from pillow_heif import from_pillow
+
+        file = io.BytesIO()
+        from_pillow(picture).save(file)
+        seeds += [file.getvalue(), scan_of(picture, picture), nested_forms(3, 3)]
     for form in ("GIF", "TIFF", "WEBP"):
         file = io.BytesIO()
         picture.save(file, form, save_all=True, append_images=[picture.rotate(90)])

@@ -116,3 +116,36 @@ def test_a_folder_with_damaged_labels_is_refused(
     (tmp_path / "labels.csv").write_text("path,label\nx.png,seven\n")
     with pytest.raises(UserError, match=r"line 2: .*'seven'; expected"):
         evaluate(monkeypatch, "--model", PRETRAINED, "--data", tmp_path)
+
+
+def test_several_classifiers_are_compared_on_the_same_images(
+    tmp_path: Path,
+    plots_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    other = tmp_path / "other.tflite"
+    shutil.copy(PRETRAINED, other)
+    report_file = tmp_path / "report.json"
+    words = ("--model", PRETRAINED, "--model", other, "--data", "digits", "--json", report_file)
+    assert evaluate(monkeypatch, *words) == console.OK
+    table = capsys.readouterr().out.splitlines()
+    assert table[0] == "data  digits, 359 test images"
+    assert [line.split()[0] for line in table[3:5]] == ["models/pretrained.tflite", str(other)]
+    report = json.loads(report_file.read_text())
+    assert [model["model"] for model in report["models"]] == [
+        "models/pretrained.tflite",
+        str(other),
+    ]
+    assert {model["accuracy"] for model in report["models"]} == {report["models"][0]["accuracy"]}
+    assert [path.name for path in plots_folder.iterdir()] == ["compare.png"]
+
+
+def test_finders_and_labelled_folders_are_not_compared(
+    finder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match="Several --model can only be classifiers"):
+        evaluate(monkeypatch, "--model", PRETRAINED, "--model", finder)
+    (tmp_path / "labels.csv").write_text("path,label\nx.png,7\n")
+    with pytest.raises(UserError, match=r"labels\.csv, are evaluated one at a time"):
+        evaluate(monkeypatch, "--model", PRETRAINED, "--model", PRETRAINED, "--data", tmp_path)

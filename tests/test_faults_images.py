@@ -12,7 +12,7 @@ from conftest import ROOT, Command, messages
 from faults import odd_images, png_of_size, write_all
 from PIL import Image
 
-NO_IMAGE = "The input is not an image; expected PNG, JPEG, BMP, GIF, TIFF, WEBP."
+NO_IMAGE = "The input is not an image; expected PNG, JPEG, BMP, GIF, TIFF, WEBP, HEIC or PDF."
 MODEL = ("--model", ROOT / "models" / "pretrained.tflite")
 
 

@@ -276,16 +276,16 @@ DRAWING = """
 import resource, sys
 from pathlib import Path
 from common import UserError
-from common.evaluation import plots
+from common.evaluation import history
 row = {"epoch": 1, "loss": 1.0, "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": 0.5}
 resource.setrlimit(resource.RLIMIT_FSIZE, (40, 40))
 for name in sys.argv[1:]:
     path = Path(name)
     try:
         if path.suffix == ".csv":
-            plots.save_history([row], path)
+            history.save_history([row], path)
         else:
-            plots.plot_accuracy([row], 0.5, "title", path)
+            history.plot_accuracy([row], 0.5, "title", path)
         sys.exit("nothing was refused")
     except UserError as error:
         print(error)

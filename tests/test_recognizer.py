@@ -1,17 +1,20 @@
+import io
 import json
+import re
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from common.data.datasets import Dataset
 from common.data.handwriting import draw_digit, write_page
-from common.images.decoding import ImageError
+from common.images.decoding import ImageError, read_image
 from common.images.listing import list_images
 from common.preprocessing import network_input
 from common.reading import Box, DigitReading, Reading
-from common.recognizer import DigitRecognizer
+from common.recognizer import DigitRecognizer, _grey_image
 from common.storage.card import load_card
 from common.storage.model_files import PRETRAINED, load_predictor
 
@@ -165,10 +168,63 @@ def test_a_higher_threshold_ignores_only_the_digits_below_it() -> None:
     assert DigitRecognizer(PRETRAINED, 0.9)._reading("page", PAGE, marks).text == "0"
 
 
-def test_arrays_that_are_not_grey_images_are_refused(recognizer: DigitRecognizer) -> None:
-    for wrong in (np.zeros((9, 9)), np.zeros((9, 9, 3), np.uint8), np.zeros((0, 9), np.uint8)):
-        with pytest.raises(ImageError, match="no grey image"):
-            recognizer.read(wrong)
+def test_colour_arrays_are_read_in_the_order_of_opencv() -> None:
+    bgra = np.zeros((2, 3, 4), np.uint8)
+    bgra[..., 0] = 250  # blue, which is dark
+    bgra[..., 3] = 255
+    bgra[0, 0] = (0, 250, 0, 255)  # green, which is light
+    bgra[1, 2] = (0, 0, 250, 255)  # red
+    expected = cv2.cvtColor(bgra, cv2.COLOR_BGRA2GRAY).astype(int)
+    assert np.abs(_grey_image(bgra) - expected).max() <= 1
+    assert np.abs(_grey_image(bgra[..., :3]) - expected).max() <= 1
+    assert (_grey_image(bgra[..., :1]) == bgra[..., 0]).all()
+    assert (_grey_image(bgra[::-1, ::-1, :3]) == _grey_image(bgra[..., :3])[::-1, ::-1]).all()
+
+
+def test_a_transparent_array_is_read_like_its_file() -> None:
+    path = SAMPLES / "2_transparent.png"
+    array = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert array is not None
+    assert array.shape[2] == 4
+    assert (_grey_image(array) == read_image(path)).all()
+
+
+def test_open_files_are_read_like_their_paths(recognizer: DigitRecognizer) -> None:
+    path = SAMPLES / "3.png"
+    with path.open("rb") as file:
+        assert recognizer.read(file).text == recognizer.read(path).text
+    with pytest.raises(ImageError, match="The input is not an image"):
+        recognizer.read(io.BytesIO(b"no image"))
+    with (
+        path.open(encoding="latin-1") as text,
+        pytest.raises(ImageError, match=r"Got TextIOWrapper; expected a path, .* binary mode"),
+    ):
+        recognizer.read(text)  # type: ignore[arg-type]
+    with pytest.raises(ImageError, match="Got NoneType; expected a path"):
+        recognizer.read(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        ((9, 9), float),
+        ((9, 9), np.uint16),
+        ((9, 9), bool),
+        ((9, 9, 3), np.float32),
+        ((9, 9, 2), np.uint8),
+        ((9, 9, 5), np.uint8),
+        ((3, 9, 9), np.uint8),
+        ((1, 9, 9, 3), np.uint8),
+        ((9,), np.uint8),
+        ((0, 9), np.uint8),
+    ],
+)
+def test_errors_for_other_arrays_say_what_was_received_and_expected(
+    shape: tuple[int, ...], dtype: type
+) -> None:
+    received = rf"Got an array of {np.dtype(dtype)} and shape {re.escape(str(shape))}; expected "
+    with pytest.raises(ImageError, match=rf"{received}uint8 .*\(height, width\), .*blue, green"):
+        _grey_image(np.zeros(shape, dtype))
 
 
 def test_readings_keep_their_names_among_broken_images(

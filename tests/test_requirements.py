@@ -27,6 +27,7 @@ def requirements(name: str) -> list[str]:
     [
         (None, "requirements/predict.txt"),
         ("train", "requirements.txt"),
+        ("photos", "requirements/photos.txt"),
         ("web", "requirements/web.txt"),
         ("ray", "requirements/ray.txt"),
         ("jax", "requirements/jax.txt"),

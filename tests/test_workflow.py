@@ -99,8 +99,12 @@ def test_training_reaches_97_percent_and_prints_where_the_files_are(
     assert f"test accuracy {card['test_accuracy']:.2%}" in trained.stdout
     assert "python evaluate_model.py --model models/digits_fast_cnn.keras" in trained.stdout
     assert "predict_image.py --model models/digits_fast_cnn.tflite samples" in trained.stdout
-    for name in ("accuracy.png", "loss.png", "history.csv"):
-        assert (project / "plots" / "digits_fast_cnn" / name).stat().st_size > 1000
+    plots = project / "plots" / "digits_fast_cnn"
+    for name in ("accuracy.png", "loss.png", "architecture.png"):
+        assert (plots / name).stat().st_size > 1000
+        assert f"plots/digits_fast_cnn/{name}" in trained.stdout
+    assert "Dense, softmax" in (plots / "architecture.txt").read_text()
+    assert "learning_rate,seconds" in (plots / "history.csv").read_text()
     assert not list((project / "models").glob("*.checkpoint"))
     assert (project / "models" / "digits_fast_cnn.keras").stat().st_size > 100_000
 
@@ -137,8 +141,8 @@ def test_evaluation_agrees_with_the_card_for_keras_and_tflite(
         assert set(report) == {
             "model", "data", "images", "accuracy", "loss", "ece", "per_digit", "confusion_matrix"
         }  # fmt: skip
-    for name in ("confusion_matrix.png", "misclassified.png", "predictions.png"):
-        assert (project / "plots" / name).stat().st_size > 5000
+    for name in ("confusion_matrix", "recall", "reliability", "misclassified", "predictions"):
+        assert (project / "plots" / f"{name}.png").stat().st_size > 5000
 
 
 def test_most_drawings_are_read_correctly(command: Command, model: Path, drawings: Path) -> None:

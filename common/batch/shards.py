@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from common import UserError
 from common.files import check_writable, content_of, exclusive_lock, replacing, sha256_of
+from common.images.decoding import split_page
 from common.images.listing import Source
 from common.reading import Reading, ReadingRecord
 from common.recognizer import DigitRecognizer
@@ -102,7 +103,7 @@ def _state_of(sources: list[Source]) -> str:
         state = ""
         if isinstance(source, Path):
             try:
-                status = os.stat(source)
+                status = os.stat(split_page(source)[0])
                 state = f"{status.st_size} {status.st_mtime_ns}"
             except (OSError, ValueError):  # the image's row will hold the error
                 state = "unreadable"

@@ -16,13 +16,15 @@ class ArgumentParser(argparse.ArgumentParser):
         super().error(printable(message))
 
 
-def add_model_argument(parser: argparse.ArgumentParser) -> None:
-    """Adds `--model`."""
+def add_model_argument(parser: argparse.ArgumentParser, several: bool = False) -> None:
+    """Adds `--model`, which can be repeated if there can be several."""
     parser.add_argument(
         "--model",
         type=Path,
+        action="append" if several else "store",
         metavar="FILE",
-        help="a .keras, .h5 or .tflite file (default: the pretrained classifier)",
+        help="a .keras, .h5 or .tflite file (default: the pretrained classifier)"
+        + ("; repeat the option to compare classifiers" if several else ""),
     )
 
 

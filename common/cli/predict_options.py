@@ -29,8 +29,11 @@ def parse_arguments(description: str) -> argparse.Namespace:
         "images",
         nargs="*",
         metavar="IMAGE",
-        help="an image file, a folder, a pattern such as 'scans/*.png', or - for one image on "
-        "stdin (default: samples/)",
+        help="an image file, a folder, a pattern such as 'scans/*.png', a page of a PDF file such "
+        "as scan.pdf#2, or - for one image on stdin (default: samples/)",
+    )
+    parser.add_argument(
+        "--recursive", action="store_true", help="also read the sub-folders of the folders"
     )
     add_model_argument(parser)
     add_finder_argument(parser)
@@ -65,7 +68,8 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         "--save",
         type=Path,
         metavar="FOLDER",
-        help="draw boxes and digits on each image and save it in FOLDER as NAME_read.png",
+        help="draw boxes, digits and confidences on each image and save it in FOLDER as "
+        "NAME_read.png, in the coordinates of the image",
     )
     parser.add_argument(
         "--show", action="store_true", help="draw boxes and digits and show each image in a window"
@@ -113,6 +117,8 @@ def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespa
     """Exits with a usage message if options conflict or need a library that is missing."""
     if arguments.images and arguments.files_from:
         parser.error("--files-from names the images: do not list others")
+    if arguments.recursive and arguments.files_from:
+        parser.error("--recursive needs a folder: --files-from lists no folders")
     for name in ("resume", "parquet"):
         if getattr(arguments, name) and not arguments.output:
             parser.error(f"--{name} needs --output")

@@ -1,28 +1,31 @@
 """Draws a reading on the user's image."""
 
+import math
 import os
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
 from common.evaluation.palette import GREEN, GREY, ORANGE
 from common.files import replacing
-from common.images.decoding import open_in_colour
-from common.reading import Reading
+from common.images.decoding import open_in_colour, split_page
+from common.reading import Box, DigitReading, Reading
 
 FILE_BACKENDS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
 """Matplotlib backends that can only write files."""
 MIN_SIDE = 400  # pixels; smaller images are enlarged by a whole factor
 MAX_LABEL = 500  # pixels; Pillow cannot draw text of arbitrary size
+MIN_TEXT = 12  # pixels; smaller text cannot be read
 SURE = 0.9  # a digit with lower confidence gets another colour and a "?"
 
 
 def annotated(source: str | Path | bytes, reading: Reading) -> Image.Image:
-    """Draws a box and a label for each digit on the upright image.
+    """Draws a box, the digit and its confidence for each digit on the upright image.
 
-    Small images are enlarged so that the labels are legible.
+    The image keeps its coordinates: the legend is added below it. Only a small image is enlarged,
+    by a whole factor that the legend states, so that the digits are legible.
 
     Raises:
         ImageError: The image cannot be read.
@@ -33,30 +36,46 @@ def annotated(source: str | Path | bytes, reading: Reading) -> Image.Image:
     factor = max(1, round(MIN_SIDE / max(drawn.size)))
     drawn = drawn.resize((drawn.width * factor, drawn.height * factor), Image.Resampling.NEAREST)
     size = _label_size(reading, factor, max(drawn.size))
-    above = round(1.5 * size)  # space for a label above its box
-    margin = max((above - digit.box.y * factor for digit in reading.digits), default=0)
-    margin = max(margin, 0)
-    drawn = ImageOps.expand(drawn, (0, margin, 0, 0), "white")
-    pen, font = ImageDraw.Draw(drawn), ImageFont.load_default(size)
+    pen = ImageDraw.Draw(drawn)
     for mark in reading.left_out:
         box = mark.box.enlarged(factor)
-        corners = (box.x - 1, box.y + margin - 1, box.right, box.bottom + margin)
-        pen.rectangle(corners, None, GREY, max(1, size // 16))
+        width = max(2, round(max(drawn.size) / 600))
+        pen.rectangle((box.x - 1, box.y - 1, box.right, box.bottom), None, GREY, width)
     for digit in reading.digits:
-        left, top = digit.box.x * factor, digit.box.y * factor + margin
-        right, bottom = left + digit.box.width * factor, top + digit.box.height * factor
-        colour = GREEN if digit.confidence >= SURE else ORANGE
-        width = max(2, size // 8)
-        pen.rectangle(
-            (left - width, top - width, right + width, bottom + width), None, colour, width
-        )
-        label = f"{digit.digit}" if digit.confidence >= SURE else f"{digit.digit}?"
-        corner = (left - width, top - width)
-        label_width, label_height = round(pen.textlength(label, font)) + 6, round(0.95 * size)
-        background = (corner[0], corner[1] - label_height, corner[0] + label_width, corner[1])
-        pen.rectangle(background, colour)
-        pen.text((corner[0] + 3, corner[1] - size // 8), label, "white", font, anchor="ls")
-    return drawn
+        _draw_digit(pen, digit, digit.box.enlarged(factor), size, drawn.size)
+    return _with_legend(drawn, _legend(reading, factor))
+
+
+def _draw_digit(
+    pen: ImageDraw.ImageDraw, digit: DigitReading, box: Box, size: int, page: tuple[int, int]
+) -> None:
+    """Draws the box of a digit, the digit above it and its confidence below it.
+
+    What would be cut by the edge of the page is drawn inside the box.
+    """
+    sure = digit.confidence >= SURE
+    colour = GREEN if sure else ORANGE
+    width = max(2, size // 8)
+    left, top, right, bottom = (
+        *(box.x - width, box.y - width),
+        *(box.right + width - 1, box.bottom + width - 1),
+    )
+    pen.rectangle((left, top, right, bottom), None, colour, width)
+    font = ImageFont.load_default(size)
+    text = f"{digit.digit}" if sure else f"{digit.digit}?"
+    high = round(0.95 * size)
+    start = max(0, top - high)
+    pen.rectangle((left, start, left + round(pen.textlength(text, font)) + 6, start + high), colour)
+    pen.text((left + 3, start + high - size // 8), text, "white", font, anchor="ls")
+    text = f"{math.floor(100 * digit.confidence)}%"  # only certainty is 100 %
+    small = max(MIN_TEXT, size // 2)
+    while small > MIN_TEXT and pen.textlength(text, ImageFont.load_default(small)) > right - left:
+        small -= 1
+    font = ImageFont.load_default(small)
+    end = min(page[1], bottom + 1 + round(1.15 * small))
+    area = (left, end - round(1.15 * small), left + round(pen.textlength(text, font)) + 3, end - 1)
+    pen.rectangle(area, colour)
+    pen.text((left + 2, end - small // 4), text, "white", font, anchor="ls")
 
 
 def _label_size(reading: Reading, factor: int, side: int) -> int:
@@ -68,6 +87,41 @@ def _label_size(reading: Reading, factor: int, side: int) -> int:
     heights = [digit.box.height * factor for digit in reading.digits]
     wanted = float(np.median(heights)) / 2 if heights else 0.0
     return min(max(20, round(min(max(wanted, side / 60), side / 18))), MAX_LABEL)
+
+
+def _legend(reading: Reading, factor: int) -> list[tuple[str | None, str]]:
+    """Returns the entries of the legend: a colour, or None, and a text."""
+    sure = sum(digit.confidence >= SURE for digit in reading.digits)
+    entries: list[tuple[str | None, str]] = []
+    if sure:
+        entries.append((GREEN, f"digit and confidence, {SURE:.0%} or more"))
+    if sure < len(reading.digits):
+        entries.append((ORANGE, f"digit and confidence, less than {SURE:.0%}"))
+    if ignored := len(reading.left_out):
+        plural = "s" if ignored > 1 else ""
+        entries.append((GREY, f"{ignored} mark{plural} ignored: no digit, or too uncertain"))
+    if not reading.digits:
+        entries.append((None, "no digits found"))
+    if factor > 1:
+        entries.append((None, f"the image is enlarged {factor} times"))
+    return entries
+
+
+def _with_legend(image: Image.Image, entries: list[tuple[str | None, str]]) -> Image.Image:
+    """Adds a legend below the image, with one row per entry, and to its right if it is narrow."""
+    size = min(max(14, round(max(image.size) / 55)), MAX_LABEL)
+    font = ImageFont.load_default(size)
+    row = round(1.5 * size)
+    width = max([image.width, *(round(font.getlength(text)) + 3 * size for _, text in entries)])
+    page = Image.new("RGB", (width, image.height + row * len(entries) + size // 2), "white")
+    page.paste(image)
+    pen = ImageDraw.Draw(page)
+    for number, (colour, text) in enumerate(entries):
+        top = image.height + size // 2 + number * row
+        if colour:
+            pen.rectangle((size // 2, top, size // 2 + size, top + size - 1), colour)
+        pen.text((2 * size, top + size // 2), text, "black", font, anchor="lm")
+    return page
 
 
 def has_screen() -> bool:
@@ -97,7 +151,8 @@ def new_picture(folder: Path, image: str, drawn: Counter[str], taken: set[str]) 
         drawn: Number of annotated images so far for each stem; it is updated.
         taken: Real paths of the input images, which must not be overwritten.
     """
-    stem = "stdin" if image == "-" else Path(image).stem
+    file, page = split_page(image)
+    stem = "stdin" if image == "-" else Path(str(file)).stem + (f"-{page}" if page else "")
     while True:
         drawn[stem] += 1
         number = f"_{drawn[stem]}" if drawn[stem] > 1 else ""

@@ -86,6 +86,43 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(-np.log(np.maximum(true, MIN_PROBABILITY)).mean())
 
 
+@dataclass(frozen=True)
+class ConfidenceBin:
+    """The predictions whose confidence lies in one interval.
+
+    Attributes:
+        middle: Middle of the interval, 0 to 1.
+        images: Number of predictions.
+        confidence: Their mean confidence, 0 to 1; 0 if there are none.
+        accuracy: Share of them that is correct; 0 if there are none.
+    """
+
+    middle: float
+    images: int
+    confidence: float
+    accuracy: float
+
+
+def reliability(confidence: np.ndarray, right: np.ndarray) -> list[ConfidenceBin]:
+    """Groups predictions by confidence into 15 bins of equal width.
+
+    Args:
+        confidence: Confidence of each prediction, float (N,), 0 to 1.
+        right: Whether each prediction is right, bool (N,).
+    """
+    confidence = confidence.astype(float)
+    places = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    counts = np.bincount(places, minlength=CALIBRATION_BINS)
+    sums = [np.bincount(places, v, minlength=CALIBRATION_BINS) for v in (confidence, right)]
+    means = np.array(sums) / np.maximum(counts, 1)
+    return [
+        ConfidenceBin(
+            (n + 0.5) / CALIBRATION_BINS, int(count), float(means[0, n]), float(means[1, n])
+        )
+        for n, count in enumerate(counts)
+    ]
+
+
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Expected calibration error of predictions; see `confidence_error`."""
     return confidence_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
@@ -94,14 +131,21 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
 def confidence_error(confidence: np.ndarray, right: np.ndarray) -> float:
     """Expected calibration error: the mean gap between confidence and accuracy, 0 to 1.
 
-    The predictions are grouped by confidence into 15 bins of equal width. The result is the mean
-    absolute difference between confidence and accuracy of the bins, weighted by their number of
-    predictions (Guo et al., "On Calibration of Modern Neural Networks", 2017).
+    It is the mean absolute difference between confidence and accuracy of the bins of `reliability`,
+    weighted by their number of predictions (Guo et al., "On Calibration of Modern Neural Networks",
+    2017).
 
     Args:
         confidence: Confidence of each prediction, float (N,), 0 to 1.
         right: Whether each prediction is right, bool (N,).
     """
-    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    gaps = np.bincount(bins, confidence - right, minlength=CALIBRATION_BINS)
-    return float(np.abs(gaps).sum() / len(right))
+    bins = reliability(confidence, right)
+    return sum(b.images * abs(b.confidence - b.accuracy) for b in bins) / len(right)
+
+
+def wilson_interval(share: float, count: int) -> tuple[float, float]:
+    """The 95 % confidence interval of a share of `count` trials (Wilson, 1927)."""
+    z = 1.96
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z * np.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2) / (1 + z * z / count)
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))

@@ -1,113 +1,21 @@
-"""Plots of training runs and evaluations, which are written directly to files."""
+"""Plots of evaluations of classifiers."""
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
-from matplotlib.patheffects import withStroke
-from matplotlib.ticker import (
-    LogLocator,
-    MaxNLocator,
-    NullFormatter,
-    PercentFormatter,
-    StrMethodFormatter,
-)
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from common import printable
-from common.evaluation.metrics import Report
+from common.evaluation.figures import printable_lines, save_figure, set_title
+from common.evaluation.metrics import CALIBRATION_BINS, Report, reliability, wilson_interval
 from common.evaluation.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
-from common.evaluation.scores import Misread, matched_boxes
-from common.files import replacing
-
-HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 
 GALLERY_COLUMNS = 8
 GALLERY_ROWS = 5
-MISREAD_COLUMNS = 6
-MISREAD_SHOWN = 24
-CELL_ASPECT = 0.8  # height divided by width of the cell of one image
-MAX_TITLE = 26  # characters above one image
-
-Row = dict[str, float]
-
-
-def save_history(history: Sequence[Row], path: Path) -> None:
-    """Writes the history of a training run as CSV, with one row per epoch or fraction of one."""
-    with (
-        replacing(path) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, HISTORY_COLUMNS)
-        writer.writeheader()
-        writer.writerows(history)
-
-
-def plot_accuracy(history: Sequence[Row], test_accuracy: float, title: str, path: Path) -> None:
-    """Plots accuracy over epochs, in per cent.
-
-    Args:
-        history: Rows with "epoch", "accuracy" and, for complete epochs, "val_accuracy"; accuracies
-            are between 0 and 1.
-        test_accuracy: Test accuracy for the title, 0 to 1.
-        title: Network and data set.
-        path: Path of the .png file.
-    """
-    axes = _history_axes(history, "accuracy", higher_is_better=True)
-    _set_title(axes, f"{title}: test accuracy {test_accuracy:.2%}", fontsize=11)
-    axes.set_ylabel("accuracy")
-    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
-    axes.legend()
-    _save(axes, path)
-
-
-def plot_loss(history: Sequence[Row], test_loss: float, title: str, path: Path) -> None:
-    """Plots loss over epochs; the arguments are those of `plot_accuracy`, for "loss".
-
-    The training loss may include pictures that are not digits; the validation loss never does.
-    """
-    axes = _history_axes(history, "loss", higher_is_better=False)
-    _set_title(axes, f"{title}: test loss {test_loss:.4f}", fontsize=11)
-    axes.set_ylabel("loss (log scale)")
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.legend()
-    _save(axes, path)
-
-
-def _history_axes(history: Sequence[Row], name: str, higher_is_better: bool) -> Axes:
-    axes: Axes = Figure(figsize=(8, 5), layout="constrained").subplots()
-    marker = "o" if len(history) < 40 else ""
-    for key, colour, label in ((name, BLUE, "training"), (f"val_{name}", ORANGE, "validation")):
-        rows = [row for row in history if key in row]
-        epochs, values = [row["epoch"] for row in rows], [row[key] for row in rows]
-        axes.plot(epochs, values, color=colour, label=label, marker=marker, markersize=4)
-    if len(values) > 1:
-        best = int(np.argmax(values) if higher_is_better else np.argmin(values))
-        axes.plot(
-            epochs[best],
-            values[best],
-            marker="o",
-            markersize=13,
-            fillstyle="none",
-            linestyle="none",
-            color=GREEN,
-            markeredgewidth=2,
-            label=f"best epoch: {int(epochs[best])}",
-        )
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    else:
-        axes.set_xlim(0, 1.05 * epochs[0])
-    axes.set_xlabel("epoch")
-    axes.grid(alpha=0.3)
-    axes.margins(x=0.04, y=0.08)
-    return axes
+GALLERY_SHOWN = GALLERY_COLUMNS * GALLERY_ROWS
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 
 
 def plot_confusion_matrix(report: Report, title: str, path: Path) -> None:
@@ -115,7 +23,8 @@ def plot_confusion_matrix(report: Report, title: str, path: Path) -> None:
     matrix = np.array(report.confusion_matrix)
     mistakes = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     np.fill_diagonal(mistakes, 0)
-    axes = Figure(figsize=(7.5, 6.5), layout="constrained").subplots()
+    figure = Figure(figsize=(7.5, 6.5), layout="constrained")
+    axes = figure.subplots()
     image = axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=max(mistakes.max(), 0.01))
     for label, row in enumerate(matrix):
         for read, count in enumerate(row):
@@ -134,10 +43,10 @@ def plot_confusion_matrix(report: Report, title: str, path: Path) -> None:
     axes.set_yticks(range(10))
     axes.set_xlabel("read as")
     axes.set_ylabel("label")
-    _set_title(axes, f"{title}: accuracy {report.accuracy:.2%} on {report.images:,} images")
-    colours = axes.figure.colorbar(image, ax=axes, format=PercentFormatter(xmax=1, decimals=1))
+    set_title(axes, f"{title}: accuracy {report.accuracy:.2%} on {report.images:,} images")
+    colours = figure.colorbar(image, ax=axes, format=PercentFormatter(xmax=1, decimals=1))
     colours.set_label("errors as a share of the label's images")
-    _save(axes, path)
+    save_figure(figure, path)
 
 
 def plot_gallery(
@@ -152,7 +61,7 @@ def plot_gallery(
         title: Title of the gallery.
         path: Path of the .png file.
     """
-    shown = min(len(images), GALLERY_COLUMNS * GALLERY_ROWS)
+    shown = min(len(images), GALLERY_SHOWN)
     rows = max(1, -(-shown // GALLERY_COLUMNS))
     figure = Figure(figsize=(1.45 * GALLERY_COLUMNS, 1.75 * rows + 0.8), layout="constrained")
     grid = figure.subplots(rows, GALLERY_COLUMNS, squeeze=False).ravel()
@@ -163,94 +72,14 @@ def plot_gallery(
         right = read == label
         axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
         axes.set_title(
-            f"label {label}\nread {read}, {shares[read]:.0%}",
+            f"label {label}\nread {read}, {int(100 * shares[read])}%",
             fontsize=9,
             color=GREEN if right else ORANGE,
         )
     if not shown:
         grid[0].text(0, 0.5, "none", fontsize=12)
-    figure.suptitle(f"{printable(title)}\n", fontsize=12, parse_math=False)
-    _save(grid[0], path)
-
-
-def plot_misread(misread: Sequence[Misread], title: str, path: Path) -> None:
-    """Plots a gallery of misread images with the boxes and digits that were read.
-
-    Args:
-        misread: Misread images; the first 24 are shown.
-        title: Title of the gallery.
-        path: Path of the .png file.
-    """
-    shown = misread[:MISREAD_SHOWN]
-    rows = max(1, -(-len(shown) // MISREAD_COLUMNS))
-    height = 2.75 * rows + 1.1  # inches
-    figure = Figure(figsize=(2.6 * MISREAD_COLUMNS, height))
-    figure.subplots_adjust(0.01, 0.5 / height, 0.99, 1 - 1.05 / height, wspace=0.06, hspace=0.35)
-    grid = figure.subplots(rows, MISREAD_COLUMNS, squeeze=False).ravel()
-    for axes in grid:
-        axes.set_axis_off()
-        axes.set_box_aspect(CELL_ASPECT)
-    for axes, image in zip(grid, shown, strict=False):
-        _draw_misread(axes, image)
-    if not shown:
-        grid[0].text(0, 0.5, "none", fontsize=12)
-    if any(image.outcome.true_boxes is not None for image in shown):
-        legend = {"correct": GREEN, "wrong or invented": ORANGE, "missed": BLUE}
-    else:
-        legend = {"read": PURPLE}
-    handles = [Patch(color=colour, label=name) for name, colour in legend.items()]
-    figure.legend(handles=handles, loc="lower center", ncols=3, frameon=False)
-    figure.suptitle(title, y=1 - 0.25 / height, va="center", fontsize=14)
-    _save(grid[0], path)
-
-
-def _draw_misread(axes: Axes, misread: Misread) -> None:
-    """Draws one image with its boxes, and above it the digits written and the digits read."""
-    outcome, scale = misread.outcome, misread.scale
-    height, width = misread.image.shape
-    axes.set_axis_on()
-    axes.set(xticks=[], yticks=[], facecolor="#EEEEEE")
-    axes.spines[:].set_color("#BBBBBB")
-    axes.imshow(misread.image, cmap="gray", vmin=0, vmax=255)
-    side = max(height / CELL_ASPECT, width) / 2  # centres the image in a cell of fixed shape
-    axes.set(
-        xlim=(width / 2 - side, width / 2 + side),
-        ylim=(height / 2 + CELL_ASPECT * side, height / 2 - CELL_ASPECT * side),
-    )
-    lines = (
-        (1.2, outcome.group, GREY),
-        (1.11, f"written {_shortened(outcome.written)}", "black"),
-        (1.02, f"read {_shortened(outcome.read)}", ORANGE),
-    )
-    for y, text, colour in lines:
-        axes.text(0, y, text, color=colour, fontsize=9, transform=axes.transAxes)
-    found = [PURPLE] * len(outcome.boxes)
-    if outcome.true_boxes is not None:
-        pairs = matched_boxes(outcome.boxes, outcome.true_boxes)
-        found = [ORANGE] * len(outcome.boxes)
-        for read, true in pairs:
-            if str(outcome.digits[read]) == outcome.written_digits[true]:
-                found[read] = GREEN
-        matched = {true for _, true in pairs}
-        for number, box in enumerate(outcome.true_boxes):
-            if number not in matched:
-                _draw_box(axes, box * scale, BLUE)
-    for box, digit, colour in zip(outcome.boxes * scale, outcome.digits, found, strict=True):
-        _draw_box(axes, box, colour)
-        label = axes.text(box[0], box[1], str(digit), color=colour, fontsize=9, weight="bold")
-        label.set_path_effects([withStroke(linewidth=2, foreground="white")])
-
-
-def _draw_box(axes: Axes, box: np.ndarray, colour: str) -> None:
-    x, y, width, height = box - (0.5, 0.5, 0, 0)  # Matplotlib's pixel centres are whole numbers
-    axes.add_patch(Rectangle((x, y), width, height, fill=False, color=colour, linewidth=1.5))
-
-
-def _shortened(text: str) -> str:
-    """Shortens a text to fit above a small image."""
-    if len(text) > MAX_TITLE:
-        return f"{text[: MAX_TITLE - 1]}…"
-    return text or "nothing"
+    figure.suptitle(f"{printable_lines(title)}\n", fontsize=12, parse_math=False)
+    save_figure(figure, path)
 
 
 def worst_first(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -259,13 +88,113 @@ def worst_first(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return np.asarray(wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")])
 
 
-def _set_title(axes: Axes, title: str, **font: Any) -> None:
-    """Sets a title that may contain a file name: without formulas and control characters."""
-    axes.set_title(printable(title), parse_math=False, **font)
+def plot_reliability(
+    report: Report, probabilities: np.ndarray, labels: np.ndarray, title: str, path: Path
+) -> None:
+    """Plots a reliability diagram: accuracy by confidence, above the number of images.
+
+    Bars show the 95 % confidence interval. If the probabilities are calibrated, they cross the
+    diagonal (Guo et al., "On Calibration of Modern Neural Networks", 2017).
+    """
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    bins = [group for group in reliability(confidence, right) if group.images]
+    figure = Figure(figsize=(6.5, 6.5), layout="constrained")
+    axes, below = figure.subplots(2, sharex=True, height_ratios=(4, 1))
+    axes.plot((0, 1), (0, 1), color=GREY, linestyle="--", label="perfect calibration")
+    x = [group.confidence for group in bins]
+    y = np.array([group.accuracy for group in bins])
+    low, high = np.array([wilson_interval(group.accuracy, group.images) for group in bins]).T
+    axes.errorbar(
+        x, y, (y - low, high - y), color=BLUE, marker="o", capsize=3, label="with 95 % interval"
+    )
+    set_title(axes, f"{title}\nexpected calibration error (ECE) {report.ece:.2%}", fontsize=11)
+    axes.set_ylabel("accuracy")
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    width = 0.9 / CALIBRATION_BINS
+    below.bar([group.middle for group in bins], [group.images for group in bins], width, color=BLUE)
+    below.set_yscale("log")
+    below.set_ylim(bottom=0.7)
+    below.set(xlim=(0, 1.02), xlabel="confidence", ylabel="images\n(log scale)")
+    below.xaxis.set_major_formatter(PercentFormatter(xmax=1))
+    save_figure(figure, path)
 
 
-def _save(axes: Axes, path: Path) -> None:
-    figure = axes.get_figure(root=True)
-    assert figure is not None  # all axes in this module belong to a figure
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+def plot_recall(report: Report, title: str, path: Path) -> None:
+    """Plots the recall of each digit as bars, with the number of misread images above them."""
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    recalls = [score.recall for score in report.per_digit]
+    bars = axes.bar(range(10), recalls, 0.7, color=BLUE)
+    missed = [score.support - round(score.recall * score.support) for score in report.per_digit]
+    texts = [
+        f"{score.recall:.1%}\n{count} of {score.support:,}" if score.support else "no images"
+        for score, count in zip(report.per_digit, missed, strict=True)
+    ]
+    axes.bar_label(bars, texts, padding=3, fontsize=8, bbox={"color": "white", "pad": 0.5})
+    _limit_shares(axes, [recall for recall in recalls if recall])
+    axes.axhline(report.accuracy, color=ORANGE, linestyle="--", zorder=0)
+    axes.text(
+        1.01,
+        report.accuracy,
+        f"all digits\n{report.accuracy:.2%}",
+        color=ORANGE,
+        fontsize=8,
+        va="center",
+        transform=axes.get_yaxis_transform(),
+    )
+    axes.set_xticks(range(10))
+    axes.set_xlabel("digit")
+    set_title(axes, f"{title}: recall of each digit, and misread images", fontsize=11)
+    save_figure(figure, path)
+
+
+def _limit_shares(axes: Axes, shares: Sequence[float]) -> None:
+    """Zooms the y axis of bars in on high shares, and says where it starts if not at zero."""
+    least = min(shares, default=0.0)
+    start = max(0.0, 1 - 2 * (1 - least))  # the shortest bar is half as high as the plot
+    start = int(100 * min(start, 0.99) + 1e-6) / 100 if start > 0.5 else 0.0
+    axes.set_ylim(start, start + 1.18 * (1 - start))
+    ticks = MaxNLocator(5).tick_values(start, 1)
+    axes.set_yticks([tick for tick in ticks if start <= tick <= 1])
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.set_ylabel(f"recall (the axis starts at {start:.0%})" if start else "recall")
+
+
+def plot_comparison(reports: Mapping[str, Report], title: str, path: Path) -> None:
+    """Plots the errors of several models on the same images, in total and for each digit.
+
+    Args:
+        reports: A report for each model, by its name.
+        title: Title of the plot.
+        path: Path of the .png file.
+    """
+    figure = Figure(figsize=(12, 3.2 + 0.35 * len(reports)), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(2, 3))
+    names = [printable_lines(name) for name in reports]
+    colours = [COLOURS[number % len(COLOURS)] for number in range(len(names))]
+    errors = np.array([1 - report.accuracy for report in reports.values()])
+    intervals = [wilson_interval(r.accuracy, r.images) for r in reports.values()]
+    high, low = (1 - np.array(intervals)).T
+    spread = (np.maximum(errors - low, 0), np.maximum(high - errors, 0))
+    places = np.arange(len(names))
+    left.barh(places, errors, 0.7, color=colours, xerr=spread, capsize=3, ecolor="black")
+    for place, error, end in zip(places, errors, high, strict=True):
+        left.text(end, place, f"  {error:.2%}", va="center")
+    left.set_xlim(0, 1.25 * high.max())
+    left.set_yticks(places, names, parse_math=False)
+    left.invert_yaxis()
+    left.xaxis.set_major_formatter(PercentFormatter(xmax=1))
+    left.set_xlabel("misread images, with 95 % interval")
+    width = 0.8 / len(names)
+    for number, (name, report) in enumerate(zip(names, reports.values(), strict=True)):
+        shares = [1 - score.recall if score.support else 0 for score in report.per_digit]
+        shift = (number - (len(names) - 1) / 2) * width
+        right.bar(np.arange(10) + shift, shares, width, color=colours[number], label=name)
+    right.set_xticks(range(10))
+    right.set_xlabel("digit")
+    right.set_ylabel("misread images of the digit")
+    right.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    figure.suptitle(printable_lines(title), fontsize=12, parse_math=False)
+    save_figure(figure, path)

@@ -4,9 +4,12 @@ Files are untrusted. Their bytes, pixels and scans are counted before anything i
 problem with a file raises an `ImageError`.
 """
 
+import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,11 +20,19 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from common import UserError
 from common.files import FileTooLargeError, content_of
+from common.images import isolated
+from common.images.grey import grey
 from common.images.structure import StructureError, count_scans
 from common.quiet import discarded_stderr
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+"""Formats that Pillow decodes; HEIC and PDF need optional libraries, see `isolated`."""
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
+    *(".heic", ".heif", ".pdf"),
+)
+PAGE = re.compile(r"(.+\.pdf)#([1-9]\d{0,5})", re.IGNORECASE | re.DOTALL)
+"""The name of a page of a PDF file, such as scan.pdf#2."""
 
 MAX_BYTES = 200_000_000  # per image file
 MAX_PIXELS = 125_000_000  # per image; phone cameras have up to 108 million
@@ -35,29 +46,27 @@ class ImageError(UserError):
 
 
 class UnknownFormatError(ImageError):
-    """The content is not an image in one of `FORMATS`."""
+    """The content is in no supported format, or in one that needs a library that is missing."""
 
 
 class TooLargeError(ImageError):
-    """The image exceeds a limit on bytes, pixels or scans, or the available memory."""
+    """The image exceeds a limit on bytes, pixels, scans or pages, or the available memory."""
 
 
 def read_image(source: str | Path | bytes) -> np.ndarray:
     """Decodes an image file, turns it upright and converts it to grey.
 
     Args:
-        source: A path, an address (see `is_address`), or the bytes of an image file.
+        source: A path, an address (see `is_address`), a page of a PDF file such as scan.pdf#2, or
+            the bytes of an image file.
 
     Returns:
         The image: uint8 (height, width), 0 is black, 255 is white.
 
     Raises:
-        ImageError: The image is missing, damaged, too large, or not in one of `FORMATS`.
+        ImageError: The image is missing, damaged, too large, or not in a supported format.
     """
-    name, content = _name(source), _read_bytes(source)
-    image = _decode(content, name)
-    if image.format in ("GIF", "TIFF", "WEBP") and _has_several_pictures(content):
-        warnings.warn(f"{name} has several pictures; the first is read.", stacklevel=2)
+    name, image = _name(source), _opened(source, note=True)
     try:
         with failures_named(name):
             return grey(image)
@@ -66,19 +75,48 @@ def read_image(source: str | Path | bytes) -> np.ndarray:
 
 
 def open_upright(source: str | Path | bytes) -> Image.Image:
-    """Decodes an image file and turns it upright according to its EXIF orientation.
+    """Decodes an image file, see `read_image`, and turns it upright.
 
     Raises:
-        ImageError: The image is missing, damaged, too large, or not in one of `FORMATS`.
+        ImageError: The image is missing, damaged, too large, or not in a supported format.
     """
-    return _decode(_read_bytes(source), _name(source))
+    return _opened(source, note=False)
+
+
+def page_sources(source: str | Path) -> list[str | Path]:
+    """The pages of a PDF file as sources of their own: scan.pdf#1, scan.pdf#2 and so on.
+
+    Raises:
+        ImageError: The file cannot be read, is not a PDF file, or has too many pages.
+    """
+    content = _read_bytes(source)
+    if isolated.kind_of(content) != "PDF":
+        raise UnknownFormatError(f"{_name(source)} is not a PDF file.")
+    with _isolated_failures_named(_name(source)):
+        numbers = range(1, isolated.count_pages(content) + 1)
+    if isinstance(source, Path):
+        return [source.with_name(f"{source.name}#{number}") for number in numbers]
+    return [f"{source}#{number}" for number in numbers]
+
+
+def split_page(source: str | Path | bytes) -> tuple[str | Path | bytes, int | None]:
+    """Splits the name of a page of a PDF file into the file and the number of the page.
+
+    For anything else, including an existing file whose name ends like that of a page, the number is
+    None.
+    """
+    if isinstance(source, bytes) or not (match := PAGE.fullmatch(str(source))):
+        return source, None
+    if not is_address(source) and os.path.exists(source):
+        return source, None
+    return type(source)(match[1]), int(match[2])
 
 
 def open_in_colour(source: str | Path | bytes) -> Image.Image:
     """Opens an image upright as RGBA, for display.
 
     Raises:
-        ImageError: The image is missing, damaged, too large, or not in one of `FORMATS`.
+        ImageError: The image is missing, damaged, too large, or not in a supported format.
     """
     image = open_upright(source)
     with failures_named(_name(source)):
@@ -115,6 +153,45 @@ def failures_named(name: str) -> Iterator[None]:
         raise ImageError(f"{name} cannot be processed ({error.err}).") from error
 
 
+def _opened(source: str | Path | bytes, note: bool) -> Image.Image:
+    """Decodes an image file to an upright image.
+
+    Args:
+        source: As for `read_image`.
+        note: Whether to warn if the file has several pictures.
+    """
+    name = _name(source)
+    file, page = split_page(source)
+    content = _read_bytes(file)
+    kind = isolated.kind_of(content)
+    if kind is None and page is not None:
+        raise UnknownFormatError(f"{name} is not a page: {_name(file)} is not a PDF file.")
+    if kind is not None:
+        with _isolated_failures_named(name), failures_named(name):
+            decoded = isolated.decode(content, kind, page or 1)
+        several, image = decoded.count > 1 and page is None, decoded.image
+    else:
+        image = _decode(content, name)
+        several = note and image.format in ("GIF", "TIFF", "WEBP") and _has_several(content)
+    if note and several:
+        parts = "pages" if kind == "PDF" else "pictures"
+        warnings.warn(f"{name} has several {parts}; the first is read.", stacklevel=3)
+    return image
+
+
+@contextmanager
+def _isolated_failures_named(name: str) -> Iterator[None]:
+    """Turns an `IsolatedError` into an `ImageError` that names the image."""
+    try:
+        yield
+    except isolated.MissingLibraryError as error:
+        raise UnknownFormatError(f"{name} {error}") from error
+    except isolated.LimitError as error:
+        raise TooLargeError(f"{name} {error}") from error
+    except isolated.IsolatedError as error:
+        raise ImageError(f"{name} {error}") from error
+
+
 def _decode(content: bytes, name: str) -> Image.Image:
     """Decodes the bytes of a file to an upright image; errors call it `name`."""
     try:
@@ -135,7 +212,7 @@ def _decode(content: bytes, name: str) -> Image.Image:
         raise TooLargeError(f"{name} has {error}; save it again from an image editor.") from error
     except UnidentifiedImageError as error:
         raise UnknownFormatError(
-            f"{name} is not an image; expected {', '.join(FORMATS)}."
+            f"{name} is not an image; expected {', '.join(FORMATS)}, HEIC or PDF."
         ) from error
     except Image.DecompressionBombError as error:
         raise TooLargeError(
@@ -164,7 +241,7 @@ def _check_limits(image: Image.Image, scans: int, name: str) -> None:
         )
 
 
-def _has_several_pictures(content: bytes) -> bool:
+def _has_several(content: bytes) -> bool:
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             return bool(getattr(image, "is_animated", False))
@@ -185,7 +262,8 @@ def _read_bytes(source: str | Path | bytes) -> bytes:
             if isinstance(source, bytes):
                 content = source
             elif is_address(source):
-                content = _fetch(str(source))
+                fetch = _fetch_document if str(source).lower().endswith(".pdf") else _fetch
+                content = fetch(str(source))
             else:
                 content = content_of(source, MAX_BYTES)
     except ImageError:
@@ -223,6 +301,12 @@ def _fetch(address: str) -> bytes:
         return bytes(file.read(MAX_BYTES + 1))
 
 
+@lru_cache(maxsize=1)
+def _fetch_document(address: str) -> bytes:
+    """Fetches a PDF file, and keeps the last one: its pages are read one after the other."""
+    return _fetch(address)
+
+
 def is_address(name: str | Path) -> bool:
     """Whether a name is an address such as s3://bucket/7.png rather than a path."""
     return isinstance(name, str) and "://" in name
@@ -258,41 +342,3 @@ def _name(source: str | Path | bytes) -> str:
 def name_of(path: str | Path) -> str:
     """A path as text that JSON can hold: bytes that are not UTF-8 become backslash escapes."""
     return str(path).encode("utf-8", "backslashreplace").decode()
-
-
-def grey(image: Image.Image) -> np.ndarray:
-    """Converts an image of any mode to grey, uint8 (height, width).
-
-    16-bit and floating-point pixels are stretched so that the darkest becomes 0 and the lightest
-    255 (less if they are close together). Transparency is replaced by paper: the median of the
-    opaque pixels if most pixels are opaque, otherwise white, or black under light strokes.
-    """
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _stretch(np.array(image, dtype=np.float32))
-    if image.has_transparency_data:
-        image = _on_paper(image)
-    return np.asarray(image if image.mode == "L" else image.convert("L"))
-
-
-def _stretch(values: np.ndarray) -> np.ndarray:
-    """Stretches float32 values of any range to uint8; changes `values`."""
-    np.copyto(values, 0, where=~np.isfinite(values))
-    values *= 0.25  # keeps `high - low` within the range of float32
-    low, high = float(values.min()), float(values.max())
-    # Blank paper has a narrow range. Stretched fully, its grain would look like ink.
-    span = max(high - low, 0.1 * max(abs(low), abs(high)), 1e-12)
-    values /= span
-    values -= high / span
-    values *= 255
-    values += 255
-    return np.rint(values, out=values).astype(np.uint8)
-
-
-def _on_paper(image: Image.Image) -> Image.Image:
-    luminance, alpha = image.convert("LA").split()
-    opaque = np.asarray(luminance)[np.asarray(alpha) > 127]
-    if opaque.size > image.width * image.height / 2:
-        paper = float(np.median(opaque))
-    else:
-        paper = 255.0 if opaque.size == 0 or opaque.mean() < 128 else 0.0
-    return Image.composite(luminance, Image.new("L", image.size, round(paper)), alpha)

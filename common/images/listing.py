@@ -10,25 +10,35 @@ from pathlib import Path
 from typing import Any
 
 from common import UserError
-from common.images.decoding import MAX_BYTES, SUFFIXES, filesystem_of, is_address, name_of
+from common.images.decoding import (
+    MAX_BYTES,
+    SUFFIXES,
+    ImageError,
+    filesystem_of,
+    is_address,
+    name_of,
+    page_sources,
+)
 
 MAX_LIST_BYTES = 200_000_000  # per list of images
 MAX_NAMES = 10_000_000  # per list of images; they take 5 GB of memory
 
 Source = tuple[str, str | Path | bytes]
-"""The name of an image, and its path, address or bytes."""
+"""The name of an image, and its path, address or bytes. Pages of a PDF file end in #1, #2, ..."""
 
 
-def image_sources(arguments: list[str]) -> list[Source]:
+def image_sources(arguments: list[str], recursive: bool = False) -> list[Source]:
     """The images that the arguments name, in order.
 
-    The images of a folder or a pattern come in natural order. A folder without images, or a pattern
-    without matches, is an error if it is the only argument. Among others, it becomes a source of
-    its own, and reading it fails like reading any other bad file.
+    The images of a folder or a pattern come in natural order. Each page of a PDF file is an image.
+    A folder without images, or a pattern without matches, is an error if it is the only argument.
+    Among others, it becomes a source of its own, and reading it fails like reading any other bad
+    file.
 
     Args:
         arguments: Files, folders, patterns, addresses (see `listed_at`), or "-" to read the bytes
             of one image from stdin.
+        recursive: Whether the images in the sub-folders of a folder belong to it.
 
     Raises:
         UserError: The only argument is a folder without images or a pattern without matches.
@@ -40,12 +50,13 @@ def image_sources(arguments: list[str]) -> list[Source]:
         if argument == "-":
             sources.append(("-", sys.stdin.buffer.read(MAX_BYTES + 1)))
         elif is_address(argument):
-            sources += [(address, address) for address in listed_at(argument)]
+            sources += [(name, name) for name in listed_at(argument, recursive)]
         elif os.path.isdir(argument):
-            found = list_images(path) if alone or os.access(path, os.R_OK | os.X_OK) else []
+            usable = alone or os.access(path, os.R_OK | os.X_OK)
+            found = list_images(path, recursive) if usable else []
             if alone and not found:
-                below = os.path.join(argument, "*", "*")
-                advice = f"; for its sub-folders, use '{below}'" if glob.glob(below) else ""
+                below = not recursive and glob.glob(os.path.join(argument, "*", "*"))
+                advice = "; to include its sub-folders, add --recursive" if below else ""
                 raise UserError(f"The folder {path} contains no images{advice}.")
             sources += [(name_of(image), image) for image in found or [path]]
         elif glob.has_magic(argument) and not os.path.exists(argument):
@@ -55,7 +66,7 @@ def image_sources(arguments: list[str]) -> list[Source]:
             sources += [(name_of(name), Path(name)) for name in names or [argument]]
         else:
             sources.append((name_of(argument), path))
-    return sources
+    return _page_by_page(sources)
 
 
 def sources_from(listing: Path) -> list[Source]:
@@ -81,11 +92,31 @@ def sources_from(listing: Path) -> list[Source]:
         )
     if not names:
         raise UserError(f"The list {listing} names no image; expected one path per line.")
-    return [(name_of(name), name if is_address(name) else Path(name)) for name in names]
+    return _page_by_page(
+        [(name_of(name), name if is_address(name) else Path(name)) for name in names]
+    )
 
 
-def listed_at(address: str) -> list[str]:
+def _page_by_page(sources: list[Source]) -> list[Source]:
+    """Replaces each PDF file by its pages. If it cannot be read, reading it gives the error."""
+    pages: list[Source] = []
+    for name, source in sources:
+        if isinstance(source, bytes) or not name.lower().endswith(".pdf"):
+            pages.append((name, source))
+            continue
+        try:
+            pages += [(name_of(page), page) for page in page_sources(source)]
+        except ImageError:
+            pages.append((name, source))
+    return pages
+
+
+def listed_at(address: str, recursive: bool = False) -> list[str]:
     """The images at an address such as s3://bucket/scans/, memory://x.png or file:///scans/*.png.
+
+    Args:
+        address: An address of an image or a folder, or a pattern.
+        recursive: Whether to list the sub-folders of a folder, too.
 
     Raises:
         UserError: There are no images, or the storage cannot be listed.
@@ -95,7 +126,8 @@ def listed_at(address: str) -> list[str]:
         if glob.has_magic(path):
             names = filesystem.glob(path)
         elif filesystem.isdir(path):
-            names = [name for name in filesystem.ls(path, detail=False) if _is_image(name)]
+            found = filesystem.find(path) if recursive else filesystem.ls(path, detail=False)
+            names = [name for name in found if _is_image(name)]
         else:
             return [address]
     # Each storage back end raises its own exceptions.
@@ -110,11 +142,35 @@ def _is_image(name: Any) -> bool:
     return str(name).lower().endswith(SUFFIXES)
 
 
-def list_images(folder: Path) -> list[Path]:
-    """The image files of a folder in natural order: digit2 before digit10."""
-    names = (name for name in os.listdir(folder) if not name.startswith("."))
-    images = (name for name in names if name.lower().endswith(SUFFIXES))
-    return [folder / name for name in sorted(images, key=natural_key)]
+def list_images(folder: Path, recursive: bool = False) -> list[Path]:
+    """The image files of a folder in natural order: digit2 before digit10.
+
+    Args:
+        folder: The folder.
+        recursive: Whether to list its sub-folders, too, each after the images of the folder that
+            holds it. Links to folders are not followed. A sub-folder that cannot be listed is
+            itself in the list.
+
+    Raises:
+        OSError: The folder cannot be listed.
+    """
+    images: list[Path] = []
+    waiting = [folder]
+    while waiting:
+        place = waiting.pop()
+        try:
+            entries = [entry for entry in os.scandir(place) if not entry.name.startswith(".")]
+        except OSError:
+            if place == folder:
+                raise
+            images.append(place)
+            continue
+        entries.sort(key=lambda entry: natural_key(entry.name))
+        folders = {e.name for e in entries if recursive and e.is_dir(follow_symlinks=False)}
+        names = (entry.name for entry in entries if entry.name not in folders)
+        images += [place / name for name in names if name.lower().endswith(SUFFIXES)]
+        waiting += [place / e.name for e in reversed(entries) if e.name in folders]
+    return images
 
 
 def natural_key(name: str) -> list[tuple[int, int | str]]:

@@ -7,19 +7,22 @@ from platform import python_version
 from shutil import copyfile
 
 from common.backend import keras
-from common.evaluation import plots
+from common.evaluation.architecture import save_architecture
+from common.evaluation.history import Row, plot_accuracy, plot_loss, save_history
 from common.files import replacing
 from common.storage.card import ModelCard
 from common.storage.saving import save_model
-from common.training.classifier import Result
-from common.training.recipes import Run, run_command
+from common.training.classifier import Result, optimizer
+from common.training.recipes import Recipe, Run, run_command
+
+STEPS = 1000  # per epoch, to evaluate the learning rate in fractions of an epoch
 
 
 def write_results(run: Run, result: Result, stem: Path, plots_folder: Path) -> None:
-    """Writes the three model files, the two plots and the history of a training run.
+    """Writes the model files, the plots, the history and the architecture of a training run.
 
-    The plots and the history go to a folder of their own, named after the model. Copies of the
-    plots of the last training are in `plots_folder` itself.
+    All but the model files go to a folder of their own, named after the model. Copies of the plots
+    of the last training are in `plots_folder` itself.
     """
     card = ModelCard(
         network=run.recipe.network,
@@ -45,9 +48,24 @@ def write_results(run: Run, result: Result, stem: Path, plots_folder: Path) -> N
     save_model(result.network, stem, card)
     title = f"{run.recipe.network} on {Path(run.data).name}"
     folder = plots_folder / stem.name
-    plots.plot_accuracy(result.history, result.test.accuracy, title, folder / "accuracy.png")
-    plots.plot_loss(result.history, result.test.loss, title, folder / "loss.png")
-    plots.save_history(result.history, folder / "history.csv")
+    history = with_learning_rates(result.history, run.recipe)
+    plot_accuracy(history, result.test.accuracy, title, folder / "accuracy.png")
+    plot_loss(history, result.test.loss, title, folder / "loss.png")
+    save_history(history, folder / "history.csv")
+    files = (folder / f"architecture{suffix}" for suffix in (".png", ".txt"))
+    save_architecture(result.network, run.recipe.network, *files)
     for name in ("accuracy.png", "loss.png"):
         with replacing(plots_folder / name) as temporary:
             copyfile(folder / name, temporary)
+
+
+def with_learning_rates(history: list[Row], recipe: Recipe) -> list[Row]:
+    """Adds to each row the learning rate at its end, which the recipe's schedule determines."""
+    schedule = optimizer(recipe, STEPS)
+    rows = []
+    for row in history:
+        schedule.iterations.assign(round(row["epoch"] * STEPS))
+        rows.append(
+            row | {"learning_rate": float(keras.ops.convert_to_numpy(schedule.learning_rate))}
+        )
+    return rows

@@ -42,7 +42,8 @@ IMAGE_REQUEST: dict[str, Any] = {
     "openapi_extra": {
         "requestBody": {
             "required": True,
-            "description": "An image file: PNG, JPEG, BMP, GIF, TIFF or WebP.",
+            "description": "An image file: PNG, JPEG, BMP, GIF, TIFF or WebP; HEIC or the "
+            "first page of a PDF file if their libraries are installed.",
             "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
         }
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, Command, messages
+from documents import scan_of
 from PIL import Image
 
 from common import UserError
@@ -99,6 +100,30 @@ def test_records_are_printed_in_the_order_of_the_images(
     assert (several.returncode, several.stdout) == (1, one.stdout)
 
 
+@pytest.mark.skipif(not find_spec("pypdfium2"), reason="needs requirements/photos.txt")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_each_page_of_a_pdf_has_its_own_record(
+    command: Command, tmp_path: Path, engine: tuple[str, ...]
+) -> None:
+    scan = tmp_path / "in" / "deep" / "scan.pdf"
+    scan.parent.mkdir(parents=True)
+    pages = [Image.open(ROOT / "samples" / name) for name in ("3.png", "number.png", "7.jpeg")]
+    scan.write_bytes(scan_of(*pages, resolution=200))
+    (scan.parent / "broken.pdf").write_bytes(b"%PDF-1.7 and no more")
+    words = ("predict_image.py", *MODEL, *engine, "--output", tmp_path / "out")
+    done = command(*words, "--recursive", tmp_path / "in")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "4 images processed, 1 of them unreadable" in done.stdout
+    records = rows(tmp_path / "out")
+    names = [str(scan.with_name("broken.pdf")), *(f"{scan}#{number}" for number in (1, 2, 3))]
+    assert [record["image"] for record in records] == names
+    assert [record["text"] for record in records] == [None, "3", "60417", "7"]
+    scan.write_bytes(scan_of(*pages, resolution=100))
+    resumed = command(*words, "--resume", "--recursive", tmp_path / "in")
+    assert resumed.returncode == 2
+    assert "Images have changed since" in resumed.stderr
+
+
 @pytest.mark.skipif(not find_spec("pyarrow"), reason="needs requirements/ray.txt")
 def test_parquet_shards_hold_the_same_records(command: Command, many: Many, tmp_path: Path) -> None:
     from pyarrow import parquet
@@ -135,9 +160,10 @@ def test_images_at_addresses_are_listed_and_read(command: Command, many: Many) -
 
     content = (ROOT / "samples" / "3.png").read_bytes()
     memory = fsspec.filesystem("memory")
-    for name in ("10.png", "9.png", "note.txt"):
+    for name in ("10.png", "9.png", "note.txt", "deep/1.png"):
         memory.pipe_file(f"/scans/{name}", content)
     assert listed_at("memory://scans/") == ["memory:///scans/9.png", "memory:///scans/10.png"]
+    assert len(listed_at("memory://scans/", recursive=True)) == 3
     assert listed_at("memory://scans/*.txt") == ["memory:///scans/note.txt"]
     assert [name for name, _ in image_sources(["memory://scans/9.png"])] == ["memory://scans/9.png"]
     assert (read_image("memory://scans/9.png") == read_image(content)).all()
@@ -158,6 +184,7 @@ def test_options_that_exclude_each_other_are_refused(called: Command, tmp_path: 
         (("--resume",), "--resume needs --output"),
         (("--output", tmp_path, "--csv"), "--csv cannot be combined with --output"),
         (("--files-from", "x", "y.png"), "--files-from names the images"),
+        (("--files-from", "x", "--recursive"), "--recursive needs a folder"),
         (("--address", "auto"), "--address needs --engine ray"),
         (("--jobs", "0"), "not a whole number above 0"),
     ):
