@@ -12,6 +12,7 @@ from common.data.datasets import Dataset
 from common.finding.encoding import BOX, HEAT, INK, OUTPUTS, SIZE_UNIT
 from common.finding.finder import find
 from common.finding.inks import cut_out
+from common.reading import Box, DigitReading
 from common.recognizer import DigitRecognizer
 from common.storage.card import is_finder
 from common.storage.loading import ModelError
@@ -40,6 +41,22 @@ def nothing(pages: np.ndarray) -> np.ndarray:
     """A finder that sees no digits."""
     _, height, width, _ = pages.shape
     return np.full((1, height // 4, width // 4, OUTPUTS), -10, np.float32)
+
+
+def every_stroke(pages: np.ndarray) -> np.ndarray:
+    """A finder that sees a digit in every dark connected component."""
+    maps = nothing(pages)
+    dark = (pages[0, ..., 0] < -1).astype(np.uint8)
+    for x, y, width, height, _ in cv2.connectedComponentsWithStats(dark)[2][1:]:
+        row, column = (y + height // 2) // 4, (x + width // 2) // 4
+        maps[0, row, column, HEAT.start] = 2
+        maps[0, row, column, BOX] = (
+            (x + width / 2) / 4 - column - 0.5,
+            (y + height / 2) / 4 - row - 0.5,
+            np.log(width / SIZE_UNIT),
+            np.log(height / SIZE_UNIT),
+        )
+    return maps
 
 
 def never_called(_: np.ndarray) -> np.ndarray:
@@ -76,8 +93,37 @@ def test_found_digits_have_scores_and_boxes_inside_the_page() -> None:
         assert glyph.score == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-6)
 
 
-def test_a_drawing_is_read_without_the_finder(reader: Reader) -> None:
-    assert reader(never_called).read(two_ones(noise=0)).text == "11"
+def test_a_small_drawing_is_read_without_the_finder(reader: Reader) -> None:
+    assert reader(never_called).read(two_ones(noise=0)[:, :60]).text == "1"
+
+
+def test_a_larger_drawing_is_read_if_the_finder_sees_every_mark_at_one_scale(
+    reader: Reader,
+) -> None:
+    calls = []
+
+    def counted(pages: np.ndarray) -> np.ndarray:
+        calls.append(pages.shape)
+        return every_stroke(pages)
+
+    assert reader(counted).read(two_ones(noise=0)).text == "11"
+    assert len(calls) == 1
+    unconfirmed = reader(nothing).read(two_ones(noise=0))
+    assert (unconfirmed.text, len(unconfirmed.left_out)) == ("", 2)
+
+
+def test_a_digit_much_smaller_than_the_largest_one_must_be_sure(reader: Reader) -> None:
+    shares = (0.0, 1.0, *[0.0] * 8)
+    large, speck, sure_speck = (
+        DigitReading(1, confidence, 0, Box(0, 0, 5, height), shares)
+        for height, confidence in ((100, 0.6), (20, 0.6), (20, 0.95))
+    )
+    recognizer = reader(nothing)
+    reading = recognizer._reading("page", two_ones(0), [large, speck, sure_speck])
+    assert [digit.confidence for digit in reading.digits] == [0.6, 0.95]
+    assert reading.left_out == (speck,)
+    alone = recognizer._reading("page", two_ones(0), [speck])
+    assert len(alone.digits) == 1
 
 
 def test_the_finder_reads_a_drawing_with_a_doubtful_mark(reader: Reader) -> None:
