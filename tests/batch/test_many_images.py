@@ -112,7 +112,7 @@ def test_each_page_of_a_pdf_has_its_own_record(
     (scan.parent / "broken.pdf").write_bytes(b"%PDF-1.7 and no more")
     words = ("predict_image.py", *MODEL, *engine, "--output", tmp_path / "out")
     done = command(*words, "--recursive", tmp_path / "in")
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, messages(done.stderr)) == (1, "")
     assert "4 images processed, 1 of them unreadable" in done.stdout
     records = rows(tmp_path / "out")
     names = [str(scan.with_name("broken.pdf")), *(f"{scan}#{number}" for number in (1, 2, 3))]

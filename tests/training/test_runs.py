@@ -76,7 +76,7 @@ def test_each_training_keeps_its_plots_and_the_last_ones_are_copied(
         content = [(tmp_path / "plots" / each / plot).read_bytes() for each in ("one", "two", "")]
         assert content[0] != content[1] == content[2]
         with Image.open(tmp_path / "plots" / plot) as image:
-            assert image.size == (960, 600)
+            assert image.size == (960, 660)
     for name in ("one", "two"):
         assert len((tmp_path / "plots" / name / "history.csv").read_text().splitlines()) == 3
 

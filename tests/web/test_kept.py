@@ -48,7 +48,7 @@ def test_an_unusable_folder_of_kept_digits_is_one_error(
         else:
             (folder / "3").mkdir(parents=True)
             closed = PermissionError(13, "Permission denied", os.fsdecode(b"\xff"))
-            monkeypatch.setattr(os, "listdir", Mock(side_effect=closed))
+            monkeypatch.setattr(os, "scandir", Mock(side_effect=closed))
             assert client.get("/kept").status_code == 500
         answer = client.post("/keep", params=query, content=SAMPLE)
         assert (answer.status_code, list(answer.json())) == (500, ["error"])

@@ -87,7 +87,8 @@ def test_unusable_images_are_refused_with_the_right_status(client: TestClient) -
     for path in ("/read", "/look", "/upright", "/keep?digit=3&x=0&y=0&width=1&height=1"):
         for content, status in (
             (b"", 415),
-            (b"%PDF-1.7", 415),
+            (b"plain text", 415),
+            (b"%PDF-1.7", 422),
             (png_of_size(100_000, 100_000), 413),
             (png_of_size(10_000, 5_001), 413),
             (SAMPLE[:2000], 422),
