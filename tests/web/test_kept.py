@@ -3,7 +3,7 @@
 import os
 import shutil
 from pathlib import Path
-from unittest.mock import Mock
+from typing import Any
 
 import pytest
 from conftest import ROOT
@@ -47,8 +47,14 @@ def test_an_unusable_folder_of_kept_digits_is_one_error(
             (folder / "4" / name).mkdir(parents=True)
         else:
             (folder / "3").mkdir(parents=True)
-            closed = PermissionError(13, "Permission denied", os.fsdecode(b"\xff"))
-            monkeypatch.setattr(os, "scandir", Mock(side_effect=closed))
+            scandir = os.scandir
+
+            def refusing(place: str | Path) -> Any:
+                if Path(place) == folder / "3":
+                    raise PermissionError(13, "Permission denied", os.fsdecode(b"\xff"))
+                return scandir(place)
+
+            monkeypatch.setattr(os, "scandir", refusing)
             assert client.get("/kept").status_code == 500
         answer = client.post("/keep", params=query, content=SAMPLE)
         assert (answer.status_code, list(answer.json())) == (500, ["error"])
