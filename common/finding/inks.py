@@ -23,12 +23,14 @@ class _Crop:
         inside: Whether a pixel is inside the box, bool.
         chance: Probability of ink from the finder, float32, 0 to 1.
         own: 1 where the finder assigns a pixel to this digit, 0 where to a neighbour, float32.
+        rim: Whether a pixel lies at the edge of the surroundings, but not of the page, bool.
     """
 
     grey: np.ndarray
     inside: np.ndarray
     chance: np.ndarray
     own: np.ndarray
+    rim: np.ndarray
 
 
 def cut_out(page: np.ndarray, found: list[Detection], settings: Settings = SETTINGS) -> list[Glyph]:
@@ -86,8 +88,10 @@ def _digit_ink(
     inside = np.bincount(labels.ravel(), crop.inside.ravel(), count) / size
     own = np.bincount(labels.ravel(), crop.own.ravel(), count) / size
     chance = np.bincount(labels.ravel(), crop.chance.ravel(), count) / size
-    whole = (inside >= settings.min_component) & (own > 0.5) & (chance > settings.min_ink)
-    parted = (inside < settings.min_component) & (chance * inside > 0)
+    # A ruled line has few pixels outside the box, so whatever reaches the rim leaves it, too.
+    leaves = (inside < settings.min_component) | (np.bincount(labels.ravel(), crop.rim.ravel()) > 0)
+    whole = ~leaves & (own > 0.5) & (chance > settings.min_ink)
+    parted = leaves & (chance * inside > 0)
     whole[0] = parted[0] = False
     gate = (crop.chance * crop.own > (settings.min_ink + settings.sure_ink) / 2) & crop.inside
     kept = whole[labels] | (parted[labels] & gate)
@@ -122,7 +126,11 @@ def _crop(
     map_x, map_y = np.meshgrid(xs * factor - 0.5, ys * factor - 0.5)
     chance = _sampled(digit.level.ink, map_x, map_y)
     own = _own(digit, others, reach, map_x, map_y)
-    return _Crop(grey.astype(np.float32), in_y[:, None] & in_x, chance, own)
+    rim = np.zeros(grey.shape, bool)
+    rim[0], rim[-1] = y0 > 0, y1 < page.shape[0]
+    rim[:, 0] |= x0 > 0
+    rim[:, -1] |= x1 < page.shape[1]
+    return _Crop(grey.astype(np.float32), in_y[:, None] & in_x, chance, own, rim)
 
 
 def _sampled(values: np.ndarray, map_x: np.ndarray, map_y: np.ndarray) -> np.ndarray:
