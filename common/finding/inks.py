@@ -172,7 +172,7 @@ def _own(
 
 def _contrast(crop: _Crop, settings: Settings) -> np.ndarray:
     """Returns the brightness of each pixel, scaled so that paper is 0 and ink is 1."""
-    grey = crop.grey
+    grey = _evenly_lit(crop, settings)
     level, _ = cv2.threshold(
         grey[crop.inside].astype(np.uint8), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU
     )
@@ -195,6 +195,19 @@ def _contrast(crop: _Crop, settings: Settings) -> np.ndarray:
     noise = 1.5 * float(np.median(np.abs(bare))) if bare.size else 0.0
     floor = min(max(2.5 * noise, 0.08 * full), 0.4 * full)
     return np.asarray(((difference - floor) / max(full - floor, 1.0)).clip(0, 1))
+
+
+def _evenly_lit(crop: _Crop, settings: Settings) -> np.ndarray:
+    """Removes shadows and gradients, which the pixels that are certainly not ink show."""
+    bare = (crop.chance < settings.min_ink).astype(np.float32)
+    if not bare.any():
+        return crop.grey
+    usual = float(np.median(crop.grey[bare > 0]))
+    reach = max(crop.grey.shape) / 6
+    light = (cv2.GaussianBlur(crop.grey * bare, (0, 0), reach) + 1e-3 * usual) / (
+        cv2.GaussianBlur(bare, (0, 0), reach) + 1e-3
+    )
+    return (crop.grey - light + usual).clip(0, 255)
 
 
 def _mean(values: np.ndarray, where: np.ndarray) -> float:
