@@ -183,9 +183,7 @@ def _contrast(crop: _Crop, settings: Settings) -> np.ndarray:
     paper = (~inked & (crop.chance < settings.sure_ink)).astype(np.float32)
     reach = max(grey.shape) / 3
     usual = float(np.median(grey[~inked])) if (~inked).any() else 255.0 - level
-    around = (cv2.GaussianBlur(grey * paper, (0, 0), reach) + 1e-3 * usual) / (
-        cv2.GaussianBlur(paper, (0, 0), reach) + 1e-3
-    )
+    around = _local_mean(grey, paper, usual, reach)
     difference = grey - around if is_light else around - grey
     sure = inked & crop.inside & (crop.chance * crop.own > settings.min_ink)
     if not sure.any():
@@ -204,10 +202,14 @@ def _evenly_lit(crop: _Crop, settings: Settings) -> np.ndarray:
         return crop.grey
     usual = float(np.median(crop.grey[bare > 0]))
     reach = max(crop.grey.shape) / 6
-    light = (cv2.GaussianBlur(crop.grey * bare, (0, 0), reach) + 1e-3 * usual) / (
-        cv2.GaussianBlur(bare, (0, 0), reach) + 1e-3
-    )
+    light = _local_mean(crop.grey, bare, usual, reach)
     return (crop.grey - light + usual).clip(0, 255)
+
+
+def _local_mean(grey: np.ndarray, where: np.ndarray, usual: float, reach: float) -> np.ndarray:
+    """Averages `grey` around each pixel, over the pixels where `where` is 1; `usual` if none."""
+    total = cv2.GaussianBlur(grey * where, (0, 0), reach) + 1e-3 * usual
+    return np.asarray(total / (cv2.GaussianBlur(where, (0, 0), reach) + 1e-3))
 
 
 def _mean(values: np.ndarray, where: np.ndarray) -> float:
