@@ -21,7 +21,7 @@ def clone(tmp_path: Path) -> Path:
 
 def commands(clone: Path, target: str) -> list[str]:
     """The commands that make would run, in order."""
-    words = ["make", "--dry-run", target]
+    words = ["make", "--dry-run", "--no-print-directory", target]  # make itself may run the tests
     done = subprocess.run(words, cwd=clone, capture_output=True, text=True, check=True)
     return done.stdout.replace("\\\n", "").splitlines()
 

@@ -73,7 +73,9 @@ class GlyphBank:
         data_digits: Digits from the data set, one list for each of 0 to 9.
         stroke_digits: Digits drawn from `handwriting.STROKES`, one list for each of 0 to 9.
         font_digits: Digits from fonts, one list for each of 0 to 9.
+        straight_ones: 1s that are a single straight stroke.
         letters: Single letters that do not look like digits.
+        alphabets: Lists of 26 letters, each in one font and in order.
         signs: Punctuation marks and mathematical symbols.
         words: Words of two or more letters, in many fonts, and imitations of cursive handwriting.
         drawings: Doodles, scribbles and the drawings in `DRAWINGS`.
@@ -82,7 +84,9 @@ class GlyphBank:
     data_digits: tuple[list[np.ndarray], ...]
     stroke_digits: tuple[list[np.ndarray], ...]
     font_digits: tuple[list[np.ndarray], ...]
+    straight_ones: list[np.ndarray]
     letters: list[np.ndarray]
+    alphabets: list[list[np.ndarray]]
     signs: list[np.ndarray]
     words: list[np.ndarray]
     drawings: list[np.ndarray]
@@ -113,10 +117,12 @@ def make_glyph_bank(images: np.ndarray, labels: np.ndarray, seed: int) -> GlyphB
             [_stroke_glyph(STROKES[digit], rng) for _ in range(200)] for digit in range(10)
         ),
         font_digits=tuple([_text_glyph(str(digit), font) for font in fonts] for digit in range(10)),
+        straight_ones=[_stroke_glyph(["50,0 51,50 50,100"], rng, 0.015) for _ in range(300)],
         letters=[
             *(_text_glyph(_pick(DISTINCT_LETTERS, rng), _pick(fonts, rng)) for _ in range(1000)),
             *(_stroke_glyph(LETTERS[_pick([*LETTERS], rng)], rng) for _ in range(500)),
         ],
+        alphabets=[_alphabet(rng, _pick(fonts, rng)) for _ in range(80)],
         signs=[
             *(_text_glyph(sign, _pick(fonts, rng)) for sign in PRINTED_SIGNS for _ in range(15)),
             *(_stroke_glyph([sign], rng) for sign in ARITHMETIC_SIGNS for _ in range(120)),
@@ -178,6 +184,25 @@ def load_drawings() -> list[np.ndarray]:
     return glyphs
 
 
+def letters_from(
+    alphabet: list[np.ndarray], count: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Letters in order, in random order, or one letter again and again, as in exercises."""
+    start = int(rng.integers(len(alphabet) - count))
+    kind = rng.random()
+    if kind < 0.4:
+        return alphabet[start : start + count]
+    if kind < 0.75:
+        return [alphabet[index] for index in rng.permutation(len(alphabet))[:count]]
+    # A lookalike among its own kind cannot be told from a digit.
+    distinct = [
+        glyph
+        for letter, glyph in zip(string.ascii_lowercase, alphabet, strict=True)
+        if letter not in LOOKALIKES
+    ]
+    return [distinct[start % len(distinct)]] * count
+
+
 def _pick(items: Sequence[Item], rng: np.random.Generator) -> Item:
     return items[int(rng.integers(len(items)))]
 
@@ -197,8 +222,10 @@ def _enlarged(images: np.ndarray) -> list[np.ndarray]:
     return glyphs
 
 
-def _stroke_glyph(ways: Sequence[str], rng: np.random.Generator) -> np.ndarray:
-    pen, wobble = np.exp(rng.uniform(np.log(0.02), np.log(0.2))), rng.uniform(0.01, 0.035)
+def _stroke_glyph(
+    ways: Sequence[str], rng: np.random.Generator, max_wobble: float = 0.035
+) -> np.ndarray:
+    pen, wobble = np.exp(rng.uniform(np.log(0.02), np.log(0.2))), rng.uniform(0.01, max_wobble)
     ink = draw_strokes(_pick(ways, rng), GLYPH_HEIGHT, rng, float(pen), wobble)
     return _cropped(np.rint(255 * ink).astype(np.uint8))
 
@@ -237,11 +264,19 @@ def _text_glyph(text: str, font: ImageFont.FreeTypeFont) -> np.ndarray:
     return glyph if glyph.size else np.full((GLYPH_HEIGHT, 4), 255, np.uint8)
 
 
+def _alphabet(rng: np.random.Generator, font: ImageFont.FreeTypeFont) -> list[np.ndarray]:
+    """The letters of a font, lower or upper case."""
+    letters = string.ascii_lowercase if rng.random() < 0.7 else string.ascii_uppercase
+    return [_text_glyph(letter, font) for letter in letters]
+
+
 def _word(rng: np.random.Generator) -> str:
     letters, weights = zip(*LETTER_FREQUENCIES.items(), strict=True)
     shares = np.array(weights) / sum(weights)
     if rng.random() < 0.3:  # only its neighbours tell such a letter from a digit
         shares = np.where([letter in LOOKALIKES for letter in letters], 5 * shares, shares)
     word = "".join(rng.choice(letters, size=rng.integers(2, 10), p=shares / shares.sum()))
+    if set(word) <= set(LOOKALIKES):  # it cannot be told from a number
+        word += "e"
     case = rng.random()
     return word.upper() if case < 0.2 else word.capitalize() if case < 0.45 else word

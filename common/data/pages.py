@@ -5,14 +5,14 @@ of the page; see `photography`. The position and the ink of each digit are recor
 """
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from common.data.glyphs import GLYPH_HEIGHT, GlyphBank
+from common.data.glyphs import GLYPH_HEIGHT, GlyphBank, letters_from
 from common.data.photography import Photographer
-from common.data.shapes import draw_frame, draw_underline, random_shape
+from common.data.shapes import draw_diagram, draw_frame, draw_underline, random_shape
 from common.data.sheet import (
     Hand,
     Sheet,
@@ -74,7 +74,11 @@ class PageWriter:
         return float(np.exp(rng.uniform(np.log(min(low, high)), np.log(high))))
 
     def _digit(self, digit: int, size: float, hand: Hand, rng: np.random.Generator) -> np.ndarray:
-        glyph = self.bank.digit(digit, hand.source, rng)
+        if digit == 1 and hand.straight:
+            ones = self.bank.straight_ones
+            glyph = ones[rng.integers(len(ones))]
+        else:
+            glyph = self.bank.digit(digit, hand.source, rng)
         # Most glyphs are about 55 pixels high.
         scale = size / (max(glyph.shape) if rng.random() < 0.5 else 55)
         return drawn_glyph(glyph, scale, hand, rng)
@@ -96,7 +100,7 @@ class PageWriter:
         """Writes lines of digits that are far apart, close or touching."""
         hand = random_hand(rng)
         size = self._size(sheet, rng, 14, 60)
-        closeness = rng.choice(["touching", "close", "apart"], p=[0.35, 0.4, 0.25])
+        closeness = rng.choice(["touching", "close", "apart"], p=[0.4, 0.3, 0.3])
         tilt = rng.normal(0, 0.08) if rng.random() < 0.7 else rng.uniform(-0.36, 0.36)
         y = (
             rng.uniform(-0.2, 0.9) * size
@@ -162,7 +166,7 @@ class PageWriter:
                 ink = self._digit(token, own_size, hand, rng)
                 y += size - ink.shape[0]
             else:
-                ink = drawn_glyph(token, size / GLYPH_HEIGHT * rng.uniform(0.7, 1.4), hand, rng)
+                ink = drawn_glyph(token, size / GLYPH_HEIGHT * rng.uniform(0.8, 1.5), hand, rng)
                 y = top + (size - ink.shape[0]) * rng.choice([0.5, 1.0]) + rng.normal(0, 2)
             if 0 in ink.shape:
                 continue
@@ -179,6 +183,8 @@ class PageWriter:
     def _expression(self, sheet: Sheet, rng: np.random.Generator) -> None:
         """Writes lines of digits among signs, letters and words."""
         hand = random_hand(rng)
+        # A slash is a 1 that leans more than the others, so the 1s must lean alike.
+        hand = replace(hand, straight=hand.straight or rng.random() < 0.5)
         size = self._size(sheet, rng, 14, 60)
         kinds = rng.dirichlet([3, 1.5, 0.7, 0.5])
         y = (
@@ -253,12 +259,18 @@ class PageWriter:
         hand = random_hand(rng)
         size = self._size(sheet, rng, 12, 80)
         y, tilt = rng.uniform(-0.5, 1.0) * size, rng.normal(0, 0.06)
-        source = self.bank.letters if rng.random() < 0.3 else self.bank.words
+        kind = rng.choice(["words", "letters", "alphabet"], p=[0.6, 0.2, 0.2])
+        alphabet = self.bank.alphabets[rng.integers(len(self.bank.alphabets))]
+        source = self.bank.letters if kind == "letters" else self.bank.words
         while y < sheet.grey.shape[0]:
+            count = int(rng.integers(1, 8))
             words: list[int | np.ndarray] = [
-                source[rng.integers(len(source))] for _ in range(rng.integers(1, 8))
+                source[rng.integers(len(source))] for _ in range(count)
             ]
-            self._write(sheet, words, size, y, tilt, "close", hand, rng)
+            if kind == "alphabet":
+                words = [*letters_from(alphabet, count + 2, rng)]
+            closeness = "apart" if kind == "alphabet" and rng.random() < 0.5 else "close"
+            self._write(sheet, words, size, y, tilt, closeness, hand, rng)
             y += rng.uniform(1.2, 2.0) * size
 
     def _lone(self, sheet: Sheet, rng: np.random.Generator) -> None:
@@ -278,7 +290,8 @@ class PageWriter:
     def _drawing(self, sheet: Sheet, rng: np.random.Generator) -> None:
         """Draws doodles, scribbles and shapes, or a diagram."""
         if rng.random() < 0.25:
-            self._diagram(sheet, rng)
+            size = self._size(sheet, rng, 14, 60)
+            draw_diagram(sheet, self.bank.letters, size, rng)
             return
         for _ in range(rng.integers(1, 5)):
             hand, size = random_hand(rng), self._size(sheet, rng, 14, 250)
@@ -291,30 +304,6 @@ class PageWriter:
             x = rng.uniform(-0.3, 0.9) * sheet.grey.shape[1]
             y = rng.uniform(-0.3, 0.9) * sheet.grey.shape[0]
             sheet.put(ink, x, y, hand.ink)
-
-    def _diagram(self, sheet: Sheet, rng: np.random.Generator) -> None:
-        """Draws parts connected by horizontal and vertical lines, like a circuit or flow chart."""
-        height, width = sheet.grey.shape
-        hand = random_hand(rng)
-        ink = np.zeros((height, width), np.float32)
-        thickness = int(rng.integers(1, 5))
-        points = (rng.uniform(-0.1, 1.1, (int(rng.integers(3, 9)), 2)) * (width, height)).astype(
-            int
-        )
-        for (x, y), (other_x, other_y) in pairwise(points):
-            bend = (int(other_x), int(y))
-            cv2.line(ink, (int(x), int(y)), bend, 1.0, thickness, cv2.LINE_AA)
-            if rng.random() < 0.7:
-                cv2.line(ink, bend, (int(other_x), int(other_y)), 1.0, thickness, cv2.LINE_AA)
-        size = self._size(sheet, rng, 14, 60)
-        for x, y in points:
-            if rng.random() < 0.7:
-                part = random_shape(size, rng)
-            else:
-                glyph = self.bank.letters[rng.integers(len(self.bank.letters))]
-                part = drawn_glyph(glyph, size / GLYPH_HEIGHT, hand, rng)
-            sheet.put(part, x, y, hand.ink)
-        sheet.grey *= 1 - hand.ink * ink.clip(0, 1)
 
     def _out_of_scale(self, sheet: Sheet, rng: np.random.Generator) -> None:
         """Writes digits that are too large or too small for this scale of the image pyramid."""

@@ -1,9 +1,12 @@
-"""Frames, lines and shapes on synthetic pages."""
+"""Frames, lines, shapes and diagrams on synthetic pages."""
+
+from itertools import pairwise
 
 import cv2
 import numpy as np
 
-from common.data.sheet import Hand, Sheet
+from common.data.glyphs import GLYPH_HEIGHT
+from common.data.sheet import Hand, Sheet, drawn_glyph, random_hand
 
 
 def draw_frame(
@@ -27,6 +30,37 @@ def draw_underline(sheet: Sheet, y: float, hand: Hand, rng: np.random.Generator)
     start, end = (round(x0), round(y)), (round(x1), round(y + rng.normal(0, 2)))
     cv2.line(mask, start, end, 1.0, int(rng.integers(1, 4)), cv2.LINE_AA)
     sheet.grey *= 1 - hand.ink * mask.clip(0, 1)
+
+
+def draw_diagram(
+    sheet: Sheet, letters: list[np.ndarray], size: float, rng: np.random.Generator
+) -> None:
+    """Draws parts connected by horizontal and vertical lines, like a circuit or flow chart.
+
+    Args:
+        sheet: Sheet to draw on.
+        letters: Letters that may stand for parts; see `glyphs`.
+        size: Height of the parts in pixels.
+        rng: Random number generator.
+    """
+    height, width = sheet.grey.shape
+    hand = random_hand(rng)
+    ink = np.zeros((height, width), np.float32)
+    thickness = int(rng.integers(1, 5))
+    points = (rng.uniform(-0.1, 1.1, (int(rng.integers(3, 9)), 2)) * (width, height)).astype(int)
+    for (x, y), (other_x, other_y) in pairwise(points):
+        bend = (int(other_x), int(y))
+        cv2.line(ink, (int(x), int(y)), bend, 1.0, thickness, cv2.LINE_AA)
+        if rng.random() < 0.7:
+            cv2.line(ink, bend, (int(other_x), int(other_y)), 1.0, thickness, cv2.LINE_AA)
+    for x, y in points:
+        if rng.random() < 0.7:
+            part = random_shape(size, rng)
+        else:
+            glyph = letters[rng.integers(len(letters))]
+            part = drawn_glyph(glyph, size / GLYPH_HEIGHT, hand, rng)
+        sheet.put(part, x, y, hand.ink)
+    sheet.grey *= 1 - hand.ink * ink.clip(0, 1)
 
 
 def random_shape(size: float, rng: np.random.Generator) -> np.ndarray:

@@ -40,6 +40,8 @@ class Hand:
         aspect: Factor for the width.
         turn: Rotation of each glyph in degrees.
         ink: Opacity of the ink, 0 to 1.
+        straight: Whether each 1 is a single straight stroke.
+        gaps: Share of the strokes that the pen leaves white, 0 to 1; chalk and dry brushes do.
     """
 
     source: str
@@ -48,6 +50,8 @@ class Hand:
     aspect: float
     turn: float
     ink: float
+    straight: bool
+    gaps: float
 
 
 def random_hand(rng: np.random.Generator, min_ink: float = 0.12) -> Hand:
@@ -60,6 +64,8 @@ def random_hand(rng: np.random.Generator, min_ink: float = 0.12) -> Hand:
         aspect=float(np.exp(rng.normal(0, 0.15))),
         turn=float(rng.normal(0, 4)),
         ink=float(rng.uniform(min_ink, 1) if rng.random() < 0.5 else rng.uniform(0.6, 1)),
+        straight=bool(rng.random() < 0.3),
+        gaps=float(rng.uniform(0.1, 0.5)) if rng.random() < 0.15 else 0.0,
     )
 
 
@@ -108,8 +114,20 @@ def drawn_glyph(
     if scale > 0.5:  # a crisp edge, like that of a pen; the level slightly varies the stroke width
         level, steepness = rng.uniform(0.35, 0.65), 1 + 1.5 * scale
         ink = ((ink - level) * steepness + 0.5).clip(0, 1)
+    if hand.gaps and min(ink.shape) > 12:  # smaller strokes would fall apart
+        ink = ink * (1 - _gaps(ink.shape, hand.gaps, rng))
     left, top, width, height = cv2.boundingRect((ink > INK_LEVEL).astype(np.uint8))
     return ink[top : top + height, left : left + width]
+
+
+def _gaps(shape: tuple[int, ...], share: float, rng: np.random.Generator) -> np.ndarray:
+    """Grains or hatching of random size, direction and strength: float32 of `shape`, 0 to 1."""
+    height, width = shape
+    largest = max(1.0, 0.05 * max(shape))
+    across, along = np.exp(rng.uniform(0, np.log(largest) + 0.7, 2))
+    rows, columns = int(height / across) + 2, int(width / along) + 2
+    grains = (rng.random((rows, columns)) < share).astype(np.float32)
+    return np.asarray(rng.uniform(0.3, 0.9) * cv2.resize(grains, (width, height)), np.float32)
 
 
 @dataclass
