@@ -5,6 +5,7 @@
     python predict_image.py photo.jpg drawing.png     files
     python predict_image.py scans/ 'more/*.png'       folders and patterns
     python predict_image.py --save annotated scans/   also save images with boxes and digits
+    python predict_image.py --explain why photo.jpg   also save a picture of each step
     cat photo.jpg | python predict_image.py --json -  an image on stdin; output for programs
     python predict_image.py --jobs 8 --output results --files-from list.txt
                                                       millions of images; can be resumed
@@ -22,7 +23,6 @@ the model is wrong, 130 if interrupted.
 import argparse
 import json
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
@@ -33,12 +33,13 @@ if __name__ == "__main__":
 
 from common import PROJECT, UserError, printable
 from common.batch.shards import IMAGES_PER_SHARD, Done, Shard, ShardFolder, in_order, job_of
+from common.cli.pictures import make_drawer
 from common.cli.predict_options import parse_arguments
 from common.cli.progress import progress_bar
 from common.cli.rows import CSV_HEADER, csv_line, csv_rows, text_rows
 from common.evaluation import annotation
 from common.files import check_writable, shown
-from common.images.listing import Source, image_sources, real_paths, sources_from
+from common.images.listing import Source, image_sources, sources_from
 from common.reading import Reading
 from common.recognizer import DigitRecognizer
 
@@ -50,8 +51,7 @@ def main() -> int:
     arguments = parse_arguments(__doc__)
     if arguments.show and not annotation.has_screen():
         raise UserError("--show needs a screen, but there is none: use --save FOLDER instead.")
-    if arguments.save:
-        check_writable(arguments.save)
+    check_writable(*filter(None, (arguments.save, arguments.explain)))
     recognizer = DigitRecognizer(arguments.model, arguments.min_confidence, finder=arguments.finder)
     if arguments.files_from:
         sources = sources_from(arguments.files_from)
@@ -74,8 +74,7 @@ def print_readings(
     results: TextIO,
 ) -> int:
     """Prints the readings in the order of the images, and returns the exit status."""
-    taken = real_paths(sources) if arguments.save else set()
-    drawn: Counter[str] = Counter()
+    draw = make_drawer(arguments, recognizer, sources)
     formatted = make_formatter(arguments, [name for name, _ in sources])
     name_models(recognizer)
     if uses_workers(arguments):
@@ -96,12 +95,9 @@ def print_readings(
                 say(f"error: {printable(reading.error)}", sys.stderr)
             else:
                 say(formatted(reading), results)
-            if not reading.error and (arguments.save or arguments.show):
-                path = arguments.save and annotation.new_picture(
-                    arguments.save, reading.image, drawn, taken
-                )
+            if not reading.error:
                 try:
-                    annotation.draw(source, reading, path, arguments.show)
+                    draw(source, reading)
                 except UserError as error:
                     status = console.SOME_UNREADABLE
                     say(f"error: {printable(str(error))}", sys.stderr)

@@ -75,6 +75,23 @@ def without_rejection(probabilities: np.ndarray) -> tuple[np.ndarray, float]:
     return digits / digits.sum(), min(rejection, 1.0)
 
 
+def combined(probabilities: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Combines the opinions of both networks on which digit it is: the normalised product.
+
+    The classifier sees a digit without its surroundings, at a higher resolution. The finder sees
+    the strokes that a neighbour covers or that were cut off.
+
+    Args:
+        probabilities: Probabilities from the classifier, float (10,).
+        scores: Scores from the finder, float (10,).
+
+    Returns:
+        Probabilities, float (10,), which sum to 1.
+    """
+    product = np.maximum(probabilities, MIN_PROBABILITY) * np.maximum(scores, MIN_PROBABILITY)
+    return np.asarray(product / product.sum())
+
+
 def detection_probability(score: float, rejection: float) -> float:
     """Combines what both networks say into the probability that a detection is a digit.
 

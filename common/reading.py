@@ -38,12 +38,12 @@ class Glyph:
         box: Bounding box of its ink.
         ink: Ink without that of its neighbours, float32 (height, width), 0 is paper and 1 is full
             ink, with a small margin.
-        score: Probability from the finder that it is a digit, 0 to 1; None on a drawing.
+        scores: Probability of each digit from the finder, float32 (10,); None on a drawing.
     """
 
     box: Box
     ink: np.ndarray
-    score: float | None = None
+    scores: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import BinaryIO, TypeVar
 import numpy as np
 from PIL import Image, ImageOps
 
-from common.calibration import detection_probability, without_rejection
+from common.calibration import combined, detection_probability, without_rejection
 from common.finding.drawings import drawn_marks
 from common.finding.finder import MAX_SIDE, Detection, find, peaks_at, scale_for
 from common.finding.hints import hint
@@ -233,12 +233,13 @@ class DigitRecognizer:
 
 
 def _digit_reading(glyph: Glyph, probabilities: np.ndarray) -> DigitReading:
-    if glyph.score is not None:
+    detected = 1.0
+    if glyph.scores is not None:
         probabilities, rejection = without_rejection(probabilities)
+        detected = detection_probability(float(glyph.scores.max()), rejection)
+        probabilities = combined(probabilities, glyph.scores)
     digit = int(probabilities.argmax())
-    confidence = float(probabilities[digit])
-    if glyph.score is not None:
-        confidence *= detection_probability(glyph.score, rejection)
+    confidence = float(probabilities[digit]) * detected
     return DigitReading(digit, confidence, 0, glyph.box, tuple(probabilities.tolist()))
 
 

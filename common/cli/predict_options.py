@@ -72,6 +72,14 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         "NAME_read.png, in the coordinates of the image",
     )
     parser.add_argument(
+        "--explain",
+        type=Path,
+        metavar="FOLDER",
+        help="show step by step how each image was read, and save this picture in FOLDER as "
+        "NAME_explained.png: where the finder sees digits, what the classifier sees, what its "
+        "first layers respond to, and which strokes speak for the digit; needs requirements.txt",
+    )
+    parser.add_argument(
         "--show", action="store_true", help="draw boxes and digits and show each image in a window"
     )
     output.add_argument(
@@ -122,7 +130,7 @@ def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespa
     for name in ("resume", "parquet"):
         if getattr(arguments, name) and not arguments.output:
             parser.error(f"--{name} needs --output")
-    for name in ("csv", "save", "show"):
+    for name in ("csv", "save", "show", "explain"):
         if getattr(arguments, name) and arguments.output:
             parser.error(f"--{name} cannot be combined with --output")
     if arguments.address and not arguments.engine:

@@ -142,21 +142,25 @@ def open_window(image: Image.Image, title: str) -> None:
     pyplot.show()
 
 
-def new_picture(folder: Path, image: str, drawn: Counter[str], taken: set[str]) -> Path:
-    """Chooses an unused path for an annotated image, such as 7_read.png or 7_read_2.png.
+def new_picture(
+    folder: Path, image: str, suffix: str, drawn: Counter[str], taken: set[str]
+) -> Path:
+    """Chooses an unused path for a picture of a reading, such as 7_read.png or 7_read_2.png.
 
     Args:
-        folder: Folder of the annotated image.
+        folder: Folder of the picture.
         image: Name of the image.
-        drawn: Number of annotated images so far for each stem; it is updated.
+        suffix: Suffix of the picture's name: "read" or "explained".
+        drawn: Number of pictures so far for each stem; it is updated.
         taken: Real paths of the input images, which must not be overwritten.
     """
     file, page = split_page(image)
     stem = "stdin" if image == "-" else Path(str(file)).stem + (f"-{page}" if page else "")
+    stem += f"_{suffix}"
     while True:
         drawn[stem] += 1
         number = f"_{drawn[stem]}" if drawn[stem] > 1 else ""
-        path = folder / f"{stem}_read{number}.png"
+        path = folder / f"{stem}{number}.png"
         if os.path.realpath(path) not in taken:
             return path
 

@@ -49,7 +49,7 @@ class Detection:
 
     Attributes:
         x, y, width, height: Bounding box in pixels of the page.
-        score: Probability that it is a digit, 0 to 1.
+        scores: Probability of each digit, float32 (10,), 0 to 1; they need not sum to 1.
         level: Level at which it was found.
     """
 
@@ -57,8 +57,13 @@ class Detection:
     y: float
     width: float
     height: float
-    score: float
+    scores: np.ndarray
     level: Level
+
+    @property
+    def score(self) -> float:
+        """Probability of the most likely digit."""
+        return float(self.scores.max())
 
     @property
     def middle(self) -> tuple[float, float]:
@@ -72,7 +77,7 @@ def find(
     """Finds the digits on a page.
 
     The network sees the page at several scales, so that most digits have a suitable size at two of
-    them. The score of a digit is its mean probability at these scales.
+    them. Its scores are the mean probabilities at these scales.
 
     Args:
         page: uint8 (height, width), ink darker or lighter than the paper.
@@ -88,7 +93,7 @@ def find(
     peaks = sorted(peaks, key=lambda peak: -peak.score)[:MAX_DETECTIONS]
     boxes = np.array([(peak.x, peak.y, peak.width, peak.height) for peak in peaks]).reshape(-1, 4)
     shares, inside = overlaps(boxes, boxes)
-    scores = np.array([peak.score for peak in peaks])
+    scores = np.array([peak.scores for peak in peaks]).reshape(-1, 10)
     levels = np.array([peak.level.scale for peak in peaks])
     doubles = (shares > settings.max_overlap) | (inside > settings.max_inside)
     # Two peaks at one scale are usually two digits, such as slanted 1s that touch.
@@ -99,9 +104,12 @@ def find(
         peak = peaks[index]
         size = max(peak.width, peak.height)
         suitable = [s for s in scales if SCALE.min_size <= size * s <= SCALE.max_size]
-        same = np.where(shares[index] > MIN_SAME, scores, 0)
-        votes = [same[levels == scale].max(initial=0) for scale in {*suitable, peak.level.scale}]
-        found.append(replace(peak, score=float(np.mean(votes))))
+        same = shares[index] > MIN_SAME
+        votes = [
+            scores[same & (levels == scale)].max(axis=0, initial=0)
+            for scale in {*suitable, peak.level.scale}
+        ]
+        found.append(replace(peak, scores=np.mean(votes, axis=0)))
     likely = [detection for detection in found if detection.score > settings.min_peak]
     return sorted(likely, key=lambda detection: -detection.score)
 
@@ -130,17 +138,14 @@ def scale_for(size: float) -> float:
 def peaks_at(
     page: np.ndarray, scale: float, finder: Finder, settings: Settings = SETTINGS
 ) -> list[Detection]:
-    """Returns the peaks of the heat map at one scale; the score is the network's probability."""
-    height, width = (max(1, round(side * scale)) for side in page.shape)
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    small = cv2.resize(page, (width, height), interpolation=method)
-    padding = ((0, -height % STRIDE), (0, -width % STRIDE))
-    padded = np.pad(normalised(small), padding, mode="edge")
-    rows, columns = -(-height // CELL), -(-width // CELL)
-    output = finder(padded[None, ..., None])[0, :rows, :columns]
-    heat = _sigmoid(output[..., HEAT]).max(axis=2)
+    """Returns the peaks of the heat maps at one scale, with the network's probabilities there."""
+    output = _maps_at(page, scale, finder)
+    heats = _sigmoid(output[..., HEAT])
+    heat = heats.max(axis=2)
+    rows, columns = heat.shape
     blocks = _sigmoid(output[..., INK]).reshape(rows, columns, CELL, CELL)
     ink = blocks.transpose(0, 2, 1, 3).reshape(rows * CELL, columns * CELL)
+    height, width = _size_at(page, scale)
     level = Level(scale, ink[:height, :width], output[..., VOTE] * VOTE_UNIT * CELL)
     is_peak = (heat >= cv2.dilate(heat, np.ones((3, 3), np.uint8))) & (heat > settings.min_peak)
     peaks = []
@@ -155,9 +160,46 @@ def peaks_at(
         x, y, box_width, box_height = (
             float(side / scale) for side in (x, y, box_width, box_height)
         )
-        score = float(heat[row, column])
-        peaks.append(Detection(x, y, box_width, box_height, score, level))
+        peaks.append(Detection(x, y, box_width, box_height, heats[row, column], level))
     return peaks
+
+
+def heat_map(page: np.ndarray, finder: Finder, max_side: int) -> np.ndarray:
+    """Returns the probability that a digit's centre is at a place of the page, to show it.
+
+    Args:
+        page: uint8 (height, width).
+        finder: The network.
+        max_side: Longer side in pixels of the page at the largest scale.
+
+    Returns:
+        float32 (height, width), the maximum over the ten digits and all scales.
+    """
+    height, width = page.shape
+    heat = np.zeros(page.shape, np.float32)
+    for scale in page_scales(height, width, max_side):
+        level = _sigmoid(_maps_at(page, scale, finder)[..., HEAT]).max(axis=2)
+        rows, columns = _size_at(page, scale)
+        cells = cv2.resize(level, None, fx=CELL, fy=CELL)[:rows, :columns]
+        np.maximum(heat, cv2.resize(cells, (width, height)), out=heat)
+    return heat
+
+
+def _maps_at(page: np.ndarray, scale: float, finder: Finder) -> np.ndarray:
+    """Returns the network's output for a page at one scale, float32 (rows, columns, OUTPUTS)."""
+    height, width = _size_at(page, scale)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    small = cv2.resize(page, (width, height), interpolation=method)
+    padding = ((0, -height % STRIDE), (0, -width % STRIDE))
+    padded = np.pad(normalised(small), padding, mode="edge")
+    rows, columns = -(-height // CELL), -(-width // CELL)
+    return finder(padded[None, ..., None])[0, :rows, :columns]
+
+
+def _size_at(page: np.ndarray, scale: float) -> tuple[int, int]:
+    """Returns the height and width of a page at a scale."""
+    height, width = page.shape
+    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def _without_doubles(doubles: np.ndarray) -> np.ndarray:

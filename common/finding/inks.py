@@ -45,7 +45,7 @@ def cut_out(page: np.ndarray, found: list[Detection], settings: Settings = SETTI
         The digits in the order of `found`, with their boxes in whole pixels inside the page.
     """
     return [
-        Glyph(_box(digit, page), _digit_ink(page, digit, found, settings), digit.score)
+        Glyph(_box(digit, page), _digit_ink(page, digit, found, settings), digit.scores)
         for digit in found
     ]
 
@@ -84,7 +84,7 @@ def _digit_ink(
     count, labels = cv2.connectedComponents(
         (contrast > settings.stroke).astype(np.uint8), connectivity=8
     )
-    size = np.bincount(labels.ravel(), minlength=count)
+    size = np.bincount(labels.ravel(), minlength=count).clip(1)
     inside = np.bincount(labels.ravel(), crop.inside.ravel(), count) / size
     own = np.bincount(labels.ravel(), crop.own.ravel(), count) / size
     chance = np.bincount(labels.ravel(), crop.chance.ravel(), count) / size

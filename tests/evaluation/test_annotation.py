@@ -78,7 +78,7 @@ def test_annotated_images_keep_the_coordinates_of_the_image(
 def test_pages_of_a_pdf_get_files_of_their_own(tmp_path: Path) -> None:
     drawn: Counter[str] = Counter()
     names = ["in/scan.pdf#1", "in/scan.pdf#12", "scan.png", "a#1.png", "-", "b/scan.PNG"]
-    paths = [annotation.new_picture(tmp_path, name, drawn, set()).name for name in names]
+    paths = [annotation.new_picture(tmp_path, name, "read", drawn, set()).name for name in names]
     assert paths[:4] == ["scan-1_read.png", "scan-12_read.png", "scan_read.png", "a#1_read.png"]
     assert paths[4:] == ["stdin_read.png", "scan_read_2.png"]
 

@@ -20,7 +20,7 @@ def detection(
     if votes is None:
         votes = np.zeros((SIDE // 4, SIDE // 4, 2), np.float32)
     level = Level(1.0, ink.astype(np.float32), votes)
-    return Detection(x, y, width, height, 0.9, level)
+    return Detection(x, y, width, height, np.full(10, 0.9, np.float32), level)
 
 
 def upright_stroke() -> np.ndarray:

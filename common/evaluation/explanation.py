@@ -1,0 +1,131 @@
+"""Shows what the networks computed on the way from an image to its digits."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from common.finding.finder import heat_map
+from common.images.decoding import read_image
+from common.preprocessing import PICTURE_SIZE, digit_picture, network_input, resized
+from common.reading import DigitReading, Reading
+from common.recognizer import DigitRecognizer
+from common.storage.activations import load_activations
+from common.storage.model_files import Predictor
+
+MAX_SIDE = 768  # pixels; longer side of the image and its heat map
+MAX_MARKS = 20  # per image
+PATCH = 5  # pixels; side of the square that hides a part of a picture
+
+
+@dataclass(frozen=True)
+class MarkExplanation:
+    """How the classifier read one mark.
+
+    Attributes:
+        mark: What was read.
+        picture: What the classifier sees, uint8 (28, 28), 255 is ink.
+        layers: Activations of the first two layers, float32 (maps, height, width).
+        occlusion: How much each pixel contributes to the answer, see `occlusion`.
+    """
+
+    mark: DigitReading
+    picture: np.ndarray
+    layers: list[np.ndarray]
+    occlusion: np.ndarray
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How an image was read.
+
+    Attributes:
+        image: The image, grey, uint8 (height, width), reduced to `MAX_SIDE`.
+        scale: Scale of `image` relative to the original.
+        heat: Probability that the centre of a digit is there, float32 of the same shape.
+        reading: What was read.
+        marks: The first `MAX_MARKS` digits, or ignored marks if there are no digits.
+    """
+
+    image: np.ndarray
+    scale: float
+    heat: np.ndarray
+    reading: Reading
+    marks: list[MarkExplanation]
+
+
+class Explainer:
+    """Explains readings.
+
+    Args:
+        recognizer: Recognizer that reads the images.
+
+    Raises:
+        ModelError: The layers of the classifier cannot be examined.
+    """
+
+    def __init__(self, recognizer: DigitRecognizer) -> None:
+        self.recognizer = recognizer
+        self.activations = load_activations(recognizer.setup.model)
+
+    def explain(self, source: str | Path | bytes, name: str) -> Explanation:
+        """Reads an image again and keeps the intermediate results.
+
+        Args:
+            source: Path or bytes of the image.
+            name: Name of the image.
+
+        Raises:
+            ImageError: The image cannot be read.
+        """
+        image = read_image(source)
+        glyphs, reading = self.recognizer.examine(image, name)
+        pictures = {glyph.box: digit_picture(glyph.ink) for glyph in glyphs}
+        scale = min(1.0, MAX_SIDE / max(image.shape))
+        small = resized(image, scale)
+        turns = reading.rotation // 90
+        upright = np.ascontiguousarray(np.rot90(small, -turns))
+        heat = np.rot90(heat_map(upright, self.recognizer.finder, MAX_SIDE), turns)
+        explained = [
+            self._explained(mark, pictures[mark.box])
+            for mark in (reading.digits or reading.left_out)[:MAX_MARKS]
+        ]
+        return Explanation(small, scale, heat, reading, explained)
+
+    def _explained(self, mark: DigitReading, picture: np.ndarray) -> MarkExplanation:
+        layers = self.activations(network_input(picture[np.newaxis])[0, ..., 0])[:2]
+        hidden = occlusion(picture, mark.digit, self.recognizer.predictor)
+        return MarkExplanation(mark, picture, layers, hidden)
+
+
+def occlusion(picture: np.ndarray, digit: int, predictor: Predictor) -> np.ndarray:
+    """Measures how the probability of a digit falls if a part of its picture is hidden.
+
+    A square of paper slides over the picture. Each pixel gets the mean over all squares that hide
+    it (after Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014).
+
+    Args:
+        picture: uint8 (28, 28), 255 is ink.
+        digit: The digit, 0 to 9.
+        predictor: The classifier.
+
+    Returns:
+        float32 (28, 28), from -1 to 1: positive where ink or paper speaks for the digit.
+    """
+    places = [
+        (row, column)
+        for row in range(1 - PATCH, PICTURE_SIZE)
+        for column in range(1 - PATCH, PICTURE_SIZE)
+    ]
+    squares = [
+        (slice(max(row, 0), row + PATCH), slice(max(column, 0), column + PATCH))
+        for row, column in places
+    ]
+    hidden = np.repeat(picture[np.newaxis], len(squares), axis=0)
+    for one, square in zip(hidden, squares, strict=True):
+        one[square] = 0
+    whole, *parts = predictor.predict(network_input(np.concatenate([picture[None], hidden])))
+    total = np.zeros(picture.shape, np.float32)
+    for part, square in zip(parts, squares, strict=True):
+        total[square] += whole[digit] - part[digit]
+    return total / PATCH**2

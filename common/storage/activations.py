@@ -1,0 +1,81 @@
+"""Computes the activations of a classifier's layers, to show what they respond to."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from common.quiet import hidden_stderr
+from common.storage.loading import ModelError, load_network
+
+Activations = Callable[[np.ndarray], list[np.ndarray]]
+"""A picture, float32 (28, 28), 0 to 1 -> activations of the layers, float32 (maps, height, width).
+
+Dense layers have one map, whose pixels are their units."""
+
+
+def load_activations(path: Path) -> Activations:
+    """Loads a classifier that `load_predictor` has loaded before, to compute activations.
+
+    Convolutional and dense layers count, after their activation function, except for the last.
+    A `.keras` or `.h5` model is converted to `.tflite` first, which needs TensorFlow.
+
+    Raises:
+        ModelError: The model cannot be run in this way.
+    """
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    if path.suffix == ".tflite":
+        content = path.read_bytes()
+    else:
+        from common.storage.export import to_tflite
+
+        content = to_tflite(load_network(path))
+    try:
+        with hidden_stderr(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it says that this is for debugging
+            interpreter = Interpreter(
+                model_content=content,
+                # Otherwise, the memory of an activation is used again for a later one.
+                experimental_preserve_all_tensors=True,
+                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            )
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise ModelError(f"The layers of {path} cannot be examined ({error}).") from error
+    entry, exit_ = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+
+    def values(picture: np.ndarray) -> dict[int, np.ndarray]:
+        batch = np.zeros(entry["shape"], np.float32)
+        batch[0] = picture.reshape(entry["shape"][1:])
+        interpreter.set_tensor(entry["index"], batch)
+        interpreter.invoke()
+        return {index: np.array(interpreter.get_tensor(index)[0]) for index in layers}
+
+    layers = [
+        detail["index"]
+        for detail in interpreter.get_tensor_details()
+        if detail["dtype"] == np.float32
+        and len(detail["shape"]) in (2, 4)
+        and detail["index"] not in (entry["index"], exit_["index"])
+        and detail["shape"][0] == entry["shape"][0]
+        and detail["name"]  # temporary arrays have none
+        and not any(part in detail["name"].lower() for part in ("pool", "reshape"))
+    ]
+    # The weights of a layer have the same values for any picture.
+    blank, full = values(np.zeros((28, 28))), values(np.ones((28, 28)))
+    layers = [index for index in layers if not np.array_equal(blank[index], full[index])]
+
+    def activations(picture: np.ndarray) -> list[np.ndarray]:
+        return [_as_maps(value) for value in values(picture).values()]
+
+    return activations
+
+
+def _as_maps(value: np.ndarray) -> np.ndarray:
+    """Converts activations, (height, width, maps) or (units,), to (maps, height, width)."""
+    if value.ndim == 3:
+        return np.moveaxis(value, 2, 0)
+    rows = max(side for side in range(1, int(value.size**0.5) + 1) if value.size % side == 0)
+    return value.reshape(1, rows, -1)
