@@ -30,6 +30,7 @@ def requirements(name: str) -> list[str]:
         ("photos", "requirements/photos.txt"),
         ("web", "requirements/web.txt"),
         ("ray", "requirements/ray.txt"),
+        ("notebook", "requirements/notebook.txt"),
         ("jax", "requirements/jax.txt"),
     ],
 )

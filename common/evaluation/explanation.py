@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common.calibration import MIN_PROBABILITY
 from common.finding.finder import heat_map
 from common.images.decoding import read_image
 from common.preprocessing import PICTURE_SIZE, digit_picture, network_input, resized
@@ -99,10 +100,11 @@ class Explainer:
 
 
 def occlusion(picture: np.ndarray, digit: int, predictor: Predictor) -> np.ndarray:
-    """Measures how the probability of a digit falls if a part of its picture is hidden.
+    """Measures how the log-odds of a digit fall if a part of its picture is hidden.
 
     A square of paper slides over the picture. Each pixel gets the mean over all squares that hide
     it (after Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014).
+    Log-odds also show what matters to a network that is certain.
 
     Args:
         picture: uint8 (28, 28), 255 is ink.
@@ -110,7 +112,7 @@ def occlusion(picture: np.ndarray, digit: int, predictor: Predictor) -> np.ndarr
         predictor: The classifier.
 
     Returns:
-        float32 (28, 28), from -1 to 1: positive where ink or paper speaks for the digit.
+        float32 (28, 28): positive where ink or paper speaks for the digit.
     """
     places = [
         (row, column)
@@ -124,8 +126,10 @@ def occlusion(picture: np.ndarray, digit: int, predictor: Predictor) -> np.ndarr
     hidden = np.repeat(picture[np.newaxis], len(squares), axis=0)
     for one, square in zip(hidden, squares, strict=True):
         one[square] = 0
-    whole, *parts = predictor.predict(network_input(np.concatenate([picture[None], hidden])))
+    pictures = network_input(np.concatenate([picture[np.newaxis], hidden]))
+    chances = predictor.predict(pictures)[:, digit].clip(MIN_PROBABILITY, 1 - MIN_PROBABILITY)
+    whole, *parts = np.log(chances / (1 - chances))
     total = np.zeros(picture.shape, np.float32)
     for part, square in zip(parts, squares, strict=True):
-        total[square] += whole[digit] - part[digit]
+        total[square] += whole - part
     return total / PATCH**2

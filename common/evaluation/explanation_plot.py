@@ -24,7 +24,7 @@ TITLES = (
     "7  Ten probabilities",
 )
 MAPS_SHOWN = 16  # of each layer
-MIN_EFFECT = 0.05  # probability; smaller effects of hidden parts look pale
+MIN_EFFECT = 1.0  # log-odds; smaller effects of hidden parts look pale
 
 
 def plot_explanation(explanation: Explanation, path: Path) -> None:
