@@ -36,14 +36,14 @@ from common.cli import console
 if __name__ == "__main__":
     console.prepare()  # before the slow imports, so that Ctrl-C prints no traceback
 
-from common import PROJECT, UserError, printable
+from common import PROJECT, UserError
 from common.cli.arguments import is_installed
-from common.cli.train_options import given_options, parse_arguments
+from common.cli.train_options import given_options, parse_arguments, resume_command
 from common.files import check_writable, shown
 from common.processes import keep_freed_memory
 from common.storage.card import FINDER
 from common.storage.loading import load_network
-from common.storage.model_files import MODELS, load_predictor, model_paths, output_stem
+from common.storage.model_files import load_predictor, model_paths, output_stem
 from common.training.distribution import SUPERVISED, Place, place_of, run_supervised
 from common.training.recipes import RECIPE_OPTIONS
 from common.training.runs import (
@@ -82,7 +82,7 @@ def main() -> int:
         return console.OK
     check_writable(plan.stem.parent, PLOTS / plan.stem.name, *filter(None, [arguments.tensorboard]))
     keep_freed_memory()
-    # Imported here: TensorFlow takes five seconds, which a wrong argument should not cost.
+    # TensorFlow takes five seconds to import, which a wrong argument should not cost.
     from common.training.checkpoint import model_lock
 
     with model_lock(plan.stem) if writes else nullcontext():
@@ -131,7 +131,7 @@ def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int
         epochs = epochs_done(checkpoint)
         print(f"\nInterrupted; {epochs} of {counted(run.recipe.epochs)} completed.")
         if epochs:
-            print(f"Continue with: {resume_command(stem, arguments.tensorboard)}")
+            print(f"Continue with: {resume_command(stem, arguments)}")
         return console.INTERRUPTED
     if place and place.rank != 0:
         return console.OK
@@ -143,14 +143,6 @@ def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int
             "\n" + comparison_table(before, load_predictor(model_paths(stem)[0]), own, plan.dataset)
         )
     return console.OK
-
-
-def resume_command(stem: Path, tensorboard: Path | None) -> str:
-    """Returns the command that continues an interrupted run."""
-    output = stem.name if stem.parent == MODELS else str(stem.resolve())
-    words = ["python", "train_model.py", "--resume", "--output", output]
-    words += ["--tensorboard", str(tensorboard)] if tensorboard else []
-    return printable(shlex.join(words))
 
 
 def train_network(

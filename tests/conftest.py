@@ -102,7 +102,11 @@ def called(
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(project)
     monkeypatch.setattr("common.data.datasets.PROJECT", project)
-    for module in ("common.storage.model_files", "common.training.runs", "train_model"):
+    for module in (
+        "common.storage.model_files",
+        "common.training.runs",
+        "common.cli.train_options",
+    ):
         monkeypatch.setattr(f"{module}.MODELS", project / "models")
     for module in ("train_model", "evaluate_model"):
         monkeypatch.setattr(f"{module}.PLOTS", project / "plots")

@@ -1,11 +1,14 @@
 """The command line of `train_model.py`."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
+from common import printable
 from common.cli.arguments import ArgumentParser, add_data_argument, is_installed, positive_int
 from common.storage.card import FINDER
+from common.storage.model_files import MODELS
 from common.training.recipes import FINE_TUNING, PRESETS, USUAL_PRESET, Run
 
 
@@ -167,3 +170,14 @@ def given_options(arguments: argparse.Namespace, names: tuple[str, ...]) -> dict
     return {
         name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None
     }
+
+
+def resume_command(stem: Path, arguments: argparse.Namespace) -> str:
+    """Returns the command that continues an interrupted run."""
+    output = stem.name if stem.parent == MODELS else str(stem.resolve())
+    words = ["python", "train_model.py", "--resume", "--output", output]
+    words += ["--distribute"] if arguments.distribute else []
+    for name in ("tensorboard", "coordinator", "processes", "process"):
+        if (value := getattr(arguments, name)) is not None:
+            words += [f"--{name}", str(value)]
+    return printable(shlex.join(words))

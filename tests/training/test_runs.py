@@ -1,7 +1,8 @@
 """Where a training run saves its model and plots."""
 
-import argparse
 import json
+import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from PIL import Image
 
 import train_model
 from common import UserError
-from common.cli import console
+from common.cli import console, train_options
 from common.data.datasets import MNIST_SHA256, Dataset
 from common.networks import build_network
 from common.training import checkpoint, results, runs
@@ -82,24 +83,29 @@ def test_each_training_keeps_its_plots_and_the_last_ones_are_copied(
 
 
 @pytest.mark.parametrize(
-    ("tensorboard", "option"), [(None, ""), (Path("my logs"), " --tensorboard 'my logs'")]
+    "options",
+    [
+        "",
+        " --tensorboard 'my logs'",
+        " --distribute",
+        " --distribute --coordinator 10.0.0.1:1234 --processes 2 --process 0",
+    ],
 )
-def test_the_resume_command_keeps_the_tensorboard_logs(
+def test_the_resume_command_keeps_the_options_of_the_run(
     tiny: Dataset,
     models: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    tensorboard: Path | None,
-    option: str,
+    options: str,
 ) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train_model, "MODELS", models)
+    monkeypatch.setattr(train_options, "MODELS", models)
     monkeypatch.setattr(train_model, "train_network", interrupted)
     monkeypatch.setattr(checkpoint, "epochs_done", lambda _: 3)
-    arguments = argparse.Namespace(resume=True, tensorboard=tensorboard)
+    monkeypatch.setattr(sys, "argv", ["train_model.py", "--resume", *shlex.split(options)])
     plan = Plan(new_run(tiny), tiny, None, models / "mlp")
-    assert train_model.train(arguments, plan, None) == console.INTERRUPTED
+    assert train_model.train(train_options.parse_arguments(""), plan, None) == console.INTERRUPTED
     command = capsys.readouterr().out.splitlines()[-1]
-    assert command == f"Continue with: python train_model.py --resume --output mlp{option}"
+    assert command == f"Continue with: python train_model.py --resume --output mlp{options}"
