@@ -35,6 +35,10 @@ FONTS = PROJECT / "data" / "fonts"
 DRAWINGS = PROJECT / "data" / "drawings"
 """Optional folder of additional drawings (.png), for instance icons: dark on light, no digits."""
 
+SOURCES = PROJECT / "data" / "SOURCES.txt"
+"""Optional text that names the sources of the files in `FONTS`, `DRAWINGS` and
+`photography.PICTURES`; it goes into the finder's card."""
+
 GLYPH_HEIGHT = 60
 """Height in pixels at which glyphs are drawn. Pages scale them to their final size."""
 
@@ -201,6 +205,11 @@ def letters_from(
         if letter not in LOOKALIKES
     ]
     return [distinct[start % len(distinct)]] * count
+
+
+def material() -> str | None:
+    """Returns the content of `SOURCES`, or None if there is no such file."""
+    return SOURCES.read_text(encoding="utf-8").strip() if SOURCES.is_file() else None
 
 
 def _pick(items: Sequence[Item], rng: np.random.Generator) -> Item:

@@ -172,7 +172,7 @@ class PageWriter:
                 continue
             y += tilt * (x - width / 2)
             if before is not None and closeness == "touching" and rng.random() < 0.75:
-                x = touching_x(before, ink, y) + rng.uniform(-0.05, 0.03) * size
+                x = touching_x(before, ink, y) + rng.uniform(-0.12, 0.03) * size
             elif before is not None:
                 x = before[1] + before[0].shape[1] + rng.uniform(*gap_limits[closeness]) * size
             if x > width - 0.3 * ink.shape[1]:

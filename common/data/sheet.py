@@ -236,9 +236,8 @@ def touching_x(before: tuple[np.ndarray, float, float], ink: np.ndarray, y: floa
     )
     starts = np.where(right_rows.any(axis=1), right_rows.argmax(axis=1), 10_000)
     distance = int((starts - ends).min())
-    # Limit the overlap to half of the narrower glyph, so that digits touch but do not hide each
-    # other.
-    max_overlap = 0.5 * min(left.shape[1], ink.shape[1])
+    # Slanted digits reach over each other, but their boxes must not have the same centre.
+    max_overlap = 0.75 * min(left.shape[1], ink.shape[1])
     return (
         left_x + max(-distance, left.shape[1] - max_overlap)
         if distance < 5000

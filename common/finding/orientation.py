@@ -36,13 +36,10 @@ def rotation_of(
     digits = {
         angle: find(turned(small, angle), finder, settings, MAX_SIDE) for angle in (0, 90, 180, 270)
     }
-    best = max(digits, key=lambda angle: evidence(digits[angle]))
-    is_clear = (
-        len(digits[best]) >= settings.turned_digits
-        and _median_score(digits[best]) >= settings.upright
-        and evidence(digits[best]) >= settings.turned_evidence * evidence(digits[0])
-    )
-    return best if is_clear else 0
+    found_evidence = {angle: evidence(found) for angle, found in digits.items()}
+    best = max(found_evidence, key=lambda angle: found_evidence[angle])
+    needed = max(settings.turned_evidence, settings.turned_ratio * found_evidence[0])
+    return best if found_evidence[best] >= needed else 0
 
 
 def _median_score(found: list[Detection]) -> float:

@@ -34,10 +34,10 @@ class Settings:
         min_confidence: Minimum confidence of a digit.
         small: Minimum size of a digit as a share of the largest one on the page; specks that look
             like a 1 are smaller. A smaller digit must reach the confidence `sure`.
-        upright: Orientation: minimum median score of the digits on an upright page.
-        turned_digits: Orientation: minimum number of digits on a page that is turned.
-        turned_evidence: Orientation: a page is turned if that multiplies the evidence for upright
-            digits by at least this factor.
+        upright: Orientation: minimum median score of the digits on a page that must be upright.
+        turned_evidence: Orientation: minimum evidence for upright digits on a page that is turned;
+            each digit adds at most 0.5.
+        turned_ratio: Orientation: minimum ratio of this evidence to that for the page as it is.
     """
 
     min_paper: float = 0.3
@@ -60,8 +60,8 @@ class Settings:
     min_confidence: float = 0.5
     small: float = 0.3
     upright: float = 0.7
-    turned_digits: int = 2
-    turned_evidence: float = 1.5
+    turned_evidence: float = 0.5
+    turned_ratio: float = 1.5
 
 
 SETTINGS = Settings()

@@ -46,6 +46,7 @@ class ModelCard:
         validation_split: Share of the training images held out for validation.
         start: The model that was fine-tuned, or None.
         own: The user's own digits that the model was fine-tuned on, or None.
+        material: Sources of the optional fonts, drawings and pictures on a finder's pages, or None.
     """
 
     network: str
@@ -66,6 +67,7 @@ class ModelCard:
     validation_split: float = 0.1
     start: str | None = None
     own: str | None = None
+    material: str | None = None
 
 
 class _CheckedCard(TypedDict):

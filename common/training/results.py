@@ -7,10 +7,11 @@ from platform import python_version
 from shutil import copyfile
 
 from common.backend import keras
+from common.data.glyphs import material
 from common.evaluation.architecture import save_architecture
 from common.evaluation.history import Row, plot_accuracy, plot_loss, save_history
 from common.files import replacing
-from common.storage.card import ModelCard
+from common.storage.card import FINDER, ModelCard
 from common.storage.saving import save_model
 from common.training.classifier import Result, optimizer
 from common.training.recipes import Recipe, Run, run_command
@@ -41,6 +42,7 @@ def write_results(run: Run, result: Result, stem: Path, plots_folder: Path) -> N
         validation_split=run.validation_split,
         start=run.start,
         own=run.own,
+        material=material() if run.recipe.network == FINDER else None,
         versions={"python": python_version()}
         | {name: metadata.version(name) for name in ("keras", keras.backend.backend(), "numpy")},
         date=datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -56,7 +56,7 @@ def test_the_rotation_with_the_surest_digits_is_found(angle: int) -> None:
 def test_a_page_is_not_turned_for_doubtful_digits() -> None:
     upright = np.full((160, 160), 220, np.uint8)
     upright[:80] = 100
-    finder = sure_where(is_darkest_on_top, 0.55)
+    finder = sure_where(is_darkest_on_top, 0.51)
     page = turned(upright, 90)
     assert rotation_of(page, finder, find(page, finder)) == 0
 
