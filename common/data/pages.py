@@ -25,6 +25,7 @@ from common.data.sheet import (
 )
 
 CLUTTERED = (0, 1, 3, 4, 5, 6)  # indices of the kinds of pages that may get additional clutter
+WITHOUT_DIGITS = (6, 8, 10)  # indices of the kinds that may be turned: text, drawings, empty pages
 
 
 class PageWriter:
@@ -56,6 +57,10 @@ class PageWriter:
         shares = np.array([share for share, _ in kinds])
         index = int(rng.choice(len(kinds), p=shares / shares.sum()))
         natural = index == len(kinds) - 1 and rng.random() < 0.75
+        # The reader also looks at pages on their side, where no letter may turn into a digit.
+        turns = int(rng.integers(4)) if index in WITHOUT_DIGITS and rng.random() < 0.5 else 0
+        if turns % 2:
+            height, width = width, height
         light = self.photographer.light(rng)
         sheet = Sheet(self.photographer.paper(height, width, light, natural, rng))
         if not natural and rng.random() < 0.25:
@@ -66,7 +71,9 @@ class PageWriter:
         covered = self.photographer.cover(sheet.grey, light, rng)
         sheet.owner[covered] = 0
         image = self.photographer.take(sheet.grey, light, sheet.digit_size(), rng)
-        return finished(sheet, image)
+        page = finished(sheet, image)
+        image, owner = (np.rot90(each, turns) for each in (page.image, page.owner))
+        return replace(page, image=image, owner=owner)
 
     def _size(self, sheet: Sheet, rng: np.random.Generator, low: float, high: float) -> float:
         """A random height of digits in pixels, at most the height of the page."""
