@@ -43,31 +43,8 @@ def parse_arguments(description: str) -> argparse.Namespace:
         help="network to train (default: deep_cnn, or the preset's network)",
     )
     _add_recipe(parser)
-    parser.add_argument(
-        "--output",
-        metavar="NAME",
-        help="name of the model in models/, or a path (default: the network, such as mlp, after "
-        "the name of the data unless that is MNIST, such as digits_mlp)",
-    )
-    parser.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="replace an existing model; without this, no model is replaced: if mlp exists, "
-        "training saves mlp_2, and it refuses the name of an existing model as --output",
-    )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="continue the interrupted run of --output, or the latest one",
-    )
-    parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    _add_run_options(parser)
     _add_device_options(parser)
-    parser.add_argument(
-        "--tensorboard",
-        type=Path,
-        metavar="DIR",
-        help="write logs for TensorBoard to a new folder in DIR",
-    )
     arguments = parser.parse_args()
     _check_together(parser, arguments)
     return arguments
@@ -89,6 +66,33 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="share of the training images held out for validation, above 0 and at most 0.5 "
         f"(default: {Run.validation_split})",
+    )
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output",
+        metavar="NAME",
+        help="name of the model in models/, or a path (default: the network, such as mlp, after "
+        "the name of the data unless that is MNIST, such as digits_mlp)",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace an existing model; without this, no model is replaced: if mlp exists, "
+        "training saves mlp_2, and it refuses the name of an existing model as --output",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue the interrupted run of --output, or the latest one",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    parser.add_argument(
+        "--tensorboard",
+        type=Path,
+        metavar="DIR",
+        help="write logs for TensorBoard to a new folder in DIR",
     )
 
 

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,26 +25,7 @@ def load_activations(path: Path) -> Activations:
     Raises:
         ModelError: The model cannot be run in this way.
     """
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    if path.suffix == ".tflite":
-        content = path.read_bytes()
-    else:
-        from common.storage.export import to_tflite
-
-        content = to_tflite(load_network(path))
-    try:
-        with hidden_stderr(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it says that this is for debugging
-            interpreter = Interpreter(
-                model_content=content,
-                # Otherwise, the memory of an activation is used again for a later one.
-                experimental_preserve_all_tensors=True,
-                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            )
-            interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        raise ModelError(f"The layers of {path} cannot be examined ({error}).") from error
+    interpreter = _interpreter(path)
     entry, exit_ = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
 
     def values(picture: np.ndarray) -> dict[int, np.ndarray]:
@@ -66,11 +48,32 @@ def load_activations(path: Path) -> Activations:
     # The weights of a layer have the same values for any picture.
     blank, full = values(np.zeros((28, 28))), values(np.ones((28, 28)))
     layers = [index for index in layers if not np.array_equal(blank[index], full[index])]
+    return lambda picture: [_as_maps(value) for value in values(picture).values()]
 
-    def activations(picture: np.ndarray) -> list[np.ndarray]:
-        return [_as_maps(value) for value in values(picture).values()]
 
-    return activations
+def _interpreter(path: Path) -> Any:
+    """Creates a LiteRT interpreter that keeps the activations of all layers."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    if path.suffix == ".tflite":
+        content = path.read_bytes()
+    else:
+        from common.storage.export import to_tflite
+
+        content = to_tflite(load_network(path))
+    try:
+        with hidden_stderr(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it says that this is for debugging
+            interpreter = Interpreter(
+                model_content=content,
+                # Otherwise, the memory of an activation is used again for a later one.
+                experimental_preserve_all_tensors=True,
+                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            )
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise ModelError(f"The layers of {path} cannot be examined ({error}).") from error
+    return interpreter
 
 
 def _as_maps(value: np.ndarray) -> np.ndarray:
