@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,6 +17,9 @@ import pytest
 from common.cli import console
 from common.data.datasets import Dataset, DownloadError, load_bundled_digits, load_mnist
 from common.storage import model_files, trial
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 # A shell that runs the tests in the background makes them and their children ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -165,6 +169,20 @@ def page_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer
             yield PageServer(process.stdout.readline().split(" at ")[1].split()[0], copy)
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """A browser for the tests in web/."""
+    yield from pytest.importorskip("drawing").started_browser()
+
+
+@pytest.fixture
+def page(browser: "Browser", page_server: PageServer) -> Iterator["Page"]:
+    """The web page, which must contact no other server and log no error."""
+    viewport = {"width": 1280, "height": 900}
+    opened = pytest.importorskip("drawing").opened
+    yield from opened(browser, page_server.address, viewport=viewport)
 
 
 @pytest.fixture(scope="session")

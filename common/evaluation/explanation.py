@@ -1,19 +1,24 @@
 """Shows what the networks computed on the way from an image to its digits."""
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from common.calibration import MIN_PROBABILITY
 from common.finding.finder import heat_map
+from common.finding.orientation import turned
 from common.images.decoding import read_image
 from common.preprocessing import PICTURE_SIZE, digit_picture, network_input, resized
 from common.reading import DigitReading, Reading
 from common.recognizer import DigitRecognizer
-from common.storage.activations import load_activations
+from common.storage.activations import Activations, load_activations
+from common.storage.loading import Finder
 from common.storage.model_files import Predictor
 
+MAPS_SHOWN = 16  # of each layer
 MAX_SIDE = 768  # pixels; longer side of the image and its heat map
 MAX_MARKS = 20  # per image
 PATCH = 5  # pixels; side of the square that hides a part of a picture
@@ -60,14 +65,14 @@ class Explainer:
 
     Args:
         recognizer: Recognizer that reads the images.
-
-    Raises:
-        ModelError: The layers of the classifier cannot be examined.
     """
 
     def __init__(self, recognizer: DigitRecognizer) -> None:
         self.recognizer = recognizer
-        self.activations = load_activations(recognizer.setup.model)
+
+    @cached_property
+    def _activations(self) -> Activations:
+        return load_activations(self.recognizer.setup.model)
 
     def explain(self, source: str | Path | bytes, name: str) -> Explanation:
         """Reads an image again and keeps the intermediate results.
@@ -78,25 +83,64 @@ class Explainer:
 
         Raises:
             ImageError: The image cannot be read.
+            ModelError: The layers of the classifier cannot be examined.
         """
         image = read_image(source)
         glyphs, reading = self.recognizer.examine(image, name)
         pictures = {glyph.box: digit_picture(glyph.ink) for glyph in glyphs}
         scale = min(1.0, MAX_SIDE / max(image.shape))
         small = resized(image, scale)
-        turns = reading.rotation // 90
-        upright = np.ascontiguousarray(np.rot90(small, -turns))
-        heat = np.rot90(heat_map(upright, self.recognizer.finder, MAX_SIDE), turns)
+        heat = heat_of(small, reading.rotation, self.recognizer.finder)
         explained = [
-            self._explained(mark, pictures[mark.box])
+            self.explain_mark(mark, pictures[mark.box])
             for mark in (reading.digits or reading.left_out)[:MAX_MARKS]
         ]
         return Explanation(small, scale, heat, reading, explained)
 
-    def _explained(self, mark: DigitReading, picture: np.ndarray) -> MarkExplanation:
-        layers = self.activations(network_input(picture[np.newaxis])[0, ..., 0])[:2]
+    def explain_mark(self, mark: DigitReading, picture: np.ndarray) -> MarkExplanation:
+        """Explains one mark, whose picture is uint8 (28, 28), 255 is ink.
+
+        Raises:
+            ModelError: The layers of the classifier cannot be examined.
+        """
+        layers = self._activations(network_input(picture[np.newaxis])[0, ..., 0])[:2]
         hidden = occlusion(picture, mark.digit, self.recognizer.predictor)
         return MarkExplanation(mark, picture, layers, hidden)
+
+
+def heat_of(image: np.ndarray, rotation: int, finder: Finder) -> np.ndarray:
+    """Returns the finder's heat map of an image as it was read.
+
+    Args:
+        image: uint8 (height, width).
+        rotation: Degrees clockwise by which the image was turned to be read.
+        finder: The finder.
+
+    Returns:
+        Probability that the centre of a digit is there, float32 (height, width).
+    """
+    heat = heat_map(turned(image, rotation), finder, MAX_SIDE)
+    return turned(heat, -rotation)
+
+
+def mosaic(maps: np.ndarray) -> np.ndarray:
+    """Arranges the first 16 maps of a layer in a square.
+
+    Each map is scaled to its own maximum: only the pattern matters, and a strong map would hide the
+    others.
+
+    Args:
+        maps: Activations, float32 (maps, height, width).
+
+    Returns:
+        float32 (height, width), at most 1.
+    """
+    shown = maps[:MAPS_SHOWN]
+    highest = shown.max(axis=(1, 2), keepdims=True)
+    shown = np.pad(shown / np.maximum(highest, 1e-6), ((0, 0), (1, 1), (1, 1)))
+    columns = math.ceil(math.sqrt(len(shown)))
+    shown = np.pad(shown, ((0, -len(shown) % columns), (0, 0), (0, 0)))
+    return np.vstack([np.hstack(row) for row in shown.reshape(-1, columns, *shown.shape[1:])])
 
 
 def occlusion(picture: np.ndarray, digit: int, predictor: Predictor) -> np.ndarray:

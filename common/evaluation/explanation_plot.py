@@ -9,7 +9,7 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 
-from common.evaluation.explanation import Explanation, MarkExplanation
+from common.evaluation.explanation import Explanation, MarkExplanation, mosaic
 from common.evaluation.figures import printable_lines, save_figure, set_title
 from common.evaluation.palette import BLUE, GREEN, GREY, ORANGE
 from common.reading import DigitReading
@@ -23,7 +23,6 @@ TITLES = (
     "6  For (red) and against (blue)",
     "7  Ten probabilities",
 )
-MAPS_SHOWN = 16  # of each layer
 MIN_EFFECT = 1.0  # log-odds; smaller effects of hidden parts look pale
 
 
@@ -97,7 +96,7 @@ def _draw_mark(figure: SubFigure, mark: MarkExplanation, ignored: bool) -> None:
     figure.text(0.035, 0.4, "ignored" if ignored else confidence, ha="center", fontsize=11)
     picture.imshow(mark.picture, "gray_r", vmin=0, vmax=255)
     for axes, maps in zip(layers, mark.layers, strict=False):
-        axes.imshow(_mosaic(maps), "viridis")
+        axes.imshow(mosaic(maps), "viridis")
     reach = max(float(np.abs(mark.occlusion).max()), MIN_EFFECT)
     hidden.imshow(mark.picture, "gray_r", vmin=0, vmax=255)
     hidden.imshow(mark.occlusion, "RdBu_r", norm=TwoSlopeNorm(0, -reach, reach), alpha=0.75)
@@ -105,18 +104,6 @@ def _draw_mark(figure: SubFigure, mark: MarkExplanation, ignored: bool) -> None:
         axes.set_xticks([])
         axes.set_yticks([])
     _draw_bars(bars, mark.mark)
-
-
-def _mosaic(maps: np.ndarray) -> np.ndarray:
-    """Arranges the first 16 maps of a layer, (maps, height, width), in a square."""
-    shown = maps[:MAPS_SHOWN]
-    # Each map has its own range: only the pattern matters, and a strong map would hide the others.
-    ranges = shown.max(axis=(1, 2), keepdims=True)
-    shown = np.pad(shown / np.maximum(ranges, 1e-6), ((0, 0), (1, 1), (1, 1)))
-    columns = int(np.ceil(np.sqrt(len(shown))))
-    shown = np.pad(shown, ((0, -len(shown) % columns), (0, 0), (0, 0)))
-    rows = [np.hstack(list(row)) for row in shown.reshape(-1, columns, *shown.shape[1:])]
-    return np.vstack(rows)
 
 
 def _draw_bars(axes: Axes, mark: DigitReading) -> None:

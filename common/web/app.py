@@ -1,6 +1,5 @@
 """The ASGI application: the web page, and the HTTP API for it and for other programs."""
 
-import base64
 import os
 import shlex
 from dataclasses import asdict
@@ -8,23 +7,23 @@ from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Any
 
-import cv2
 import fastapi_offline
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from common import UserError
+from common.evaluation.explanation import MAX_SIDE, Explainer, heat_of
 from common.files import shown
 from common.images.decoding import (
     name_of,
     open_in_colour,
     read_image,
 )
-from common.preprocessing import digit_picture
-from common.reading import Box, DigitReading, Reading, ReadingRecord
+from common.preprocessing import digit_picture, resized
+from common.reading import Box, DigitReading, Glyph, Reading, ReadingRecord
 from common.recognizer import DigitRecognizer
 from common.storage.card import SavedCard
 from common.storage.model_files import PRETRAINED
@@ -32,6 +31,7 @@ from common.web import records
 from common.web.desk import Desk
 from common.web.guard import Guard
 from common.web.my_digits import keep_digit, kept_digits
+from common.web.pictures import data_url, heat_picture, layer_picture, occlusion_picture, png
 
 PAGE = Path(__file__).parent / "page"
 API_PAGE_FILES = Path(fastapi_offline.__file__).parent / "static"
@@ -61,10 +61,25 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     503: {"model": records.ErrorRecord, "description": "Too many requests at once."},
 }
 
-NOT_SAVED: dict[int | str, dict[str, Any]] = {
+NO_MARK: dict[int | str, dict[str, Any]] = {
     404: {"model": records.ErrorRecord, "description": "No mark has that box."},
+}
+NOT_SAVED: dict[int | str, dict[str, Any]] = {
     500: {"model": records.ErrorRecord, "description": "The digit cannot be saved."},
 }
+
+
+def _box(
+    x: Annotated[int, Query(description="Left edge of the mark's box, from /look.")],
+    y: Annotated[int, Query(description="Top edge.")],
+    width: Annotated[int, Query(description="Width of the box.")],
+    height: Annotated[int, Query(description="Height of the box.")],
+) -> Box:
+    return Box(x, y, width, height)
+
+
+MarkBox = Annotated[Box, Depends(_box)]
+"""The box of a mark, from the query of a request."""
 
 
 def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.1") -> FastAPI:
@@ -90,6 +105,7 @@ def make_app(recognizer: DigitRecognizer, my_digits: Path, host: str = "127.0.0.
     desk = Desk()
     _add_pages(app)
     _add_reading(app, desk, recognizer)
+    _add_explaining(app, desk, recognizer)
     _add_keeping(app, desk, recognizer, my_digits)
     return app
 
@@ -138,6 +154,41 @@ def _add_reading(app: FastAPI, desk: Desk, recognizer: DigitRecognizer) -> None:
         return Response(await desk.do(request, _upright), media_type="image/png")
 
 
+def _add_explaining(app: FastAPI, desk: Desk, recognizer: DigitRecognizer) -> None:
+    explainer = Explainer(recognizer)
+
+    @app.post("/why", responses=REFUSALS | NO_MARK, **IMAGE_REQUEST)
+    async def why(request: Request, box: MarkBox) -> records.WhyRecord:
+        """Shows how the classifier read one mark of an image."""
+
+        def work(content: bytes) -> records.WhyRecord:
+            glyph, mark = _marked(recognizer, content, box)
+            why = explainer.explain_mark(mark, digit_picture(glyph.ink))
+            return records.WhyRecord(
+                layers=[data_url(layer_picture(maps)) for maps in why.layers],
+                occlusion=data_url(occlusion_picture(why.picture, why.occlusion)),
+            )
+
+        return await desk.do(request, work)
+
+    @app.post(
+        "/heat",
+        response_class=Response,
+        **IMAGE_REQUEST,
+        responses={200: {"content": {"image/png": {}}}, **REFUSALS},
+    )
+    async def heat(request: Request) -> Response:
+        """Draws where the finder sees the centres of digits, to be laid over the upright image."""
+
+        def work(content: bytes) -> bytes:
+            image = read_image(content)
+            reading = recognizer.examine(image)[1]
+            small = resized(image, min(1.0, MAX_SIDE / max(image.shape)))
+            return png(heat_picture(heat_of(small, reading.rotation, recognizer.finder)))
+
+        return Response(await desk.do(request, work), media_type="image/png")
+
+
 def _add_keeping(app: FastAPI, desk: Desk, recognizer: DigitRecognizer, my_digits: Path) -> None:
     def kept() -> records.KeptRecord:
         return records.KeptRecord(
@@ -153,24 +204,17 @@ def _add_keeping(app: FastAPI, desk: Desk, recognizer: DigitRecognizer, my_digit
         """Counts the digits that the user saved, and gives the command to train on them."""
         return kept()
 
-    @app.post("/keep", **IMAGE_REQUEST, responses=REFUSALS | NOT_SAVED)
+    @app.post("/keep", **IMAGE_REQUEST, responses=REFUSALS | NO_MARK | NOT_SAVED)
     async def keep(
         request: Request,
         digit: Annotated[int, Query(ge=0, le=9, description="The correct digit.")],
-        x: Annotated[int, Query(description="Left edge of its box, from /look.")],
-        y: Annotated[int, Query(description="Top edge.")],
-        width: Annotated[int, Query(description="Width of the box.")],
-        height: Annotated[int, Query(description="Height of the box.")],
+        box: MarkBox,
     ) -> records.KeptRecord:
         """Saves one digit of an image for training."""
-        box = Box(x, y, width, height)
 
         def work(content: bytes) -> None:
-            glyphs, _ = recognizer.examine(read_image(content))
-            ink = next((glyph.ink for glyph in glyphs if glyph.box == box), None)
-            if ink is None:
-                raise HTTPException(404, "No mark has that box; send a box from /look.")
-            keep_digit(ink, digit, my_digits)
+            glyph, _ = _marked(recognizer, content, box)
+            keep_digit(glyph.ink, digit, my_digits)
 
         await desk.do(request, work)
         return kept()
@@ -200,11 +244,21 @@ def _read(recognizer: DigitRecognizer, content: bytes) -> Reading:
     return recognizer.examine(read_image(content), "-")[1]
 
 
+def _marked(recognizer: DigitRecognizer, content: bytes, box: Box) -> tuple[Glyph, DigitReading]:
+    """Reads an image, and returns the ink and the reading of the mark in a box."""
+    glyphs, reading = recognizer.examine(read_image(content))
+    glyph = next((glyph for glyph in glyphs if glyph.box == box), None)
+    mark = next((mark for mark in (*reading.digits, *reading.left_out) if mark.box == box), None)
+    if glyph is None or mark is None:
+        raise HTTPException(404, "No mark has that box; send a box from /look.")
+    return glyph, mark
+
+
 def _look(recognizer: DigitRecognizer, content: bytes) -> dict[str, Any]:
     """The answer of /look: a `LookRecord` as a dict."""
     image = read_image(content)
     glyphs, reading = recognizer.examine(image, "-")
-    pictures = {glyph.box: _data_url(digit_picture(glyph.ink)) for glyph in glyphs}
+    pictures = {glyph.box: data_url(digit_picture(glyph.ink)) for glyph in glyphs}
 
     places = {glyph.box: place for place, glyph in enumerate(glyphs)}
 
@@ -223,11 +277,6 @@ def _look(recognizer: DigitRecognizer, content: bytes) -> dict[str, Any]:
         "digits": described(reading.digits),
         "left_out": described(reading.left_out),
     }
-
-
-def _data_url(picture: Any) -> str:
-    content = cv2.imencode(".png", picture)[1].tobytes()
-    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
 def _upright(content: bytes) -> bytes:

@@ -32,6 +32,17 @@ class LookRecord(BaseModel):
     left_out: list[SeenDigit] = Field(description="Ignored marks: not digits, or too uncertain.")
 
 
+class WhyRecord(BaseModel):
+    """How the classifier read a mark. All pictures are data: URLs of PNG files."""
+
+    layers: list[str] = Field(
+        description="What its first two layers respond to: up to sixteen maps of each, in a square."
+    )
+    occlusion: str = Field(
+        description="28x28 pixels: red where a part speaks for the digit, blue where against it."
+    )
+
+
 class KeptRecord(BaseModel):
     """The digits that the user saved."""
 

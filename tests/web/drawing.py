@@ -1,8 +1,22 @@
-"""Draws digits on the web page."""
+"""Opens the web page in a real browser, and draws digits on it."""
 
+import shutil
+from collections.abc import Iterator
 from typing import Any
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 STROKES: dict[int, list[list[tuple[float, float]]]] = {
     0: [
@@ -24,6 +38,39 @@ STROKES: dict[int, list[list[tuple[float, float]]]] = {
     9: [[(0.85, 0.2), (0.5, 0), (0.2, 0.2), (0.4, 0.45), (0.85, 0.3), (0.85, 0.2), (0.75, 1)]],
 }
 """The strokes of each digit as points, in fractions of its width and height."""
+
+
+def started_browser() -> Iterator[Browser]:
+    """Starts a browser; without Chromium, the tests that need it are skipped."""
+    if BROWSER is None:
+        pytest.skip("Chromium is not installed; `make test-web` installs it")
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=BROWSER, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+def opened(browser: Browser, address: str, **settings: Any) -> Iterator[Page]:
+    """Opens a new web page, and fails if it contacts another server or logs an error."""
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"], **settings)
+    page = context.new_page()
+    problems: list[str] = []
+
+    def logged(line: ConsoleMessage) -> None:
+        if line.type == "error" and "415" not in line.text:
+            problems.append(line.text)
+
+    def requested(request: Request) -> None:
+        if not request.url.startswith((address, "blob:", "data:")):
+            problems.append(request.url)
+
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", logged)
+    page.on("request", requested)
+    page.goto(address)
+    yield page
+    context.close()
+    assert not problems
 
 
 def draw(page: Page, digit: int, column: int = 0, columns: int = 3) -> None:

@@ -1,7 +1,5 @@
 """The web page in a real browser: strokes go in, digits come out."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,71 +10,15 @@ from PIL import Image
 pytest.importorskip("axe_playwright_python")
 
 from axe_playwright_python.sync_playwright import Axe
-from drawing import draw, text
-from playwright.sync_api import (
-    Browser,
-    ConsoleMessage,
-    Page,
-    Request,
-    Route,
-    expect,
-    sync_playwright,
-)
+from drawing import draw, opened, text
+from playwright.sync_api import Browser, Page, Request, Route, expect
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
-OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 DARK = """() => { const paper = document.querySelector('#paper');
         const { data } = paper.getContext('2d').getImageData(0, 0, paper.width, paper.height);
         return data.filter((value, i) => i % 4 === 0 && value < 128).length; }"""
 """Counts the dark pixels of the canvas."""
 
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if BROWSER is None:
-        pytest.skip("Chromium is not installed; `make test-web` installs it")
-    with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=BROWSER, args=OPTIONS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser: Browser, page_server: PageServer) -> Iterator[Page]:
-    yield from opened(browser, page_server.address, viewport={"width": 1280, "height": 900})
-
-
-def opened(browser: Browser, address: str, **settings: Any) -> Iterator[Page]:
-    """Opens a new web page, and fails if it contacts another server or logs an error."""
-    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"], **settings)
-    page = context.new_page()
-    problems: list[str] = []
-
-    def logged(line: ConsoleMessage) -> None:
-        if line.type == "error" and "415" not in line.text:
-            problems.append(line.text)
-
-    def requested(request: Request) -> None:
-        if not request.url.startswith((address, "blob:", "data:")):
-            problems.append(request.url)
-
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", logged)
-    page.on("request", requested)
-    page.goto(address)
-    yield page
-    context.close()
-    assert not problems
 
 
 @pytest.mark.parametrize("digit", range(10))

@@ -230,7 +230,8 @@ def test_an_unwritable_folder_is_reported(recognizer: DigitRecognizer, tmp_path:
 
 def test_the_openapi_description_lists_every_path(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
-    assert sorted(paths) == ["/health", "/keep", "/kept", "/look", "/read", "/upright"]
+    names = ["/health", "/heat", "/keep", "/kept", "/look", "/read", "/upright", "/why"]
+    assert sorted(paths) == names
     assert client.get("/health").json() == {"status": "ok", "model": "pretrained.tflite"}
 
 

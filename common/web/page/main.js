@@ -15,6 +15,7 @@ let waiting = null; // time at which the unread drawing or image was ready, or n
 
 function drawn() {
   version++;
+  byId("heat").hidden = true;
   byId("placeholder").hidden = !paper.isEmpty || image !== null;
   byId("undo").disabled = !paper.canUndo && image === null;
   byId("clear").disabled = paper.isEmpty && image === null;
@@ -53,7 +54,39 @@ async function readOnce(seen) {
   const reading = await server.look(picture);
   if (seen !== version) return; // out of date
   say("");
-  show(reading, (mark, digit) => keep(picture, mark, digit));
+  show(reading, {
+    keep: (mark, digit) => keep(picture, mark, digit),
+    why: (mark) => why(picture, mark),
+  });
+  await showHeat(picture, seen);
+}
+
+// Lays the finder's heat map over the picture if the user wants to see it.
+async function showHeat(picture, seen) {
+  const layer = byId("heat");
+  if (byId("show-heat").getAttribute("aria-pressed") !== "true") return;
+  const url = URL.createObjectURL(await server.heat(picture));
+  if (seen !== version) return;
+  URL.revokeObjectURL(layer.src);
+  layer.src = url;
+  layer.hidden = false;
+}
+
+function toggleHeat() {
+  const button = byId("show-heat");
+  const on = button.getAttribute("aria-pressed") !== "true";
+  button.setAttribute("aria-pressed", String(on));
+  byId("heat").hidden = true;
+  if (on) read(performance.now());
+}
+
+async function why(picture, mark) {
+  try {
+    return await server.why(picture, mark.box);
+  } catch (error) {
+    say(error.message);
+    return null;
+  }
 }
 
 function say(text) {
@@ -137,6 +170,7 @@ for (const input of document.querySelectorAll("[name=pen]")) {
 }
 byId("undo").addEventListener("click", undo);
 byId("clear").addEventListener("click", clear);
+byId("show-heat").addEventListener("click", toggleHeat);
 byId("copy").addEventListener("click", () => copy(byId("text").textContent));
 byId("copy-command").addEventListener("click", () => copy(byId("command").textContent));
 for (const [button, input] of [["choose", "file"], ["photograph", "camera"]]) {

@@ -9,16 +9,17 @@ const percent = (share) => `${(Math.floor(share * 1000) / 10).toFixed(1)} %`;
 
 const savedAs = new Map(); // picture -> the digit it was saved as
 
-// `reading` is the answer of /look. A mark's form calls keep(mark, digit), which resolves to whether
-// the mark was saved.
-export function show(reading, keep) {
+// `reading` is the answer of /look. A mark's form calls actions.keep(mark, digit), which resolves to
+// whether the mark was saved, and its button calls actions.why(mark), which resolves to the answer of
+// /why, or to null.
+export function show(reading, actions) {
   const marks = [
     ...reading.digits.map((mark) => ({ ...mark, kind: mark.confidence >= SURE ? "sure" : "unsure" })),
     ...reading.left_out.map((mark) => ({ ...mark, kind: "left-out" })),
   ].sort((one, other) => one.place - other.place);
   showText(reading);
   const boxes = showBoxes(reading, marks);
-  showCards(marks.map((mark, index) => card(mark, boxes[index], keep)));
+  showCards(marks.map((mark, index) => card(mark, boxes[index], actions)));
 }
 
 // Replaces the cards. An input keeps its text and focus if its picture is still there.
@@ -73,7 +74,7 @@ function svg(name, attributes) {
   return element;
 }
 
-function card(mark, box, keep) {
+function card(mark, box, { keep, why }) {
   const item = byId("mark").content.cloneNode(true).firstElementChild;
   const find = (selector) => item.querySelector(selector);
   const shares = shareOfEach(mark);
@@ -104,7 +105,24 @@ function card(mark, box, keep) {
     }
   });
   showSaved();
+  find(".why").addEventListener("click", () => toggleReasons(item, mark, why));
   return item;
+}
+
+async function toggleReasons(item, mark, why) {
+  const [button, reasons] = [item.querySelector(".why"), item.querySelector(".reasons")];
+  if (reasons.hidden && !reasons.dataset.known) {
+    const answer = await why(mark);
+    if (!answer) return;
+    const [occlusion, ...layers] = reasons.querySelectorAll("img");
+    occlusion.src = answer.occlusion;
+    occlusion.alt = `Which parts speak for a ${mark.digit}`;
+    layers.forEach((picture, index) => (picture.src = answer.layers[index] ?? ""));
+    layers.forEach((picture) => (picture.parentElement.hidden = picture.src === ""));
+    reasons.dataset.known = "yes";
+  }
+  reasons.hidden = !reasons.hidden;
+  button.setAttribute("aria-expanded", String(!reasons.hidden));
 }
 
 function leftOutAs({ confidence }) {

@@ -29,6 +29,16 @@ export async function upright(image) {
   return (await ask("upright", image)).blob();
 }
 
+// Where the finder sees digits, as a Blob to be laid over the upright image.
+export async function heat(image) {
+  return (await ask("heat", image)).blob();
+}
+
+// How the mark in a box of an image was read: {layers, occlusion}, data: URLs of pictures.
+export async function why(image, [x, y, width, height]) {
+  return (await ask(`why?${new URLSearchParams({ x, y, width, height })}`, image)).json();
+}
+
 // The state of the server: {status, model}.
 export async function health() {
   return (await ask("health")).json();
