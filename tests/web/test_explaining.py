@@ -45,7 +45,8 @@ def test_why_shows_what_the_classifier_computed(client: TestClient) -> None:
     occlusion = decoded(from_url(answer["occlusion"])).astype(int)
     assert occlusion.shape == (28, 28, 3)
     assert (occlusion[..., 2] - occlusion[..., 0]).max() > 80  # red where the ink speaks for a 4
-    assert [decoded(from_url(layer)).shape for layer in answer["layers"]] == [(112, 112, 3), (104, 104, 3)]
+    layers = [decoded(from_url(layer)) for layer in answer["layers"]]
+    assert [layer.shape for layer in layers] == [(112, 112, 3), (104, 104, 3)]
 
 
 def test_why_refuses_a_box_without_a_mark(client: TestClient) -> None:
