@@ -24,6 +24,7 @@ from common.storage.loading import Finder
 MAX_DETECTIONS = 1000  # per page; the least likely ones beyond it are ignored
 MAX_SIDE = 1536  # pixels; longer side of the page at the largest scale
 MAX_ENLARGEMENT = 3.0  # of small pages
+STEP = 2**0.5  # from one scale to the next; the answers at several scales correct each other
 MIN_SAME = 0.4  # intersection over union of the boxes of one digit at different scales
 
 
@@ -76,8 +77,8 @@ def find(
 ) -> list[Detection]:
     """Finds the digits on a page.
 
-    The network sees the page at several scales, so that most digits have a suitable size at two of
-    them. Its scores are the mean probabilities at these scales.
+    The network sees the page at several scales, so that most digits have a suitable size at three
+    of them. The scores of a digit are its mean probabilities at these scales.
 
     Args:
         page: uint8 (height, width), ink darker or lighter than the paper.
@@ -115,7 +116,7 @@ def find(
 
 
 def page_scales(height: int, width: int, max_side: int) -> list[float]:
-    """Returns the scales at which the network sees a page, each twice the one before.
+    """Returns the scales at which the network sees a page, each `STEP` times the one before.
 
     At the smallest, a digit as large as the page has the largest size that the network detects.
     """
@@ -123,8 +124,8 @@ def page_scales(height: int, width: int, max_side: int) -> list[float]:
     smallest = 0.95 * SCALE.max_size / long
     largest = max(min(max_side / long, MAX_ENLARGEMENT), smallest)
     scales = [smallest]
-    while scales[-1] * 1.5 < largest:
-        scales.append(min(2 * scales[-1], largest))
+    while scales[-1] * STEP**0.5 < largest:
+        scales.append(min(STEP * scales[-1], largest))
     # At the small scales, a strip is too low for digits of any size.
     suitable = [scale for scale in scales if short * scale >= 1.3 * SCALE.min_size]
     return suitable or scales[-1:]

@@ -52,9 +52,9 @@ def test_a_blank_page_has_no_digits() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (28, 28), (40, 900), (9000, 12000)])
-def test_a_page_is_searched_at_one_to_six_bounded_scales(shape: tuple[int, int]) -> None:
+def test_a_page_is_searched_at_one_to_twelve_bounded_scales(shape: tuple[int, int]) -> None:
     scales = page_scales(*shape, MAX_SIDE)
-    assert 1 <= len(scales) <= 6
+    assert 1 <= len(scales) <= 12
     sides = [max(shape) * scale for scale in scales]
     assert max(sides) <= max(MAX_SIDE, SCALE.max_size) + 1e-6
     assert sides == sorted(sides)

@@ -20,11 +20,11 @@ def sure_where(is_upright: Callable[[np.ndarray], bool], score: float) -> Callab
     def finder(pages: np.ndarray) -> np.ndarray:
         _, height, width, _ = pages.shape
         maps = np.full((1, height // 4, width // 4, OUTPUTS), -10, np.float32)
-        if height < 400:  # one scale is enough
+        if height < 400:  # the digits are too small at other scales
             return maps
         logit = np.log(score / (1 - score)) if is_upright(pages[0, ..., 0]) else -1
         maps[0, height // 8, 2::10, HEAT.start] = logit
-        maps[0, height // 8, 2::10, BOX] = 0, 0, np.log(20 / SIZE_UNIT), np.log(30 / SIZE_UNIT)
+        maps[0, height // 8, 2::10, BOX] = 0, 0, np.log(14 / SIZE_UNIT), np.log(20 / SIZE_UNIT)
         return maps
 
     return finder
