@@ -82,7 +82,7 @@ class GlyphBank:
         alphabets: Lists of 26 letters, each in one font and in order.
         signs: Punctuation marks and mathematical symbols.
         words: Words of two or more letters, in many fonts, and imitations of cursive handwriting.
-        drawings: Doodles, scribbles, outlines and the drawings in `DRAWINGS`.
+        drawings: Doodles, scribbles and the drawings in `DRAWINGS`.
     """
 
     data_digits: tuple[list[np.ndarray], ...]
@@ -129,7 +129,7 @@ def make_glyph_bank(images: np.ndarray, labels: np.ndarray, seed: int) -> GlyphB
         alphabets=[_alphabet(rng, _pick(fonts, rng)) for _ in range(80)],
         signs=[
             *(_text_glyph(sign, _pick(fonts, rng)) for sign in PRINTED_SIGNS for _ in range(15)),
-            *(_stroke_glyph([sign], rng) for sign in ARITHMETIC_SIGNS for _ in range(80)),
+            *(_stroke_glyph([sign], rng) for sign in ARITHMETIC_SIGNS for _ in range(120)),
             *(_stroke_glyph([sign], rng) for sign in OTHER_SIGNS for _ in range(40)),
         ],
         words=[
@@ -139,7 +139,6 @@ def make_glyph_bank(images: np.ndarray, labels: np.ndarray, seed: int) -> GlyphB
         drawings=[
             *(_stroke_glyph(DOODLES, rng) for _ in range(150)),
             *(_scribble(rng) for _ in range(250)),
-            *(_outline(rng) for _ in range(250)),
             *load_drawings(),
         ],
     )
@@ -192,22 +191,20 @@ def load_drawings() -> list[np.ndarray]:
 def letters_from(
     alphabet: list[np.ndarray], count: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Letters in order, in random order, or one letter again and again, as in exercises.
-
-    I and l are left out: apart from other letters, they are plain strokes like many a 1.
-    """
-    letters = dict(zip(string.ascii_lowercase, alphabet, strict=True))
+    """Letters in order, in random order, or one letter again and again, as in exercises."""
+    start = int(rng.integers(len(alphabet) - count))
     kind = rng.random()
-    # A lookalike among its own kind cannot be told from a digit.
-    names = [name for name in letters if name not in ("il" if kind < 0.75 else LOOKALIKES)]
     if kind < 0.4:
-        start = int(rng.integers(len(names) - count))
-        names = names[start : start + count]
-    elif kind < 0.75:
-        names = [names[index] for index in rng.permutation(len(names))[:count]]
-    else:
-        names = [names[rng.integers(len(names))]] * count
-    return [letters[name] for name in names]
+        return alphabet[start : start + count]
+    if kind < 0.75:
+        return [alphabet[index] for index in rng.permutation(len(alphabet))[:count]]
+    # A lookalike among its own kind cannot be told from a digit.
+    distinct = [
+        glyph
+        for letter, glyph in zip(string.ascii_lowercase, alphabet, strict=True)
+        if letter not in LOOKALIKES
+    ]
+    return [distinct[start % len(distinct)]] * count
 
 
 def material() -> str | None:
@@ -249,20 +246,6 @@ def _scribble(rng: np.random.Generator) -> np.ndarray:
         for _ in range(rng.integers(1, 5))
     ]
     return _stroke_glyph([" | ".join(strokes)], rng)
-
-
-def _outline(rng: np.random.Generator) -> np.ndarray:
-    """The outline of an object with bulges and dents, such as a bottle, which is not a 0."""
-    angles = np.linspace(0, 2 * np.pi, 100)
-    radius = np.ones(100)
-    for waves in (2, 3, 4, 5):
-        radius += rng.uniform(0.05, 0.3) * np.sin(waves * angles + rng.uniform(0, 2 * np.pi))
-    radius = radius.clip(0.25) * GLYPH_HEIGHT / 2
-    curve = np.stack([rng.uniform(0.4, 1.2) * np.cos(angles), np.sin(angles)], axis=1)
-    curve = np.rint(curve * radius[:, None] + 2 * GLYPH_HEIGHT).astype(np.int32)
-    canvas = np.zeros((4 * GLYPH_HEIGHT, 4 * GLYPH_HEIGHT), np.uint8)
-    cv2.polylines(canvas, [curve], True, 255, int(rng.integers(2, 9)), cv2.LINE_AA)
-    return _cropped(canvas)
 
 
 def _cursive_word(rng: np.random.Generator) -> np.ndarray:

@@ -25,7 +25,6 @@ from common.data.sheet import (
 )
 
 CLUTTERED = (0, 1, 3, 4, 5, 6)  # indices of the kinds of pages that may get additional clutter
-WITHOUT_DIGITS = (6, 8, 10)  # indices of the kinds that may be turned: text, drawings, empty pages
 
 
 class PageWriter:
@@ -57,10 +56,6 @@ class PageWriter:
         shares = np.array([share for share, _ in kinds])
         index = int(rng.choice(len(kinds), p=shares / shares.sum()))
         natural = index == len(kinds) - 1 and rng.random() < 0.75
-        # The reader also looks at pages on their side, where no letter may turn into a digit.
-        turns = int(rng.integers(4)) if index in WITHOUT_DIGITS and rng.random() < 0.5 else 0
-        if turns % 2:
-            height, width = width, height
         light = self.photographer.light(rng)
         sheet = Sheet(self.photographer.paper(height, width, light, natural, rng))
         if not natural and rng.random() < 0.25:
@@ -71,9 +66,7 @@ class PageWriter:
         covered = self.photographer.cover(sheet.grey, light, rng)
         sheet.owner[covered] = 0
         image = self.photographer.take(sheet.grey, light, sheet.digit_size(), rng)
-        page = finished(sheet, image)
-        image, owner = (np.rot90(each, turns) for each in (page.image, page.owner))
-        return replace(page, image=image, owner=owner)
+        return finished(sheet, image)
 
     def _size(self, sheet: Sheet, rng: np.random.Generator, low: float, high: float) -> float:
         """A random height of digits in pixels, at most the height of the page."""
@@ -179,7 +172,7 @@ class PageWriter:
                 continue
             y += tilt * (x - width / 2)
             if before is not None and closeness == "touching" and rng.random() < 0.75:
-                x = touching_x(before, ink, y) + rng.uniform(-0.12, 0.03) * size
+                x = touching_x(before, ink, y) + rng.uniform(-0.05, 0.03) * size
             elif before is not None:
                 x = before[1] + before[0].shape[1] + rng.uniform(*gap_limits[closeness]) * size
             if x > width - 0.3 * ink.shape[1]:

@@ -64,19 +64,14 @@ def random_hand(rng: np.random.Generator, min_ink: float = 0.12) -> Hand:
         aspect=float(np.exp(rng.normal(0, 0.15))),
         turn=float(rng.normal(0, 4)),
         ink=float(rng.uniform(min_ink, 1) if rng.random() < 0.5 else rng.uniform(0.6, 1)),
-        straight=bool(rng.random() < 0.4),
+        straight=bool(rng.random() < 0.3),
         gaps=float(rng.uniform(0.1, 0.5)) if rng.random() < 0.15 else 0.0,
     )
 
 
 def random_digits(count: int, rng: np.random.Generator) -> list[int]:
-    """Random digits; sometimes a few of them repeat, as in prices and in exercises.
-
-    The 1 is twice as frequent as the others, as it is in most real numbers (Benford's law).
-    """
-    weights = np.ones(10)
-    weights[1] = 2
-    shares = rng.dirichlet(weights * rng.choice([0.3, 100.0]))
+    """Random digits; sometimes a few of them repeat, as in prices and in exercises."""
+    shares = rng.dirichlet(np.full(10, rng.choice([0.3, 100.0])))
     return [int(digit) for digit in rng.choice(10, count, p=shares)]
 
 
@@ -241,8 +236,9 @@ def touching_x(before: tuple[np.ndarray, float, float], ink: np.ndarray, y: floa
     )
     starts = np.where(right_rows.any(axis=1), right_rows.argmax(axis=1), 10_000)
     distance = int((starts - ends).min())
-    # Slanted digits reach over each other, but their boxes must not have the same centre.
-    max_overlap = 0.75 * min(left.shape[1], ink.shape[1])
+    # Limit the overlap to half of the narrower glyph, so that digits touch but do not hide each
+    # other.
+    max_overlap = 0.5 * min(left.shape[1], ink.shape[1])
     return (
         left_x + max(-distance, left.shape[1] - max_overlap)
         if distance < 5000

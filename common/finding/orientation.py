@@ -12,8 +12,11 @@ MAX_SIDE = 768  # pixels; longer side of the reduced page on which orientations 
 
 
 def evidence(found: list[Detection]) -> float:
-    """Returns the evidence for upright digits: 0 to 0.5 for each digit."""
-    return sum(max(0.0, digit.score - 0.5) for digit in found)
+    """Returns the evidence for upright digits: -0.5 to 0.5 for each detection.
+
+    Letters on a page that lies on its side resemble digits, too, but get low scores.
+    """
+    return sum(digit.score - 0.5 for digit in found)
 
 
 def rotation_of(
