@@ -97,8 +97,6 @@ def find(
     scores = np.array([peak.scores for peak in peaks]).reshape(-1, 10)
     levels = np.array([peak.level.scale for peak in peaks])
     doubles = (shares > settings.max_overlap) | (inside > settings.max_inside)
-    # Two peaks at one scale are usually two digits, such as slanted 1s that touch.
-    doubles &= (levels[:, None] != levels) | (shares > settings.max_overlap_at_scale)
     kept = _without_doubles(doubles)
     found = []
     for index in np.flatnonzero(kept):

@@ -41,8 +41,8 @@ def rotation_of(
     }
     found_evidence = {angle: evidence(found) for angle, found in digits.items()}
     best = max(found_evidence, key=lambda angle: found_evidence[angle])
-    needed = max(settings.turned_evidence, settings.turned_ratio * found_evidence[0])
-    return best if found_evidence[best] >= needed else 0
+    more = found_evidence[best] - max(0.0, found_evidence[0])
+    return best if more >= settings.turned_evidence else 0
 
 
 def _median_score(found: list[Detection]) -> float:

@@ -21,7 +21,6 @@ class Settings:
         sure: Drawing: minimum confidence of each digit; otherwise, the finder is asked.
         min_peak: Finder: minimum probability at the centre of a digit, at any scale.
         max_overlap: Finder: two boxes with a larger intersection over union are one digit.
-        max_overlap_at_scale: Finder: the same for two boxes found at the same scale.
         max_inside: Finder: a box with a larger share inside a more likely box is a part of it.
         ink_margin: Finder: margin around a digit in which its ink is searched for, as a share of
             its longer side.
@@ -35,9 +34,8 @@ class Settings:
         small: Minimum size of a digit as a share of the largest one on the page; specks that look
             like a 1 are smaller. A smaller digit must reach the confidence `sure`.
         upright: Orientation: minimum median score of the digits on a page that must be upright.
-        turned_evidence: Orientation: minimum evidence for upright digits on a page that is turned;
-            each digit adds at most 0.5.
-        turned_ratio: Orientation: minimum ratio of this evidence to that for the page as it is.
+        turned_evidence: Orientation: a page is turned if that adds this much evidence for upright
+            digits; each digit adds at most 0.5.
     """
 
     min_paper: float = 0.3
@@ -49,7 +47,6 @@ class Settings:
     sure: float = 0.9
     min_peak: float = 0.15
     max_overlap: float = 0.35
-    max_overlap_at_scale: float = 0.6
     max_inside: float = 0.65
     ink_margin: float = 0.25
     min_ink: float = 0.15
@@ -61,7 +58,6 @@ class Settings:
     small: float = 0.3
     upright: float = 0.7
     turned_evidence: float = 0.5
-    turned_ratio: float = 1.5
 
 
 SETTINGS = Settings()

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from common.finding.encoding import BOX, HEAT, INK, OUTPUTS, SCALE, SIZE_UNIT
-from common.finding.finder import MAX_SIDE, find, page_scales, peaks_at
-from common.finding.overlap import overlaps
+from common.finding.finder import MAX_SIDE, find, page_scales
 
 
 def perfect_network(pages: np.ndarray) -> np.ndarray:
@@ -73,19 +72,3 @@ def test_a_digit_that_the_network_sees_at_one_of_two_scales_gets_half_the_score(
     (seen_twice,) = find(page, perfect_network)
     (seen_once,) = find(page, blind_to_large_pages)
     assert seen_once.score == pytest.approx(seen_twice.score / 2)
-
-
-def test_slanted_digits_side_by_side_are_two_digits_although_their_boxes_overlap() -> None:
-    def two_centers(pages: np.ndarray) -> np.ndarray:
-        _, height, width, _ = pages.shape
-        output = np.full((1, height // 4, width // 4, OUTPUTS), -10, np.float32)
-        if width == 128:  # one scale of the page
-            for column in (8, 11):
-                output[0, 10, column, HEAT.start + 1] = 2
-                output[0, 10, column, BOX] = 0, 0, np.log(30 / SIZE_UNIT), np.log(40 / SIZE_UNIT)
-        return output
-
-    page = np.full((96, 96), 255, np.uint8)
-    found = peaks_at(page, 1.2, two_centers)
-    assert overlaps(*[np.array([[d.x, d.y, d.width, d.height]]) for d in found])[0] > 0.4
-    assert len(find(page, two_centers)) == 2
