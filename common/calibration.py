@@ -2,7 +2,7 @@
 
 import numpy as np
 
-DETECTION_SLOPE, DETECTION_MIDDLE = 3.56, -0.43
+DETECTION_SLOPE, DETECTION_MIDDLE = 3.54, -0.66
 """Slope and centre of the logistic function in `detection_probability`: a logistic regression on
 generated development pages, with training digits and another seed than that of the test pages."""
 MIN_PROBABILITY = 1e-7  # as in Keras; without it, one confident mistake makes the loss infinite
