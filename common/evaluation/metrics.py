@@ -1,5 +1,6 @@
 """Metrics of predictions: accuracy, loss, scores per digit, confusion matrix and calibration."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -144,8 +145,9 @@ def confidence_error(confidence: np.ndarray, right: np.ndarray) -> float:
 
 
 def wilson_interval(share: float, count: int) -> tuple[float, float]:
-    """The 95 % confidence interval of a share of `count` trials (Wilson, 1927)."""
+    """The 95 % confidence interval of a share of `count` trials (Wilson, 1927), which holds it."""
     z = 1.96
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z * np.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2) / (1 + z * z / count)
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+    half = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2) / (1 + z * z / count)
+    # At 0 and 1, rounding errors would put the share just outside.
+    return min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half))

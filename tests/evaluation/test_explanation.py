@@ -38,7 +38,7 @@ def test_the_heat_map_is_hottest_inside_the_boxes(explainer: Explainer) -> None:
         inside[box.y : box.bottom, box.x : box.right] = True
     assert explanation.heat.shape == explanation.image.shape
     assert explanation.heat[inside].max() > 0.5
-    assert explanation.heat[~inside].mean() < 0.1 * explanation.heat[inside].mean()
+    assert explanation.heat[~inside].mean() < 0.2 * explanation.heat[inside].mean()
 
 
 def test_the_heat_map_turns_with_a_turned_page(explainer: Explainer, tmp_path: Path) -> None:

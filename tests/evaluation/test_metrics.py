@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from common.calibration import apply_temperature, fit_temperature, softmax
-from common.evaluation.metrics import calibration_error, cross_entropy, evaluate
+from common.evaluation.metrics import (
+    calibration_error,
+    cross_entropy,
+    evaluate,
+    wilson_interval,
+)
 
 LABELS = np.array([0, 1, 2, 2])
 PROBABILITIES = np.zeros((4, 10))
@@ -50,3 +55,10 @@ def test_the_fitted_temperature_corrects_overconfidence() -> None:
     assert temperature == pytest.approx(2, rel=0.03)
     assert calibration_error(apply_temperature(overconfident, temperature), labels) < 0.015
     assert calibration_error(overconfident, labels) > 0.1
+
+
+@pytest.mark.parametrize("count", range(1, 400, 7))
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_the_interval_of_a_share_holds_the_share(share: float, count: int) -> None:
+    low, high = wilson_interval(share, count)
+    assert 0 <= low <= share <= high <= 1
