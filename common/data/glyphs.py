@@ -118,19 +118,19 @@ def make_glyph_bank(images: np.ndarray, labels: np.ndarray, seed: int) -> GlyphB
     return GlyphBank(
         data_digits=tuple(_enlarged(images[labels == digit]) for digit in range(10)),
         stroke_digits=tuple(
-            [_stroke_glyph(STROKES[digit], rng) for _ in range(200)] for digit in range(10)
+            [_stroke_glyph(STROKES[digit], rng) for _ in range(400)] for digit in range(10)
         ),
         font_digits=tuple([_text_glyph(str(digit), font) for font in fonts] for digit in range(10)),
-        straight_ones=[_stroke_glyph(["50,0 51,50 50,100"], rng, 0.015) for _ in range(300)],
+        straight_ones=[_stroke_glyph(["50,0 51,50 50,100"], rng, 0.015) for _ in range(500)],
         letters=[
-            *(_text_glyph(_pick(DISTINCT_LETTERS, rng), _pick(fonts, rng)) for _ in range(1000)),
-            *(_stroke_glyph(LETTERS[_pick([*LETTERS], rng)], rng) for _ in range(500)),
+            *(_text_glyph(_pick(DISTINCT_LETTERS, rng), _pick(fonts, rng)) for _ in range(4000)),
+            *(_stroke_glyph(LETTERS[_pick([*LETTERS], rng)], rng) for _ in range(1000)),
         ],
-        alphabets=[_alphabet(rng, _pick(fonts, rng)) for _ in range(80)],
+        alphabets=[_alphabet(rng, _pick(fonts, rng)) for _ in range(200)],
         signs=[
-            *(_text_glyph(sign, _pick(fonts, rng)) for sign in PRINTED_SIGNS for _ in range(15)),
-            *(_stroke_glyph([sign], rng) for sign in ARITHMETIC_SIGNS for _ in range(120)),
-            *(_stroke_glyph([sign], rng) for sign in OTHER_SIGNS for _ in range(40)),
+            *(_text_glyph(sign, _pick(fonts, rng)) for sign in PRINTED_SIGNS for _ in range(60)),
+            *(_stroke_glyph([sign], rng) for sign in ARITHMETIC_SIGNS for _ in range(300)),
+            *(_stroke_glyph([sign], rng) for sign in OTHER_SIGNS for _ in range(100)),
         ],
         words=[
             *(_text_glyph(_word(rng), _pick(fonts, rng)) for _ in range(5000)),
