@@ -1,6 +1,6 @@
 """The types that pass between the rooms: where a digit is, what was read, and its JSON form."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -38,12 +38,12 @@ class Glyph:
         box: Bounding box of its ink.
         ink: Ink without that of its neighbours, float32 (height, width), 0 is paper and 1 is full
             ink, with a small margin.
-        scores: Probability of each digit from the finder, float32 (10,); None on a drawing.
+        scores: Probability of each digit from the finder, float32 (10,); all 1 on a drawing.
     """
 
     box: Box
     ink: np.ndarray
-    scores: np.ndarray | None = None
+    scores: np.ndarray = field(default_factory=lambda: np.ones(10, np.float32))
 
 
 @dataclass(frozen=True)

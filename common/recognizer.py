@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from common.calibration import combined, detection_probability, without_rejection
+from common.finding.context import line_support
 from common.finding.drawings import drawn_marks
 from common.finding.finder import MAX_SIDE, Detection, find, peaks_at, scale_for
 from common.finding.hints import hint
@@ -26,7 +27,7 @@ from common.images.decoding import (
 )
 from common.images.grey import grey
 from common.preprocessing import digit_picture, network_input
-from common.reading import DigitReading, Glyph, ModelsRecord, Reading
+from common.reading import Box, DigitReading, Glyph, ModelsRecord, Reading
 from common.storage.model_files import (
     PRETRAINED_FINDER,
     chosen_model,
@@ -35,7 +36,6 @@ from common.storage.model_files import (
 )
 
 MIN_CONFIDENCE = SETTINGS.min_confidence
-NEVER = 2.0  # a confidence that no digit reaches
 MAX_UNCONFIRMED = 64  # pixels; longer side of drawings that the finder need not confirm
 Mark = TypeVar("Mark", Glyph, DigitReading)
 ImageSource = str | Path | bytes | BinaryIO | Image.Image | np.ndarray
@@ -147,15 +147,18 @@ class DigitRecognizer:
         with failures_named(name):
             drawn = drawn_marks(image, self.settings) or []
             marks = self._classified(drawn)
-            sure = min((mark.confidence for mark in marks), default=0.0) >= self.settings.sure
-            ignore_none = bool(marks) and not self.setup.min_confidence
-            if ignore_none or (sure and self._confirmed(image, marks)):
+            if marks and not self.setup.min_confidence:
                 return drawn, self._reading(name, image, marks)
+            if self._all_reach(self.settings.sure, marks):
+                confirmed = self._confirmed(image, marks)
+                if self._all_reach(self.settings.sure, confirmed):
+                    return drawn, self._reading(name, image, confirmed)
             found, reading = self._found(image, name)
-            if marks and self._are_digits(marks, found):
-                return drawn, self._reading(name, image, marks)
-            if marks and not reading.digits:
-                return drawn, self._reading(name, image, marks, NEVER)
+            agreed = self._agreed(marks, found)
+            if self._all_reach(self.setup.min_confidence, agreed):
+                return drawn, self._reading(name, image, agreed)
+            if drawn and not reading.digits:
+                return drawn, self._reading(name, image, [], marks)
             return found, reading
 
     def read_by_finder(self, image: np.ndarray) -> Reading:
@@ -170,8 +173,7 @@ class DigitRecognizer:
         if angle:
             found = find(upright, self.finder, self.settings)
         glyphs = cut_out(upright, found, self.settings)
-        marks = self._classified(glyphs)
-        reading = self._reading(name, image, marks, self.settings.sure_on_page)
+        reading = self._reading(name, image, self._with_scores(glyphs))
 
         def back(mark: Mark) -> Mark:
             return replace(mark, box=turned_back(mark.box, angle, *image.shape))
@@ -181,66 +183,86 @@ class DigitRecognizer:
         reading = replace(reading, digits=digits, left_out=left_out, rotation=rotation)
         return [back(glyph) for glyph in glyphs], reading
 
-    def _confirmed(self, image: np.ndarray, marks: list[DigitReading]) -> bool:
-        """Tells whether the finder detects every mark on a drawing, at the one scale that fits.
+    def _confirmed(self, image: np.ndarray, marks: list[DigitReading]) -> list[DigitReading]:
+        """Asks the finder about the marks on a drawing, at the one scale that fits; see `_agreed`.
 
         Small drawings, such as MNIST's, need no confirmation: the classifier has seen them whole.
         """
         if max(image.shape) <= MAX_UNCONFIRMED:
-            return True
+            return marks
         size = float(np.median([max(mark.box.width, mark.box.height) for mark in marks]))
         scale = min(scale_for(size), MAX_SIDE / max(image.shape))
-        return self._are_digits(marks, peaks_at(image, scale, self.finder, self.settings))
+        return self._agreed(marks, peaks_at(image, scale, self.finder, self.settings))
 
-    def _are_digits(
+    def _agreed(
         self, marks: list[DigitReading], found: Sequence[Glyph] | Sequence[Detection]
-    ) -> bool:
-        """Tells whether every mark has the minimum confidence and was detected by the finder."""
+    ) -> list[DigitReading]:
+        """Combines what both networks say of each mark; empty if the finder misses one."""
         boxes = [digit.box if isinstance(digit, Glyph) else digit for digit in found]
         shares, _ = overlaps(_sides([mark.box for mark in marks]), _sides(boxes))
-        detected = (shares > self.settings.max_overlap).any(axis=1).all()
-        return bool(detected) and all(m.confidence >= self.setup.min_confidence for m in marks)
+        if not shares.size or not (shares > self.settings.max_overlap).any(axis=1).all():
+            return []
+        best = shares.argmax(axis=1)
+        return [_agreement(mark, found[i].scores) for mark, i in zip(marks, best, strict=True)]
+
+    def _all_reach(self, confidence: float, marks: list[DigitReading]) -> bool:
+        """Tells whether there are marks, and all of them have the confidence."""
+        return bool(marks) and all(mark.confidence >= confidence for mark in marks)
+
+    def _with_scores(self, glyphs: list[Glyph]) -> list[DigitReading]:
+        """Reads the digits that the finder found, with the scores that it gave them."""
+        if not glyphs:
+            return []
+        scores = np.stack([glyph.scores for glyph in glyphs])
+        best = scores.max(axis=1)
+        boxes = _sides([glyph.box for glyph in glyphs])
+        likely = detection_probability(best, line_support(boxes, best, self.settings))
+        return list(map(_agreement, self._classified(glyphs), scores, likely))
 
     def _classified(self, glyphs: list[Glyph]) -> list[DigitReading]:
-        """Reads each mark, without regard to lines."""
+        """Reads each mark with the classifier alone, without regard to lines."""
         pictures = [digit_picture(glyph.ink) for glyph in glyphs]
         stacked = np.stack(pictures) if pictures else np.zeros((0, 28, 28), np.uint8)
         probabilities = self.predictor.predict(network_input(stacked))
-        return [_digit_reading(*pair) for pair in zip(glyphs, probabilities, strict=True)]
+        return [
+            _most_likely(digits, 1.0, glyph.box)
+            for glyph, digits in zip(glyphs, probabilities, strict=True)
+        ]
 
     def _reading(
-        self, name: str, image: np.ndarray, marks: list[DigitReading], min_best: float = 0.0
+        self,
+        name: str,
+        image: np.ndarray,
+        marks: list[DigitReading],
+        rejected: Sequence[DigitReading] = (),
     ) -> Reading:
-        """Separates digits from ignored marks; at least one digit must reach `min_best`."""
-        accepted = self._accepted(marks, min_best)
-        kept = [mark for mark, is_digit in zip(marks, accepted, strict=True) if is_digit]
-        left_out = tuple(
-            mark for mark, is_digit in zip(marks, accepted, strict=True) if not is_digit
-        )
+        """Separates digits from ignored marks; `rejected` marks are ignored in any case."""
+        least = self.setup.min_confidence
+        kept = [mark for mark in marks if mark.confidence >= least]
+        left_out = (*rejected, *(mark for mark in marks if mark.confidence < least))
         text = None if kept else hint(image, len(left_out))
         return Reading(name, _in_lines(kept), left_out, hint=text, models=self.models)
 
-    def _accepted(self, marks: list[DigitReading], min_best: float) -> np.ndarray:
-        """Tells which marks count as digits: bool (N,)."""
-        if not self.setup.min_confidence:
-            return np.full(len(marks), min_best <= 1)
-        confidence = np.array([mark.confidence for mark in marks])
-        size = np.array([max(mark.box.width, mark.box.height) for mark in marks])
-        digits = confidence >= self.setup.min_confidence
-        digits &= confidence.max(initial=0.0) >= min_best
-        small = size < self.settings.small * size[digits].max(initial=0)
-        return digits & (~small | (confidence >= self.settings.sure))
+
+def _agreement(mark: DigitReading, scores: np.ndarray, likely: float | None = None) -> DigitReading:
+    """Combines the classifier's reading of a mark with the finder's scores.
+
+    Args:
+        mark: The classifier's reading.
+        scores: The finder's score of each digit, float (10,).
+        likely: Probability that the mark is a digit; by default, the classifier tells.
+    """
+    digits, rejection = without_rejection(np.array(mark.probabilities))
+    return _most_likely(
+        combined(digits, scores), 1 - rejection if likely is None else likely, mark.box
+    )
 
 
-def _digit_reading(glyph: Glyph, probabilities: np.ndarray) -> DigitReading:
-    detected = 1.0
-    if glyph.scores is not None:
-        probabilities, rejection = without_rejection(probabilities)
-        detected = detection_probability(float(glyph.scores.max()), rejection)
-        probabilities = combined(probabilities, glyph.scores)
+def _most_likely(probabilities: np.ndarray, likely: float, box: Box) -> DigitReading:
+    """The most likely digit of a mark, which is a digit with the probability `likely`."""
     digit = int(probabilities.argmax())
-    confidence = float(probabilities[digit]) * detected
-    return DigitReading(digit, confidence, 0, glyph.box, tuple(probabilities.tolist()))
+    confidence = float(probabilities[digit]) * likely
+    return DigitReading(digit, confidence, 0, box, tuple(probabilities.tolist()))
 
 
 def _sides(boxes: Sequence[Placed]) -> np.ndarray:

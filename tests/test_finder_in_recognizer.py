@@ -12,7 +12,6 @@ from common.data.datasets import Dataset
 from common.finding.encoding import BOX, HEAT, INK, OUTPUTS, SIZE_UNIT
 from common.finding.finder import find
 from common.finding.inks import cut_out
-from common.reading import Box, DigitReading
 from common.recognizer import DigitRecognizer
 from common.storage.card import is_finder
 from common.storage.loading import ModelError
@@ -90,7 +89,6 @@ def test_found_digits_have_scores_and_boxes_inside_the_page() -> None:
         assert glyph.box.x >= 0
         assert glyph.box.right <= 120
         assert glyph.box.bottom <= 60
-        assert glyph.scores is not None
         assert glyph.scores.max() == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-6)
 
 
@@ -111,20 +109,6 @@ def test_a_larger_drawing_is_read_if_the_finder_sees_every_mark_at_one_scale(
     assert len(calls) == 1
     unconfirmed = reader(nothing).read(two_ones(noise=0))
     assert (unconfirmed.text, len(unconfirmed.left_out)) == ("", 2)
-
-
-def test_a_digit_much_smaller_than_the_largest_one_must_be_sure(reader: Reader) -> None:
-    shares = (0.0, 1.0, *[0.0] * 8)
-    large, speck, sure_speck = (
-        DigitReading(1, confidence, 0, Box(0, 0, 5, height), shares)
-        for height, confidence in ((100, 0.6), (20, 0.6), (20, 0.95))
-    )
-    recognizer = reader(nothing)
-    reading = recognizer._reading("page", two_ones(0), [large, speck, sure_speck])
-    assert [digit.confidence for digit in reading.digits] == [0.6, 0.95]
-    assert reading.left_out == (speck,)
-    alone = recognizer._reading("page", two_ones(0), [speck])
-    assert len(alone.digits) == 1
 
 
 def test_the_finder_reads_a_drawing_with_a_doubtful_mark(reader: Reader) -> None:

@@ -28,11 +28,10 @@ class Settings:
         sure_ink: Finder: minimum probability of ink of the pixels of a digit that touches others.
         stroke: Finder: minimum contrast of the pixels of a stroke, where 1 is the contrast of most.
         min_component: Finder: minimum share of a connected component inside the box.
-        sure_on_page: Finder: minimum confidence of the surest digit of a page; otherwise, the page
-            has no digits.
+        size_spread: Finder: standard deviation of the logarithm of the sizes of digits on one line.
+        alone: Finder: weight, in neighbours, of the assumption that the neighbours of a detection
+            say nothing about it.
         min_confidence: Minimum confidence of a digit.
-        small: Minimum size of a digit as a share of the largest one on the page; specks that look
-            like a 1 are smaller. A smaller digit must reach the confidence `sure`.
         upright: Orientation: minimum median score of the digits on a page that must be upright.
         turned_evidence: Orientation: a page is turned if that adds this much evidence for upright
             digits; each digit adds at most 0.5.
@@ -53,9 +52,9 @@ class Settings:
     sure_ink: float = 0.5
     stroke: float = 0.35
     min_component: float = 0.9
-    sure_on_page: float = 0.6
+    size_spread: float = 0.5
+    alone: float = 0.3
     min_confidence: float = 0.5
-    small: float = 0.3
     upright: float = 0.7
     turned_evidence: float = 0.5
 

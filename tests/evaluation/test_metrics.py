@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from common.calibration import apply_temperature, fit_temperature, softmax
 from common.evaluation.metrics import (
     calibration_error,
     cross_entropy,
@@ -37,24 +36,6 @@ def test_the_calibration_error_averages_the_gaps_of_the_bins() -> None:
 def test_the_loss_of_a_certain_mistake_is_finite() -> None:
     sure = np.eye(10)[[3]]
     assert cross_entropy(sure, np.array([4])) == pytest.approx(-np.log(1e-7))
-
-
-def test_a_temperature_divides_the_logits() -> None:
-    logits = np.random.default_rng(0).normal(0, 2, (50, 10))
-    assert apply_temperature(softmax(logits), 2) == pytest.approx(softmax(logits / 2), abs=1e-5)
-    assert apply_temperature(softmax(logits), 1) == pytest.approx(softmax(logits), abs=1e-5)
-
-
-def test_the_fitted_temperature_corrects_overconfidence() -> None:
-    generator = np.random.default_rng(0)
-    logits = generator.normal(0, 1.5, (20_000, 10))
-    true = softmax(logits)
-    labels = (true.cumsum(axis=1) > generator.random((20_000, 1))).argmax(axis=1)
-    overconfident = softmax(2 * logits)
-    temperature = fit_temperature(overconfident, labels)
-    assert temperature == pytest.approx(2, rel=0.03)
-    assert calibration_error(apply_temperature(overconfident, temperature), labels) < 0.015
-    assert calibration_error(overconfident, labels) > 0.1
 
 
 @pytest.mark.parametrize("count", range(1, 400, 7))
