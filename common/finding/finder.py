@@ -23,6 +23,8 @@ from common.storage.loading import Finder
 
 MAX_DETECTIONS = 1000  # per page; the least likely ones beyond it are ignored
 MAX_SIDE = 1536  # pixels; longer side of the page at the largest scale
+MAX_PIXELS = 2**20  # in one call of the network, whose memory grows with them
+OVERLAP = 3 * STRIDE  # pixels; what the network sees above and below a band of a large page
 MAX_ENLARGEMENT = 3.0  # of small pages
 STEP = 2**0.5  # from one scale to the next; the answers at several scales correct each other
 MIN_SAME = 0.4  # intersection over union of the boxes of one digit at different scales
@@ -192,7 +194,28 @@ def _maps_at(page: np.ndarray, scale: float, finder: Finder) -> np.ndarray:
     padding = ((0, -height % STRIDE), (0, -width % STRIDE))
     padded = np.pad(normalised(small), padding, mode="edge")
     rows, columns = -(-height // CELL), -(-width // CELL)
-    return finder(padded[None, ..., None])[0, :rows, :columns]
+    return _in_bands(padded, finder)[:rows, :columns]
+
+
+def _in_bands(page: np.ndarray, finder: Finder) -> np.ndarray:
+    """Runs the network on a normalised page, in horizontal bands if it is large.
+
+    Args:
+        page: float32 (height, width), both multiples of `STRIDE`.
+        finder: The network.
+
+    Returns:
+        The output, float32 (height / 4, width / 4, OUTPUTS).
+    """
+    height, width = page.shape
+    count = -(-height * width // MAX_PIXELS)
+    rows = -(-height // (count * STRIDE)) * STRIDE
+    bands = []
+    for top in range(0, height, rows):
+        start = max(top - OVERLAP, 0)
+        output = finder(page[None, start : top + rows + OVERLAP, :, None])[0]
+        bands.append(output[(top - start) // CELL :][: rows // CELL])
+    return np.concatenate(bands) if count > 1 else bands[0]
 
 
 def _size_at(page: np.ndarray, scale: float) -> tuple[int, int]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common.finding.encoding import BOX, HEAT, INK, OUTPUTS, SCALE, SIZE_UNIT
-from common.finding.finder import MAX_SIDE, find, page_scales
+from common.finding.finder import MAX_PIXELS, MAX_SIDE, _in_bands, find, page_scales
 
 
 def perfect_network(pages: np.ndarray) -> np.ndarray:
@@ -44,6 +44,19 @@ def test_digits_of_every_size_are_found_once_on_pages_of_every_size(
     assert len(found) == 1
     box = (found[0].x, found[0].y, found[0].width, found[0].height)
     np.testing.assert_allclose(box, (start, start, size, size), atol=0.08 * size + 1)
+
+
+def test_large_pages_pass_through_the_network_in_bands_without_a_seam() -> None:
+    page = np.random.default_rng(0).random((1568, 1184), np.float32)
+    heights = []
+
+    def every_fourth_pixel(pages: np.ndarray) -> np.ndarray:
+        heights.append(pages.shape[1])
+        return np.repeat(pages[:, ::4, ::4], OUTPUTS, axis=3)
+
+    assert np.array_equal(_in_bands(page, every_fourth_pixel)[..., 0], page[::4, ::4])
+    assert len(heights) == 2
+    assert max(heights) * page.shape[1] < 1.3 * MAX_PIXELS
 
 
 def test_a_blank_page_has_no_digits() -> None:
