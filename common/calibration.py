@@ -1,10 +1,13 @@
-"""Calibrated probabilities (Guo et al., "On Calibration of Modern Neural Networks", 2017)."""
+"""Calibrates probabilities, and combines those of both networks.
+
+The method is that of Guo et al., "On Calibration of Modern Neural Networks", 2017.
+"""
 
 import numpy as np
 
 SCORE_WEIGHT, SUPPORT_WEIGHT, DETECTION_BIAS = 4.52, 4.33, 1.15
 """Coefficients of `detection_probability`: a logistic regression on 5,441 detections of generated
-development pages, with training digits and another seed than that of the test pages."""
+development pages, with training digits and a different seed from that of the test pages."""
 MIN_PROBABILITY = 1e-7  # as in Keras; without it, one confident mistake makes the loss infinite
 
 
@@ -61,7 +64,8 @@ def without_rejection(probabilities: np.ndarray) -> tuple[np.ndarray, float]:
     """Separates the probability that a picture is not a digit from those of the ten digits.
 
     Networks with an eleventh class spread its probability evenly over the digits; see
-    `networks.deep_cnn`. For other networks, the rejection is close to 0.
+    `networks.deep_cnn`. For other networks, it is close to 0, unless they consider all ten digits
+    possible.
 
     Args:
         probabilities: Probabilities of the ten digits, float (10,).

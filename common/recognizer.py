@@ -67,9 +67,9 @@ class Setup:
 class DigitRecognizer:
     """Reads handwritten digits from images.
 
-    The finder locates the digits, and the classifier reads each of them. Only on a drawing, where
-    each connected piece of ink is one mark, the finder is not needed if the classifier is sure of
-    every mark.
+    The finder locates the digits, and the classifier reads each of them. A drawing, where each
+    connected piece of ink is one mark, takes a shortcut if the classifier is sure of every mark:
+    the finder looks at it at one scale only, or not at all if it is small.
 
     Args:
         model: A `.keras`, `.h5` or `.tflite` file of a classifier; by default the pretrained
@@ -131,7 +131,7 @@ class DigitRecognizer:
             yield reading
 
     def examine(self, image: np.ndarray, name: str = "The image") -> tuple[list[Glyph], Reading]:
-        """Reads a grey image, and returns the ink of each mark, too.
+        """Reads a grey image, and also returns the ink of each mark.
 
         Args:
             image: uint8 (height, width), upright.
@@ -154,7 +154,7 @@ class DigitRecognizer:
                 if self._all_reach(self.settings.sure, confirmed):
                     return drawn, self._reading(name, image, confirmed)
             found, reading = self._found(image, name)
-            agreed = self._agreed(marks, found)
+            agreed = [] if reading.rotation else self._agreed(marks, found)
             if self._all_reach(self.setup.min_confidence, agreed):
                 return drawn, self._reading(name, image, agreed)
             if drawn and not reading.digits:
@@ -162,7 +162,7 @@ class DigitRecognizer:
             return found, reading
 
     def read_by_finder(self, image: np.ndarray) -> Reading:
-        """Reads a grey image, uint8 (height, width), always with the finder, to evaluate it."""
+        """Reads a grey image, uint8 (height, width), without the shortcut for drawings."""
         return self._found(image, "image")[1]
 
     def _found(self, image: np.ndarray, name: str) -> tuple[list[Glyph], Reading]:
@@ -197,12 +197,14 @@ class DigitRecognizer:
     def _agreed(
         self, marks: list[DigitReading], found: Sequence[Glyph] | Sequence[Detection]
     ) -> list[DigitReading]:
-        """Combines what both networks say of each mark; empty if the finder misses one."""
+        """Combines what both networks say of each mark; empty unless the finder sees the same."""
         boxes = [digit.box if isinstance(digit, Glyph) else digit for digit in found]
         shares, _ = overlaps(_sides([mark.box for mark in marks]), _sides(boxes))
         if not shares.size or not (shares > self.settings.max_overlap).any(axis=1).all():
             return []
         best = shares.argmax(axis=1)
+        if len(set(best)) < len(marks):
+            return []
         return [_agreement(mark, found[i].scores) for mark, i in zip(marks, best, strict=True)]
 
     def _all_reach(self, confidence: float, marks: list[DigitReading]) -> bool:
@@ -220,7 +222,7 @@ class DigitRecognizer:
         return list(map(_agreement, self._classified(glyphs), scores, likely))
 
     def _classified(self, glyphs: list[Glyph]) -> list[DigitReading]:
-        """Reads each mark with the classifier alone, without regard to lines."""
+        """Reads each mark with the classifier alone."""
         pictures = [digit_picture(glyph.ink) for glyph in glyphs]
         stacked = np.stack(pictures) if pictures else np.zeros((0, 28, 28), np.uint8)
         probabilities = self.predictor.predict(network_input(stacked))
@@ -261,7 +263,7 @@ def _agreement(mark: DigitReading, scores: np.ndarray, likely: float | None = No
 def _most_likely(probabilities: np.ndarray, likely: float, box: Box) -> DigitReading:
     """The most likely digit of a mark, which is a digit with the probability `likely`."""
     digit = int(probabilities.argmax())
-    confidence = float(probabilities[digit]) * likely
+    confidence = float(probabilities[digit] * likely)
     return DigitReading(digit, confidence, 0, box, tuple(probabilities.tolist()))
 
 
@@ -302,7 +304,7 @@ def _grey_array(array: np.ndarray) -> np.ndarray:
         raise ImageError(
             f"Got an array of {array.dtype} and shape {array.shape}; expected uint8 from 0 (black) "
             "to 255 and shape (height, width), (height, width, 3) in the order blue, green, red, "
-            "or (height, width, 4) with alpha, too."
+            "or (height, width, 4) with an alpha channel."
         )
     if channels == 1:
         return array.reshape(array.shape[:2])

@@ -9,9 +9,11 @@ import pytest
 from conftest import ROOT, Command
 
 from common.data.datasets import Dataset
+from common.data.handwriting import draw_digit
 from common.finding.encoding import BOX, HEAT, INK, OUTPUTS, SIZE_UNIT
 from common.finding.finder import find
 from common.finding.inks import cut_out
+from common.reading import Box, DigitReading, Glyph
 from common.recognizer import DigitRecognizer
 from common.storage.card import is_finder
 from common.storage.loading import ModelError
@@ -109,6 +111,29 @@ def test_a_larger_drawing_is_read_if_the_finder_sees_every_mark_at_one_scale(
     assert len(calls) == 1
     unconfirmed = reader(nothing).read(two_ones(noise=0))
     assert (unconfirmed.text, len(unconfirmed.left_out)) == ("", 2)
+
+
+def test_one_detection_does_not_confirm_two_marks(reader: Reader) -> None:
+    recognizer = reader(nothing)
+    shares = (0.0, 1.0, *[0.0] * 8)
+    left, right = (DigitReading(1, 0.99, 0, Box(x, 0, 10, 20), shares) for x in (0, 10))
+    ink, scores = np.zeros((20, 20), np.float32), np.full(10, 0.9)
+    around_both = Glyph(Box(0, 0, 20, 20), ink, scores)
+    two = [Glyph(Box(x, 0, 10, 20), ink, scores) for x in (0, 10)]
+    assert len(recognizer._agreed([left, right], two)) == 2
+    assert recognizer._agreed([left, right], [around_both]) == []
+
+
+def test_every_digit_of_a_full_page_is_read() -> None:
+    generator = np.random.default_rng(0)
+    page = np.full((24 * 64, 24 * 44), 235.0)
+    for row, column in np.ndindex(24, 24):
+        ink = draw_digit(3, 40, generator)[:60, :44]
+        top, left = 64 * row + 2, 44 * column
+        page[top : top + ink.shape[0], left : left + ink.shape[1]] -= 190 * ink
+    page += generator.normal(0, 4, page.shape)
+    lines = DigitRecognizer().read(page.clip(0, 255).astype(np.uint8)).lines
+    assert [len(line) for line in lines] == [24] * 24
 
 
 def test_the_finder_reads_a_drawing_with_a_doubtful_mark(reader: Reader) -> None:

@@ -29,8 +29,9 @@ _interruption = threading.Event()
 def run(main: Callable[[], int]) -> None:
     """Runs a script's `main` and exits with the status that it returns.
 
-    A `UserError` is printed as one line on stderr and exits with 2. An interruption exits with
-    130. If the reader of stdout closes it (`| head`), the process exits with 0 and no message.
+    An error that the user can mend is reported in one line on stderr, with status 2. After an
+    interruption, the status is 130. If the reader of stdout closes it (`| head`), the process exits
+    with 0 and no message.
     """
     prepare()
     try:

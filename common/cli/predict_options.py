@@ -30,7 +30,8 @@ def parse_arguments(description: str) -> argparse.Namespace:
         nargs="*",
         metavar="IMAGE",
         help="an image file, a folder, a pattern such as 'scans/*.png', a page of a PDF file such "
-        "as scan.pdf#2, or - for one image on stdin (default: samples/)",
+        "as scan.pdf#2, an address such as s3://bucket/7.png, or - for one image on stdin "
+        "(default: samples/)",
     )
     parser.add_argument(
         "--recursive", action="store_true", help="also read the sub-folders of the folders"

@@ -179,7 +179,7 @@ class Writer:
         return Mark(pen_ink(self.images[index], size, self.pen, shear), int(self.labels[index]))
 
     def digits(self, count: int, size: float, among: Sequence[int] = range(10)) -> list[Mark]:
-        """Writes several digits whose sizes vary by a few per cent."""
+        """Writes several digits from 10 per cent below to 5 per cent above `size`."""
         return [self.digit(size * self.rng.uniform(0.9, 1.05), among) for _ in range(count)]
 
 
@@ -244,12 +244,12 @@ def _cropped(ink: np.ndarray) -> np.ndarray:
 def touching(marks: Sequence[Mark], overlap: float) -> list[float]:
     """Computes the gaps at which each mark touches the previous one.
 
-    The marks stand on one baseline and touch in at most a third of their rows. Without this limit,
-    two 1s could merge into one thick stroke.
+    The marks stand on one baseline and overlap in at most a third of their rows, so that most pairs
+    of 1s do not merge into one thick stroke.
 
     Args:
         marks: The marks to write.
-        overlap: Overlap of the strokes where the marks touch, in pixels.
+        overlap: Overlap of the strokes in pixels, in the row where they come closest.
 
     Returns:
         The gap before each mark in pixels. The first gap is 0, and the others may be negative.

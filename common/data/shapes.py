@@ -64,7 +64,7 @@ def draw_diagram(
 
 
 def random_shape(size: float, rng: np.random.Generator) -> np.ndarray:
-    """Draws the ink of a rectangle, polygon, line chart, arrow, circle or blob: float32, 0 to 1."""
+    """Draws the ink of a polygon, chart, arrow, half ellipse, circle or blob: float32, 0 to 1."""
     side = max(12, round(size))
     canvas = np.zeros((side + 8, side + 8), np.uint8)
     thickness = int(rng.integers(1, max(2, round(0.1 * side)) + 1))

@@ -221,7 +221,7 @@ def _side_by_side(
 
 
 def _touching(left: np.ndarray, right: np.ndarray) -> int:
-    """The smallest overlap in columns at which the ink of two digits touches."""
+    """The smallest overlap in columns at which the ink of two digits touches; else the largest."""
     max_overlap = min(left.shape[1], right.shape[1]) - 1
     for overlap in range(1, max_overlap):
         if (np.minimum(left[:, -overlap:], right[:, :overlap]) > 0.5).any():

@@ -11,8 +11,7 @@ def line_support(
     """Measures how much the marks on the line of each detection look like digits.
 
     A 1 is a mere stroke, and many letters and scribbles look like a digit. A number around it, or
-    a word, tells which it is. Marks count in proportion to how well they match the height and the
-    size of the detection.
+    a word, tells which it is. Marks of the same size at the same level count most, at any distance.
 
     Args:
         boxes: Boxes of the detections, float (N, 4): x, y, width, height in pixels.
@@ -20,13 +19,13 @@ def line_support(
         settings: How much neighbours count.
 
     Returns:
-        float (N,), from -1, if all neighbours are unlikely to be digits, to 1, if all are certain;
-        0 without neighbours.
+        float (N,), between -1 and 1: positive if most of them are likely to be digits, negative if
+        not, and closer to the limits the more there are; 0 if there are none.
     """
-    size = boxes[:, 2:].max(axis=1)
+    size = boxes[:, 2:].max(axis=1, initial=1e-6)
     middle = boxes[:, 1] + boxes[:, 3] / 2
     ratio = np.log(size[None] / size[:, None]) / settings.size_spread
-    offset = (middle[None] - middle[:, None]) / size[:, None]
+    offset = (middle[None] - middle[:, None]) / size[:, None]  # in sizes of the detection
     weight = np.exp(-(ratio**2) / 2 - offset**2)
     np.fill_diagonal(weight, 0)
     digits, others = weight @ scores, weight @ (1 - scores)

@@ -47,7 +47,7 @@ def drawn_marks(image: np.ndarray, settings: Settings = SETTINGS) -> list[Glyph]
     owner[marks] = marks
     for part, whole in _parts(stats[marks, :4], height, settings):
         owner[owner == marks[part]] = owner[marks[whole]]
-    components = [marks[owner[marks] == mark] for mark in np.unique(owner[marks])]
+    components = [marks[owner[marks] == mark] for mark in sorted(set(owner[marks].tolist()))]
     boxes = [_enclosing(stats[parts, :4]) for parts in components]
     if _overlap(boxes):
         return None

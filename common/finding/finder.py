@@ -1,5 +1,6 @@
 """Runs the finder over a page at several scales: grey page -> detections."""
 
+import warnings
 from dataclasses import dataclass, replace
 
 import cv2
@@ -21,7 +22,8 @@ from common.finding.overlap import overlaps
 from common.finding.settings import SETTINGS, Settings
 from common.storage.loading import Finder
 
-MAX_DETECTIONS = 1000  # per page; the least likely ones beyond it are ignored
+MAX_PEAKS = 20_000  # per page, at all scales together; a digit has about five
+MAX_DETECTIONS = 2_000  # per page
 MAX_SIDE = 1536  # pixels; longer side of the page at the largest scale
 MAX_PIXELS = 2**20  # in one call of the network, whose memory grows with them
 OVERLAP = 3 * STRIDE  # pixels; what the network sees above and below a band of a large page
@@ -93,30 +95,34 @@ def find(
     """
     scales = page_scales(page.shape[0], page.shape[1], max_side)
     peaks = [peak for scale in scales for peak in peaks_at(page, scale, finder, settings)]
-    peaks = sorted(peaks, key=lambda peak: -peak.score)[:MAX_DETECTIONS]
+    peaks = sorted(peaks, key=lambda peak: -peak.score)[:MAX_PEAKS]
     boxes = np.array([(peak.x, peak.y, peak.width, peak.height) for peak in peaks]).reshape(-1, 4)
-    shares, inside = overlaps(boxes, boxes)
     scores = np.array([peak.scores for peak in peaks]).reshape(-1, 10)
     levels = np.array([peak.level.scale for peak in peaks])
-    doubles = (shares > settings.max_overlap) | (inside > settings.max_inside)
-    kept = _without_doubles(doubles)
-    found = []
-    for index in np.flatnonzero(kept):
-        peak = peaks[index]
+    left = np.ones(len(peaks), bool)
+    found: list[Detection] = []
+    for index, peak in enumerate(peaks):  # non-maximum suppression, the most likely first
+        if not left[index]:
+            continue
+        if len(found) == MAX_DETECTIONS:
+            warnings.warn(f"Only the {MAX_DETECTIONS:,} likeliest digits are read.", stacklevel=2)
+            break
+        shares, inside = (one[0] for one in overlaps(boxes[[index]], boxes))
+        left &= (shares <= settings.max_overlap) & (inside <= settings.max_inside)
         size = max(peak.width, peak.height)
         suitable = [s for s in scales if SCALE.min_size <= size * s <= SCALE.max_size]
-        same = shares[index] > MIN_SAME
-        votes = [
+        same = shares > MIN_SAME
+        at_scales = [
             scores[same & (levels == scale)].max(axis=0, initial=0)
             for scale in {*suitable, peak.level.scale}
         ]
-        found.append(replace(peak, scores=np.mean(votes, axis=0)))
+        found.append(replace(peak, scores=np.mean(at_scales, axis=0)))
     likely = [detection for detection in found if detection.score > settings.min_peak]
     return sorted(likely, key=lambda detection: -detection.score)
 
 
 def page_scales(height: int, width: int, max_side: int) -> list[float]:
-    """Returns the scales at which the network sees a page, each `STEP` times the one before.
+    """Returns the scales at which the network sees a page: in steps of `STEP`, the last one less.
 
     At the smallest, a digit as large as the page has the largest size that the network detects.
     """
@@ -166,7 +172,7 @@ def peaks_at(
 
 
 def heat_map(page: np.ndarray, finder: Finder, max_side: int) -> np.ndarray:
-    """Returns the probability that a digit's centre is at a place of the page, to show it.
+    """Returns the probability that a digit's centre is at each pixel of a page, for display.
 
     Args:
         page: uint8 (height, width).
@@ -215,29 +221,13 @@ def _in_bands(page: np.ndarray, finder: Finder) -> np.ndarray:
         start = max(top - OVERLAP, 0)
         output = finder(page[None, start : top + rows + OVERLAP, :, None])[0]
         bands.append(output[(top - start) // CELL :][: rows // CELL])
-    return np.concatenate(bands) if count > 1 else bands[0]
+    return np.concatenate(bands)
 
 
 def _size_at(page: np.ndarray, scale: float) -> tuple[int, int]:
     """Returns the height and width of a page at a scale."""
     height, width = page.shape
     return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def _without_doubles(doubles: np.ndarray) -> np.ndarray:
-    """Non-maximum suppression.
-
-    Args:
-        doubles: Whether two detections are the same digit, bool (N, N); the most likely first.
-
-    Returns:
-        Which detections are kept, bool (N,).
-    """
-    kept = np.ones(len(doubles), bool)
-    for index in range(len(doubles)):
-        if kept[index]:
-            kept[index + 1 :] &= ~doubles[index, index + 1 :]
-    return kept
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:

@@ -88,7 +88,7 @@ def _digit_ink(
     inside = np.bincount(labels.ravel(), crop.inside.ravel(), count) / size
     own = np.bincount(labels.ravel(), crop.own.ravel(), count) / size
     chance = np.bincount(labels.ravel(), crop.chance.ravel(), count) / size
-    # A ruled line has few pixels outside the box, so whatever reaches the rim leaves it, too.
+    # A ruled line has few pixels outside the box, so whatever reaches the rim also leaves it.
     leaves = (inside < settings.min_component) | (np.bincount(labels.ravel(), crop.rim.ravel()) > 0)
     whole = ~leaves & (own > 0.5) & (chance > settings.min_ink)
     parted = leaves & (chance * inside > 0)

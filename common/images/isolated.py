@@ -33,7 +33,7 @@ HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"
 
 
 class IsolatedError(ValueError):
-    """The picture cannot be decoded; the message continues a sentence that begins with its name."""
+    """The picture cannot be decoded. The message completes a sentence that starts with the file."""
 
 
 class MissingLibraryError(IsolatedError):
@@ -125,7 +125,7 @@ class _Process:
         """Sends a request and a file; returns the answer and the pixels.
 
         Raises:
-            IsolatedError: The process cannot be started, ended, or took too long.
+            IsolatedError: The process could not be started, ended early, or took too long.
         """
         with self.lock:
             try:

@@ -116,7 +116,7 @@ def listed_at(address: str, recursive: bool = False) -> list[str]:
 
     Args:
         address: An address of an image or a folder, or a pattern.
-        recursive: Whether to list the sub-folders of a folder, too.
+        recursive: Whether to also list the sub-folders of a folder.
 
     Raises:
         UserError: There are no images, or the storage cannot be listed.
@@ -147,7 +147,7 @@ def list_images(folder: Path, recursive: bool = False) -> list[Path]:
 
     Args:
         folder: The folder.
-        recursive: Whether to list its sub-folders, too, each after the images of the folder that
+        recursive: Whether to also list its sub-folders, each after the images of the folder that
             holds it. Links to folders are not followed. A sub-folder that cannot be listed is
             itself in the list.
 

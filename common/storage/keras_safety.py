@@ -1,8 +1,8 @@
 """Checks the config of a Keras model against an allow-list before Keras sees it.
 
-A config names classes and functions, which Keras imports and calls. Therefore, only the layers of
-which classifiers are made are allowed, each by its exact class and module, and only numbers, known
-words and known objects are allowed as settings. `checked_model` builds a new config from these
+A config names classes and functions, which Keras imports and calls. Therefore, only layers that
+classifiers use are allowed, each by its exact class and module. Their settings may only be numbers,
+known words and known objects. `checked_model` builds a new config from these
 parts; the config in the file never reaches Keras.
 """
 
