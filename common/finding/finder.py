@@ -29,6 +29,7 @@ MAX_PIXELS = 2**20  # in one call of the network, whose memory grows with them
 OVERLAP = 3 * STRIDE  # pixels; what the network sees above and below a band of a large page
 MAX_ENLARGEMENT = 3.0  # of small pages
 STEP = 2**0.5  # from one scale to the next; the answers at several scales correct each other
+MAX_COVERED = 0.9  # share of a box inside more likely ones, added up; more is a phantom between them
 MIN_SAME = 0.4  # intersection over union of the boxes of one digit at different scales
 
 
@@ -99,16 +100,18 @@ def find(
     boxes = np.array([(peak.x, peak.y, peak.width, peak.height) for peak in peaks]).reshape(-1, 4)
     scores = np.array([peak.scores for peak in peaks]).reshape(-1, 10)
     levels = np.array([peak.level.scale for peak in peaks])
-    left = np.ones(len(peaks), bool)
+    areas = boxes[:, 2] * boxes[:, 3]
+    left, covered = np.ones(len(peaks), bool), np.zeros(len(peaks))
     found: list[Detection] = []
     for index, peak in enumerate(peaks):  # non-maximum suppression, the most likely first
-        if not left[index]:
+        if not left[index] or covered[index] > MAX_COVERED:
             continue
         if len(found) == MAX_DETECTIONS:
             warnings.warn(f"Only the {MAX_DETECTIONS:,} likeliest digits are read.", stacklevel=2)
             break
         shares, inside = (one[0] for one in overlaps(boxes[[index]], boxes))
         left &= (shares <= settings.max_overlap) & (inside <= settings.max_inside)
+        covered += inside * np.minimum(areas[index], areas) / areas
         size = max(peak.width, peak.height)
         suitable = [s for s in scales if SCALE.min_size <= size * s <= SCALE.max_size]
         same = shares > MIN_SAME
