@@ -29,7 +29,7 @@ MAX_PIXELS = 2**20  # in one call of the network, whose memory grows with them
 OVERLAP = 3 * STRIDE  # pixels; what the network sees above and below a band of a large page
 MAX_ENLARGEMENT = 3.0  # of small pages
 STEP = 2**0.5  # from one scale to the next; the answers at several scales correct each other
-MAX_COVERED = 0.9  # share of a box inside more likely ones, added up; more is a phantom between them
+MAX_COVERED = 0.9  # of a box, by more likely ones together; beyond it, the box is a phantom
 MIN_SAME = 0.4  # intersection over union of the boxes of one digit at different scales
 
 
