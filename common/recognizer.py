@@ -149,13 +149,13 @@ class DigitRecognizer:
             marks = self._classified(drawn)
             if marks and not self.setup.min_confidence:
                 return drawn, self._reading(name, image, marks)
-            if self._all_reach(self.settings.sure, marks):
+            if _all_reach(self.settings.sure, marks):
                 confirmed = self._confirmed(image, marks)
-                if self._all_reach(self.settings.sure, confirmed):
+                if _all_reach(self.settings.sure, confirmed):
                     return drawn, self._reading(name, image, confirmed)
             found, reading = self._found(image, name)
             agreed = [] if reading.rotation else self._agreed(marks, found)
-            if self._all_reach(self.setup.min_confidence, agreed):
+            if _all_reach(self.setup.min_confidence, agreed):
                 return drawn, self._reading(name, image, agreed)
             if drawn and not reading.digits:
                 return drawn, self._reading(name, image, [], marks)
@@ -207,10 +207,6 @@ class DigitRecognizer:
             return []
         return [_agreement(mark, found[i].scores) for mark, i in zip(marks, best, strict=True)]
 
-    def _all_reach(self, confidence: float, marks: list[DigitReading]) -> bool:
-        """Tells whether there are marks, and all of them have the confidence."""
-        return bool(marks) and all(mark.confidence >= confidence for mark in marks)
-
     def _with_scores(self, glyphs: list[Glyph]) -> list[DigitReading]:
         """Reads the digits that the finder found, with the scores that it gave them."""
         if not glyphs:
@@ -244,6 +240,11 @@ class DigitRecognizer:
         left_out = (*rejected, *(mark for mark in marks if mark.confidence < least))
         text = None if kept else hint(image, len(left_out))
         return Reading(name, _in_lines(kept), left_out, hint=text, models=self.models)
+
+
+def _all_reach(confidence: float, marks: list[DigitReading]) -> bool:
+    """Tells whether there are marks, and all of them have the confidence."""
+    return bool(marks) and all(mark.confidence >= confidence for mark in marks)
 
 
 def _agreement(mark: DigitReading, scores: np.ndarray, likely: float | None = None) -> DigitReading:

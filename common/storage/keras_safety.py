@@ -2,8 +2,8 @@
 
 A config names classes and functions, which Keras imports and calls. Therefore, only layers that
 classifiers use are allowed, each by its exact class and module. Their settings may only be numbers,
-known words and known objects. `checked_model` builds a new config from these
-parts; the config in the file never reaches Keras.
+known words and known objects. `checked_model` builds a new config from these parts; the config in
+the file never reaches Keras.
 """
 
 from collections.abc import Callable, Collection
