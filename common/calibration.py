@@ -7,7 +7,7 @@ import numpy as np
 
 SCORE_WEIGHT, SUPPORT_WEIGHT, DETECTION_BIAS = 4.52, 4.33, 1.15
 """Coefficients of `detection_probability`: a logistic regression on 5,441 detections of generated
-development pages, with training digits and a different seed from that of the test pages."""
+development pages; `python -m benchmarks.fit_detection` fits them again."""
 MIN_PROBABILITY = 1e-7  # as in Keras; without it, one confident mistake makes the loss infinite
 
 

@@ -26,7 +26,7 @@ from common.data.scenes import (
 )
 
 SEED = 20_260_101
-"""Seed for the random number generator; it is fixed, so the test pages are always the same."""
+"""Seed for the random number generator of the test pages, which are always the same."""
 
 Condition = Callable[[np.ndarray, np.ndarray, np.random.Generator], LabelledPage]
 """Generates a page from uint8 (N, 28, 28) images, int (N,) labels and random numbers."""
@@ -216,7 +216,7 @@ CONDITIONS: dict[str, Condition] = {
 
 
 def condition_pages(
-    name: str, images: np.ndarray, labels: np.ndarray, count: int
+    name: str, images: np.ndarray, labels: np.ndarray, count: int, seed: int = SEED
 ) -> Iterator[LabelledPage]:
     """Generates the first `count` test pages of a condition, one at a time.
 
@@ -228,9 +228,10 @@ def condition_pages(
         images: Test images of the digits, uint8 (N, 28, 28); 255 is ink.
         labels: Labels of the test images, int (N,), 0 to 9.
         count: Number of pages.
+        seed: Seed for the random number generator; by default that of the test pages.
     """
     for number in range(count):
-        rng = np.random.default_rng([SEED, zlib.crc32(name.encode()), number])
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode()), number])
         yield CONDITIONS[name](images, labels, rng)
 
 

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Fit the probability that a detection is a digit: python -m benchmarks.fit_detection.
+
+Runs the finder on generated development pages, and fits a logistic regression that tells digits
+from other marks. Its coefficients are SCORE_WEIGHT, SUPPORT_WEIGHT and DETECTION_BIAS of
+`common.calibration`. The development pages have the conditions of the test pages, but training
+images and another seed. Fit again after each training of the finder.
+"""
+
+import argparse
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from tqdm import tqdm
+
+from common.calibration import MIN_PROBABILITY, detection_probability
+from common.cli import console
+from common.cli.arguments import ArgumentParser, positive_int
+from common.data.conditions import CONDITIONS, condition_pages
+from common.data.datasets import load_mnist
+from common.evaluation.scores import matched_boxes
+from common.finding.context import line_support
+from common.finding.finder import find
+from common.finding.orientation import rotation_of
+from common.finding.settings import SETTINGS
+from common.storage.loading import Finder
+from common.storage.model_files import PRETRAINED_FINDER, load_finder
+
+SEED = 778
+IMAGES = 6_000  # the last training images
+
+
+def main() -> int:
+    """Collects the detections, fits the coefficients and prints them."""
+    arguments = parse_arguments()
+    scores, support, is_digit = detections(load_finder(arguments.finder), arguments.pages)
+    likely = np.clip(scores, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
+    features = np.stack([np.log(likely / (1 - likely)), support], axis=1)
+    regression = LogisticRegression(C=100, max_iter=2000).fit(features, is_digit)
+    score_weight, support_weight = regression.coef_[0]
+    print(f"{len(is_digit):,} detections, {is_digit.sum():,} of them digits")
+    print(
+        f"SCORE_WEIGHT, SUPPORT_WEIGHT, DETECTION_BIAS = "
+        f"{score_weight:.2f}, {support_weight:.2f}, {regression.intercept_[0]:.2f}"
+    )
+    now = log_loss(is_digit, detection_probability(scores, support))
+    print(
+        f"log loss {log_loss(is_digit, regression.predict_proba(features)[:, 1]):.4f}, "
+        f"with the present coefficients {now:.4f}"
+    )
+    return console.OK
+
+
+def detections(finder: Finder, pages: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Finds digits on the development pages, except where the page has to be turned first.
+
+    Args:
+        finder: The finder to run.
+        pages: Number of pages per condition.
+
+    Returns:
+        For each detection, its score, float (N,), the support of its line, float (N,), and whether
+        it is a digit, bool (N,).
+    """
+    dataset = load_mnist()
+    images, labels = dataset.train_images[-IMAGES:], dataset.train_labels[-IMAGES:]
+    scores, support, is_digit = [], [], []
+    for condition in tqdm(CONDITIONS, leave=False, disable=None):
+        for page in condition_pages(condition, images, labels, pages, SEED):
+            found = find(page.image, finder)
+            if not found or rotation_of(page.image, finder, found, SETTINGS):
+                continue
+            boxes = np.array([(mark.x, mark.y, mark.width, mark.height) for mark in found])
+            best = np.array([mark.score for mark in found])
+            matches = {number for number, _ in matched_boxes(boxes, page.boxes)}
+            scores.append(best)
+            support.append(line_support(boxes, best))
+            is_digit.append(np.isin(np.arange(len(found)), list(matches)))
+    return np.concatenate(scores), np.concatenate(support), np.concatenate(is_digit)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Reads the command line."""
+    parser = ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--finder",
+        default=PRETRAINED_FINDER,
+        metavar="FILE",
+        help="the finder's .tflite file (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--pages",
+        type=positive_int,
+        default=40,
+        metavar="N",
+        help="number of pages per condition (default: 40, a few minutes)",
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    console.run(main)
