@@ -113,7 +113,7 @@ def _network_config(path: Path) -> str | bytes:
 
 
 def _check_archive(path: Path, archive: zipfile.ZipFile) -> None:
-    """Raises a ModelError if a `.keras` archive is damaged, too large, or has other files."""
+    """Raises a ModelError unless a `.keras` archive is sound, small and holds only a model."""
     if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
         raise ModelError(
             f"{path} would unpack to more than {MAX_BYTES // 10**6} MB, the limit for a model."

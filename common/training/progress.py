@@ -24,7 +24,7 @@ class ProgressBar(keras.callbacks.ProgbarLogger):
 
 
 class ProgressLines(keras.callbacks.Callback):
-    """Prints one line after each tenth of the epochs, for a file or a pipe."""
+    """Prints one line after each tenth of the epochs, for output that is not a terminal."""
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Prints the metrics if another tenth of the epochs is complete."""
