@@ -12,12 +12,14 @@ The script measures one of three things:
 
 - A classifier, on the test images of a data set. It plots confusion_matrix.png, recall.png,
   reliability.png (accuracy by confidence), misclassified.png (worst mistakes first) and
-  predictions.png in plots/, and for .keras and .h5 files architecture.png and architecture.txt.
-  Several classifiers are compared on the same images: it plots compare.png.
+  predictions.png, and for .keras and .h5 files architecture.png and architecture.txt.
+  Several classifiers are compared on the same images: it plots plots/compare.png.
 - The whole reader, if the --data folder has a labels.csv with the columns path, label and,
   optionally, kind. "/" separates the lines of a label; an image without digits has an empty one.
   It plots misread_images.png.
 - A finder, on pages generated from the test images. It plots worst_pages.png.
+
+The plots of a model are in plots/NAME/.
 """
 
 import argparse
@@ -63,7 +65,8 @@ def main() -> int:
     arguments = parse_arguments()
     models, data = arguments.model or [None], arguments.data
     path = chosen_model(models[0])
-    check_writable(PLOTS, *([arguments.json.parent] if arguments.json else []))
+    plots = PLOTS / path.stem if len(models) == 1 else PLOTS
+    check_writable(plots, *([arguments.json.parent] if arguments.json else []))
     has_labels = data not in (None, "mnist", "digits") and (Path(data) / LABELS_FILE).is_file()
     if len(models) > 1:
         if has_labels or any(map(is_finder, models)):
@@ -106,9 +109,10 @@ def evaluate_classifier(path: Path, data: str | None, json_file: Path | None) ->
     report = evaluate(probabilities, dataset.test_labels)
     print(report_table(report, path, dataset))
     title = f"{path.stem} on {Path(dataset.name).name}"
-    drawn = draw_report(report, dataset, probabilities, title, PLOTS)
+    plots = PLOTS / path.stem
+    drawn = draw_report(report, dataset, probabilities, title, plots)
     if path.suffix != ".tflite":  # these do not hold the layers as they were defined
-        drawn += [PLOTS / "architecture.png", PLOTS / "architecture.txt"]
+        drawn += [plots / "architecture.png", plots / "architecture.txt"]
         save_architecture(load_network(path), path.stem, *drawn[-2:])
     print(f"\nplots     {', '.join(map(shown, drawn))}")
     write_json(json_file, {"model": str(path), "data": dataset.name} | report.as_dict())
@@ -145,7 +149,7 @@ def evaluate_finder(path: Path, data: str | None, pages: int, json_file: Path | 
     whole = evaluate_conditions(recognizer.read, images, labels, pages)
     print("\nThe whole reader:\n" + reading_table(whole.report, "condition"))
     title = f"{path.stem}: worst readings by the whole reader, one condition after another"
-    draw_misread(whole, title, PLOTS / "worst_pages.png")
+    draw_misread(whole, title, PLOTS / path.stem / "worst_pages.png")
     content = {"model": str(path), "data": dataset.name, "pages_per_condition": pages}
     content |= {"finder_alone": alone.report.as_dict()}
     write_json(json_file, content | whole.report.as_dict())
@@ -161,7 +165,7 @@ def evaluate_images(path: Path, finder: Path | None, folder: Path, json_file: Pa
     print(f"data      {shown(folder)}\n")
     print(reading_table(evaluation.report, "kind"))
     title = f"{path.stem} on {folder.resolve().name}: misread images, one kind after another"
-    draw_misread(evaluation, title, PLOTS / "misread_images.png")
+    draw_misread(evaluation, title, PLOTS / path.stem / "misread_images.png")
     content = {"model": str(path), "data": str(folder), "unreadable": evaluation.unreadable}
     write_json(json_file, content | evaluation.report.as_dict())
     return console.SOME_UNREADABLE if evaluation.unreadable else console.OK

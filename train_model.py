@@ -137,7 +137,7 @@ def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int
         return console.OK
     write_results(run, result, stem, PLOTS)
     discard_checkpoint(checkpoint)
-    print_summary(result, run.recipe.network, stem)
+    print_summary(result, plan)
     if before and own:
         print(
             "\n" + comparison_table(before, load_predictor(model_paths(stem)[0]), own, plan.dataset)
@@ -173,16 +173,19 @@ def train_network(
     )
 
 
-def print_summary(result: "Result", network: str, stem: Path) -> None:
+def print_summary(result: "Result", plan: Plan) -> None:
     """Prints the accuracy, the files that were written and the next commands."""
+    stem = plan.stem
     keras_path, tflite_path, card_path = map(shown, model_paths(stem))
-    print(f"\ntest accuracy {result.test.accuracy:.2%}, test loss {result.test.loss:.4f}")
+    is_finder = plan.run.recipe.network == FINDER
+    tested = "generated pages" if is_finder else f"{len(plan.dataset.test_labels):,} images"
+    print(f"\ntest accuracy {result.test.accuracy:.2%} on {tested}, loss {result.test.loss:.4f}")
     print(f"training time {result.seconds:.1f} s")
     print(f"model         {keras_path}, {tflite_path}, {card_path}")
     names = ("accuracy.png", "loss.png", "history.csv", "architecture.png", "architecture.txt")
     plots = ", ".join(shown(PLOTS / stem.name / name) for name in names)
     print(f"plots         {plots}")
-    option = "--finder" if network == FINDER else "--model"
+    option = "--finder" if is_finder else "--model"
     print(f"next          python evaluate_model.py --model {shlex.quote(keras_path)}")
     print(f"              python predict_image.py {option} {shlex.quote(tflite_path)} samples")
 

@@ -67,7 +67,7 @@ def test_a_finder_is_evaluated_on_generated_pages(
     rows = {line[:17].strip(): line[17:].split() for line in printed.splitlines()}
     exact = {name: float(rows[name][1].rstrip("%")) / 100 for name in CONDITIONS}
     assert exact == {group["name"]: group["exact"] for group in report["groups"]}
-    with Image.open(plots_folder / "worst_pages.png") as plot:
+    with Image.open(plots_folder / finder.stem / "worst_pages.png") as plot:
         assert plot.width > 1000
 
 
@@ -97,7 +97,7 @@ def test_a_folder_with_labels_evaluates_the_whole_reader(
     assert report["overall"]["digit_errors"] == 2
     assert len(report["unreadable"]) == 1
     assert "box recall" not in printed.out
-    assert (plots_folder / "misread_images.png").stat().st_size > 5000
+    assert (plots_folder / PRETRAINED.stem / "misread_images.png").stat().st_size > 5000
 
 
 def test_a_table_without_kinds_has_a_single_row(

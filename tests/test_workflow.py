@@ -142,7 +142,7 @@ def test_evaluation_agrees_with_the_card_for_keras_and_tflite(
             "model", "data", "images", "accuracy", "loss", "ece", "per_digit", "confusion_matrix"
         }  # fmt: skip
     for name in ("confusion_matrix", "recall", "reliability", "misclassified", "predictions"):
-        assert (project / "plots" / f"{name}.png").stat().st_size > 5000
+        assert (project / "plots" / model.stem / f"{name}.png").stat().st_size > 5000
 
 
 def test_most_drawings_are_read_correctly(command: Command, model: Path, drawings: Path) -> None:

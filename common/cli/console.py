@@ -128,18 +128,21 @@ def _report_early_error(
         _let_signals_end_the_process()
         print("\ninterrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
-    if isinstance(error, ModuleNotFoundError) and (file := _requirements_of(error.name)):
-        print(f"error: {error.name} is not installed: pip install -r {file}", file=sys.stderr)
+    if isinstance(error, ModuleNotFoundError) and (what := _package_of(error.name)):
+        print(f"error: {error.name} is not installed: pip install {what}", file=sys.stderr)
         sys.exit(USAGE_ERROR)
     sys.__excepthook__(kind, error, trace)
 
 
-def _requirements_of(module: str | None) -> str | None:
-    """Returns the requirements file that installs a missing module, or None if there is none."""
+def _package_of(module: str | None) -> str | None:
+    """Returns what pip has to install for a missing module, or None if it is not one of ours."""
     library = (module or "").partition(".")[0]
-    if library in READING and Path(sys.argv[0]).stem in ("predict_image", "draw_digit"):
-        return "requirements/predict.txt"
-    return "requirements.txt" if library in READING + TRAINING else None
+    if Path(sys.argv[0]).stem in ("predict_image", "draw_digit"):
+        if library == "matplotlib":  # enough to plot, without TensorFlow
+            return library
+        if library in READING:
+            return "-r requirements/predict.txt"
+    return "-r requirements.txt" if library in READING + TRAINING else None
 
 
 @contextmanager

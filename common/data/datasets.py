@@ -314,5 +314,6 @@ def _blocks(url: str) -> Iterator[bytes]:
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = str(getattr(error, "reason", None) or error).strip()
         raise DownloadError(
-            f"MNIST could not be downloaded ({reason}). To use MNIST, put mnist.npz into data/."
+            f"MNIST could not be downloaded ({reason}). To use MNIST, download {url} elsewhere and "
+            "put it into data/."
         ) from error

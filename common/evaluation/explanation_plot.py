@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from common.evaluation.explanation import Explanation, MarkExplanation, mosaic
 from common.evaluation.figures import printable_lines, save_figure, set_title
-from common.evaluation.palette import BLUE, GREEN, GREY, ORANGE
+from common.evaluation.palette import BLUE, GREEN, GREY
 from common.reading import DigitReading
 
 WIDTH = 15.0  # inches
@@ -21,7 +21,7 @@ TITLES = (
     "4  First layer",
     "5  Second layer",
     "6  For (red) and against (blue)",
-    "7  Ten probabilities",
+    "7  If a digit, which: in %",
 )
 MIN_EFFECT = 1.0  # log-odds; smaller effects of hidden parts look pale
 
@@ -64,7 +64,7 @@ def _draw_page(figure: SubFigure, explanation: Explanation) -> None:
     figure.subplots_adjust(0.03, 0.04, 0.97, 0.88, wspace=0.04)
     for axes in (page, heat):
         axes.imshow(explanation.image, "gray", vmin=0, vmax=255)
-        axes.set_axis_off()
+        axes.set(xticks=[], yticks=[])
     set_title(page, "1  The image, and the marks on it")
     set_title(heat, "2  Where the finder sees the centre of a digit")
     for mark in explanation.reading.left_out:
@@ -103,19 +103,19 @@ def _draw_mark(figure: SubFigure, mark: MarkExplanation, ignored: bool) -> None:
     for axes in (picture, *layers, hidden):
         axes.set_xticks([])
         axes.set_yticks([])
-    _draw_bars(bars, mark.mark)
+    _draw_bars(bars, mark.mark, colour)
 
 
-def _draw_bars(axes: Axes, mark: DigitReading) -> None:
-    """Draws the probabilities of the ten digits."""
+def _draw_bars(axes: Axes, mark: DigitReading, colour: str) -> None:
+    """Draws the probabilities of the ten digits, that of the most likely in `colour`."""
     shares = mark.probabilities
-    colours = [ORANGE if digit == mark.digit else BLUE for digit in range(10)]
+    colours = [colour if digit == mark.digit else BLUE for digit in range(10)]
     axes.bar(range(10), shares, color=colours)
     axes.set_ylim(0, 1.12)
     axes.set_xticks(range(10))
     axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
     for digit, share in enumerate(shares):
-        if share >= 0.005:
+        if share >= 0.015:
             axes.text(digit, share + 0.02, f"{100 * share:.0f}", ha="center", fontsize=8)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

@@ -22,6 +22,8 @@ def hint(image: np.ndarray, marks: int) -> str:
     if contrast < MIN_CONTRAST:
         return "The contrast is very low: use a darker pen or more light."
     if marks:
-        noun = "mark does" if marks == 1 else "marks do"
-        return f"{marks} {noun} not look like digits; a minimum confidence of 0 reads them anyway."
+        marks_do, them = ("mark does not look like a digit", "it")
+        if marks > 1:
+            marks_do, them = ("marks do not look like digits", "them")
+        return f"{marks} {marks_do}; to read {them} anyway, set the minimum confidence to 0."
     return "Nothing looks like a digit: fill the frame with the digits, in focus and evenly lit."
