@@ -3,6 +3,7 @@
 import math
 import os
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ FILE_BACKENDS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
 MIN_SIDE = 400  # pixels; smaller images are enlarged by a whole factor
 MAX_LABEL = 500  # pixels; Pillow cannot draw text of arbitrary size
 MIN_TEXT = 12  # pixels; smaller text cannot be read
+LABELS_BETWEEN_LINES = 1.9  # heights of a label: the labels of two lines, and the edges of boxes
 SURE = 0.9  # a digit with lower confidence gets another colour and a "?"
 
 
@@ -81,11 +83,14 @@ def _draw_digit(
 def _label_size(reading: Reading, factor: int, side: int) -> int:
     """The height in pixels of the labels on an image whose longer side is `side` pixels.
 
-    Labels are half as high as the median digit, so that they do not cover neighbouring digits, but
-    never too small to read.
+    Labels are half as high as the median digit, so that they do not cover neighbouring digits, and
+    fit between the lines, but are never too small to read.
     """
     heights = [digit.box.height * factor for digit in reading.digits]
     wanted = float(np.median(heights)) / 2 if heights else 0.0
+    for upper, lower in pairwise(reading.digits_by_line()):
+        gap = min(digit.box.y for digit in lower) - max(digit.box.bottom for digit in upper)
+        wanted = min(wanted, factor * gap / LABELS_BETWEEN_LINES)
     return min(max(20, round(min(max(wanted, side / 60), side / 18))), MAX_LABEL)
 
 

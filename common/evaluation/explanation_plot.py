@@ -21,7 +21,7 @@ TITLES = (
     "4  First layer",
     "5  Second layer",
     "6  For (red) and against (blue)",
-    "7  If a digit, which: in %",
+    "7  Which digit, if it is one",
 )
 MIN_EFFECT = 1.0  # log-odds; smaller effects of hidden parts look pale
 
