@@ -12,7 +12,8 @@
 
 For each line of digits, the script prints the digits and the lowest confidence among them. It
 ignores everything else. It reads PNG, JPEG, BMP, GIF, TIFF and WebP, and with
-requirements/photos.txt also HEIC and PDF. The pages of scan.pdf become scan.pdf#1, scan.pdf#2, ...
+requirements/photos.txt also HEIC and PDF. The pages of a PDF or TIFF file are read one by one, as
+scan.pdf#1, scan.pdf#2, ...
 One line on stderr names the models that read the images: the pretrained ones, unless --model or
 --finder name others.
 
@@ -118,16 +119,25 @@ def write_shards(
     folder = ShardFolder(arguments.output, job, arguments.resume)
     missing = folder.missing(sources)
     count = sum(len(shard) for _, shard in missing)
-    unreadable = 0
+    done = unreadable = 0
     name_models(recognizer)
-    with progress_bar(count, results) as (advance, _):
-        for number, readings in read_shards(arguments, recognizer, missing):
-            folder.write(number, readings)
-            unreadable += sum(reading.error is not None for reading in readings)
-            advance(len(readings))
+    try:
+        with progress_bar(count, results) as (advance, _):
+            for number, readings in read_shards(arguments, recognizer, missing):
+                folder.write(number, readings)
+                done += len(readings)
+                unreadable += sum(reading.error is not None for reading in readings)
+                advance(len(readings))
+    except KeyboardInterrupt:
+        print(
+            f"\nInterrupted; {done:,} of {count:,} images were read and saved. Repeat the command "
+            "with --resume to continue.",
+            file=sys.stderr,
+        )
+        return console.INTERRUPTED
     print(
-        f"{count:,} images processed, {unreadable:,} of them unreadable; "
-        f"{shown(arguments.output)} now holds {len(sources):,}.",
+        f"{count:,} images processed, {unreadable:,} of them unreadable. The results for all "
+        f"{len(sources):,} images are in {shown(arguments.output)}.",
         file=results,
     )
     return console.SOME_UNREADABLE if unreadable else console.OK

@@ -18,13 +18,8 @@ from common.finding.layout import Placed, lines_of
 from common.finding.orientation import rotation_of, turned, turned_back
 from common.finding.overlap import overlaps
 from common.finding.settings import SETTINGS
-from common.images.decoding import (
-    MAX_BYTES,
-    ImageError,
-    failures_named,
-    name_of,
-    read_image,
-)
+from common.images.contents import MAX_BYTES, ImageError, failures_named, name_of
+from common.images.decoding import read_image
 from common.images.grey import grey
 from common.preprocessing import digit_picture, network_input
 from common.reading import Box, DigitReading, Glyph, ModelsRecord, Reading

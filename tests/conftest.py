@@ -82,10 +82,11 @@ OFFLINE = {
 
 
 def messages(stderr: str) -> str:
-    """Returns what `predict_image.py` printed on stderr after the line that names the models."""
-    first, _, rest = stderr.partition("\n")
-    assert first.startswith("Reading with "), stderr
-    return rest
+    """Returns what `predict_image.py` printed on stderr besides the line that names the models."""
+    lines = stderr.splitlines(keepends=True)
+    others = [line for line in lines if not line.startswith("Reading with ")]
+    assert len(others) == len(lines) - 1, stderr
+    return "".join(others)
 
 
 def no_network() -> dict[str, str]:

@@ -11,9 +11,10 @@ import pytest
 from conftest import ROOT, messages
 
 from common import UserError
-from common.images import decoding
+from common.images import contents
 from common.images import listing as listing_module
-from common.images.decoding import ImageError, read_image
+from common.images.contents import ImageError
+from common.images.decoding import read_image
 from common.images.listing import image_sources, sources_from
 from common.storage.model_files import PRETRAINED
 
@@ -92,7 +93,7 @@ def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "large.png"
     with path.open("wb") as file:
         file.write(SAMPLE.read_bytes())
-        file.truncate(decoding.MAX_BYTES + 1)
+        file.truncate(contents.MAX_BYTES + 1)
     with pytest.raises(ImageError, match=r"large\.png has more than 200 MB"):
         read_image(path)
 
@@ -105,9 +106,9 @@ def test_a_file_at_an_address_that_is_too_large_is_not_fetched(
     from fsspec.implementations.memory import MemoryFile
 
     fsspec.filesystem("memory").pipe_file("/large.png", SAMPLE.read_bytes())
-    monkeypatch.setattr(decoding, "MAX_BYTES", SAMPLE.stat().st_size)
+    monkeypatch.setattr(contents, "MAX_BYTES", SAMPLE.stat().st_size)
     assert read_image("memory://large.png").size
-    monkeypatch.setattr(decoding, "MAX_BYTES", SAMPLE.stat().st_size - 1)
+    monkeypatch.setattr(contents, "MAX_BYTES", SAMPLE.stat().st_size - 1)
     monkeypatch.setattr(MemoryFile, "read", None)
     with pytest.raises(ImageError, match="bytes; expected at most"):
         read_image("memory://large.png")
@@ -154,7 +155,7 @@ def test_stdin_is_read_only_up_to_its_limit(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(sys, "stdin", Stdin)
     monkeypatch.setattr(listing_module, "MAX_BYTES", 10)
-    monkeypatch.setattr(decoding, "MAX_BYTES", 10)
+    monkeypatch.setattr(contents, "MAX_BYTES", 10)
     ((name, content),) = image_sources(["-"])
     assert (name, content) == ("-", bytes(11))
     with pytest.raises(ImageError, match="The input has more than"):

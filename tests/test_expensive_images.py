@@ -13,7 +13,8 @@ from faults import saved
 from PIL import Image
 
 from common.images import decoding
-from common.images.decoding import TooLargeError, read_image
+from common.images.contents import TooLargeError
+from common.images.decoding import read_image
 from common.images.structure import MAX_PARTS
 from common.recognizer import DigitRecognizer
 from common.storage.model_files import PRETRAINED

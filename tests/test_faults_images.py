@@ -33,6 +33,7 @@ def test_every_image_gets_its_own_record(command: Command, folder: Path) -> None
     assert done.returncode == 1
     records = {Path(r["image"]).name: r for r in map(json.loads, done.stdout.splitlines())}
     expected = {name: text for name, (_, text) in odd_images().items()}
+    expected |= {"two.tiff#1": expected.pop("two.tiff"), "two.tiff#2": ""}
     expected |= {"folder.png": None, "pipe.png": None, "loop.png": None, "nowhere.png": None}
     expected["no_utf8_\\udcff.png"] = expected.pop(os.fsdecode(b"no_utf8_\xff.png"))
     assert {name: record["text"] for name, record in records.items()} == expected
@@ -40,8 +41,9 @@ def test_every_image_gets_its_own_record(command: Command, folder: Path) -> None
         assert (record["error"] is None) == (expected[name] is not None)
         assert record["error"] is None or name in record["error"]
     assert sorted(messages(done.stderr).splitlines()) == [
-        f"note: {folder}/{name} has several pictures; the first is read."
-        for name in ("two.gif", "two.tiff")
+        f"note: {folder}/two.gif has several pictures; the first is read.",
+        f"note: Only the images directly in {folder} are read; to include its sub-folders, add "
+        "--recursive.",
     ]
 
 
@@ -54,7 +56,7 @@ def test_file_names_cannot_send_control_characters_to_the_terminal(
     assert any("new\\nline.png  " in line for line in lines)
     assert any("escape\\x1b[31m.png" in line for line in lines)
     files = len(list(folder.iterdir()))
-    assert len(lines) == files + 2  # one for each file, and two notes
+    assert len(lines) == files + 3  # one for each file, one for a second page, and two notes
     unreadable = 4 + sum(text is None for _, text in odd_images().values())
     assert sum(line.startswith("error: ") for line in lines) == unreadable
     assert done.stderr.count("error: ") == unreadable

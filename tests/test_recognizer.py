@@ -1,6 +1,7 @@
 import io
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,8 @@ from PIL import Image
 
 from common.data.datasets import Dataset
 from common.data.handwriting import draw_digit, write_page
-from common.images.decoding import ImageError, read_image
+from common.images.contents import ImageError
+from common.images.decoding import read_image
 from common.images.listing import list_images
 from common.preprocessing import network_input
 from common.reading import Box, DigitReading, Reading
@@ -284,3 +286,12 @@ def test_mnist_digits_on_a_page_are_read_as_well_as_raw_ones(mnist: Dataset) -> 
         part[:] = np.rint(part * (1 - large / 255.0)).astype(np.uint8)
         correct += recognizer.read(page).text == str(label)
     assert correct >= (raw == labels).sum() - 2
+
+
+def test_threads_can_share_a_recognizer() -> None:
+    recognizer = DigitRecognizer()
+    paths = [SAMPLES / name for name in ("3.png", "two_lines.png", "photo.jpg")] * 4
+    expected = [recognizer.read(path).as_dict(9) for path in paths]
+    with ThreadPoolExecutor(4) as pool:
+        readings = pool.map(recognizer.read, paths)
+        assert [reading.as_dict(9) for reading in readings] == expected

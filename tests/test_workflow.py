@@ -185,7 +185,7 @@ def test_ignored_marks_are_reported_and_the_threshold_can_be_set(
     assert "left out" not in everything
     wrong = command(*words, "--min-confidence", "1.2", "samples/letters.png")
     assert wrong.returncode == 2
-    assert "1.2 is not between 0 and 1" in wrong.stderr
+    assert "'1.2' is not a number between 0 and 1" in wrong.stderr
 
 
 def test_a_bad_image_is_one_error_and_the_others_are_still_read(

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from common import UserError
 from common.files import check_writable, content_of, exclusive_lock, replacing, sha256_of
-from common.images.decoding import split_page
+from common.images.contents import split_page
 from common.images.listing import Source
 from common.reading import Reading, ReadingRecord
 from common.recognizer import DigitRecognizer
@@ -19,6 +19,18 @@ from common.recognizer import DigitRecognizer
 IMAGES_PER_SHARD = 500
 MAX_SHARDS_IN_MESSAGE = 10
 MAX_JOB_BYTES = 10**7  # size of job.json, which takes 1.5 MB for ten million images
+
+DIFFERENCES = {
+    "images": "the number of images",
+    "names_sha256": "the list of images",
+    "model_sha256": "the classifier",
+    "temperature": "the classifier's temperature",
+    "finder_sha256": "the finder",
+    "min_confidence": "--min-confidence",
+    "top": "--top",
+    "form": "the format",
+}
+"""What each attribute of a `Job` is called in messages."""
 
 Shard = tuple[int, list[Source]]
 """The number of a shard, from 0, and its images."""
@@ -166,13 +178,14 @@ class ShardFolder:
         now = asdict(self.job)
         states = now.pop("states_sha256")
         earlier_states: Any = earlier.get("states_sha256")
-        changed = [key for key, value in now.items() if earlier.get(key) != value]
+        changed = [DIFFERENCES[key] for key, value in now.items() if earlier.get(key) != value]
         if not isinstance(earlier_states, list) or len(earlier_states) != len(states):
-            changed.append("states_sha256")
+            changed.append(DIFFERENCES["names_sha256"])
         if changed:
             raise UserError(
-                f"{self.folder} holds the results of another job (different: "
-                f"{', '.join(changed)}). Repeat the first command, or choose another --output."
+                f"{self.folder} holds the results of another job. These differ: "
+                f"{', '.join(dict.fromkeys(changed))}. Repeat the first command, or choose another "
+                "--output."
             )
         paths = [
             self.path(number).name
@@ -184,8 +197,8 @@ class ShardFolder:
             if len(paths) > MAX_SHARDS_IN_MESSAGE:
                 names += f" and {len(paths) - MAX_SHARDS_IN_MESSAGE} more"
             raise UserError(
-                f"Images have changed since these shards of {self.folder} were written: {names}. "
-                "Delete these shards to read their images again, or choose another --output."
+                f"Images have changed since these parts of {self.folder} were written: {names}. "
+                "Delete these parts to read their images again, or choose another --output."
             )
 
     def _earlier_job(self) -> dict[str, Any] | None:

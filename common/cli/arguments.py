@@ -1,15 +1,22 @@
 """Options that several scripts share, and types of option values."""
 
 import argparse
+import math
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from common import printable
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """An `argparse.ArgumentParser` that escapes control characters in its error messages."""
+    """An `argparse.ArgumentParser` that takes options by their whole name only.
+
+    It escapes control characters in its error messages.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
         """Prints the usage and the message to stderr, and exits with status 2."""
@@ -60,8 +67,12 @@ def positive_int(text: str) -> int:
 
 def share(text: str) -> float:
     """Option type: a float from 0 to 1."""
-    if not 0 <= (value := float(text)) <= 1:
-        raise argparse.ArgumentTypeError(f"{value} is not between 0 and 1")
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number between 0 and 1")
     return value
 
 

@@ -29,9 +29,9 @@ def parse_arguments(description: str) -> argparse.Namespace:
         "images",
         nargs="*",
         metavar="IMAGE",
-        help="an image file, a folder, a pattern such as 'scans/*.png', a page of a PDF file such "
-        "as scan.pdf#2, an address such as s3://bucket/7.png, or - for one image on stdin "
-        "(default: samples/)",
+        help="an image file, a folder, a pattern such as 'scans/*.png' or 'scans/**/*.png', a page "
+        "of a PDF or TIFF file such as scan.pdf#2, an address such as s3://bucket/7.png, or - for "
+        "one image on stdin (default: samples/)",
     )
     parser.add_argument(
         "--recursive", action="store_true", help="also read the sub-folders of the folders"
@@ -78,7 +78,7 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="show step by step how each image was read, and save this picture in FOLDER as "
         "NAME_explained.png: where the finder sees digits, what the classifier sees, what its "
-        "first layers respond to, and which strokes speak for the digit; needs requirements.txt",
+        "first layers respond to, and which strokes speak for the digit; needs Matplotlib",
     )
     parser.add_argument(
         "--show", action="store_true", help="draw boxes and digits and show each image in a window"
@@ -122,6 +122,10 @@ def _add_batch_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _is_for_programs(arguments: argparse.Namespace) -> bool:
+    return bool(arguments.json or arguments.csv or arguments.output)
+
+
 def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     """Exits with a usage message if options conflict or need a library that is missing."""
     if arguments.images and arguments.files_from:
@@ -136,6 +140,8 @@ def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespa
             parser.error(f"--{name} cannot be combined with --output")
     if arguments.address and not arguments.engine:
         parser.error("--address needs --engine ray")
+    if not (arguments.images or arguments.files_from) and _is_for_programs(arguments):
+        parser.error("name the images to read; --json, --csv and --output have no default")
     needed = [("--engine ray", "ray")] if arguments.engine else []
     needed += [("--parquet", "pyarrow")] if arguments.parquet else []
     for option, library in needed:

@@ -16,7 +16,8 @@ from common import UserError, printable
 from common.finding.drawings import drawn_marks
 from common.finding.finder import find
 from common.finding.inks import cut_out
-from common.images.decoding import ImageError, read_image
+from common.images.contents import ImageError
+from common.images.decoding import read_image
 from common.images.listing import list_images
 from common.preprocessing import PICTURE_SIZE, digit_picture
 from common.reading import Glyph

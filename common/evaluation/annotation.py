@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from common.evaluation.palette import GREEN, GREY, ORANGE
 from common.files import replacing
-from common.images.decoding import open_in_colour, split_page
+from common.images.contents import split_page
+from common.images.decoding import open_in_colour
 from common.reading import Box, DigitReading, Reading
 
 FILE_BACKENDS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")

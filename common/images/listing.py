@@ -4,33 +4,28 @@ import glob
 import os
 import re
 import sys
+import warnings
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from common import UserError
-from common.images.decoding import (
-    MAX_BYTES,
-    SUFFIXES,
-    ImageError,
-    filesystem_of,
-    is_address,
-    name_of,
-    page_sources,
-)
+from common.images.contents import MAX_BYTES, PAGED, ImageError, filesystem_of, is_address, name_of
+from common.images.decoding import SUFFIXES, page_sources
 
 MAX_LIST_BYTES = 200_000_000  # per list of images
 MAX_NAMES = 10_000_000  # per list of images; they take 5 GB of memory
 
 Source = tuple[str, str | Path | bytes]
-"""The name of an image, and its path, address or bytes. Pages of a PDF file end in #1, #2, ..."""
+"""The name of an image, and its path, address or bytes. Pages of a file end in #1, #2, ..."""
 
 
 def image_sources(arguments: list[str], recursive: bool = False) -> list[Source]:
     """The images that the arguments name, in order.
 
-    The images of a folder or a pattern come in natural order. Each page of a PDF file is an image.
+    The images of a folder or a pattern come in natural order. In patterns, ** matches any number of
+    folders. Each page of a PDF or TIFF file is an image.
     A folder without images, or a pattern without matches, is an error if it is the only argument.
     Among others, it becomes a source of its own, and reading it fails like reading any other bad
     file.
@@ -52,18 +47,21 @@ def image_sources(arguments: list[str], recursive: bool = False) -> list[Source]
         elif is_address(argument):
             sources += [(name, name) for name in listed_at(argument, recursive)]
         elif os.path.isdir(argument):
-            usable = alone or os.access(path, os.R_OK | os.X_OK)
+            usable = alone or _can_list(path)
             found = list_images(path, recursive) if usable else []
+            below = ""
+            if usable and not recursive and _has_folders(path):
+                below = "; to include its sub-folders, add --recursive"
             if alone and not found:
-                below = not recursive and glob.glob(os.path.join(argument, "*", "*"))
-                advice = "; to include its sub-folders, add --recursive" if below else ""
-                raise UserError(f"The folder {path} contains no images{advice}.")
+                raise UserError(f"The folder {path} contains no images{below}.")
+            if below and found:
+                warnings.warn(f"Only the images directly in {path} are read{below}.", stacklevel=2)
             sources += [(name_of(image), image) for image in found or [path]]
         elif glob.has_magic(argument) and not os.path.exists(argument):
-            names = sorted(glob.glob(argument), key=natural_key)
-            if alone and not names:
+            found = _matches(argument, recursive)
+            if alone and not found:
                 raise UserError(f"No file matches the pattern {argument}")
-            sources += [(name_of(name), Path(name)) for name in names or [argument]]
+            sources += [(name_of(image), image) for image in found or [path]]
         else:
             sources.append((name_of(argument), path))
     return _page_by_page(sources)
@@ -98,10 +96,10 @@ def sources_from(listing: Path) -> list[Source]:
 
 
 def _page_by_page(sources: list[Source]) -> list[Source]:
-    """Replaces each PDF file by its pages. If it cannot be read, reading it gives the error."""
+    """Replaces each PDF or TIFF file by its pages. If it cannot be read, its reading says why."""
     pages: list[Source] = []
     for name, source in sources:
-        if isinstance(source, bytes) or not name.lower().endswith(".pdf"):
+        if isinstance(source, bytes) or not name.lower().endswith(PAGED):
             pages.append((name, source))
             continue
         try:
@@ -109,6 +107,27 @@ def _page_by_page(sources: list[Source]) -> list[Source]:
         except ImageError:
             pages.append((name, source))
     return pages
+
+
+def _matches(pattern: str, recursive: bool) -> list[Path]:
+    """The files that match a pattern, and unless it holds **, the images in matching folders."""
+    images: list[Path] = []
+    for name in sorted(glob.glob(pattern, recursive=True), key=natural_key):
+        if not os.path.isdir(name):
+            images.append(Path(name))
+        elif "**" not in pattern:
+            images += list_images(Path(name), recursive) if _can_list(name) else [Path(name)]
+    return images
+
+
+def _can_list(folder: str | Path) -> bool:
+    return os.access(folder, os.R_OK | os.X_OK)
+
+
+def _has_folders(folder: Path) -> bool:
+    """Whether a folder has sub-folders that are not hidden."""
+    entries = (entry for entry in os.scandir(folder) if not entry.name.startswith("."))
+    return any(entry.is_dir(follow_symlinks=False) for entry in entries)
 
 
 def listed_at(address: str, recursive: bool = False) -> list[str]:

@@ -1,4 +1,4 @@
-"""Counts the parts of an image file before it is decoded.
+"""Counts the parts of an image file before it is decoded, and finds the pages of a TIFF file.
 
 Decoders visit every part of a file, and for some parts every pixel as well. Since a small file can
 hold millions of parts, this module counts them first, reading only their headers.
@@ -6,6 +6,7 @@ hold millions of parts, this module counts them first, reading only their header
 
 import re
 import struct
+from dataclasses import dataclass
 
 MAX_SCANS = 50  # per JPEG; each one visits all pixels; encoders write up to 18
 MAX_PARTS = 50_000  # segments, chunks, blocks or strips; a PNG of 50 megapixels has 20,000
@@ -13,6 +14,8 @@ JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 """A JPEG marker, except stuffed bytes and restart markers, which occur inside scans."""
 
 SCAN, END, WITHOUT_LENGTH = b"\xda", b"\xd9", (b"\xd8", b"\x01")
+MAX_TIFF_PAGES = 10_000  # as for PDF
+NEW_SUBFILE_TYPE = 254  # TIFF tag; it comes first in a directory
 BYTE_TYPES = (1, 2, 6, 7)  # TIFF value types that stay raw bytes, so that their number is harmless
 
 
@@ -90,23 +93,81 @@ def _count_gif(content: bytes) -> int:
     return blocks
 
 
+@dataclass(frozen=True)
+class _TiffForms:
+    """The `struct` formats of a TIFF file, and where its first directory is recorded."""
+
+    word: str
+    count: str
+    entry: str
+    head: int
+
+
+def _tiff_forms(content: bytes) -> _TiffForms:
+    order = "<" if content.startswith(b"II") else ">"
+    if content[2:4] in (b"+\0", b"\0+"):  # BigTIFF
+        return _TiffForms(order + "Q", order + "Q", order + "HHQQ", 8)
+    return _TiffForms(order + "I", order + "H", order + "HHII", 4)
+
+
 def _count_tiff(content: bytes) -> int:
     """Largest number of values in an entry of a TIFF's first directory; each strip has one."""
-    order = "<" if content.startswith(b"II") else ">"
-    big = content[2:4] in (b"+\0", b"\0+")
-    word, head, entry = ("Q", 8, "HHQQ") if big else ("I", 4, "HHII")
-    count_form = "Q" if big else "H"
+    forms = _tiff_forms(content)
     values = 0
     try:
-        (start,) = struct.unpack_from(order + word, content, head)
-        (entries,) = struct.unpack_from(order + count_form, content, start)
-        start += struct.calcsize(count_form)
+        (start,) = struct.unpack_from(forms.word, content, forms.head)
+        (entries,) = struct.unpack_from(forms.count, content, start)
+        start += struct.calcsize(forms.count)
         if entries > MAX_PARTS:
             return int(entries)
         for number in range(entries):
-            offset = start + number * struct.calcsize(f"={entry}")
-            _, kind, length, _ = struct.unpack_from(order + entry, content, offset)
+            offset = start + number * struct.calcsize(forms.entry)
+            _, kind, length, _ = struct.unpack_from(forms.entry, content, offset)
             values = max(values, 0 if kind in BYTE_TYPES else length)
     except struct.error:
         return values
     return values
+
+
+def tiff_pages(content: bytes) -> list[int]:
+    """Finds the pages of a TIFF file; thumbnails are not pages.
+
+    Args:
+        content: The bytes of any file.
+
+    Returns:
+        The offset of the directory of each page, at most `MAX_TIFF_PAGES`; empty if the file is not
+        a TIFF file. The search ends where the file is damaged.
+    """
+    if not content.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return []
+    forms = _tiff_forms(content)
+    pages: list[int] = []
+    seen: set[int] = set()
+    try:
+        (start,) = struct.unpack_from(forms.word, content, forms.head)
+        while start and start not in seen and len(seen) < MAX_TIFF_PAGES:
+            seen.add(start)
+            (entries,) = struct.unpack_from(forms.count, content, start)
+            first = start + struct.calcsize(forms.count)
+            tag, _, _, value = struct.unpack_from(forms.entry, content, first)
+            is_thumbnail = tag == NEW_SUBFILE_TYPE and value & 1
+            if not is_thumbnail:
+                pages.append(start)
+            after = first + entries * struct.calcsize(forms.entry)
+            (start,) = struct.unpack_from(forms.word, content, after)
+    except struct.error:
+        return pages
+    return pages
+
+
+def tiff_from(content: bytes, directory: int) -> bytes:
+    """Returns a TIFF file that begins with another of its pages.
+
+    Args:
+        content: The bytes of a TIFF file.
+        directory: Offset of the page's directory, from `tiff_pages`.
+    """
+    forms = _tiff_forms(content)
+    start = struct.pack(forms.word, directory)
+    return content[: forms.head] + start + content[forms.head + len(start) :]

@@ -7,6 +7,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -209,17 +210,19 @@ def load_tflite_finder(path: Path, threads: int | None = None) -> Finder:
             f"[-1, -1, -1, {OUTPUTS}]."
         )
     shape: tuple[int, ...] = ()
+    lock = Lock()
 
     def run(pages: np.ndarray) -> np.ndarray:
         nonlocal shape
         try:
-            if pages.shape != shape:
-                interpreter.resize_tensor_input(entry["index"], pages.shape)
-                interpreter.allocate_tensors()
-                shape = pages.shape
-            interpreter.set_tensor(entry["index"], pages)
-            interpreter.invoke()
-            return np.asarray(interpreter.get_tensor(exit_["index"]))
+            with lock:
+                if pages.shape != shape:
+                    interpreter.resize_tensor_input(entry["index"], pages.shape)
+                    interpreter.allocate_tensors()
+                    shape = pages.shape
+                interpreter.set_tensor(entry["index"], pages)
+                interpreter.invoke()
+                return np.asarray(interpreter.get_tensor(exit_["index"]))
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{path} cannot be run ({_reason(error)}).") from error
 
@@ -285,10 +288,12 @@ def _tflite_run(interpreter: Any, shape: tuple[int, ...]) -> Classifier:
 
 def _checked_run(path: Path, run: Classifier) -> Classifier:
     """Wraps a classifier so that every failure is a `ModelError`, and runs it on a blank image."""
+    lock = Lock()  # an interpreter serves one thread at a time
 
     def checked(images: np.ndarray) -> np.ndarray:
         try:
-            outputs = run(images)
+            with lock:
+                outputs = run(images)
         # The operators of LiteRT and the layers of Keras raise errors of many types.
         except Exception as error:
             kind = type(error).__name__  # the only hint if Keras runs out of memory

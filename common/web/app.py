@@ -17,11 +17,8 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from common import UserError
 from common.evaluation.explanation import MAX_SIDE, Explainer, heat_of
 from common.files import shown
-from common.images.decoding import (
-    name_of,
-    open_in_colour,
-    read_image,
-)
+from common.images.contents import name_of
+from common.images.decoding import open_in_colour, read_image
 from common.preprocessing import digit_picture, resized
 from common.reading import Box, DigitReading, Glyph, Reading, ReadingRecord
 from common.recognizer import DigitRecognizer

@@ -9,13 +9,8 @@ from typing import TypeVar
 from fastapi import HTTPException, Request
 from starlette.requests import ClientDisconnect
 
-from common.images.decoding import (
-    ImageError,
-    TooLargeError,
-    UnknownFormatError,
-    failures_named,
-    image_size,
-)
+from common.images.contents import ImageError, TooLargeError, UnknownFormatError, failures_named
+from common.images.decoding import image_size
 
 MAX_BYTES = 20 * 10**6  # per image in a request
 MAX_PIXELS = 50_000_000  # per image; decoded, they take up to 0.5 GB

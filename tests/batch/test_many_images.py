@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -78,7 +79,7 @@ def test_every_image_has_exactly_one_record(
     images = many(1200)
     done = command("predict_image.py", *MODEL, *engine, "--output", tmp_path / "out", images)
     assert (done.returncode, messages(done.stderr)) == (1, "")
-    assert "1,200 images processed, 12 of them unreadable; " in done.stdout
+    assert "1,200 images processed, 12 of them unreadable. " in done.stdout
     check(tmp_path / "out", images, 1200)
     again = command("predict_image.py", *MODEL, *engine, "--output", tmp_path / "out", images)
     assert again.returncode == 2
@@ -186,6 +187,8 @@ def test_options_that_exclude_each_other_are_refused(called: Command, tmp_path: 
         (("--files-from", "x", "y.png"), "--files-from names the images"),
         (("--files-from", "x", "--recursive"), "--recursive needs a folder"),
         (("--address", "auto"), "--address needs --engine ray"),
+        (("--json",), "name the images to read"),
+        (("--jso", "x.png"), "unrecognized arguments: --jso"),
         (("--jobs", "0"), "not a whole number above 0"),
     ):
         done = called("predict_image.py", *words)
@@ -208,7 +211,12 @@ def test_ctrl_c_ends_all_processes(project: Path, many: Many, tmp_path: Path) ->
         os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it
         assert process.wait(60) == 130
         assert process.stderr is not None
-        assert messages(process.stderr.read().decode()) == "\ninterrupted\n"
+        said = messages(process.stderr.read().decode())
+        assert re.fullmatch(
+            r"\nInterrupted; [0-9,]+ of 60,000 images were read and saved\. "
+            r"Repeat the command with --resume to continue\.\n",
+            said,
+        )
     until = time.monotonic() + 60
     while left := pids(process.pid):
         assert time.monotonic() < until, left

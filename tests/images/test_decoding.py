@@ -6,7 +6,8 @@ import pytest
 from faults import saved
 from PIL import Image
 
-from common.images.decoding import ImageError, open_upright, read_image
+from common.images.contents import ImageError
+from common.images.decoding import open_upright, read_image
 from common.images.grey import grey
 from common.images.listing import list_images, natural_key
 

@@ -14,15 +14,9 @@ from documents import document, many_pages, nested_forms, scan_of
 from faults import saved
 from PIL import Image
 
-from common.images import decoding, isolated
-from common.images.decoding import (
-    ImageError,
-    TooLargeError,
-    UnknownFormatError,
-    open_in_colour,
-    page_sources,
-    read_image,
-)
+from common.images import contents, isolated
+from common.images.contents import ImageError, TooLargeError, UnknownFormatError
+from common.images.decoding import open_in_colour, page_sources, read_image
 from common.images.listing import image_sources, list_images, sources_from
 
 pytest.importorskip("pypdfium2", reason="needs requirements/photos.txt")
@@ -93,13 +87,13 @@ def test_a_pdf_at_an_address_is_fetched_once_for_all_of_its_pages(
     memory = pytest.importorskip("fsspec").filesystem("memory")
     memory.pipe_file("/pages/scan.pdf", scan.read_bytes())
     fetched: list[str] = []
-    real = decoding._fetch
+    real = contents._fetch
 
     def fetch(address: str) -> bytes:
         fetched.append(address)
         return real(address)
 
-    monkeypatch.setattr(decoding, "_fetch", fetch)
+    monkeypatch.setattr(contents, "_fetch", fetch)
     sources = image_sources(["memory://pages/scan.pdf"])
     assert [name for name, _ in sources] == [f"memory://pages/scan.pdf#{n}" for n in (1, 2, 3)]
     assert all(read_image(source).shape == (40, 60) for _, source in sources)
