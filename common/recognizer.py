@@ -97,7 +97,7 @@ class DigitRecognizer:
         Args:
             image: One of these:
 
-                - a path, an address, or a page of a PDF file such as "scan.pdf#2";
+                - a path, an address, or a page of a PDF or TIFF file such as "scan.pdf#2";
                 - the bytes of an image file, or a file open in binary mode;
                 - a Pillow image;
                 - a uint8 array as OpenCV gives it: grey (height, width), BGR (height, width, 3) or
