@@ -274,6 +274,7 @@ def _look(recognizer: DigitRecognizer, content: bytes) -> dict[str, Any]:
         "height": height,
         "text": reading.text,
         "hint": reading.hint,
+        "rotation": reading.rotation,
         "digits": described(reading.digits),
         "left_out": described(reading.left_out),
     }

@@ -28,6 +28,7 @@ class LookRecord(BaseModel):
     height: int = Field(description="Height of the upright image in pixels.")
     text: str
     hint: str | None = Field(description="Likely reason why no digit was found; null if one was.")
+    rotation: int = Field(description="Degrees clockwise by which the image was turned to be read.")
     digits: list[SeenDigit]
     left_out: list[SeenDigit] = Field(description="Ignored marks: not digits, or too uncertain.")
 

@@ -1,150 +1,80 @@
-// The web page: sends a drawing or an image to the server, and shows the reading.
+// The web page: connects the stage, the reader and what shows the reading.
 
-import { Paper } from "./paper.js";
-import { show, showNothing } from "./reading.js";
+import { showBoxes } from "./boxes.js";
+import { showCards } from "./cards.js";
+import { Heat } from "./heat.js";
+import { marksOf } from "./marks.js";
+import { Reader } from "./reader.js";
 import * as server from "./server.js";
+import { Stage } from "./stage.js";
+import { load, save } from "./stored.js";
+import { Strip } from "./strip.js";
+import { compact, isDrawing } from "./strokes.js";
+import { showText } from "./text.js";
+import { connectTools } from "./tools.js";
+
+const KEY = "drawing";
+const NOTHING = { width: 1, height: 1, text: "", rotation: 0, digits: [], left_out: [] };
 
 const byId = (id) => document.getElementById(id);
-const SLOW = 300; // ms; slower readings show a message
-const paper = new Paper(byId("paper"), drawn, read);
-let image = null; // the file shown instead of the paper, or null
-let version = 0; // number of changes to the drawing or the image
-let isReading = false;
-let opening = 0; // number of images chosen; an older one may arrive after a newer one
-let waiting = null; // time at which the unread drawing or image was ready, or null
+const stage = new Stage();
+const reader = new Reader(stage);
+const heat = new Heat(stage, say);
+const strip = new Strip(replaceDrawing);
+let text = ""; // what was read last
 
-function drawn() {
-  version++;
-  byId("heat").hidden = true;
-  byId("placeholder").hidden = !paper.isEmpty || image !== null;
-  byId("undo").disabled = !paper.canUndo && image === null;
-  byId("clear").disabled = paper.isEmpty && image === null;
-  byId("pens").disabled = image !== null;
+function say(message) {
+  byId("status").textContent = message;
 }
 
-// Reads the current drawing or image, one request at a time. `since` is the time at which it was
-// ready; the test of the reading time needs it.
-async function read(since) {
-  waiting = since;
-  if (isReading) return;
-  isReading = true;
-  while (waiting !== null) {
-    const [started, seen] = [waiting, version];
-    const slow = setTimeout(() => say("Reading …"), SLOW);
-    waiting = null;
-    try {
-      await readOnce(seen);
-      performance.measure("reading", { start: started, end: performance.now() });
-    } catch (error) {
-      showNothing("");
-      say(error.message);
-    } finally {
-      clearTimeout(slow);
-    }
-  }
-  isReading = false;
+function show(reading, actions) {
+  const marks = marksOf(reading);
+  text = reading.text;
+  showText(reading);
+  showCards(marks, showBoxes(reading, marks), actions);
+  byId("copy").hidden = reading.digits.length === 0;
 }
 
-async function readOnce(seen) {
-  if (paper.isEmpty && image === null) {
-    showNothing("Nothing drawn yet");
+function showReading({ picture, reading }) {
+  if (!picture) {
+    say("");
+    show({ ...NOTHING, hint: "Nothing drawn yet" });
     return;
   }
-  const picture = image ?? paper.picture();
-  const reading = await server.look(picture);
-  if (seen !== version) return; // out of date
   say("");
   show(reading, {
     keep: (mark, digit) => keep(picture, mark, digit),
-    why: (mark) => why(picture, mark),
+    why: (mark) => tried(server.why(picture, mark.box)),
   });
-  await showHeat(picture, seen);
 }
 
-// Lays the finder's heat map over the picture if the user wants to see it.
-async function showHeat(picture, seen) {
-  const layer = byId("heat");
-  if (byId("show-heat").getAttribute("aria-pressed") !== "true") return;
-  const url = URL.createObjectURL(await server.heat(picture));
-  if (seen !== version) return;
-  URL.revokeObjectURL(layer.src);
-  layer.src = url;
-  layer.hidden = false;
+// Keeps the present drawing in the strip, and shows another one.
+function replaceDrawing(drawing) {
+  strip.add(stage.paper.drawing, stage.image ? "" : text);
+  stage.show(drawing);
 }
 
-function toggleHeat() {
-  const button = byId("show-heat");
-  const on = button.getAttribute("aria-pressed") !== "true";
-  button.setAttribute("aria-pressed", String(on));
-  byId("heat").hidden = true;
-  if (on) read(performance.now());
+function clear() {
+  replaceDrawing({ strokes: [], ratio: 1 });
 }
 
-async function why(picture, mark) {
+// Resolves to an answer of the server; if it is an error, shows it and resolves to null.
+async function tried(answer) {
   try {
-    return await server.why(picture, mark.box);
+    return await answer;
   } catch (error) {
     say(error.message);
     return null;
   }
 }
 
-function say(text) {
-  byId("status").textContent = text;
-}
-
-async function open(file) {
-  const mine = ++opening;
-  try {
-    const shown = await server.upright(file);
-    if (mine !== opening) return;
-    const url = URL.createObjectURL(shown);
-    closeImage();
-    image = file;
-    byId("image").src = url;
-    byId("image").hidden = false;
-    byId("paper").hidden = true;
-    drawn();
-    read(performance.now());
-  } catch (error) {
-    say(error.message);
-  }
-}
-
-function closeImage() {
-  if (image === null) return;
-  URL.revokeObjectURL(byId("image").src);
-  image = null;
-  byId("image").hidden = true;
-  byId("paper").hidden = false;
-  drawn();
-}
-
-function undo() {
-  if (image === null) {
-    paper.undo();
-  } else {
-    closeImage();
-    read(performance.now());
-  }
-}
-
-function clear() {
-  opening++;
-  closeImage();
-  paper.clear();
-}
-
 // Resolves to whether the mark was saved.
 async function keep(picture, mark, digit) {
-  try {
-    showKept(await server.keep(picture, digit, mark.box));
-    say("");
-    return true;
-  } catch (error) {
-    say(error.message);
-    return false;
-  }
+  const kept = await tried(server.keep(picture, digit, mark.box));
+  if (!kept) return false;
+  say("");
+  showKept(kept);
+  return true;
 }
 
 function showKept({ folder, count, command }) {
@@ -165,42 +95,21 @@ async function copy(text) {
   }
 }
 
-for (const input of document.querySelectorAll("[name=pen]")) {
-  input.addEventListener("change", () => (paper.penWidth = Number(input.value)));
-}
-byId("undo").addEventListener("click", undo);
-byId("clear").addEventListener("click", clear);
-byId("show-heat").addEventListener("click", toggleHeat);
+stage.addEventListener("problem", ({ detail }) => say(detail));
+stage.addEventListener("ready", () => save(KEY, compact(stage.paper.drawing)));
+reader.addEventListener("slow", () => say("Reading …"));
+reader.addEventListener("read", ({ detail }) => {
+  showReading(detail);
+  heat.follow(detail);
+});
+reader.addEventListener("problem", ({ detail }) => {
+  show({ ...NOTHING, hint: "" });
+  say(detail);
+});
+connectTools(stage, clear);
 byId("copy").addEventListener("click", () => copy(byId("text").textContent));
 byId("copy-command").addEventListener("click", () => copy(byId("command").textContent));
-for (const [button, input] of [["choose", "file"], ["photograph", "camera"]]) {
-  byId(button).addEventListener("click", () => byId(input).click());
-  byId(input).addEventListener("change", ({ target }) => {
-    if (target.files.length) open(target.files[0]);
-    target.value = ""; // lets the user choose the same file again
-  });
-}
-document.addEventListener("paste", ({ clipboardData }) => {
-  if (clipboardData.files.length) open(clipboardData.files[0]);
-});
-document.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  byId("stage").classList.add("dropping");
-});
-document.addEventListener("dragleave", () => byId("stage").classList.remove("dropping"));
-document.addEventListener("drop", (event) => {
-  event.preventDefault();
-  byId("stage").classList.remove("dropping");
-  if (event.dataTransfer.files.length) open(event.dataTransfer.files[0]);
-});
-document.addEventListener("keydown", (event) => {
-  if (event.target.matches("input:not([type=radio])")) return;
-  if (event.key === "z" && (event.ctrlKey || event.metaKey)) {
-    event.preventDefault();
-    undo();
-  } else if (event.key === "Delete") {
-    clear();
-  }
-});
 server.health().then(({ model }) => (byId("model").textContent = `Read by ${model}.`), () => {});
 server.kept().then(showKept, (error) => say(error.message));
+const stored = load(KEY);
+if (isDrawing(stored)) stage.paper.open(stored);

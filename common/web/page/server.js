@@ -19,7 +19,7 @@ async function ask(path, image) {
   return answer;
 }
 
-// The reading of an image: {width, height, text, hint, digits, left_out}.
+// The reading of an image: {width, height, text, hint, rotation, digits, left_out}.
 export async function look(image) {
   return (await ask("look", image)).json();
 }
