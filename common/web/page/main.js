@@ -14,7 +14,7 @@ import { showText } from "./text.js";
 import { connectTools } from "./tools.js";
 
 const KEY = "drawing";
-const NOTHING = { width: 1, height: 1, text: "", rotation: 0, digits: [], left_out: [] };
+const NOTHING = { width: 1, height: 1, text: "", digits: [], left_out: [], isEmpty: true };
 
 const byId = (id) => document.getElementById(id);
 const stage = new Stage();

@@ -4,12 +4,13 @@ const DIGIT_WIDTH = 0.6; // relative to the height of a digit
 const MIN_GAP = 1.2; // digits; a wider gap separates two numbers
 const MAX_INDENT = 4; // digits
 
-// Shows the text of a reading, or the hint that says why there is none.
-export function showText({ text, hint, digits, rotation }) {
+// Shows the text of a reading, or the hint that says why there is none. An empty stage needs no
+// attention.
+export function showText({ text, hint, digits, rotation, isEmpty = false }) {
   const output = document.getElementById("text");
   const wanted = text || hint;
   output.classList.toggle("digits", text !== "");
-  output.classList.toggle("hint", text === "");
+  output.classList.toggle("missing", text === "" && !isEmpty);
   const lines = text ? linesOf(digits, rotation) : [];
   const longest = Math.max(1, ...lines.map((parts) => parts.reduce(widthOf, 0)));
   output.style.setProperty("--longest", longest);
