@@ -6,6 +6,7 @@ import { Heat } from "./heat.js";
 import { marksOf } from "./marks.js";
 import { Reader } from "./reader.js";
 import * as server from "./server.js";
+import { Share } from "./share.js";
 import { Stage } from "./stage.js";
 import { load, save } from "./stored.js";
 import { Strip } from "./strip.js";
@@ -20,6 +21,7 @@ const byId = (id) => document.getElementById(id);
 const stage = new Stage();
 const reader = new Reader(stage);
 const heat = new Heat(stage, say);
+const share = new Share(stage, say);
 const strip = new Strip(replaceDrawing);
 let text = ""; // what was read last
 
@@ -32,7 +34,6 @@ function show(reading, actions) {
   text = reading.text;
   showText(reading);
   showCards(marks, showBoxes(reading, marks), actions);
-  byId("copy").hidden = reading.digits.length === 0;
 }
 
 function showReading({ picture, reading }) {
@@ -86,29 +87,21 @@ function showKept({ folder, count, command }) {
   byId("training").hidden = count === 0;
 }
 
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    say("Copied.");
-  } catch {
-    say("This browser does not allow copying; select the text and copy it yourself.");
-  }
-}
-
 stage.addEventListener("problem", ({ detail }) => say(detail));
 stage.addEventListener("ready", () => save(KEY, compact(stage.paper.drawing)));
 reader.addEventListener("slow", () => say("Reading …"));
 reader.addEventListener("read", ({ detail }) => {
   showReading(detail);
   heat.follow(detail);
+  share.follow(detail);
 });
 reader.addEventListener("problem", ({ detail }) => {
   show({ ...NOTHING, hint: "" });
+  share.follow({ picture: null, reading: null });
   say(detail);
 });
 connectTools(stage, clear);
-byId("copy").addEventListener("click", () => copy(byId("text").textContent));
-byId("copy-command").addEventListener("click", () => copy(byId("command").textContent));
+byId("copy-command").addEventListener("click", () => share.copy(byId("command").textContent));
 server.health().then(({ model }) => (byId("model").textContent = `Read by ${model}.`), () => {});
 server.kept().then(showKept, (error) => say(error.message));
 const stored = load(KEY);

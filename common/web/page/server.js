@@ -24,6 +24,16 @@ export async function look(image) {
   return (await ask("look", image)).json();
 }
 
+// The reading of an image as other programs get it: a text in JSON.
+export async function read(image) {
+  return (await ask("read", image)).text();
+}
+
+// The address at which other programs send an image.
+export function readAddress() {
+  return new URL("read", location.href).href;
+}
+
 // The upright image, as a Blob that every browser can show.
 export async function upright(image) {
   return (await ask("upright", image)).blob();
