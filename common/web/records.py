@@ -52,6 +52,17 @@ class KeptRecord(BaseModel):
     command: str = Field(description="Command that trains on them.")
 
 
+class ModelRecord(BaseModel):
+    """A model that can read. The keys other than `name` and `default` come from its card."""
+
+    name: str = Field(description="Its name, for the parameter `model` of other requests.")
+    network: str | None
+    data: str | None = Field(description="The data set that it was trained on.")
+    own: str | None = Field(description="The user's own digits that it was fine-tuned on.")
+    accuracy: float | None = Field(description="Test accuracy, 0 to 1.")
+    default: bool = Field(description="Whether it is the server's own model.")
+
+
 class HealthRecord(BaseModel):
     """The state of the server, and its model."""
 

@@ -4,6 +4,7 @@ import { showBoxes } from "./boxes.js";
 import { showCards } from "./cards.js";
 import { Heat } from "./heat.js";
 import { marksOf } from "./marks.js";
+import { Models } from "./models.js";
 import { Reader } from "./reader.js";
 import * as server from "./server.js";
 import { Share } from "./share.js";
@@ -21,6 +22,7 @@ const byId = (id) => document.getElementById(id);
 const stage = new Stage();
 const reader = new Reader(stage);
 const heat = new Heat(stage, say);
+const models = new Models(reader, say);
 const share = new Share(stage, say);
 const strip = new Strip(replaceDrawing);
 let text = ""; // what was read last
@@ -36,7 +38,7 @@ function show(reading, actions) {
   showCards(marks, showBoxes(reading, marks), actions);
 }
 
-function showReading({ picture, reading }) {
+function showReading({ picture, reading, model }) {
   if (!picture) {
     say("");
     show({ ...NOTHING, hint: "Nothing drawn yet" });
@@ -44,8 +46,8 @@ function showReading({ picture, reading }) {
   }
   say("");
   show(reading, {
-    keep: (mark, digit) => keep(picture, mark, digit),
-    why: (mark) => tried(server.why(picture, mark.box)),
+    keep: (mark, digit) => keep(server.keep(picture, digit, mark.box, model)),
+    why: (mark) => tried(server.why(picture, mark.box, model)),
   });
 }
 
@@ -69,9 +71,9 @@ async function tried(answer) {
   }
 }
 
-// Resolves to whether the mark was saved.
-async function keep(picture, mark, digit) {
-  const kept = await tried(server.keep(picture, digit, mark.box));
+// Shows the answer to a request to save a mark, and resolves to whether it was saved.
+async function keep(answer) {
+  const kept = await tried(answer);
   if (!kept) return false;
   say("");
   showKept(kept);
@@ -94,15 +96,15 @@ reader.addEventListener("read", ({ detail }) => {
   showReading(detail);
   heat.follow(detail);
   share.follow(detail);
+  models.follow(detail);
 });
 reader.addEventListener("problem", ({ detail }) => {
   show({ ...NOTHING, hint: "" });
-  share.follow({ picture: null, reading: null });
+  share.follow({ picture: null, reading: null, model: null });
   say(detail);
 });
 connectTools(stage, clear);
 byId("copy-command").addEventListener("click", () => share.copy(byId("command").textContent));
-server.health().then(({ model }) => (byId("model").textContent = `Read by ${model}.`), () => {});
 server.kept().then(showKept, (error) => say(error.message));
 const stored = load(KEY);
 if (isDrawing(stored)) stage.paper.open(stored);

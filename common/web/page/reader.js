@@ -4,12 +4,14 @@ import * as server from "./server.js";
 
 const SLOW = 300; // ms; slower readings show a message
 
-// Dispatches "read" after each reading, with {picture, reading}; both are null if the stage is
-// empty. Dispatches "slow" if a reading takes long, and "problem" with a message if it fails.
+// Dispatches "read" after each reading, with {picture, reading, model}. The first two are null if
+// the stage is empty. Dispatches "slow" if a reading takes long, and "problem" with a message if it fails.
 export class Reader extends EventTarget {
   #stage;
   #isReading = false;
   #waiting = null; // time at which the unread stage was ready, or null
+
+  model = null; // name of the model; null for the server's own
 
   constructor(stage) {
     super();
@@ -41,9 +43,10 @@ export class Reader extends EventTarget {
 
   async #readOnce() {
     const { version, isEmpty } = this.#stage;
+    const { model } = this;
     const picture = isEmpty ? null : this.#stage.picture;
-    const reading = isEmpty ? null : await server.look(picture);
-    if (version === this.#stage.version) this.#tell("read", { picture, reading });
+    const reading = isEmpty ? null : await server.look(picture, model);
+    if (version === this.#stage.version) this.#tell("read", { picture, reading, model });
   }
 
   #tell(type, detail) {

@@ -19,19 +19,27 @@ async function ask(path, image) {
   return answer;
 }
 
+// A path with the parameters that are not null.
+function path(name, parameters) {
+  const given = Object.entries(parameters).filter(([, value]) => value !== null);
+  return given.length ? `${name}?${new URLSearchParams(given)}` : name;
+}
+
+// In all of these, `model` is the name of a model, or null for the server's own.
+
 // The reading of an image: {width, height, text, hint, rotation, digits, left_out}.
-export async function look(image) {
-  return (await ask("look", image)).json();
+export async function look(image, model) {
+  return (await ask(path("look", { model }), image)).json();
 }
 
 // The reading of an image as other programs get it: a text in JSON.
-export async function read(image) {
-  return (await ask("read", image)).text();
+export async function read(image, model) {
+  return (await ask(path("read", { model }), image)).text();
 }
 
 // The address at which other programs send an image.
-export function readAddress() {
-  return new URL("read", location.href).href;
+export function readAddress(model) {
+  return new URL(path("read", { model }), location.href).href;
 }
 
 // The upright image, as a Blob that every browser can show.
@@ -45,13 +53,13 @@ export async function heat(image) {
 }
 
 // How the mark in a box of an image was read: {layers, occlusion}, data: URLs of pictures.
-export async function why(image, [x, y, width, height]) {
-  return (await ask(`why?${new URLSearchParams({ x, y, width, height })}`, image)).json();
+export async function why(image, [x, y, width, height], model) {
+  return (await ask(path("why", { x, y, width, height, model }), image)).json();
 }
 
-// The state of the server: {status, model}.
-export async function health() {
-  return (await ask("health")).json();
+// The models, the server's own first: {name, network, data, own, accuracy, default}.
+export async function models() {
+  return (await ask("models")).json();
 }
 
 // The saved digits, and the command to train on them: {folder, count, command}.
@@ -60,7 +68,6 @@ export async function kept() {
 }
 
 // Saves the mark in a box of an image as a digit; returns the same as `kept`.
-export async function keep(image, digit, [x, y, width, height]) {
-  const query = new URLSearchParams({ digit, x, y, width, height });
-  return (await ask(`keep?${query}`, image)).json();
+export async function keep(image, digit, [x, y, width, height], model) {
+  return (await ask(path("keep", { digit, x, y, width, height, model }), image)).json();
 }

@@ -9,14 +9,14 @@ const byId = (id) => document.getElementById(id);
 export class Share {
   #stage;
   #say;
-  #read = { picture: null, reading: null };
+  #read = { picture: null, reading: null, model: null };
 
   constructor(stage, say) {
     this.#stage = stage;
     this.#say = say;
     const actions = {
       "copy-text": () => this.copy(this.#read.reading.text),
-      "copy-json": () => this.copy(server.read(this.#read.picture)),
+      "copy-json": () => this.copy(server.read(this.#read.picture, this.#read.model)),
       "copy-curl": () => this.copy(this.#curl()),
       "save-picture": () => this.#saveAnnotated(),
       "save-drawing": () => save(this.#read.picture, "drawing.png"),
@@ -47,7 +47,8 @@ export class Share {
   #curl() {
     const file = `@${this.#stage.image?.name ?? "drawing.png"}`;
     const quoted = /^[\w@.-]+$/.test(file) ? file : `'${file.replaceAll("'", String.raw`'\''`)}'`;
-    return `curl --data-binary ${quoted} ${server.readAddress()}`;
+    const address = server.readAddress(this.#read.model);
+    return `curl --data-binary ${quoted} ${this.#read.model === null ? address : `'${address}'`}`;
   }
 
   async #saveAnnotated() {
