@@ -5,6 +5,7 @@ import { showCards } from "./cards.js";
 import { Heat } from "./heat.js";
 import { marksOf } from "./marks.js";
 import { Models } from "./models.js";
+import { Game } from "./play.js";
 import { Reader } from "./reader.js";
 import * as server from "./server.js";
 import { Share } from "./share.js";
@@ -104,6 +105,7 @@ reader.addEventListener("problem", ({ detail }) => {
   say(detail);
 });
 connectTools(stage, clear);
+new Game(stage, reader, clear, say);
 byId("copy-command").addEventListener("click", () => share.copy(byId("command").textContent));
 server.kept().then(showKept, (error) => say(error.message));
 const stored = load(KEY);
