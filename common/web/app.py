@@ -1,5 +1,7 @@
 """The ASGI application: the web page, and the HTTP API for it and for other programs."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from common.web.guard import Guard
 from common.web.routes.explaining import explaining_routes
 from common.web.routes.keeping import keeping_routes
 from common.web.routes.reading import reading_routes
+from common.web.routes.training import training_routes
+from common.web.training import Trainer
 
 PAGE = Path(__file__).parent / "page"
 API_PAGE_FILES = Path(fastapi_offline.__file__).parent / "static"
@@ -36,7 +40,15 @@ def make_app(
         host: Host name that requests may use, see `Guard`.
         models: Folder with the models that a request can name.
     """
+    trainer = Trainer(my_digits, models)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        trainer.close()
+
     app = FastAPI(
+        lifespan=lifespan,
         title="Handwritten digits",
         description="Reads handwritten digits from images, as `predict_image.py` does.",
         version="1",
@@ -47,13 +59,14 @@ def make_app(
     app.add_exception_handler(AnyHTTPException, _error_answer)
     app.add_exception_handler(RequestValidationError, _invalid_parameter)
     app.add_exception_handler(UserError, _server_error)
-    app.add_exception_handler(OSError, _unusable_folder)
+    app.add_exception_handler(OSError, _unusable_file)
     desk = Desk()
     classifiers = Classifiers(recognizer, models)
     _add_pages(app)
     app.include_router(reading_routes(desk, classifiers))
     app.include_router(explaining_routes(desk, classifiers))
     app.include_router(keeping_routes(desk, classifiers, my_digits))
+    app.include_router(training_routes(trainer, classifiers, my_digits))
     return app
 
 
@@ -85,6 +98,6 @@ async def _server_error(_: Request, error: Any) -> JSONResponse:
     return JSONResponse({"error": str(error)}, 500)
 
 
-async def _unusable_folder(_: Request, error: Any) -> JSONResponse:
-    """Answers with 500 if the folder of saved digits is not readable, or changes meanwhile."""
-    return JSONResponse({"error": name_of(f"Cannot use the saved digits: {error}")}, 500)
+async def _unusable_file(_: Request, error: Any) -> JSONResponse:
+    """Answers with 500 if a saved digit or a model is not readable, or changes meanwhile."""
+    return JSONResponse({"error": name_of(f"Cannot use a file: {error}")}, 500)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, Field, with_config
 
 from common.reading import AlternativeRecord, DigitRecord, ModelsRecord, ReadingRecord
+from common.web.training import State
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,43 @@ class WhyRecord(BaseModel):
     )
 
 
+class KeptDigit(BaseModel):
+    """A digit that the user saved; `GET /kept/{digit}/{name}` is its picture."""
+
+    digit: int = Field(description="Its label.")
+    name: str
+
+
 class KeptRecord(BaseModel):
     """The digits that the user saved."""
 
     folder: str
     count: int = Field(ge=0)
     command: str = Field(description="Command that trains on them.")
+    digits: list[KeptDigit] = Field(description="Those saved by this server, the newest first.")
+
+
+class TrainingRow(BaseModel):
+    """The metrics of a training at one moment. Those on validation images follow each epoch."""
+
+    epoch: float
+    loss: float | None = None
+    accuracy: float | None = None
+    val_loss: float | None = None
+    val_accuracy: float | None = None
+
+
+class TrainingRecord(BaseModel):
+    """The latest training."""
+
+    state: State
+    name: str | None = Field(description="Name of the new model.")
+    seconds: float = Field(description="Duration so far.")
+    epochs: int | None = Field(description="Total number of epochs; null before it is known.")
+    history: list[TrainingRow]
+    error: str | None = Field(description="Reason why the training failed.")
+    comparison: str | None = Field(description="Table with the accuracy before and after.")
+    allowed: bool = Field(description="Whether this client may train and delete digits.")
 
 
 class ModelRecord(BaseModel):

@@ -6,10 +6,10 @@ const MAYBE = 0.3; // an ignored mark with at least this confidence may be a dig
 
 const savedAs = new Map(); // picture -> the digit it was saved as
 
-// Replaces the cards. An input keeps its text and focus if its picture is still there. A card's form
-// calls actions.keep(mark, digit), which resolves to whether the mark was saved, and its button calls
-// actions.why(mark), which resolves to the answer of /why, or to null. `boxes` are the elements that
-// are highlighted together with the cards.
+// Replaces the cards. An input keeps its text and focus if its picture is still there. A card's
+// form calls actions.keep(mark, digit), which resolves to whether the mark was saved, and its
+// button calls actions.why(mark), which resolves to the answer of /why, or to null. `boxes` are the
+// elements that are highlighted together with the cards.
 export function showCards(marks, boxes, actions) {
   const list = document.getElementById("marks");
   const input = (item) => item.querySelector("input");
@@ -53,18 +53,20 @@ function confidenceOf({ kind, digit, confidence }) {
 
 function correctWith(item, mark, keep) {
   const form = item.querySelector("form");
-  const showSaved = () => {
-    if (!savedAs.has(mark.picture)) return;
-    item.querySelector(".kept-as").textContent = `saved as ${savedAs.get(mark.picture)}`;
-  };
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const digit = form.querySelector("input").value;
     if (!(await keep(mark, digit))) return;
     savedAs.set(mark.picture, digit);
-    showSaved();
+    // The picture may have been read again in the meantime, and has a new card then.
+    for (const each of document.getElementById("marks").children) showSaved(each);
   });
-  showSaved();
+  showSaved(item);
+}
+
+function showSaved(item) {
+  const digit = savedAs.get(item.dataset.picture);
+  if (digit !== undefined) item.querySelector(".kept-as").textContent = `saved as ${digit}`;
 }
 
 async function toggleReasons(item, mark, why) {

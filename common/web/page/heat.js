@@ -30,7 +30,9 @@ export class Heat {
     this.#hide();
     this.#picture = picture;
     if (this.#isWanted) this.#show();
-    else if (picture && !reading.digits.length) this.#timer = setTimeout(() => this.#show(), PATIENCE);
+    else if (picture && !reading.digits.length) {
+      this.#timer = setTimeout(() => this.#show(), PATIENCE);
+    }
   }
 
   get #isWanted() {

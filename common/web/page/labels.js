@@ -14,8 +14,9 @@ const overlap = (one, other) =>
 // Returns a place {x, y, size} for each text, or null where there is no space for it. `x` and `y`
 // are the left end of the baseline; `wanted` is the size of the font. An empty text has no label.
 export function placesFor(boxes, texts, width, height) {
-  const areaOf = ([left, top, wide, high]) => ({ left, top, right: left + wide, bottom: top + high });
-  const taken = boxes.map(areaOf);
+  const taken = boxes.map(([left, top, wide, high]) => {
+    return { left, top, right: left + wide, bottom: top + high };
+  });
   return boxes.map((box, index) => {
     if (texts[index] === "") return null;
     const wanted = Math.max(Math.min(box[3] / 3, height / 12), height / 40);

@@ -3,6 +3,7 @@
 import { showBoxes } from "./boxes.js";
 import { showCards } from "./cards.js";
 import { Heat } from "./heat.js";
+import { Kept } from "./kept.js";
 import { marksOf } from "./marks.js";
 import { Models } from "./models.js";
 import { Game } from "./play.js";
@@ -15,6 +16,7 @@ import { Strip } from "./strip.js";
 import { compact, isDrawing } from "./strokes.js";
 import { showText } from "./text.js";
 import { connectTools } from "./tools.js";
+import { Training } from "./training.js";
 
 const KEY = "drawing";
 const NOTHING = { width: 1, height: 1, text: "", digits: [], left_out: [], isEmpty: true };
@@ -24,6 +26,7 @@ const stage = new Stage();
 const reader = new Reader(stage);
 const heat = new Heat(stage, say);
 const models = new Models(reader, say);
+const keptDigits = new Kept(say);
 const share = new Share(stage, say);
 const strip = new Strip(replaceDrawing);
 let text = ""; // what was read last
@@ -77,17 +80,8 @@ async function keep(answer) {
   const kept = await tried(answer);
   if (!kept) return false;
   say("");
-  showKept(kept);
+  keptDigits.show(kept);
   return true;
-}
-
-function showKept({ folder, count, command }) {
-  const digits = count === 1 ? "1 digit" : `${count} digits`;
-  byId("kept").textContent = count
-    ? `${digits} saved in ${folder}; delete any that you do not want. To train on them, stop the server, run this command, and start the server again:`
-    : "Is a digit wrong? Enter the correct one beside it to save it for training.";
-  byId("command").textContent = command;
-  byId("training").hidden = count === 0;
 }
 
 stage.addEventListener("problem", ({ detail }) => say(detail));
@@ -106,7 +100,7 @@ reader.addEventListener("problem", ({ detail }) => {
 });
 connectTools(stage, clear);
 new Game(stage, reader, clear, say);
+new Training(models, say);
 byId("copy-command").addEventListener("click", () => share.copy(byId("command").textContent));
-server.kept().then(showKept, (error) => say(error.message));
 const stored = load(KEY);
 if (isDrawing(stored)) stage.paper.open(stored);

@@ -15,7 +15,8 @@ export class Paper {
   #isBlank = true;
   #timer;
 
-  // Calls changed() when the drawing changes, and rested(time) when the pen has rested since `time`.
+  // Calls changed() when the drawing changes, and rested(time) when the pen has rested since
+  // `time`.
   constructor(canvas, changed, rested) {
     this.#canvas = canvas;
     this.#context = canvas.getContext("2d", { willReadFrequently: true });

@@ -52,8 +52,9 @@ export class Game {
     byId("done").hidden = isOver;
     byId("play-again").hidden = !isOver;
     byId("task").textContent = isOver ? this.#result() : `Write a ${this.#digits[this.#round]}`;
-    const round = Math.min(this.#round + 1, this.#digits.length);
-    byId("progress").textContent = `Round ${round} of ${this.#digits.length}, ${this.#score} points`;
+    const rounds = this.#digits.length;
+    const round = Math.min(this.#round + 1, rounds);
+    byId("progress").textContent = `Round ${round} of ${rounds}, ${this.#score} points`;
   }
 
   // The final score; remembers the best one.

@@ -4,8 +4,9 @@ import * as server from "./server.js";
 
 const SLOW = 300; // ms; slower readings show a message
 
-// Dispatches "read" after each reading, with {picture, reading, model}. The first two are null if
-// the stage is empty. Dispatches "slow" if a reading takes long, and "problem" with a message if it fails.
+// Dispatches "read" after each reading, with {picture, reading, model}; the first two are null if
+// the stage is empty. Dispatches "slow" if a reading takes long, and "problem" with a message if it
+// fails.
 export class Reader extends EventTarget {
   #stage;
   #isReading = false;

@@ -2,13 +2,14 @@
 
 const MAX_BYTES = 20e6;
 
+// Sends a GET request, or a POST request if there is an image or `null`.
 async function ask(path, image) {
-  if (image && image.size > MAX_BYTES) {
+  if (image?.size > MAX_BYTES) {
     throw new Error("The image has more than 20 MB, the maximum.");
   }
   let answer;
   try {
-    answer = await fetch(path, image ? { method: "POST", body: image } : {});
+    answer = await fetch(path, image === undefined ? {} : { method: "POST", body: image });
   } catch {
     throw new Error("The server does not respond. Is draw_digit.py still running?");
   }
@@ -62,7 +63,7 @@ export async function models() {
   return (await ask("models")).json();
 }
 
-// The saved digits, and the command to train on them: {folder, count, command}.
+// The saved digits, and the command to train on them: {folder, count, command, digits}.
 export async function kept() {
   return (await ask("kept")).json();
 }
@@ -70,4 +71,29 @@ export async function kept() {
 // Saves the mark in a box of an image as a digit; returns the same as `kept`.
 export async function keep(image, digit, [x, y, width, height], model) {
   return (await ask(path("keep", { digit, x, y, width, height, model }), image)).json();
+}
+
+// The address of the picture of a saved digit.
+export function keptAddress(digit, name) {
+  return `kept/${digit}/${name}`;
+}
+
+// Deletes a saved digit; returns the same as `kept`.
+export async function discard(digit, name) {
+  return (await ask(path("discard", { digit, name }), null)).json();
+}
+
+// The latest training: {state, name, seconds, epochs, history, error, comparison, allowed}.
+export async function training() {
+  return (await ask("training")).json();
+}
+
+// Starts a training; returns the same as `training`.
+export async function train() {
+  return (await ask("train", null)).json();
+}
+
+// Cancels the training; returns the same as `training`.
+export async function cancel() {
+  return (await ask("cancel", null)).json();
 }

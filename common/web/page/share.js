@@ -39,7 +39,7 @@ export class Share {
       this.#say("Copied.");
     } catch (error) {
       const isRefused = error instanceof DOMException || error instanceof TypeError;
-      this.#say(isRefused ? "This browser does not allow copying from this web page." : error.message);
+      this.#say(isRefused ? "This browser does not allow this web page to copy." : error.message);
     }
   }
 

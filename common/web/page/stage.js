@@ -34,13 +34,6 @@ export class Stage extends EventTarget {
     return this.#image ?? this.paper.picture();
   }
 
-  // The width of the picture divided by its height.
-  get ratio() {
-    const { naturalWidth, naturalHeight } = byId("image");
-    const { width, height } = byId("paper");
-    return this.#image ? naturalWidth / naturalHeight : width / height;
-  }
-
   undo() {
     if (this.#image) this.#close();
     else this.paper.undo();

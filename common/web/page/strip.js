@@ -1,4 +1,4 @@
-// A strip with the last drawings; a click brings one back. They stay in the browser's local storage.
+// A strip with the last drawings; a click brings one back. They are in the browser's local storage.
 
 import { load, save } from "./stored.js";
 import { compact, isDrawing, paint } from "./strokes.js";

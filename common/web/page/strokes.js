@@ -1,7 +1,7 @@
 // Strokes of the pen and the eraser: painting, fitting and checking them.
 //
-// A stroke is {width, erases, points: [[x, y, force], ...]}, in units of the paper's width. A drawing
-// is {strokes, ratio}, where `ratio` is the height of its paper relative to the width.
+// A stroke is {width, erases, points: [[x, y, force], ...]}, in units of the paper's width. A
+// drawing is {strokes, ratio}, where `ratio` is the height of its paper relative to the width.
 
 const INK = "#111";
 const PAPER = "#fff";

@@ -33,7 +33,10 @@ function linesOf(digits, rotation) {
     const gap = (x - (before ? before.end : start)) / unit;
     const isApart = rotation === 0 && gap > MIN_GAP;
     if (before && !isApart) before.text += digit;
-    else parts.push({ space: isApart ? Math.min(gap, before ? 1 : MAX_INDENT) : 0, text: `${digit}` });
+    else {
+      const space = isApart ? Math.min(gap, before ? 1 : MAX_INDENT) : 0;
+      parts.push({ space, text: String(digit) });
+    }
     parts.at(-1).end = x + width;
   }
   return lines;

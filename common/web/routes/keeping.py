@@ -1,11 +1,13 @@
-"""Saves the user's own digits for training: /keep and /kept."""
+"""Saves, lists and deletes the user's own digits: /keep, /kept and /discard."""
 
 import os
 import shlex
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import Path as InPath
+from fastapi.responses import FileResponse
 
 from common.files import shown
 from common.storage.card import SavedCard
@@ -13,7 +15,8 @@ from common.storage.model_files import PRETRAINED
 from common.web import records
 from common.web.classifiers import Classifiers
 from common.web.desk import Desk
-from common.web.my_digits import keep_digit, kept_digits
+from common.web.guard import this_computer_only
+from common.web.my_digits import keep_digit, kept_digits, listed_digits, path_of
 from common.web.parameters import (
     IMAGE_REQUEST,
     NO_MARK,
@@ -25,6 +28,11 @@ from common.web.parameters import (
 )
 
 NOT_SAVED = refusal(500, "The digit cannot be saved.")
+NO_DIGIT = refusal(404, "There is no such digit.") | refusal(422, "Invalid parameter.")
+NOT_HERE = refusal(403, "The request comes from another computer or web site.")
+
+LABEL = "The label of the digit."
+NAME = "^[0-9a-f]{16}$"
 
 
 def keeping_routes(desk: Desk, classifiers: Classifiers, my_digits: Path) -> APIRouter:
@@ -37,11 +45,38 @@ def keeping_routes(desk: Desk, classifiers: Classifiers, my_digits: Path) -> API
             folder=shown(my_digits),
             count=kept_digits(my_digits),
             command=training_command(my_digits, own.path, own.card),
+            digits=[
+                records.KeptDigit(digit=digit, name=name)
+                for digit, name in listed_digits(my_digits)
+            ],
         )
 
     @routes.get("/kept")
-    async def count_digits() -> records.KeptRecord:
-        """Counts the digits that the user saved, and gives the command to train on them."""
+    async def list_digits() -> records.KeptRecord:
+        """Lists the digits that the user saved, and gives the command to train on them."""
+        return kept()
+
+    @routes.get(
+        "/kept/{digit}/{name}",
+        response_class=FileResponse,
+        responses={200: {"content": {"image/png": {}}}, **NO_DIGIT},
+    )
+    async def picture(
+        digit: Annotated[int, InPath(ge=0, le=9, description=LABEL)],
+        name: Annotated[str, InPath(pattern=NAME, description="Its name, from /kept.")],
+    ) -> FileResponse:
+        """Returns the picture of a saved digit."""
+        return FileResponse(_file_of(my_digits, digit, name), media_type="image/png")
+
+    @routes.post(
+        "/discard", dependencies=[Depends(this_computer_only)], responses=NO_DIGIT | NOT_HERE
+    )
+    async def discard(
+        digit: Annotated[int, Query(ge=0, le=9, description=LABEL)],
+        name: Annotated[str, Query(pattern=NAME, description="Its name, from /kept.")],
+    ) -> records.KeptRecord:
+        """Deletes a saved digit."""
+        _file_of(my_digits, digit, name).unlink()
         return kept()
 
     @routes.post("/keep", **IMAGE_REQUEST, responses=REFUSALS | NO_MARK | NOT_SAVED)
@@ -61,6 +96,13 @@ def keeping_routes(desk: Desk, classifiers: Classifiers, my_digits: Path) -> API
         return kept()
 
     return routes
+
+
+def _file_of(my_digits: Path, digit: int, name: str) -> Path:
+    path = path_of(my_digits, digit, name)
+    if path is None:
+        raise HTTPException(404, "There is no such digit; GET /kept lists them.")
+    return path
 
 
 def training_command(my_digits: Path, model: Path, card: SavedCard | None) -> str:
