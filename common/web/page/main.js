@@ -43,12 +43,11 @@ function show(reading, actions) {
 }
 
 function showReading({ picture, reading, model }) {
+  say("");
   if (!picture) {
-    say("");
     show({ ...NOTHING, hint: "Nothing drawn yet" });
     return;
   }
-  say("");
   show(reading, {
     keep: (mark, digit) => keep(server.keep(picture, digit, mark.box, model)),
     why: (mark) => tried(server.why(picture, mark.box, model)),
@@ -100,7 +99,7 @@ reader.addEventListener("problem", ({ detail }) => {
 });
 connectTools(stage, clear);
 new Game(stage, reader, clear, say);
-new Training(models, say);
+new Training(models);
 byId("copy-command").addEventListener("click", () => share.copy(byId("command").textContent));
 const stored = load(KEY);
 if (isDrawing(stored)) stage.paper.open(stored);

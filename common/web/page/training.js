@@ -13,14 +13,12 @@ const inWords = (seconds) =>
 
 export class Training {
   #models;
-  #say;
   #timer;
   #wasRunning = false;
 
   // `models` lists the new model.
-  constructor(models, say) {
+  constructor(models) {
     this.#models = models;
-    this.#say = say;
     byId("train").addEventListener("click", () => this.#follow(server.train()));
     byId("cancel").addEventListener("click", () => this.#follow(server.cancel()));
     byId("use").addEventListener("click", ({ currentTarget }) =>
@@ -36,7 +34,7 @@ export class Training {
     try {
       training = await answer;
     } catch (error) {
-      this.#say(error.message);
+      byId("training-state").textContent = error.message;
       return;
     }
     this.#show(training);
