@@ -1,6 +1,7 @@
 """The digit recogniser: from an image to what is written on it."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -90,6 +91,18 @@ class DigitRecognizer:
         self.predictor = load_predictor(self.setup.model, threads)
         self.finder = load_finder(self.setup.finder, threads)
         self.settings = SETTINGS
+
+    def with_model(self, model: Path) -> "DigitRecognizer":
+        """Returns a recognizer with another classifier, which shares the finder of this one.
+
+        Raises:
+            ModelError: The model is missing or cannot be used.
+        """
+        other = copy(self)
+        other.setup = replace(self.setup, model=model)
+        other.models = replace(self.models, classifier=name_of(model.name))
+        other.predictor = load_predictor(model)
+        return other
 
     def read(self, image: ImageSource) -> Reading:
         """Reads an image.

@@ -28,7 +28,7 @@ from common.storage.keras_safety import (
 from common.storage.loading import ModelError, load_network
 from common.storage.model_files import PRETRAINED
 from common.storage.trial import MAX_SECONDS
-from common.web.app import training_command
+from common.web.routes.keeping import training_command
 
 MAX_MEGABYTES = 1500
 ALLOWED = {*LAYERS, *ARITHMETIC, *MODELS}

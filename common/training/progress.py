@@ -6,6 +6,8 @@ from typing import Any
 
 from common.backend import keras
 
+LINES = 10  # of progress in a file or a pipe
+
 
 class ProgressBar(keras.callbacks.ProgbarLogger):
     """Keras's progress bar, for a terminal. It ends at the last step of an epoch.
@@ -24,14 +26,34 @@ class ProgressBar(keras.callbacks.ProgbarLogger):
 
 
 class ProgressLines(keras.callbacks.Callback):
-    """Prints one line after each tenth of the epochs, for output that is not a terminal."""
+    """Prints at most ten lines, for output that is not a terminal: one for each tenth of the epochs.
+
+    Runs of less than ten epochs also print lines within an epoch.
+    """
+
+    epoch = printed = 0  # the present epoch, and the number of its lines so far
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Starts counting the lines of an epoch."""
+        self.epoch, self.printed = epoch, 0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Prints the metrics so far if another part of the epoch is complete."""
+        done = (batch + 1) / self.params["steps"]
+        due = int(LINES // self.params["epochs"] * done)
+        if done < 1 and due > self.printed:
+            self.printed = due
+            self._print(self.epoch + done, logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Prints the metrics if another tenth of the epochs is complete."""
         epochs = self.params["epochs"]
-        if 10 * (epoch + 1) // epochs > 10 * epoch // epochs:
-            metrics = ", ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
-            print(f"Epoch {epoch + 1}/{epochs}: {metrics}", flush=True)
+        if LINES * (epoch + 1) // epochs > LINES * epoch // epochs:
+            self._print(epoch + 1, logs)
+
+    def _print(self, epoch: float, logs: dict[str, float] | None) -> None:
+        metrics = ", ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+        print(f"Epoch {round(epoch, 2):g}/{self.params['epochs']}: {metrics}", flush=True)
 
 
 def progress_callbacks(verbose: int) -> list[keras.callbacks.Callback]:

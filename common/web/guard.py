@@ -1,8 +1,9 @@
-"""Refuses requests that come from other web sites, and adds security headers to every answer."""
+"""Refuses requests that come from elsewhere, and adds security headers to every answer."""
 
 import ipaddress
 from urllib.parse import urlsplit
 
+from fastapi import HTTPException, Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -63,3 +64,23 @@ class Guard:
         except ValueError:
             return False
         return True
+
+
+def is_this_computer(request: Request) -> bool:
+    """Tells whether a request comes from the computer that runs the server."""
+    try:
+        return ipaddress.ip_address(request.client.host if request.client else "").is_loopback
+    except ValueError:
+        return False
+
+
+def this_computer_only(request: Request) -> None:
+    """Refuses requests from other computers: they may draw, but not train or delete.
+
+    Raises:
+        HTTPException: With status 403.
+    """
+    if not is_this_computer(request):
+        raise HTTPException(
+            403, "Only the computer that runs the server can do this, at http://127.0.0.1."
+        )

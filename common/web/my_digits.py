@@ -1,6 +1,7 @@
 """Saves the user's own digits for training, one file each: `my_digits/3/NAME.png`."""
 
 import hashlib
+import re
 from io import BytesIO
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from common.files import replacing
 from common.images.listing import list_images
 
 MY_DIGITS = PROJECT / "my_digits"
+MAX_LISTED = 100
+FILE = re.compile(r"[0-9a-f]{16}\.png")
 MARGIN = 0.25  # of picture around a digit, as a share of its longer side
 
 
@@ -49,3 +52,16 @@ def keep_digit(ink: np.ndarray, digit: int, folder: Path) -> Path:
 def kept_digits(folder: Path) -> int:
     """Number of digits in the folder."""
     return sum(len(list_images(part)) for part in folder.glob("[0-9]") if part.is_dir())
+
+
+def listed_digits(folder: Path) -> list[tuple[int, str]]:
+    """The labels and names of the digits that `keep_digit` saved last, the newest first."""
+    found = [path for path in folder.glob("[0-9]/*.png") if FILE.fullmatch(path.name)]
+    newest = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+    return [(int(path.parent.name), path.stem) for path in newest[:MAX_LISTED]]
+
+
+def path_of(folder: Path, digit: int, name: str) -> Path | None:
+    """The file of a digit that `keep_digit` saved, or None if there is no such file."""
+    path = folder / str(digit) / f"{name}.png"
+    return path if FILE.fullmatch(path.name) and path.is_file() else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, Field, with_config
 
 from common.reading import AlternativeRecord, DigitRecord, ModelsRecord, ReadingRecord
+from common.web.training import State
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class LookRecord(BaseModel):
     height: int = Field(description="Height of the upright image in pixels.")
     text: str
     hint: str | None = Field(description="Likely reason why no digit was found; null if one was.")
+    rotation: int = Field(description="Degrees clockwise by which the image was turned to be read.")
     digits: list[SeenDigit]
     left_out: list[SeenDigit] = Field(description="Ignored marks: not digits, or too uncertain.")
 
@@ -43,12 +45,54 @@ class WhyRecord(BaseModel):
     )
 
 
+class KeptDigit(BaseModel):
+    """A digit that the user saved; `GET /kept/{digit}/{name}` is its picture."""
+
+    digit: int = Field(description="Its label.")
+    name: str
+
+
 class KeptRecord(BaseModel):
     """The digits that the user saved."""
 
     folder: str
     count: int = Field(ge=0)
     command: str = Field(description="Command that trains on them.")
+    digits: list[KeptDigit] = Field(description="Those saved by this server, the newest first.")
+
+
+class TrainingRow(BaseModel):
+    """The metrics of a training at one moment. Those on validation images follow each epoch."""
+
+    epoch: float
+    loss: float | None = None
+    accuracy: float | None = None
+    val_loss: float | None = None
+    val_accuracy: float | None = None
+
+
+class TrainingRecord(BaseModel):
+    """The latest training."""
+
+    state: State
+    name: str | None = Field(description="Name of the new model.")
+    seconds: float = Field(description="Duration so far.")
+    epochs: int | None = Field(description="Total number of epochs; null before it is known.")
+    history: list[TrainingRow]
+    error: str | None = Field(description="Reason why the training failed.")
+    comparison: str | None = Field(description="Table with the accuracy before and after.")
+    allowed: bool = Field(description="Whether this client may train and delete digits.")
+
+
+class ModelRecord(BaseModel):
+    """A model that can read. The keys other than `name` and `default` come from its card."""
+
+    name: str = Field(description="Its name, for the parameter `model` of other requests.")
+    network: str | None
+    data: str | None = Field(description="The data set that it was trained on.")
+    own: str | None = Field(description="The user's own digits that it was fine-tuned on.")
+    accuracy: float | None = Field(description="Test accuracy, 0 to 1.")
+    default: bool = Field(description="Whether it is the server's own model.")
 
 
 class HealthRecord(BaseModel):

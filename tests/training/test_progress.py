@@ -39,6 +39,19 @@ def test_without_a_terminal_training_prints_a_line_for_each_tenth(
     assert shown[-1] == f"Epoch {epochs}/{epochs}: loss 0.5000, val_loss 0.2500"
 
 
+@pytest.mark.parametrize(("epochs", "lines"), [(1, 10), (2, 10), (3, 9), (6, 6), (15, 10)])
+def test_short_runs_print_lines_within_an_epoch(
+    capsys: pytest.CaptureFixture[str], epochs: int, lines: int
+) -> None:
+    show_progress(2, epochs=epochs, steps=700, steps_per_call=50)
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) == lines
+    done = [float(line.split()[1].split("/")[0]) for line in shown]
+    assert done == sorted(set(done))
+    if epochs == 2:
+        assert shown[0] == "Epoch 0.21/2: loss 0.5000"
+
+
 def test_each_training_has_its_own_tensorboard_logs_and_a_resumed_one_continues_them(
     tmp_path: Path,
 ) -> None:

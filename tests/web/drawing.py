@@ -75,6 +75,7 @@ def opened(browser: Browser, address: str, **settings: Any) -> Iterator[Page]:
 
 def draw(page: Page, digit: int, column: int = 0, columns: int = 3) -> None:
     """Draws a digit with the mouse, in one of several columns of the canvas."""
+    page.locator("#paper").scroll_into_view_if_needed()
     paper = page.locator("#paper").bounding_box()
     assert paper is not None
     wide = paper["width"] / columns

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 pytest.importorskip("playwright.sync_api")
 
 from drawing import draw, text
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from common.recognizer import DigitRecognizer
 from common.web.app import make_app
@@ -88,4 +88,33 @@ def test_the_heat_map_follows_the_drawing(page: Page, tmp_path: Path) -> None:
     text(page).to_have_text("3")
     expect(page.locator("#heat")).to_be_visible()
     button.click()
+    expect(page.locator("#heat")).to_be_hidden()
+
+
+def test_a_picture_without_digits_gets_its_hint_and_heat_map(page: Page) -> None:
+    page.locator("#file").set_input_files(ROOT / "samples" / "letters.png")
+    expect(page.locator("#text.missing")).to_contain_text("do not look like digits")
+    expect(page.locator("#heat")).to_be_visible(timeout=10_000)
+    expect(page.locator("#heat-note")).to_be_visible()
+    expect(page.get_by_role("button", name="Show where it looks")).to_have_attribute(
+        "aria-pressed", "false"
+    )
+    page.get_by_role("button", name="Clear").click()
+    text(page).to_have_text("Nothing drawn yet")
+    expect(page.locator("#text.missing")).to_have_count(0)
+    expect(page.locator("#heat")).to_be_hidden()
+
+
+def test_a_heat_map_that_is_no_longer_wanted_does_not_appear(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/heat", lambda route: held.append(route))
+    draw(page, 7)
+    text(page).to_have_text("7")
+    button = page.get_by_role("button", name="Show where it looks")
+    button.click()
+    page.wait_for_timeout(300)
+    button.click()
+    with page.expect_response("**/heat"):
+        held[0].continue_()
+    page.wait_for_timeout(200)
     expect(page.locator("#heat")).to_be_hidden()

@@ -236,8 +236,8 @@ def is_answered(client: socket.socket) -> bool:
     [
         ("/read", "common.recognizer.drawn_marks"),
         ("/read", "common.images.decoding.grey"),
-        ("/look", "common.web.app.digit_picture"),
-        ("/upright", "common.web.app.open_in_colour"),
+        ("/look", "common.web.routes.reading.digit_picture"),
+        ("/upright", "common.web.routes.reading.open_in_colour"),
     ],
 )
 def test_a_request_that_cannot_be_processed_is_refused_and_the_next_is_answered(

@@ -34,6 +34,7 @@ from common.storage.model_files import PRETRAINED
 from common.web import app as web
 from common.web import desk
 from common.web.my_digits import keep_digit, kept_digits
+from common.web.routes.keeping import training_command
 
 SAMPLE = (ROOT / "samples" / "3.png").read_bytes()
 OURS = "http://127.0.0.1"
@@ -230,8 +231,11 @@ def test_an_unwritable_folder_is_reported(recognizer: DigitRecognizer, tmp_path:
 
 def test_the_openapi_description_lists_every_path(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
-    names = ["/health", "/heat", "/keep", "/kept", "/look", "/read", "/upright", "/why"]
-    assert sorted(paths) == names
+    names = (
+        "cancel discard health heat keep kept kept/{digit}/{name} look models read train training"
+    )
+    names += " upright why"
+    assert sorted(paths) == [f"/{name}" for name in names.split()]
     assert client.get("/health").json() == {"status": "ok", "model": "pretrained.tflite"}
 
 
@@ -278,7 +282,7 @@ def test_the_training_command_starts_from_the_right_model(
 ) -> None:
     folder, pretrained = tmp_path / "my digits", PRETRAINED.with_suffix(".keras")
     end = f" --data '{folder}' --from {shown(pretrained)}"
-    assert web.training_command(folder, PRETRAINED, load_card(PRETRAINED)).endswith(end)
+    assert training_command(folder, PRETRAINED, load_card(PRETRAINED)).endswith(end)
     cards: dict[str, dict[str, object]] = {
         "strange": {},
         "tuned": {"own": "digits", "start": str(pretrained)},
@@ -292,7 +296,7 @@ def test_the_training_command_starts_from_the_right_model(
             card |= {"sha256": {}, "temperature": 1, "data": "mnist"}
             (tmp_path / f"{name}.json").write_text(json.dumps(card))
         model = tmp_path / f"{name}.tflite"
-        assert web.training_command(folder, model, load_card(model)).endswith(end)
+        assert training_command(folder, model, load_card(model)).endswith(end)
 
 
 def test_a_port_in_use_is_reported_in_one_line() -> None:

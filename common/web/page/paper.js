@@ -1,22 +1,26 @@
 // A canvas to draw on with mouse, finger or pen.
 
+import { History } from "./history.js";
+import { fitted, paint, paintStroke } from "./strokes.js";
+
 const REST = 40; // ms without movement after which the pen rests
-const INK = "#111";
 const MAX_WIDTH = 1000; // pixels of the picture that is read
+const DARK = 128; // grey level; darker pixels are ink
 
 export class Paper {
   #canvas;
-  #pen;
-  #cleared = []; // strokes removed by the last `clear`, until a new one is drawn
-  #strokes = []; // each: {width, points: [[x, y, pressure], ...]}, in units of the canvas's width
+  #context;
+  #history = new History();
   #open = new Map(); // strokes being drawn, by pointer
+  #isBlank = true;
   #timer;
 
-  // Calls changed() when the drawing changes, and rested(time) when the pen has rested since `time`.
+  // Calls changed() when the drawing changes, and rested(time) when the pen has rested since
+  // `time`.
   constructor(canvas, changed, rested) {
     this.#canvas = canvas;
-    this.#pen = canvas.getContext("2d", { willReadFrequently: true });
-    this.penWidth = 12; // CSS pixels
+    this.#context = canvas.getContext("2d", { willReadFrequently: true });
+    this.pen = { width: 12, erases: false }; // `width` in CSS pixels
     this.changed = changed;
     this.rested = rested;
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
@@ -28,30 +32,42 @@ export class Paper {
   }
 
   get isEmpty() {
-    return this.#strokes.length === 0;
+    return this.#isBlank;
   }
 
   get canUndo() {
-    return !this.isEmpty || this.#cleared.length > 0;
+    return this.#history.canUndo;
   }
 
-  // Undoes the last stroke, or the last `clear`.
+  get canRedo() {
+    return this.#history.canRedo;
+  }
+
+  get drawing() {
+    return { strokes: this.#history.current, ratio: this.#ratio };
+  }
+
+  // Undoes the last stroke, `clear` or `open`.
   undo() {
     this.#open.clear(); // a stroke in progress ends here
-    if (this.isEmpty) {
-      this.#strokes = this.#cleared;
-      this.#cleared = [];
-    } else {
-      this.#strokes.pop();
-    }
+    this.#history.undo();
+    this.#redraw();
+  }
+
+  redo() {
+    this.#open.clear();
+    this.#history.redo();
     this.#redraw();
   }
 
   clear() {
-    this.#open.clear();
-    if (!this.isEmpty) this.#cleared = this.#strokes;
-    this.#strokes = [];
-    this.#redraw();
+    this.#replace([]);
+  }
+
+  // Replaces the drawing by another one.
+  open(drawing) {
+    this.#fit();
+    this.#replace(fitted(drawing, this.#ratio));
   }
 
   // The drawing as a PNG. `toBlob` may wait a second until the browser is idle.
@@ -61,13 +77,25 @@ export class Paper {
     return new Blob([bytes], { type: "image/png" });
   }
 
+  get #ratio() {
+    return this.#canvas.height / this.#canvas.width;
+  }
+
+  #replace(strokes) {
+    this.#open.clear();
+    if (strokes.length || this.#history.current.length) this.#history.add(strokes);
+    this.#redraw();
+  }
+
   #down(event) {
     if (event.button !== 0) return;
     this.#canvas.setPointerCapture(event.pointerId);
-    const stroke = { width: this.penWidth / this.#canvas.clientWidth, points: [] };
-    this.#strokes.push(stroke);
-    this.#cleared = [];
+    const { width, erases } = this.pen;
+    if (erases && this.#isBlank) return;
+    const stroke = { width: width / this.#canvas.clientWidth, erases, points: [] };
+    this.#history.add([...this.#history.current, stroke]);
     this.#open.set(event.pointerId, stroke);
+    if (!erases) this.#isBlank = false;
     this.#extend(stroke, [event]);
   }
 
@@ -79,9 +107,7 @@ export class Paper {
   }
 
   #up(event) {
-    if (!this.#open.delete(event.pointerId)) return;
-    clearTimeout(this.#timer);
-    this.rested(performance.now());
+    if (this.#open.delete(event.pointerId)) this.#rest(performance.now());
   }
 
   #extend(stroke, events) {
@@ -91,42 +117,34 @@ export class Paper {
       const force = pointerType === "pen" && pressure > 0 ? 0.4 + 1.2 * pressure : 1;
       stroke.points.push([(clientX - left) / width, (clientY - top) / width, force]);
     }
-    this.#draw(stroke, Math.max(known, 1));
+    paintStroke(this.#context, stroke, Math.max(known, 1));
     this.changed();
     const time = performance.now();
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.rested(time), REST);
+    this.#timer = setTimeout(() => this.#rest(time), REST);
   }
 
-  // Draws a stroke from the point with index `first` on.
-  #draw(stroke, first) {
-    const scale = this.#canvas.width;
-    const pen = this.#pen;
-    pen.strokeStyle = pen.fillStyle = INK;
-    pen.lineCap = pen.lineJoin = "round";
-    const [x, y, force] = stroke.points[0];
-    if (first === 1) {
-      pen.beginPath();
-      pen.arc(x * scale, y * scale, (stroke.width * force * scale) / 2, 0, 2 * Math.PI);
-      pen.fill();
+  #rest(time) {
+    clearTimeout(this.#timer);
+    if (this.#history.current.some(({ erases }) => erases)) {
+      this.#isBlank = !this.#hasInk();
+      this.changed();
     }
-    for (let i = first; i < stroke.points.length; i++) {
-      const [fromX, fromY] = stroke.points[i - 1];
-      const [toX, toY, toForce] = stroke.points[i];
-      pen.lineWidth = stroke.width * toForce * scale;
-      pen.beginPath();
-      pen.moveTo(fromX * scale, fromY * scale);
-      pen.lineTo(toX * scale, toY * scale);
-      pen.stroke();
-    }
+    this.rested(time);
+  }
+
+  #hasInk() {
+    const { data } = this.#context.getImageData(0, 0, this.#canvas.width, this.#canvas.height);
+    for (let i = 0; i < data.length; i += 4) if (data[i] < DARK) return true;
+    return false;
   }
 
   #redraw() {
-    this.#pen.fillStyle = "#fff";
-    this.#pen.fillRect(0, 0, this.#canvas.width, this.#canvas.height);
-    for (const stroke of this.#strokes) this.#draw(stroke, 1);
+    const strokes = this.#history.current;
+    paint(this.#context, strokes);
+    this.#isBlank = strokes.length === 0;
     this.changed();
-    this.rested(performance.now());
+    this.#rest(performance.now());
   }
 
   #fit() {

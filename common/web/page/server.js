@@ -2,13 +2,14 @@
 
 const MAX_BYTES = 20e6;
 
+// Sends a GET request, or a POST request if there is an image or `null`.
 async function ask(path, image) {
-  if (image && image.size > MAX_BYTES) {
+  if (image?.size > MAX_BYTES) {
     throw new Error("The image has more than 20 MB, the maximum.");
   }
   let answer;
   try {
-    answer = await fetch(path, image ? { method: "POST", body: image } : {});
+    answer = await fetch(path, image === undefined ? {} : { method: "POST", body: image });
   } catch {
     throw new Error("The server does not respond. Is draw_digit.py still running?");
   }
@@ -19,9 +20,27 @@ async function ask(path, image) {
   return answer;
 }
 
-// The reading of an image: {width, height, text, hint, digits, left_out}.
-export async function look(image) {
-  return (await ask("look", image)).json();
+// A path with the parameters that are not null.
+function path(name, parameters) {
+  const given = Object.entries(parameters).filter(([, value]) => value !== null);
+  return given.length ? `${name}?${new URLSearchParams(given)}` : name;
+}
+
+// In all of these, `model` is the name of a model, or null for the server's own.
+
+// The reading of an image: {width, height, text, hint, rotation, digits, left_out}.
+export async function look(image, model) {
+  return (await ask(path("look", { model }), image)).json();
+}
+
+// The reading of an image as other programs get it: a text in JSON.
+export async function read(image, model) {
+  return (await ask(path("read", { model }), image)).text();
+}
+
+// The address at which other programs send an image.
+export function readAddress(model) {
+  return new URL(path("read", { model }), location.href).href;
 }
 
 // The upright image, as a Blob that every browser can show.
@@ -35,22 +54,46 @@ export async function heat(image) {
 }
 
 // How the mark in a box of an image was read: {layers, occlusion}, data: URLs of pictures.
-export async function why(image, [x, y, width, height]) {
-  return (await ask(`why?${new URLSearchParams({ x, y, width, height })}`, image)).json();
+export async function why(image, [x, y, width, height], model) {
+  return (await ask(path("why", { x, y, width, height, model }), image)).json();
 }
 
-// The state of the server: {status, model}.
-export async function health() {
-  return (await ask("health")).json();
+// The models, the server's own first: {name, network, data, own, accuracy, default}.
+export async function models() {
+  return (await ask("models")).json();
 }
 
-// The saved digits, and the command to train on them: {folder, count, command}.
+// The saved digits, and the command to train on them: {folder, count, command, digits}.
 export async function kept() {
   return (await ask("kept")).json();
 }
 
 // Saves the mark in a box of an image as a digit; returns the same as `kept`.
-export async function keep(image, digit, [x, y, width, height]) {
-  const query = new URLSearchParams({ digit, x, y, width, height });
-  return (await ask(`keep?${query}`, image)).json();
+export async function keep(image, digit, [x, y, width, height], model) {
+  return (await ask(path("keep", { digit, x, y, width, height, model }), image)).json();
+}
+
+// The address of the picture of a saved digit.
+export function keptAddress(digit, name) {
+  return `kept/${digit}/${name}`;
+}
+
+// Deletes a saved digit; returns the same as `kept`.
+export async function discard(digit, name) {
+  return (await ask(path("discard", { digit, name }), null)).json();
+}
+
+// The latest training: {state, name, seconds, epochs, history, error, comparison, allowed}.
+export async function training() {
+  return (await ask("training")).json();
+}
+
+// Starts a training; returns the same as `training`.
+export async function train() {
+  return (await ask("train", null)).json();
+}
+
+// Cancels the training; returns the same as `training`.
+export async function cancel() {
+  return (await ask("cancel", null)).json();
 }

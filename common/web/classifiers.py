@@ -1,0 +1,100 @@
+"""The classifiers that a request can name, loaded when they are first used."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import HTTPException
+
+from common import UserError
+from common.evaluation.explanation import Explainer
+from common.recognizer import DigitRecognizer
+from common.storage.card import SavedCard, is_finder, load_card
+
+MAX_LISTED = 50
+MAX_LOADED = 8  # besides the server's own model
+MAX_NAME = 100  # characters
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A classifier that a request can name.
+
+    Attributes:
+        name: Its name in requests.
+        path: Its file.
+        card: Its card, or None.
+    """
+
+    name: str
+    path: Path
+    card: SavedCard | None
+
+
+class Classifiers:
+    """The server's own classifier and those in a folder.
+
+    A request names a classifier, and the name is compared with the files in the folder; it never
+    becomes part of a path. All classifiers share one finder. This class is not thread-safe.
+
+    Args:
+        recognizer: The recognizer with the server's own classifier.
+        folder: The folder; only its `.tflite` files count, since they need no TensorFlow.
+    """
+
+    def __init__(self, recognizer: DigitRecognizer, folder: Path) -> None:
+        self.own, self.folder = recognizer, folder
+        self._explainer = Explainer(recognizer)
+        self._loaded: OrderedDict[tuple[Path, int], Explainer] = OrderedDict()
+
+    @property
+    def own_name(self) -> str:
+        """Name of the server's own classifier: with a suffix if it is not in the folder."""
+        path = self.own.setup.model
+        return path.stem if path.resolve() in map(Path.resolve, self._files()) else path.name
+
+    def choices(self) -> list[Choice]:
+        """The server's own classifier, then those in the folder, the newest first."""
+        own = self.own.predictor
+        choices = [Choice(self.own_name, own.path, own.card)]
+        for path in self._files():
+            if path.stem == choices[0].name or len(choices) >= MAX_LISTED:
+                continue
+            try:
+                choices.append(Choice(path.stem, path, load_card(path)))
+            except UserError:  # its card is damaged, so it cannot be used either
+                continue
+        return choices
+
+    def recognizer(self, name: str | None) -> DigitRecognizer:
+        """Returns the recognizer with the named classifier; see `explainer`."""
+        return self.explainer(name).recognizer
+
+    def explainer(self, name: str | None) -> Explainer:
+        """Returns the explainer for the named classifier, or for the server's own without a name.
+
+        Raises:
+            HTTPException: With status 404, if there is no such classifier.
+            ModelError: The file is damaged or refused.
+        """
+        if name is None or name == self.own_name:
+            return self._explainer
+        path = next((path for path in self._files() if path.stem == name), None)
+        if path is None:
+            raise HTTPException(404, "There is no model of that name; GET /models lists them.")
+        key = (path, path.stat().st_mtime_ns)
+        if key not in self._loaded:
+            self._loaded[key] = Explainer(self.own.with_model(path))
+        self._loaded.move_to_end(key)
+        if len(self._loaded) > MAX_LOADED:
+            self._loaded.popitem(last=False)
+        return self._loaded[key]
+
+    def _files(self) -> list[Path]:
+        """The classifiers in the folder, the newest first."""
+        found = [path for path in self.folder.glob("*.tflite") if _is_classifier(path)]
+        return sorted(found, key=lambda path: (-path.stat().st_mtime, path.name))
+
+
+def _is_classifier(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith(".") and not is_finder(path)

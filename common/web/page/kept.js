@@ -1,0 +1,45 @@
+// Lists the saved digits, and deletes those that the user does not want.
+
+import * as server from "./server.js";
+
+const byId = (id) => document.getElementById(id);
+
+export class Kept {
+  #say;
+
+  constructor(say) {
+    this.#say = say;
+    this.#showAnswer(server.kept());
+  }
+
+  // Shows {folder, count, command, digits}.
+  show({ folder, count, command, digits }) {
+    const noun = count === 1 ? "digit" : "digits";
+    byId("kept").textContent = count
+      ? `${count} ${noun} saved in ${folder}.`
+      : "Is a digit wrong? Enter the correct one beside it to save it for training.";
+    byId("kept-digits").replaceChildren(...digits.map((digit) => this.#entry(digit)));
+    byId("command").textContent = command;
+    byId("training").hidden = count === 0;
+  }
+
+  #entry({ digit, name }) {
+    const item = byId("kept-digit").content.cloneNode(true).firstElementChild;
+    const picture = item.querySelector("img");
+    const button = item.querySelector("button");
+    picture.src = server.keptAddress(digit, name);
+    picture.alt = `A digit saved as ${digit}`;
+    item.querySelector(".label").textContent = digit;
+    button.setAttribute("aria-label", `Delete this ${digit}`);
+    button.addEventListener("click", () => this.#showAnswer(server.discard(digit, name)));
+    return item;
+  }
+
+  async #showAnswer(answer) {
+    try {
+      this.show(await answer);
+    } catch (error) {
+      this.#say(error.message);
+    }
+  }
+}

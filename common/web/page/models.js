@@ -1,0 +1,107 @@
+// Lists the models: one is chosen to read, and all of them can read the same picture side by side.
+
+import { percent } from "./marks.js";
+import * as server from "./server.js";
+
+const MAX_COMPARED = 8; // the server keeps as many in memory
+
+const byId = (id) => document.getElementById(id);
+
+export class Models {
+  #reader;
+  #say;
+  #models = [];
+  #picture = null; // what was read last, or null
+  #comparison = 0; // number of the latest comparison; the answers to earlier ones are out of date
+
+  constructor(reader, say) {
+    this.#reader = reader;
+    this.#say = say;
+    byId("compare").addEventListener("click", ({ currentTarget }) => {
+      currentTarget.setAttribute("aria-pressed", String(!this.#isComparing));
+      this.#compare();
+    });
+    this.refresh();
+  }
+
+  // Fetches the list again. `chosen` is the name of the model that reads from now on, if given.
+  async refresh(chosen = this.#reader.model) {
+    try {
+      this.#models = await server.models();
+    } catch (error) {
+      this.#say(error.message);
+      return;
+    }
+    const known = this.#models.find(({ name }) => name === chosen) ?? this.#models[0];
+    byId("models").replaceChildren(...this.#models.map((model) => row(model, model === known)));
+    byId("compare").hidden = this.#models.length < 2;
+    byId("one-model").hidden = this.#models.length > 1;
+    for (const input of document.querySelectorAll("[name=model]")) {
+      input.addEventListener("change", () => this.#choose(input.value));
+    }
+    if (chosen !== null) this.#choose(known.name);
+    this.#compare();
+  }
+
+  // Compares the models on a picture from now on, if the user wants to.
+  follow({ picture }) {
+    this.#picture = picture;
+    this.#compare();
+  }
+
+  get #isComparing() {
+    return byId("compare").getAttribute("aria-pressed") === "true";
+  }
+
+  #choose(name) {
+    this.#reader.model = name;
+    this.#reader.read();
+  }
+
+  async #compare() {
+    const mine = ++this.#comparison;
+    const cells = [...document.querySelectorAll("#models .reads")];
+    byId("models").classList.toggle("comparing", this.#isComparing);
+    if (!this.#isComparing || !this.#picture) {
+      for (const cell of cells) cell.replaceChildren();
+      return;
+    }
+    const picture = this.#picture;
+    for (const [index, { name }] of this.#models.slice(0, MAX_COMPARED).entries()) {
+      let content;
+      try {
+        content = reads(JSON.parse(await server.read(picture, name)));
+      } catch (error) {
+        content = [error.message];
+      }
+      if (mine !== this.#comparison) return;
+      cells[index].replaceChildren(...content);
+    }
+  }
+}
+
+function row({ name, network, data, own, accuracy }, isChosen) {
+  const item = byId("model-row").content.cloneNode(true).firstElementChild;
+  const find = (selector) => item.querySelector(selector);
+  const input = find("input");
+  input.value = name;
+  input.checked = isChosen;
+  find(".name").textContent = name;
+  const trainedOn = [data, own].filter(Boolean).join(" and ");
+  const known = [
+    network,
+    trainedOn && `trained on ${trainedOn}`,
+    accuracy !== null && `test accuracy ${(100 * accuracy).toFixed(2)} %`,
+  ];
+  find(".about").textContent = known.filter(Boolean).join(", ") || "no card";
+  return item;
+}
+
+// What one model reads: the text, and the confidence in its least certain digit.
+function reads({ lines, digits }) {
+  const text = document.createElement("strong");
+  text.textContent = lines.join(" ") || "no digit";
+  if (!digits.length) return [text];
+  const lowest = Math.min(...digits.map(({ confidence }) => confidence));
+  return [text, ` ${percent(lowest)}`];
+}

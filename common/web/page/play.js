@@ -1,0 +1,104 @@
+// A game: write ten digits; the model's confidence in each of them gives the points.
+
+import { sharesOf } from "./marks.js";
+import * as server from "./server.js";
+import { load, save } from "./stored.js";
+
+const KEY = "best score";
+const MAX_POINTS = 100; // for one digit
+
+const byId = (id) => document.getElementById(id);
+
+export class Game {
+  #stage;
+  #reader;
+  #say;
+  #digits = []; // in the order in which they are to be written
+  #round = 0;
+  #score = 0;
+
+  // `clear` empties the stage before the first round.
+  constructor(stage, reader, clear, say) {
+    this.#stage = stage;
+    this.#reader = reader;
+    this.#say = say;
+    byId("play").addEventListener("click", () => {
+      clear();
+      this.#start();
+    });
+    byId("play-again").addEventListener("click", () => this.#start());
+    byId("done").addEventListener("click", () => this.#finishRound());
+    byId("stop").addEventListener("click", () => this.#stop());
+  }
+
+  #start() {
+    this.#digits = shuffled([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    this.#round = this.#score = 0;
+    byId("game").hidden = false;
+    byId("play").hidden = true;
+    byId("outcome").textContent = "Write clearly: the surer the model, the more points.";
+    this.#showRound();
+    byId("game").scrollIntoView({ block: "nearest" });
+  }
+
+  #stop() {
+    byId("game").hidden = true;
+    byId("play").hidden = false;
+    byId("play").focus();
+  }
+
+  #showRound() {
+    const isOver = this.#round === this.#digits.length;
+    byId("done").hidden = isOver;
+    byId("play-again").hidden = !isOver;
+    byId("task").textContent = isOver ? this.#result() : `Write a ${this.#digits[this.#round]}`;
+    const rounds = this.#digits.length;
+    const round = Math.min(this.#round + 1, rounds);
+    byId("progress").textContent = `Round ${round} of ${rounds}, ${this.#score} points`;
+  }
+
+  // The final score; remembers the best one.
+  #result() {
+    const best = Math.max(Number(load(KEY)) || 0, this.#score);
+    save(KEY, best);
+    const record = this.#score === best ? "your best so far" : `your best: ${best}`;
+    return `${this.#score} of ${MAX_POINTS * this.#digits.length} points, ${record}`;
+  }
+
+  async #finishRound() {
+    const wanted = this.#digits[this.#round];
+    if (this.#stage.isEmpty) {
+      byId("outcome").textContent = `Write a ${wanted} first.`;
+      return;
+    }
+    byId("done").disabled = true;
+    try {
+      this.#judge(await server.look(this.#stage.picture, this.#reader.model), wanted);
+    } catch (error) {
+      this.#say(error.message);
+    } finally {
+      byId("done").disabled = false;
+      byId("done").focus({ preventScroll: true });
+    }
+  }
+
+  #judge({ digits, left_out }, wanted) {
+    if (digits.length > 1) {
+      byId("outcome").textContent = `It sees ${digits.length} digits. Write only one.`;
+      return;
+    }
+    const [mark] = digits.length ? digits : left_out;
+    const points = mark ? Math.round(MAX_POINTS * sharesOf(mark)[wanted]) : 0;
+    const read = digits.length ? `It read a ${mark.digit}` : "It found no digit";
+    byId("outcome").textContent = `${read}: ${points} ${points === 1 ? "point" : "points"}.`;
+    this.#score += points;
+    this.#round++;
+    this.#stage.clear();
+    this.#showRound();
+  }
+}
+
+function shuffled(items) {
+  const left = [...items];
+  return items.map(() => left.splice(Math.floor(Math.random() * left.length), 1)[0]);
+}

@@ -1,0 +1,53 @@
+// Shows the digits that were read, arranged as on the picture.
+
+const DIGIT_WIDTH = 0.6; // relative to the height of a digit
+const MIN_GAP = 1.2; // digits; a wider gap separates two numbers
+const MAX_INDENT = 4; // digits
+
+// Shows the text of a reading, or the hint that says why there is none. An empty stage needs no
+// attention.
+export function showText({ text, hint, digits, rotation, isEmpty = false }) {
+  const output = document.getElementById("text");
+  const wanted = text || hint;
+  output.classList.toggle("digits", text !== "");
+  output.classList.toggle("missing", text === "" && !isEmpty);
+  const lines = text ? linesOf(digits, rotation) : [];
+  const longest = Math.max(1, ...lines.map((parts) => parts.reduce(widthOf, 0)));
+  output.style.setProperty("--longest", longest);
+  const content = lines.length ? lines.flatMap(lineContent) : [wanted];
+  // Screen readers announce changes.
+  if (output.textContent !== wanted) output.replaceChildren(...content);
+}
+
+const widthOf = (sum, { space, text }) => sum + space + text.length;
+
+// The numbers of each line, as {space, text}, with the space before them in digits.
+function linesOf(digits, rotation) {
+  const heights = digits.map(({ box }) => box[3]).sort((one, other) => one - other);
+  const unit = DIGIT_WIDTH * heights[heights.length >> 1];
+  const start = Math.min(...digits.map(({ box }) => box[0]));
+  const lines = [];
+  for (const { digit, line, box: [x, , width] } of digits) {
+    const parts = (lines[line] ??= []);
+    const before = parts.at(-1);
+    const gap = (x - (before ? before.end : start)) / unit;
+    const isApart = rotation === 0 && gap > MIN_GAP;
+    if (before && !isApart) before.text += digit;
+    else {
+      const space = isApart ? Math.min(gap, before ? 1 : MAX_INDENT) : 0;
+      parts.push({ space, text: String(digit) });
+    }
+    parts.at(-1).end = x + width;
+  }
+  return lines;
+}
+
+function lineContent(parts, index) {
+  const elements = parts.map(({ space, text }) => {
+    const number = document.createElement("span");
+    number.style.marginLeft = `${space}ch`;
+    number.textContent = text;
+    return number;
+  });
+  return index ? ["\n", ...elements] : elements;
+}

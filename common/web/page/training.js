@@ -1,0 +1,85 @@
+// Trains on the saved digits, and shows the progress.
+
+import { drawCurve } from "./curve.js";
+import * as server from "./server.js";
+
+const PAUSE = 1000; // ms between two questions to the server
+
+const byId = (id) => document.getElementById(id);
+const asPercent = (share) => `${(100 * share).toFixed(1)}%`;
+const asNumber = (value) => value.toPrecision(2);
+const inWords = (seconds) =>
+  seconds < 100 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} minutes`;
+
+export class Training {
+  #models;
+  #timer;
+  #wasRunning = false;
+
+  // `models` lists the new model.
+  constructor(models) {
+    this.#models = models;
+    byId("train").addEventListener("click", () => this.#follow(server.train()));
+    byId("cancel").addEventListener("click", () => this.#follow(server.cancel()));
+    byId("use").addEventListener("click", ({ currentTarget }) =>
+      models.refresh(currentTarget.dataset.name),
+    );
+    this.#follow(server.training());
+  }
+
+  // Shows the answer to a request, and asks again until the training ends.
+  async #follow(answer) {
+    clearTimeout(this.#timer);
+    let training;
+    try {
+      training = await answer;
+    } catch (error) {
+      byId("training-state").textContent = error.message;
+      return;
+    }
+    this.#show(training);
+    const isRunning = training.state === "running";
+    if (isRunning) this.#timer = setTimeout(() => this.#follow(server.training()), PAUSE);
+    else if (this.#wasRunning) this.#models.refresh();
+    this.#wasRunning = isRunning;
+  }
+
+  #show(training) {
+    const { state, name, history, epochs, comparison, allowed } = training;
+    byId("train").hidden = state === "running" || !allowed;
+    byId("cancel").hidden = state !== "running" || !allowed;
+    byId("training-area").classList.toggle("read-only", !allowed);
+    byId("training-state").textContent = stateOf(training);
+    byId("training-bar").hidden = state !== "running";
+    if (history.length) byId("training-bar").value = history.at(-1).epoch / epochs;
+    else byId("training-bar").removeAttribute("value");
+    byId("curves").hidden = history.length === 0;
+    if (history.length) {
+      drawCurve(byId("accuracy-curve"), history, "accuracy", epochs, asPercent);
+      drawCurve(byId("loss-curve"), history, "loss", epochs, asNumber);
+    }
+    byId("comparison").hidden = !comparison;
+    byId("comparison").textContent = comparison ?? "";
+    byId("use").hidden = state !== "done";
+    byId("use").dataset.name = name;
+    byId("use").textContent = `Read with ${name}`;
+  }
+}
+
+function stateOf({ state, name, seconds, epochs, history, error, allowed }) {
+  if (state === "idle") {
+    return allowed
+      ? "Training takes some minutes. You can go on drawing meanwhile."
+      : "Only the computer that runs the server can train on them and delete them.";
+  }
+  if (state === "running" && !history.length) return "Starting …";
+  if (state === "running") {
+    const { epoch, accuracy } = history.at(-1);
+    const left = (seconds * (epochs - epoch)) / epoch;
+    const known = `Epoch ${epoch} of ${epochs}, accuracy ${asPercent(accuracy)}`;
+    return `${known}, about ${inWords(left)} left`;
+  }
+  if (state === "failed") return `The training failed: ${error}`;
+  if (state === "cancelled") return "The training was cancelled.";
+  return `Trained the model ${name} in ${inWords(seconds)}.`;
+}

@@ -1,0 +1,51 @@
+"""Shows what the networks computed: /why and /heat."""
+
+from fastapi import APIRouter, Request, Response
+
+from common.evaluation.explanation import MAX_SIDE, heat_of
+from common.images.decoding import read_image
+from common.preprocessing import digit_picture, resized
+from common.web import records
+from common.web.classifiers import Classifiers
+from common.web.desk import Desk
+from common.web.parameters import IMAGE_REQUEST, NO_MARK, REFUSALS, MarkBox, ModelName, marked
+from common.web.pictures import data_url, heat_picture, layer_picture, occlusion_picture, png
+
+
+def explaining_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
+    """Builds the endpoints that explain readings."""
+    routes = APIRouter()
+
+    @routes.post("/why", responses=REFUSALS | NO_MARK, **IMAGE_REQUEST)
+    async def why(request: Request, box: MarkBox, model: ModelName = None) -> records.WhyRecord:
+        """Shows how the classifier read one mark of an image."""
+
+        def work(content: bytes) -> records.WhyRecord:
+            explainer = classifiers.explainer(model)
+            glyph, mark = marked(explainer.recognizer, content, box)
+            why = explainer.explain_mark(mark, digit_picture(glyph.ink))
+            return records.WhyRecord(
+                layers=[data_url(layer_picture(maps)) for maps in why.layers],
+                occlusion=data_url(occlusion_picture(why.picture, why.occlusion)),
+            )
+
+        return await desk.do(request, work)
+
+    @routes.post(
+        "/heat",
+        response_class=Response,
+        **IMAGE_REQUEST,
+        responses={200: {"content": {"image/png": {}}}, **REFUSALS},
+    )
+    async def heat(request: Request) -> Response:
+        """Draws where the finder sees the centres of digits, to be laid over the upright image."""
+
+        def work(content: bytes) -> bytes:
+            image = read_image(content)
+            reading = classifiers.own.examine(image)[1]
+            small = resized(image, min(1.0, MAX_SIDE / max(image.shape)))
+            return png(heat_picture(heat_of(small, reading.rotation, classifiers.own.finder)))
+
+        return Response(await desk.do(request, work), media_type="image/png")
+
+    return routes

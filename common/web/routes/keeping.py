@@ -1,0 +1,129 @@
+"""Saves, lists and deletes the user's own digits: /keep, /kept and /discard."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import Path as InPath
+from fastapi.responses import FileResponse
+
+from common.files import shown
+from common.storage.card import SavedCard
+from common.storage.model_files import PRETRAINED
+from common.web import records
+from common.web.classifiers import Classifiers
+from common.web.desk import Desk
+from common.web.guard import this_computer_only
+from common.web.my_digits import keep_digit, kept_digits, listed_digits, path_of
+from common.web.parameters import (
+    IMAGE_REQUEST,
+    NO_MARK,
+    REFUSALS,
+    MarkBox,
+    ModelName,
+    marked,
+    refusal,
+)
+
+NOT_SAVED = refusal(500, "The digit cannot be saved.")
+NO_DIGIT = refusal(404, "There is no such digit.") | refusal(422, "Invalid parameter.")
+NOT_HERE = refusal(403, "The request comes from another computer or web site.")
+
+LABEL = "The label of the digit."
+NAME = "^[0-9a-f]{16}$"
+
+
+def keeping_routes(desk: Desk, classifiers: Classifiers, my_digits: Path) -> APIRouter:
+    """Builds the endpoints for the user's own digits."""
+    routes = APIRouter()
+
+    def kept() -> records.KeptRecord:
+        own = classifiers.own.predictor
+        return records.KeptRecord(
+            folder=shown(my_digits),
+            count=kept_digits(my_digits),
+            command=training_command(my_digits, own.path, own.card),
+            digits=[
+                records.KeptDigit(digit=digit, name=name)
+                for digit, name in listed_digits(my_digits)
+            ],
+        )
+
+    @routes.get("/kept")
+    async def list_digits() -> records.KeptRecord:
+        """Lists the digits that the user saved, and gives the command to train on them."""
+        return kept()
+
+    @routes.get(
+        "/kept/{digit}/{name}",
+        response_class=FileResponse,
+        responses={200: {"content": {"image/png": {}}}, **NO_DIGIT},
+    )
+    async def picture(
+        digit: Annotated[int, InPath(ge=0, le=9, description=LABEL)],
+        name: Annotated[str, InPath(pattern=NAME, description="Its name, from /kept.")],
+    ) -> FileResponse:
+        """Returns the picture of a saved digit."""
+        return FileResponse(_file_of(my_digits, digit, name), media_type="image/png")
+
+    @routes.post(
+        "/discard", dependencies=[Depends(this_computer_only)], responses=NO_DIGIT | NOT_HERE
+    )
+    async def discard(
+        digit: Annotated[int, Query(ge=0, le=9, description=LABEL)],
+        name: Annotated[str, Query(pattern=NAME, description="Its name, from /kept.")],
+    ) -> records.KeptRecord:
+        """Deletes a saved digit."""
+        _file_of(my_digits, digit, name).unlink()
+        return kept()
+
+    @routes.post("/keep", **IMAGE_REQUEST, responses=REFUSALS | NO_MARK | NOT_SAVED)
+    async def keep(
+        request: Request,
+        digit: Annotated[int, Query(ge=0, le=9, description="The correct digit.")],
+        box: MarkBox,
+        model: ModelName = None,
+    ) -> records.KeptRecord:
+        """Saves one digit of an image for training."""
+
+        def work(content: bytes) -> None:
+            glyph, _ = marked(classifiers.recognizer(model), content, box)
+            keep_digit(glyph.ink, digit, my_digits)
+
+        await desk.do(request, work)
+        return kept()
+
+    return routes
+
+
+def _file_of(my_digits: Path, digit: int, name: str) -> Path:
+    path = path_of(my_digits, digit, name)
+    if path is None:
+        raise HTTPException(404, "There is no such digit; GET /kept lists them.")
+    return path
+
+
+def training_command(my_digits: Path, model: Path, card: SavedCard | None) -> str:
+    """The command that trains on the user's own digits; see `start_of`."""
+    paths = (shown(path) for path in (my_digits, start_of(model, card)))
+    return "python train_model.py --data {} --from {}".format(*map(shlex.quote, paths))
+
+
+def start_of(model: Path, card: SavedCard | None) -> Path:
+    """The `.keras` file from which training on the user's own digits starts.
+
+    It is that of the model in use. If that model has already seen some of these digits, it is the
+    model from which it was fine-tuned instead, or the pretrained one.
+
+    Args:
+        model: The model in use.
+        card: The card of that model, as it was when the model was loaded.
+    """
+    start = model.with_suffix(".keras")
+    if card and card.get("own"):  # fine-tuned on some of these digits already
+        start = Path(card.get("start") or "")
+    if not card or not os.path.isfile(start):  # Path.is_file raises if the name is too long
+        start = PRETRAINED.with_suffix(".keras")
+    return start

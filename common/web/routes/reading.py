@@ -1,0 +1,124 @@
+"""Reads images: /read and /look, and what belongs to them."""
+
+from dataclasses import asdict
+from io import BytesIO
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from common.images.decoding import open_in_colour, read_image
+from common.preprocessing import digit_picture
+from common.reading import DigitReading, ReadingRecord
+from common.recognizer import DigitRecognizer
+from common.storage.card import SavedCard
+from common.web import records
+from common.web.classifiers import Choice, Classifiers
+from common.web.desk import Desk
+from common.web.parameters import IMAGE_REQUEST, NO_MODEL, REFUSALS, ModelName
+from common.web.pictures import data_url
+
+MAX_SHOWN_SIDE = 1600  # pixels; longer side of the image that the web page shows
+
+
+def reading_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
+    """Builds the endpoints that read images."""
+    routes = APIRouter()
+
+    @routes.get("/health")
+    async def health() -> records.HealthRecord:
+        """Reports that the server is up, and its model."""
+        return records.HealthRecord(status="ok", model=classifiers.own.predictor.path.name)
+
+    @routes.get("/models")
+    def models() -> list[records.ModelRecord]:
+        """Lists the models that can read: the server's own, then those in `models/`."""
+        own, *others = classifiers.choices()
+        return [_model(own, True), *(_model(other, False) for other in others)]
+
+    @routes.post(
+        "/read", response_model=ReadingRecord, responses=REFUSALS | NO_MODEL, **IMAGE_REQUEST
+    )
+    async def read(
+        request: Request,
+        top: Annotated[
+            int, Query(ge=0, le=9, description="Number of alternatives for each digit.")
+        ] = 1,
+        model: ModelName = None,
+    ) -> Response:
+        """Reads an image. The answer is what `predict_image.py --json -` prints."""
+
+        def work(content: bytes) -> dict[str, Any]:
+            image = read_image(content)
+            return classifiers.recognizer(model).examine(image, "-")[1].as_dict(top)
+
+        return JSONResponse(await desk.do(request, work))
+
+    @routes.post(
+        "/look", response_model=records.LookRecord, responses=REFUSALS | NO_MODEL, **IMAGE_REQUEST
+    )
+    async def look(request: Request, model: ModelName = None) -> Response:
+        """Reads an image, and adds the network's view of each digit and each ignored mark."""
+
+        def work(content: bytes) -> dict[str, Any]:
+            return _look(classifiers.recognizer(model), content)
+
+        return JSONResponse(await desk.do(request, work))
+
+    @routes.post(
+        "/upright",
+        response_class=Response,
+        **IMAGE_REQUEST,
+        responses={200: {"content": {"image/png": {}}}, **REFUSALS},
+    )
+    async def upright(request: Request) -> Response:
+        """Returns the image upright and small, for browsers that cannot show the original."""
+        return Response(await desk.do(request, _upright), media_type="image/png")
+
+    return routes
+
+
+def _model(choice: Choice, is_own: bool) -> records.ModelRecord:
+    card: SavedCard | dict[str, Any] = choice.card or {}
+    accuracy = card.get("test_accuracy")
+    return records.ModelRecord(
+        name=choice.name,
+        network=card.get("network"),
+        data=card.get("data"),
+        own=card.get("own"),
+        accuracy=accuracy if accuracy is not None and 0 <= accuracy <= 1 else None,
+        default=is_own,
+    )
+
+
+def _look(recognizer: DigitRecognizer, content: bytes) -> dict[str, Any]:
+    """The answer of /look: a `LookRecord` as a dict."""
+    image = read_image(content)
+    glyphs, reading = recognizer.examine(image, "-")
+    pictures = {glyph.box: data_url(digit_picture(glyph.ink)) for glyph in glyphs}
+    places = {glyph.box: place for place, glyph in enumerate(glyphs)}
+
+    def described(marks: tuple[DigitReading, ...]) -> list[dict[str, Any]]:
+        return [
+            asdict(mark.record(9)) | {"picture": pictures[mark.box], "place": places[mark.box]}
+            for mark in marks
+        ]
+
+    height, width = image.shape
+    return {
+        "width": width,
+        "height": height,
+        "text": reading.text,
+        "hint": reading.hint,
+        "rotation": reading.rotation,
+        "digits": described(reading.digits),
+        "left_out": described(reading.left_out),
+    }
+
+
+def _upright(content: bytes) -> bytes:
+    image = open_in_colour(content)
+    image.thumbnail((MAX_SHOWN_SIDE, MAX_SHOWN_SIDE))
+    file = BytesIO()
+    image.save(file, "PNG", compress_level=1)
+    return file.getvalue()

@@ -1,0 +1,59 @@
+"""Trains on the saved digits: /train, /training and /cancel."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+
+from common.web import records
+from common.web.classifiers import Classifiers
+from common.web.guard import is_this_computer, this_computer_only
+from common.web.my_digits import kept_digits
+from common.web.parameters import refusal
+from common.web.routes.keeping import NOT_HERE, start_of
+from common.web.training import Trainer, comparison_of, error_of, rows_of
+
+NOT_NOW = refusal(409, "A training is running, or no digits are saved.")
+
+
+def training_routes(trainer: Trainer, classifiers: Classifiers, my_digits: Path) -> APIRouter:
+    """Builds the endpoints that train."""
+    routes = APIRouter()
+
+    def record(request: Request) -> records.TrainingRecord:
+        state, output = trainer.state(), trainer.output()
+        rows, epochs = rows_of(output)
+        return records.TrainingRecord(
+            state=state,
+            name=trainer.name,
+            seconds=round(trainer.seconds, 1),
+            epochs=epochs,
+            history=[records.TrainingRow(**row) for row in rows],
+            error=error_of(output) if state == "failed" else None,
+            comparison=comparison_of(output),
+            allowed=is_this_computer(request),
+        )
+
+    @routes.get("/training")
+    async def progress(request: Request) -> records.TrainingRecord:
+        """Tells how far the latest training is."""
+        return record(request)
+
+    @routes.post("/train", dependencies=[Depends(this_computer_only)], responses=NOT_HERE | NOT_NOW)
+    async def start(request: Request) -> records.TrainingRecord:
+        """Starts a training on the saved digits, in a process of its own."""
+        if not kept_digits(my_digits):
+            raise HTTPException(409, "There are no saved digits to train on; save one first.")
+        own = classifiers.own.predictor
+        try:
+            trainer.start(start_of(own.path, own.card))
+        except RuntimeError as error:
+            raise HTTPException(409, "A training is running; wait for it or cancel it.") from error
+        return record(request)
+
+    @routes.post("/cancel", dependencies=[Depends(this_computer_only)], responses=NOT_HERE)
+    async def cancel(request: Request) -> records.TrainingRecord:
+        """Cancels the running training. This can take some seconds."""
+        trainer.cancel()
+        return record(request)
+
+    return routes

@@ -1,0 +1,190 @@
+"""Trains on the user's own digits: `train_model.py` in a process of its own, one at a time."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+from common import PROJECT
+from common.storage.model_files import existing_file
+
+MAX_LOG_BYTES = 200_000
+KILL_SECONDS = 10.0  # after which a training that does not react to its cancellation is killed
+STOP_SECONDS = 3.0  # the same, when the server stops
+NICENESS = 10  # of the training, so that the server stays responsive
+LINE = re.compile(r"Epoch ([\d.]+)/(\d+): (.+)")
+"""A line of progress, see `common.training.progress.ProgressLines`."""
+
+State = Literal["idle", "running", "done", "failed", "cancelled"]
+
+
+@dataclass
+class _Run:
+    """A training that was started.
+
+    Attributes:
+        name: Name of the new model.
+        process: The process that trains.
+        log: What it prints.
+        started: Time of its start, by `time.monotonic`.
+        ended: Time at which its end was noticed, or None.
+        cancelled: Time of its cancellation, or None.
+    """
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    started: float
+    ended: float | None = None
+    cancelled: float | None = None
+
+
+class Trainer:
+    """Runs one training at a time.
+
+    Args:
+        my_digits: Folder with the user's own digits.
+        models: Folder for the new models.
+    """
+
+    def __init__(self, my_digits: Path, models: Path) -> None:
+        self.my_digits, self.models = my_digits, models
+        self._run: _Run | None = None
+
+    def start(self, start: Path) -> None:
+        """Starts a training.
+
+        Args:
+            start: The `.keras` file of the model to fine-tune.
+
+        Raises:
+            OSError: The process cannot be started.
+            RuntimeError: A training is running.
+        """
+        if self.state() == "running":
+            raise RuntimeError
+        name = self._free_name()
+        options = {"--data": self.my_digits, "--from": start.resolve()}
+        options["--output"] = self.models / name
+        words = [str(word) for option in options.items() for word in option]
+        log = Path(tempfile.mkdtemp()) / "log"
+        self._forget_log()
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, PROJECT / "train_model.py", *words],
+                cwd=PROJECT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for the server, which then ends the training
+            )
+        if hasattr(os, "setpriority"):  # not on Windows
+            os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+        self._run = _Run(name, process, log, time.monotonic())
+
+    def cancel(self) -> None:
+        """Asks the running training to stop; it takes up to `KILL_SECONDS`."""
+        run = self._run
+        if run and self.state() == "running" and run.cancelled is None:
+            run.cancelled = time.monotonic()
+            run.process.terminate()
+
+    def close(self) -> None:
+        """Ends a running training and deletes the log."""
+        self.cancel()
+        if self._run:
+            try:
+                self._run.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._run.process.kill()
+                self._run.process.wait()
+            self.state()
+            self._forget_log()
+
+    def state(self) -> State:
+        """The state of the latest training."""
+        run = self._run
+        if run is None:
+            return "idle"
+        status = run.process.poll()
+        now = time.monotonic()
+        if status is None:
+            if run.cancelled is not None and now - run.cancelled > KILL_SECONDS:
+                run.process.kill()
+            return "running"
+        if run.ended is None:
+            run.ended = now
+            if status:  # a checkpoint that nobody will resume
+                shutil.rmtree(self.models / f"{run.name}.checkpoint", ignore_errors=True)
+        if status == 0:
+            return "done"
+        return "failed" if run.cancelled is None else "cancelled"
+
+    @property
+    def name(self) -> str | None:
+        """Name of the model of the latest training, or None if there was none."""
+        return self._run.name if self._run else None
+
+    @property
+    def seconds(self) -> float:
+        """Duration of the latest training so far."""
+        run = self._run
+        return (run.ended or time.monotonic()) - run.started if run else 0.0
+
+    def output(self) -> str:
+        """What the latest training has printed so far."""
+        if self._run is None:
+            return ""
+        with self._run.log.open("rb") as log:
+            return log.read(MAX_LOG_BYTES).decode("utf-8", "replace")
+
+    def _free_name(self) -> str:
+        names = (f"{self.my_digits.name}_{number}" for number in count(1))
+        return next(
+            name
+            for name in names
+            if not existing_file(self.models / name)
+            and not (self.models / f"{name}.checkpoint").exists()
+        )
+
+    def _forget_log(self) -> None:
+        if self._run:
+            shutil.rmtree(self._run.log.parent, ignore_errors=True)
+
+
+def rows_of(output: str) -> tuple[list[dict[str, float]], int | None]:
+    """Reads the lines of progress of a training.
+
+    Args:
+        output: What `train_model.py` printed.
+
+    Returns:
+        One row for each line, with "epoch" and the metrics; and the total number of epochs, or
+        None before the first line.
+    """
+    rows, epochs = [], None
+    for epoch, total, metrics in LINE.findall(output):
+        pairs = (metric.rsplit(" ", 1) for metric in metrics.split(", "))
+        rows.append({"epoch": float(epoch)} | {name: float(value) for name, value in pairs})
+        epochs = int(total)
+    return rows, epochs
+
+
+def error_of(output: str) -> str:
+    """The error that a training printed, or else its last line."""
+    lines = output.strip().splitlines() or ["It printed nothing."]
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return (errors or lines)[-1]
+
+
+def comparison_of(output: str) -> str | None:
+    """The table that compares the model before and after, if a training has printed it."""
+    start = re.search(r"^accuracy .*before .*after$", output, re.MULTILINE)
+    return output[start.start() :].rstrip() if start else None

@@ -1,0 +1,98 @@
+"""The web page lists the saved digits and trains on them."""
+
+import re
+import time
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import PageServer
+
+pytest.importorskip("axe_playwright_python")
+
+from axe_playwright_python.sync_playwright import Axe
+from drawing import draw, opened, text
+from playwright.sync_api import Browser, Page, expect
+from test_training import write_training
+
+
+def save_digit(page: Page, digit: int) -> None:
+    """Draws a digit and saves it for training."""
+    draw(page, digit)
+    text(page).to_have_text(str(digit))
+    page.get_by_label("Correct digit").fill(str(digit))
+    page.get_by_role("button", name="Save for training").click()
+    expect(page.locator(".kept-as")).to_have_text(f"saved as {digit}")
+    page.get_by_role("button", name="Clear").click()
+
+
+@pytest.fixture
+def project(page_server: PageServer) -> Iterator[PageServer]:
+    """The server, with a stand-in for `train_model.py` that waits for a file called `go`."""
+    (page_server.project / "models").mkdir(exist_ok=True)
+    (page_server.project / "go").unlink(missing_ok=True)
+    write_training(page_server.project)
+    yield page_server
+    urllib.request.urlopen(f"{page_server.address}cancel", b"")
+    for _ in range(100):
+        with urllib.request.urlopen(f"{page_server.address}training") as answer:
+            if b'"running"' not in answer.read():
+                break
+        time.sleep(0.1)
+
+
+def test_saved_digits_are_listed_and_deleted(page: Page, project: PageServer) -> None:
+    save_digit(page, 7)
+    save_digit(page, 3)
+    expect(page.locator("#kept-digits .label")).to_have_text(["3", "7"])
+    for picture in page.locator("#kept-digits img").all():
+        assert picture.evaluate("async (img) => { await img.decode(); return img.naturalWidth; }")
+    page.get_by_role("button", name="Delete this 7").click()
+    expect(page.locator("#kept")).to_have_text("1 digit saved in my_digits.")
+    (left,) = (project.project / "my_digits").rglob("*.png")
+    assert left.parent.name == "3"
+    page.get_by_role("button", name="Delete this 3").click()
+    expect(page.locator("#training")).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_training_is_followed_and_its_model_used(
+    browser: Browser, project: PageServer, scheme: Any, width: int
+) -> None:
+    settings: dict[str, Any] = {"viewport": {"width": width, "height": 800}}
+    for page in opened(browser, project.address, color_scheme=scheme, **settings):
+        save_digit(page, 7)
+        page.get_by_role("button", name="Train on them").click()
+        state = page.locator("#training-state")
+        expect(state).to_contain_text("Epoch 0.5 of 2, accuracy 50.0%", timeout=10_000)
+        expect(page.get_by_role("button", name="Train on them")).to_be_hidden()
+        page.reload()  # the training goes on
+        expect(state).to_contain_text("Epoch 0.5 of 2")
+        expect(page.locator("#accuracy-curve polyline")).to_be_attached()
+        draw(page, 3)
+        text(page).to_have_text("3")
+        (project.project / "go").touch()
+        expect(state).to_have_text(re.compile(r"Trained the model my_digits_\d"), timeout=10_000)
+        expect(page.locator("#accuracy-curve circle")).to_have_count(2)
+        expect(page.locator("#comparison")).to_contain_text("before")
+        page.get_by_role("button", name="Read with my_digits").click()
+        chosen = page.locator("[name=model]:checked")
+        expect(chosen).to_have_value(re.compile(r"my_digits_\d"))
+        text(page).to_have_text("3")
+        found = Axe().run(page).response["violations"]
+        assert not found, [(item["id"], item["nodes"][0]["html"]) for item in found]
+        wide, shown = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide <= shown
+
+
+def test_a_training_can_be_cancelled(page: Page, project: PageServer) -> None:
+    save_digit(page, 7)
+    page.get_by_role("button", name="Train on them").click()
+    expect(page.locator("#training-state")).to_contain_text("Epoch 0.5", timeout=10_000)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#training-state")).to_have_text(
+        "The training was cancelled.", timeout=10_000
+    )
+    expect(page.get_by_role("button", name="Train on them")).to_be_visible()

@@ -1,0 +1,220 @@
+"""Training from the web page: one process at a time, which can be cancelled and never survives."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+
+pytest.importorskip("fastapi_offline")
+
+from fastapi.testclient import TestClient
+
+from common.recognizer import DigitRecognizer
+from common.storage.model_files import PRETRAINED
+from common.training.progress import ProgressLines
+from common.web import training
+from common.web.app import make_app
+from common.web.training import comparison_of, error_of, rows_of
+
+SAMPLE = (ROOT / "samples" / "3.png").read_bytes()
+OURS = "http://127.0.0.1"
+TRAINING = """
+import shutil, sys, time
+from pathlib import Path
+output = Path(sys.argv[sys.argv.index("--output") + 1])
+checkpoint = Path(f"{output}.checkpoint")
+checkpoint.mkdir()
+print("Epoch 0.5/2: accuracy 0.5000, loss 1.5000", flush=True)
+while not Path("go").exists():
+    time.sleep(0.05)
+print("Epoch 1/2: accuracy 0.7500, loss 1.0000, val_accuracy 0.8000, val_loss 0.9000", flush=True)
+print("Epoch 2/2: accuracy 0.9000, loss 0.5000, val_accuracy 0.9500, val_loss 0.4000", flush=True)
+for kind in (".tflite", ".json"):
+    shutil.copy(f"PRETRAINED{kind}", f"{output}{kind}")
+checkpoint.rmdir()
+print("\\naccuracy    images   before    after\\nmy_digits        1    0.00%  100.00%")
+"""
+"""A stand-in for `train_model.py` that waits for a file called `go`."""
+
+
+def write_training(project: Path, script: str = TRAINING) -> None:
+    """Writes a stand-in for `train_model.py` into a project."""
+    stem = str(PRETRAINED.with_suffix(""))
+    (project / "train_model.py").write_text(script.replace("PRETRAINED", stem))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a stand-in for `train_model.py`."""
+    monkeypatch.setattr(training, "PROJECT", tmp_path)
+    monkeypatch.setattr("common.storage.model_files.try_in_subprocess", lambda *_: None)
+    (tmp_path / "models").mkdir()
+    write_training(tmp_path)
+    return tmp_path
+
+
+def client_of(project: Path, address: str = "127.0.0.1") -> TestClient:
+    """A client of a server in the folder; `address` is that of the client."""
+    app = make_app(DigitRecognizer(), project / "my_digits", models=project / "models")
+    return TestClient(app, base_url=OURS, raise_server_exceptions=False, client=(address, 50_000))
+
+
+@pytest.fixture
+def client(project: Path) -> Iterator[TestClient]:
+    with client_of(project) as client:
+        yield client
+
+
+def keep(client: TestClient) -> dict[str, Any]:
+    """Saves a digit, and returns the answer."""
+    box = client.post("/look", content=SAMPLE).json()["digits"][0]["box"]
+    query = dict(zip(("x", "y", "width", "height"), box, strict=True)) | {"digit": 3}
+    answer: dict[str, Any] = client.post("/keep", params=query, content=SAMPLE).json()
+    return answer
+
+
+def wait_for(client: TestClient, state: str, rows: int = 0) -> dict[str, Any]:
+    """Waits until a training is in a state and has a number of rows."""
+    for _ in range(200):
+        answer: dict[str, Any] = client.get("/training").json()
+        if answer["state"] == state and len(answer["history"]) >= rows:
+            return answer
+        time.sleep(0.1)
+    raise AssertionError(answer)
+
+
+def test_a_training_shows_its_progress_and_adds_a_model(client: TestClient, project: Path) -> None:
+    assert client.get("/training").json()["state"] == "idle"
+    assert client.post("/train").status_code == 409
+    keep(client)
+    started = client.post("/train").json()
+    assert (started["state"], started["name"]) == ("running", "my_digits_1")
+    running = wait_for(client, "running", rows=1)
+    assert running["epochs"] == 2
+    assert running["history"][0]["accuracy"] == 0.5
+    again = client.post("/train")
+    assert (again.status_code, list(again.json())) == (409, ["error"])
+    assert client.post("/read", content=SAMPLE).json()["text"] == "3"
+    (project / "go").touch()
+    done = wait_for(client, "done", rows=3)
+    last = {"epoch": 2, "loss": 0.5, "accuracy": 0.9, "val_loss": 0.4, "val_accuracy": 0.95}
+    assert done["history"][-1] == last
+    assert done["comparison"].splitlines()[0].split() == ["accuracy", "images", "before", "after"]
+    assert "my_digits_1" in [model["name"] for model in client.get("/models").json()]
+    answer = client.post("/read", params={"model": "my_digits_1"}, content=SAMPLE)
+    assert answer.json()["text"] == "3"
+    assert client.post("/train").json()["name"] == "my_digits_2"
+
+
+def test_a_cancelled_training_leaves_nothing(client: TestClient, project: Path) -> None:
+    keep(client)
+    client.post("/train")
+    wait_for(client, "running", rows=1)
+    client.post("/cancel")
+    assert wait_for(client, "cancelled")["error"] is None
+    assert not list((project / "models").iterdir())
+    assert client.post("/cancel").json()["state"] == "cancelled"
+    assert client.post("/train").json()["name"] == "my_digits_1"
+
+
+def test_a_training_that_ignores_its_cancellation_is_killed(
+    client: TestClient, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "KILL_SECONDS", 0.2)
+    write_training(
+        project, f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN){TRAINING}"
+    )
+    keep(client)
+    client.post("/train")
+    wait_for(client, "running", rows=1)
+    client.post("/cancel")
+    wait_for(client, "cancelled")
+
+
+def test_a_failed_training_gives_its_reason(client: TestClient, project: Path) -> None:
+    script = "import sys; print('error: The data are damaged.', file=sys.stderr); sys.exit(2)"
+    write_training(project, script)
+    keep(client)
+    client.post("/train")
+    assert wait_for(client, "failed")["error"] == "The data are damaged."
+
+
+def test_a_training_ends_with_the_server(project: Path) -> None:
+    with client_of(project) as client:
+        keep(client)
+        client.post("/train")
+        wait_for(client, "running", rows=1)
+    time.sleep(0.2)
+    (project / "go").touch()
+    time.sleep(0.5)
+    assert not list((project / "models").iterdir())
+
+
+def test_kept_digits_are_listed_and_deleted(client: TestClient, project: Path) -> None:
+    (project / "my_digits" / "3").mkdir(parents=True)
+    mine = project / "my_digits" / "3" / "mine.png"
+    shutil.copy(ROOT / "samples" / "3.png", mine)
+    answer = keep(client)
+    assert answer["count"] == 2
+    (digit,) = answer["digits"]  # the user's own files are neither shown nor deleted
+    assert digit["digit"] == 3
+    address = f"/kept/3/{digit['name']}"
+    assert client.get(address).headers["content-type"] == "image/png"
+    assert client.post("/discard", params=digit).json()["count"] == 1
+    assert client.post("/discard", params=digit).status_code == 404
+    assert client.get(address).status_code == 404
+    assert mine.exists()
+
+
+@pytest.mark.parametrize("name", ["mine", "mine.png", "../3/mine", "", "0123456789abcde\n"])
+def test_no_other_files_can_be_deleted(client: TestClient, project: Path, name: str) -> None:
+    (project / "my_digits" / "3").mkdir(parents=True)
+    (project / "my_digits" / "3" / "mine.png").touch()
+    answer = client.post("/discard", params={"digit": 3, "name": name})
+    assert (answer.status_code, list(answer.json())) == (422, ["error"])
+    assert client.get("/kept/3/mine").status_code == 422
+    assert client.get("/kept/3/%2e%2e%2fmine").status_code == 404
+    assert (project / "my_digits" / "3" / "mine.png").exists()
+
+
+def test_other_computers_and_web_sites_cannot_train_or_delete(project: Path) -> None:
+    with client_of(project, "192.0.2.7") as stranger:
+        address = "/discard?digit=3&name={}".format(keep(stranger)["digits"][0]["name"])
+        for path in ("/train", "/cancel", address):
+            answer = stranger.post(path)
+            assert (answer.status_code, list(answer.json())) == (403, ["error"])
+        assert not stranger.get("/training").json()["allowed"]
+        assert stranger.get("/kept").json()["count"] == 1
+    with client_of(project) as client:
+        assert client.get("/training").json()["allowed"]
+        for origin in ("http://digits.example", "null", "http://127.0.0.1:81"):
+            for path in ("/train", address):
+                answer = client.post(path, headers={"Origin": origin})
+                assert answer.status_code == 403
+        assert client.get("/training").json()["state"] == "idle"
+        assert client.get("/kept").json()["count"] == 1
+
+
+def test_the_lines_of_progress_are_understood(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ProgressLines()
+    lines.set_params({"epochs": 2, "steps": 4})
+    for epoch in range(2):
+        lines.on_epoch_begin(epoch)
+        for batch in range(4):
+            lines.on_train_batch_end(batch, {"accuracy": 0.5, "loss": 0.25})
+        lines.on_epoch_end(epoch, {"accuracy": 0.5, "loss": 0.25, "val_loss": 1e-3})
+    rows, epochs = rows_of(capsys.readouterr().out)
+    assert epochs == 2
+    assert rows[0] == {"epoch": 0.25, "accuracy": 0.5, "loss": 0.25}
+    assert rows[-1] == {"epoch": 2, "accuracy": 0.5, "loss": 0.25, "val_loss": 0.001}
+
+
+def test_output_without_progress_is_understood() -> None:
+    assert rows_of("") == ([], None)
+    assert comparison_of("Epoch 1/2: loss 1.0000\n") is None
+    assert error_of("") == "It printed nothing."
+    assert error_of("one\nerror: two\nthree\n") == "two"
