@@ -26,7 +26,7 @@ class ProgressBar(keras.callbacks.ProgbarLogger):
 
 
 class ProgressLines(keras.callbacks.Callback):
-    """Prints at most ten lines, for output that is not a terminal: one for each tenth of the epochs.
+    """Prints a line for each tenth of the epochs, for output that is not a terminal.
 
     Runs of less than ten epochs also print lines within an epoch.
     """
