@@ -33,8 +33,8 @@ class _Run:
         name: Name of the new model.
         process: The process that trains.
         log: What it prints.
-        started: Time of its start, by `time.monotonic`.
-        ended: Time at which its end was noticed, or None.
+        started: Time of its start.
+        ended: Time of its last output, once it has ended.
         cancelled: Time of its cancellation, or None.
     """
 
@@ -87,13 +87,13 @@ class Trainer:
             )
         if hasattr(os, "setpriority"):  # not on Windows
             os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
-        self._run = _Run(name, process, log, time.monotonic())
+        self._run = _Run(name, process, log, time.time())
 
     def cancel(self) -> None:
         """Asks the running training to stop; it takes up to `KILL_SECONDS`."""
         run = self._run
         if run and self.state() == "running" and run.cancelled is None:
-            run.cancelled = time.monotonic()
+            run.cancelled = time.time()
             run.process.terminate()
 
     def close(self) -> None:
@@ -114,13 +114,12 @@ class Trainer:
         if run is None:
             return "idle"
         status = run.process.poll()
-        now = time.monotonic()
         if status is None:
-            if run.cancelled is not None and now - run.cancelled > KILL_SECONDS:
+            if run.cancelled is not None and time.time() - run.cancelled > KILL_SECONDS:
                 run.process.kill()
             return "running"
         if run.ended is None:
-            run.ended = now
+            run.ended = run.log.stat().st_mtime
             if status:  # a checkpoint that nobody will resume
                 shutil.rmtree(self.models / f"{run.name}.checkpoint", ignore_errors=True)
         if status == 0:
@@ -136,7 +135,7 @@ class Trainer:
     def seconds(self) -> float:
         """Duration of the latest training so far."""
         run = self._run
-        return (run.ended or time.monotonic()) - run.started if run else 0.0
+        return max(0.0, (run.ended or time.time()) - run.started) if run else 0.0
 
     def output(self) -> str:
         """What the latest training has printed so far."""

@@ -27,7 +27,7 @@ def add_model(folder: Path, name: str) -> None:
     folder.mkdir(exist_ok=True)
     shutil.copy(PRETRAINED, folder / f"{name}.tflite")
     card = json.loads(PRETRAINED.with_suffix(".json").read_text())
-    card |= {"network": "mlp", "test_accuracy": 0.5, "own": "my_digits"}
+    card |= {"network": "mlp", "test_accuracy": 0.5, "own": "/home/me/my_digits"}
     (folder / f"{name}.json").write_text(json.dumps(card))
 
 

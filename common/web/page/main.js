@@ -29,7 +29,7 @@ const models = new Models(reader, say);
 const keptDigits = new Kept(say);
 const share = new Share(stage, say);
 const strip = new Strip(replaceDrawing);
-let text = ""; // what was read last
+let text = null; // what was read from the stage, or null if it has changed since
 
 function say(message) {
   byId("status").textContent = message;
@@ -56,7 +56,7 @@ function showReading({ picture, reading, model }) {
 
 // Keeps the present drawing in the strip, and shows another one.
 function replaceDrawing(drawing) {
-  strip.add(stage.paper.drawing, stage.image ? "" : text);
+  strip.add(stage.paper.drawing, stage.image ? null : text);
   stage.show(drawing);
 }
 
@@ -83,6 +83,7 @@ async function keep(answer) {
   return true;
 }
 
+stage.addEventListener("change", () => (text = null));
 stage.addEventListener("problem", ({ detail }) => say(detail));
 stage.addEventListener("ready", () => save(KEY, compact(stage.paper.drawing)));
 reader.addEventListener("slow", () => say("Reading …"));

@@ -8,6 +8,7 @@ const KEY = "best score";
 const MAX_POINTS = 100; // for one digit
 
 const byId = (id) => document.getElementById(id);
+const named = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
 
 export class Game {
   #stage;
@@ -51,7 +52,8 @@ export class Game {
     const isOver = this.#round === this.#digits.length;
     byId("done").hidden = isOver;
     byId("play-again").hidden = !isOver;
-    byId("task").textContent = isOver ? this.#result() : `Write a ${this.#digits[this.#round]}`;
+    const task = isOver ? this.#result() : `Write ${named(this.#digits[this.#round])}`;
+    byId("task").textContent = task;
     const rounds = this.#digits.length;
     const round = Math.min(this.#round + 1, rounds);
     byId("progress").textContent = `Round ${round} of ${rounds}, ${this.#score} points`;
@@ -68,7 +70,7 @@ export class Game {
   async #finishRound() {
     const wanted = this.#digits[this.#round];
     if (this.#stage.isEmpty) {
-      byId("outcome").textContent = `Write a ${wanted} first.`;
+      byId("outcome").textContent = `Write ${named(wanted)} first.`;
       return;
     }
     byId("done").disabled = true;
@@ -89,7 +91,7 @@ export class Game {
     }
     const [mark] = digits.length ? digits : left_out;
     const points = mark ? Math.round(MAX_POINTS * sharesOf(mark)[wanted]) : 0;
-    const read = digits.length ? `It read a ${mark.digit}` : "It found no digit";
+    const read = digits.length ? `It read ${named(mark.digit)}` : "It found no digit";
     byId("outcome").textContent = `${read}: ${points} ${points === 1 ? "point" : "points"}.`;
     this.#score += points;
     this.#round++;

@@ -22,7 +22,7 @@ export class Strip {
     this.#keep(this.#kept);
   }
 
-  // Puts a drawing, and the text that was read from it, at the front.
+  // Puts a drawing at the front, with the text that was read from it, or null.
   add(drawing, text) {
     if (!isDrawing(drawing)) return;
     const item = { drawing: compact(drawing), text };
@@ -47,7 +47,7 @@ export class Strip {
     canvas.width = WIDTH;
     canvas.height = WIDTH * Math.min(drawing.ratio, 1);
     paint(canvas.getContext("2d"), drawing.strokes);
-    caption.textContent = text || "no digit";
+    caption.textContent = text === null ? "not read" : text || "no digit";
     button.type = "button";
     button.title = "Bring this drawing back";
     button.append(canvas, caption);

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from io import BytesIO
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -84,11 +85,16 @@ def _model(choice: Choice, is_own: bool) -> records.ModelRecord:
     return records.ModelRecord(
         name=choice.name,
         network=card.get("network"),
-        data=card.get("data"),
-        own=card.get("own"),
+        data=_name(card.get("data")),
+        own=_name(card.get("own")),
         accuracy=accuracy if accuracy is not None and 0 <= accuracy <= 1 else None,
         default=is_own,
     )
+
+
+def _name(data: str | None) -> str | None:
+    """The name of a data set, without the folder in which it was found."""
+    return None if data is None else Path(data).name
 
 
 def _look(recognizer: DigitRecognizer, content: bytes) -> dict[str, Any]:
