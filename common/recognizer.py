@@ -14,7 +14,7 @@ from common.finding.drawings import drawn_marks
 from common.finding.finder import MAX_SIDE, Detection, find, peaks_at, scale_for
 from common.finding.hints import hint
 from common.finding.inks import cut_out
-from common.finding.layout import Placed, lines_of
+from common.finding.layout import Placed, lines_of, numbers_of
 from common.finding.orientation import rotation_of, turned, turned_back
 from common.finding.overlap import overlaps
 from common.finding.settings import SETTINGS
@@ -275,9 +275,15 @@ def _sides(boxes: Sequence[Placed]) -> np.ndarray:
 
 
 def _in_lines(digits: list[DigitReading]) -> tuple[DigitReading, ...]:
-    """Sorts digits into reading order and numbers their lines."""
-    lines = lines_of([digit.box for digit in digits])
-    return tuple(replace(digits[i], line=number) for number, line in enumerate(lines) for i in line)
+    """Sorts digits into reading order, and counts their lines and the numbers of each line."""
+    sorted_digits: list[DigitReading] = []
+    for count, line in enumerate(lines_of([digit.box for digit in digits])):
+        numbers = numbers_of([digits[i].box for i in line])
+        sorted_digits += (
+            replace(digits[i], line=count, number=number)
+            for i, number in zip(line, numbers, strict=True)
+        )
+    return tuple(sorted_digits)
 
 
 def _grey_image(source: ImageSource) -> np.ndarray:
