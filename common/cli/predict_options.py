@@ -47,6 +47,13 @@ def parse_arguments(description: str) -> argparse.Namespace:
         "--json or --output)",
     )
     add_min_confidence_argument(parser, MIN_CONFIDENCE)
+    parser.add_argument(
+        "--fields",
+        type=Path,
+        metavar="FILE",
+        help="read the fields of a form, which this JSON file lists (see docs/forms.md), and "
+        "nothing else; --csv then prints one row per image with one column per field",
+    )
     _add_output_options(parser)
     _add_batch_options(parser)
     arguments = parser.parse_args()
@@ -134,6 +141,8 @@ def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespa
     for name in ("csv", "save", "show", "explain"):
         if getattr(arguments, name) and arguments.output:
             parser.error(f"--{name} cannot be combined with --output")
+    if arguments.explain and arguments.fields:
+        parser.error("--explain cannot be combined with --fields")
     if arguments.address and not arguments.engine:
         parser.error("--address needs --engine ray")
     needed = [("--engine ray", "ray")] if arguments.engine else []
