@@ -8,8 +8,9 @@ from common.forms.field_file import Field
 from common.reading import DigitReading
 
 MAX_MARKS = 75  # in a field; more are not a value
-MAX_CANDIDATES = 200  # values kept for each number of digits
+MAX_CANDIDATES = 50  # values kept for each number of digits
 MAX_ALTERNATIVES = 4  # digits considered for each mark
+MISFITS = 0.01  # share of the fields on real forms whose value does not fit
 MIN_SHARE = 1e-6  # limits of probabilities: nothing is certain or impossible
 
 
@@ -51,7 +52,8 @@ def best_value(marks: list[DigitReading], field: Field) -> Value | None:
     """Returns the most likely value that fits the field, or None if none of the likely ones does.
 
     Every mark may be a digit, or be ignored. For each number of digits, the `MAX_CANDIDATES` most
-    likely values are kept from left to right.
+    likely values are kept from left to right. That a value fits makes it more likely (Bayes'
+    theorem), but if only unlikely values fit, the writer may have made a mistake.
 
     Args:
         marks: The marks in the field, from left to right, including those ignored otherwise.
@@ -74,11 +76,17 @@ def best_value(marks: list[DigitReading], field: Field) -> Value | None:
             length: heapq.nlargest(MAX_CANDIDATES, values, key=lambda value: value[0])
             for length, values in longer.items()
         }
-    candidates = [value for values in kept.values() for value in values]
-    for log, chosen in sorted(candidates, key=lambda value: -value[0]):
-        if field.objection("".join(str(digit) for digit in chosen if digit is not None)) is None:
-            return Value(_as_digits(marks, chosen), math.exp(log))
-    return None
+    fitting = [
+        (math.exp(log), value)
+        for values in kept.values()
+        for log, value in values
+        if field.objection("".join(str(digit) for digit in value if digit is not None)) is None
+    ]
+    if not fitting:
+        return None
+    share, chosen = max(fitting, key=lambda value: value[0])
+    fits = min(sum(other for other, _ in fitting), 1.0)
+    return Value(_as_digits(marks, chosen), share / (fits + MISFITS * (1 - fits)))
 
 
 def _likely(mark: DigitReading) -> float:

@@ -173,10 +173,11 @@ class FormReader(DigitRecognizer):
         marks.sort(key=lambda mark: mark.box.x + mark.box.width / 2)
         plain = plain_value(marks, self.setup.min_confidence)
         objection = field.objection(plain.text)
-        best = None if objection is None else best_value(marks, field)
-        value = best or plain
-        if best is not None:
-            objection = None
+        value = plain
+        if objection is not None or plain.probability < MIN_ACCEPTED:
+            best = best_value(marks, field)
+            if best is not None:
+                value, objection = best, None
         confidence = round(value.probability, 6)
         if objection is None and confidence < MIN_ACCEPTED:
             objection = f"confidence below {MIN_ACCEPTED:.0%}"

@@ -25,12 +25,29 @@ def test_without_knowledge_the_certain_marks_are_the_value() -> None:
     assert value.probability == pytest.approx(0.9 * 0.8 * 0.8)
 
 
+def test_a_value_that_passes_a_check_is_more_certain() -> None:
+    marks = [mark(_1=0.7, _7=0.2), mark(_8=0.99)]
+    unchecked, checked = (best_value(marks, field((2, 2), check=c)) for c in (None, "luhn"))
+    assert unchecked is not None
+    assert checked is not None
+    assert unchecked.text == checked.text == "18"
+    assert unchecked.probability < 0.8
+    assert checked.probability > 0.99
+
+
+def test_a_clearly_written_value_that_does_not_fit_is_not_replaced_with_confidence() -> None:
+    value = best_value([mark(_1=0.999), mark(_7=0.999)], field((2, 2), check="luhn"))
+    assert value is not None
+    assert value.text != "17"
+    assert value.probability < 0.1
+
+
 def test_the_second_digit_is_taken_if_the_first_does_not_match_the_pattern() -> None:
     marks = [mark(_0=0.6, _6=0.3), mark(_5=0.9)]
     value = best_value(marks, field((2, 2), "[1-9][0-9]"))
     assert value is not None
     assert value.text == "65"
-    assert value.probability == pytest.approx(0.3 * 0.9)
+    assert 0.8 < value.probability < 0.9
     assert value.digits[0].confidence == pytest.approx(0.3)
 
 

@@ -153,4 +153,4 @@ def test_knowledge_of_a_field_is_used_and_the_plain_reading_is_kept(
         assert record["plain"] is None
     else:
         assert record["plain"] == VALUES["date"]
-        assert record["confidence"] < 0.5
+        assert record["confidence"] < 0.9
