@@ -53,6 +53,12 @@ def main() -> int:
     arguments = parse_arguments(__doc__)
     if arguments.show and not annotation.has_screen():
         raise UserError("--show needs a screen, but there is none: use --save FOLDER instead.")
+    if arguments.find_fields:
+        # Imported here: only --find-fields needs it.
+        from common.forms.proposals import field_file_for
+
+        print(field_file_for(arguments.find_fields))
+        return console.OK
     check_writable(*filter(None, (arguments.save, arguments.explain)))
     recognizer = make_recognizer(arguments)
     if arguments.files_from:

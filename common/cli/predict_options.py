@@ -54,6 +54,12 @@ def parse_arguments(description: str) -> argparse.Namespace:
         help="read the fields of a form, which this JSON file lists (see docs/forms.md), and "
         "nothing else; --csv then prints one row per image with one column per field",
     )
+    parser.add_argument(
+        "--find-fields",
+        type=Path,
+        metavar="IMAGE",
+        help="print a field file for the boxes and combs on the image of an empty form, and stop",
+    )
     _add_output_options(parser)
     _add_batch_options(parser)
     arguments = parser.parse_args()
@@ -141,6 +147,8 @@ def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespa
     for name in ("csv", "save", "show", "explain"):
         if getattr(arguments, name) and arguments.output:
             parser.error(f"--{name} cannot be combined with --output")
+    if arguments.find_fields and (arguments.images or arguments.files_from or arguments.fields):
+        parser.error("--find-fields takes an empty form: list no images, and no --fields")
     if arguments.explain and arguments.fields:
         parser.error("--explain cannot be combined with --fields")
     if arguments.address and not arguments.engine:

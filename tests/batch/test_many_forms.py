@@ -110,6 +110,20 @@ def test_a_bad_field_file_is_one_line_and_exit_status_2(
     assert "field 1 (a): box is [0, 0, 9]; expected left, top, width and height" in done.stderr
 
 
+def test_proposed_fields_read_the_same_digits(command: Command, tmp_path: Path) -> None:
+    shutil.copy(SAMPLE / "empty.png", tmp_path)
+    proposed = command("predict_image.py", "--find-fields", tmp_path / "empty.png")
+    assert (proposed.returncode, proposed.stderr) == (0, "")
+    (tmp_path / "mine.json").write_text(proposed.stdout.replace('"digits": 4', '"digits": [1, 4]'))
+    done = command(
+        "predict_image.py", "--fields", tmp_path / "mine.json", "--json", SAMPLE / "filled.jpg"
+    )
+    assert json.loads(done.stdout)["lines"] == [*READ.values(), "08523"]
+    both = command("predict_image.py", "--find-fields", tmp_path / "empty.png", "a.png")
+    assert both.returncode == 2
+    assert "list no images" in both.stderr
+
+
 def test_explain_cannot_be_combined_with_fields(command: Command, words: list[str | Path]) -> None:
     done = command(*words, "--explain", "why")
     assert done.returncode == 2
