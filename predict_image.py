@@ -59,7 +59,7 @@ def main() -> int:
 
         print(field_file_for(arguments.find_fields))
         return console.OK
-    check_writable(*filter(None, (arguments.save, arguments.explain)))
+    check_writable(*filter(None, (arguments.save, arguments.explain, arguments.review)))
     recognizer = make_recognizer(arguments)
     if arguments.files_from:
         sources = sources_from(arguments.files_from)
@@ -92,7 +92,6 @@ def print_readings(
     results: TextIO,
 ) -> int:
     """Prints the readings in the order of the images, and returns the exit status."""
-    draw = make_drawer(arguments, recognizer, sources)
     header, formatted = make_formatter(arguments, recognizer, [name for name, _ in sources])
     name_models(recognizer)
     if uses_workers(arguments):
@@ -103,7 +102,8 @@ def print_readings(
     else:
         readings = recognizer.read_many(sources)
     status = console.OK
-    with progress_bar(len(sources), results) as (advance, say):
+    drawer = make_drawer(arguments, recognizer, sources)
+    with drawer as draw, progress_bar(len(sources), results) as (advance, say):
         if header:
             say(header, results)
         for (_, source), reading in zip(sources, readings, strict=True):

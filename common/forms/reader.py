@@ -126,7 +126,8 @@ class FormReader(DigitRecognizer):
             for field in self.form.fields:
                 crop = self._crop(image, field, matrix, shape)
                 value, record = self._read_field(crop, field)
-                fields.append(FieldReading(field.name, record))
+                corners = tuple((x, y) for x, y in _corners(crop.field, crop).tolist())
+                fields.append(FieldReading(field.name, record, corners))
                 digits += (_on_image(digit, crop, line) for digit in value.digits)
                 line += bool(value.digits)
         return [], FormReading(name, tuple(digits), models=self.models, fields=tuple(fields))
@@ -228,11 +229,15 @@ def _is_print(box: Box, crop: _Crop) -> bool:
     return bool(left < MIN_WRITTEN * all_ink)
 
 
+def _corners(box: Box, crop: _Crop) -> np.ndarray:
+    """Returns the corners of a box on the image, float64 (4, 2), clockwise from the top left."""
+    corners = [(box.x, box.y), (box.right, box.y), (box.right, box.bottom), (box.x, box.bottom)]
+    return np.asarray(cv2.perspectiveTransform(np.array([corners], np.float64), crop.matrix)[0])
+
+
 def _on_image(digit: DigitReading, crop: _Crop, line: int) -> DigitReading:
     """Returns a digit with its line, and its box on the image."""
-    box = digit.box
-    corners = [(box.x, box.y), (box.right, box.y), (box.right, box.bottom), (box.x, box.bottom)]
-    places = cv2.perspectiveTransform(np.array([corners], np.float64), crop.matrix)[0]
+    places = _corners(digit.box, crop)
     left, top = np.floor(places.min(axis=0)).clip(0).astype(int).tolist()
     right, bottom = np.ceil(places.max(axis=0)).astype(int).tolist()
     return replace(digit, line=line, box=Box(left, top, right - left, bottom - top))

@@ -29,10 +29,13 @@ class FieldReading:
     Attributes:
         name: Name of the field.
         record: What was read, in its JSON form.
+        corners: Place of the field on the image: x and y of its top left, top right, bottom right
+            and bottom left corner, in pixels.
     """
 
     name: str
     record: FieldRecord
+    corners: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from common.cli.form_rows import form_formatter
 from common.forms.reading import FieldReading, FieldRecord, FormReading
 
 NAMES = ("amount", "date")
+CORNERS = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
 READING = FormReading(
     "a.png",
     fields=(
-        FieldReading("amount", FieldRecord("1250", 0.9961, True, None, None)),
+        FieldReading("amount", FieldRecord("1250", 0.9961, True, None, None), CORNERS),
         FieldReading(
-            "date", FieldRecord("21112026", 0.4, False, "confidence below 95%", "2111202")
+            "date", FieldRecord("21112026", 0.4, False, "confidence below 95%", "2111202"), CORNERS
         ),
     ),
 )
