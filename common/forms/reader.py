@@ -166,9 +166,11 @@ class FormReader(DigitRecognizer):
 
     def _read_field(self, crop: _Crop, field: Field) -> tuple[Value, FieldRecord]:
         sizes = [size * crop.field.height for size in DIGIT_SIZES]
+        # Very wide fields have few pixels in height; enlarging them would not add any.
+        scales = sorted({min(scale_for(size), 1.0) for size in sizes})
         marks = [
             mark
-            for mark in self.marks(crop.page, [scale_for(size) for size in sizes])
+            for mark in self.marks(crop.page, scales)
             if _inside(mark.box, crop.field) and not _is_print(mark.box, crop)
         ]
         marks.sort(key=lambda mark: mark.box.x + mark.box.width / 2)

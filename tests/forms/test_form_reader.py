@@ -126,6 +126,19 @@ def test_noise_and_tiny_images_are_refused(reader: FormReader) -> None:
             reader.examine(rng.integers(0, 256, shape, np.uint8))
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (3, 900), (900, 3), (1, 5000), (1000, 1500)])
+def test_images_of_any_shape_are_read_without_a_template(
+    form: Form, shape: tuple[int, int]
+) -> None:
+    places = [(0, 0, 100, 0.001), (0, 0, 0.001, 100), (99, 99, 1, 1), (0, 0, 100, 100)]
+    fields = tuple(
+        replace(form.fields[0], name=f"{number}", box=box) for number, box in enumerate(places)
+    )
+    reader = FormReader(replace(form, fields=fields, template=None))
+    noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    assert len(texts(reader, noise)) == len(places)
+
+
 def test_a_template_with_too_little_print_is_refused() -> None:
     with pytest.raises(UserError, match="expected the image of an empty form"):
         Registration(np.full((500, 400), 255, np.uint8))
