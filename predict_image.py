@@ -6,6 +6,8 @@
     python predict_image.py scans/ 'more/*.png'       folders and patterns
     python predict_image.py --save annotated scans/   also save images with boxes and digits
     python predict_image.py --explain why photo.jpg   also save a picture of each step
+    python predict_image.py --fields form.json --csv scans/
+                                                      the fields of a form, as a table
     cat photo.jpg | python predict_image.py --json -  an image on stdin; output for programs
     python predict_image.py --jobs 8 --output results --files-from list.txt
                                                       millions of images; can be resumed
@@ -52,8 +54,14 @@ def main() -> int:
     arguments = parse_arguments(__doc__)
     if arguments.show and not annotation.has_screen():
         raise UserError("--show needs a screen, but there is none: use --save FOLDER instead.")
-    check_writable(*filter(None, (arguments.save, arguments.explain)))
-    recognizer = DigitRecognizer(arguments.model, arguments.min_confidence, finder=arguments.finder)
+    if arguments.find_fields:
+        # Imported here: only --find-fields needs it.
+        from common.forms.proposals import field_file_for
+
+        print(field_file_for(arguments.find_fields))
+        return console.OK
+    check_writable(*filter(None, (arguments.save, arguments.explain, arguments.review)))
+    recognizer = make_recognizer(arguments)
     if arguments.files_from:
         sources = sources_from(arguments.files_from)
     else:
@@ -61,6 +69,16 @@ def main() -> int:
     output_readings = write_shards if arguments.output else print_readings
     with console.results_stream() as results:
         return output_readings(arguments, recognizer, sources, results)
+
+
+def make_recognizer(arguments: argparse.Namespace) -> DigitRecognizer:
+    """Loads the models, and the form if there is one."""
+    if arguments.fields:
+        # Imported here: only --fields needs it.
+        from common.cli.form_rows import form_reader
+
+        return form_reader(arguments)
+    return DigitRecognizer(arguments.model, arguments.min_confidence, finder=arguments.finder)
 
 
 def uses_workers(arguments: argparse.Namespace) -> bool:
@@ -75,8 +93,7 @@ def print_readings(
     results: TextIO,
 ) -> int:
     """Prints the readings in the order of the images, and returns the exit status."""
-    draw = make_drawer(arguments, recognizer, sources)
-    formatted = make_formatter(arguments, [name for name, _ in sources])
+    header, formatted = make_formatter(arguments, recognizer, [name for name, _ in sources])
     name_models(recognizer)
     if uses_workers(arguments):
         size = min(IMAGES_PER_SHARD, -(-len(sources) // (4 * arguments.jobs)))
@@ -86,9 +103,10 @@ def print_readings(
     else:
         readings = recognizer.read_many(sources)
     status = console.OK
-    with progress_bar(len(sources), results) as (advance, say):
-        if arguments.csv:
-            say(csv_line(CSV_HEADER), results)
+    drawer = make_drawer(arguments, recognizer, sources)
+    with drawer as draw, progress_bar(len(sources), results) as (advance, say):
+        if header:
+            say(header, results)
         for (_, source), reading in zip(sources, readings, strict=True):
             if reading.error:
                 status = console.SOME_UNREADABLE
@@ -165,15 +183,21 @@ def name_models(recognizer: DigitRecognizer) -> None:
     )
 
 
-def make_formatter(arguments: argparse.Namespace, names: list[str]) -> Callable[[Reading], str]:
-    """Returns a function that formats a reading for the chosen output."""
+def make_formatter(
+    arguments: argparse.Namespace, recognizer: DigitRecognizer, names: list[str]
+) -> tuple[str | None, Callable[[Reading], str]]:
+    """Returns a header, and a function that formats a reading for the chosen output."""
     if arguments.json:
         top = 1 if arguments.top is None else arguments.top
-        return lambda reading: json.dumps(reading.as_dict(top))
-    if arguments.csv:
-        return csv_rows
+        return None, lambda reading: json.dumps(reading.as_dict(top))
     width = min(max(len(printable(name)) for name in names), 60)
-    return lambda reading: text_rows(reading, width, arguments.top or 0)
+    if arguments.fields:
+        from common.cli.form_rows import form_formatter
+
+        return form_formatter(arguments.csv, recognizer.setup.field_names, width)
+    if arguments.csv:
+        return csv_line(CSV_HEADER), csv_rows
+    return None, lambda reading: text_rows(reading, width, arguments.top or 0)
 
 
 if __name__ == "__main__":

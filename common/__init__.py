@@ -2,7 +2,8 @@
 
 Imports point one way, which `tests/test_architecture.py` checks:
 
-    cli, web -> batch, training -> evaluation -> data, recognizer -> finding -> images, storage
+    cli, web -> batch, training -> evaluation -> data -> forms -> recognizer -> finding
+             -> images, storage
              -> networks, preprocessing, reading, backend, calibration, files, processes, quiet
 """
 

@@ -1,6 +1,8 @@
 """The types that pass between the rooms: where a digit is, what was read, and its JSON form."""
 
 from dataclasses import asdict, dataclass, field
+from functools import reduce
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,12 @@ class Box:
     def bottom(self) -> int:
         """First row below the box."""
         return self.y + self.height
+
+    def joined(self, other: "Box") -> "Box":
+        """Returns the smallest box that encloses both."""
+        x, y = min(self.x, other.x), min(self.y, other.y)
+        right, bottom = max(self.right, other.right), max(self.bottom, other.bottom)
+        return Box(x, y, right - x, bottom - y)
 
     def enlarged(self, factor: float) -> "Box":
         """Returns the same place on an image `factor` times as large."""
@@ -70,6 +78,20 @@ class DigitRecord:
 
 
 @dataclass(frozen=True)
+class NumberRecord:
+    """The JSON form of a number."""
+
+    text: str
+    """The digits of the number."""
+    line: int
+    """Line of writing, counted from 0 at the top."""
+    confidence: float
+    """The lowest confidence of a digit, 0 to 1."""
+    box: list[int]
+    """Left, top, width and height in pixels of the upright image."""
+
+
+@dataclass(frozen=True)
 class ModelsRecord:
     """The names of the model files with which an image was read."""
 
@@ -88,6 +110,8 @@ class ReadingRecord:
     """The digits of each line, from top to bottom."""
     digits: list[DigitRecord]
     """The digits in reading order."""
+    numbers: list[NumberRecord]
+    """The numbers in reading order: digits of a line without a wide gap between them."""
     error: str | None
     """Reason why the image could not be read; null if it was."""
     rotation: int
@@ -110,6 +134,7 @@ class DigitReading:
         line: Line of writing, counted from 0 at the top.
         box: Bounding box in pixels of the upright image.
         probabilities: Probabilities of the digits 0 to 9, which sum to 1.
+        number: Number on the line, counted from 0 at the left.
     """
 
     digit: int
@@ -117,6 +142,7 @@ class DigitReading:
     line: int
     box: Box
     probabilities: tuple[float, ...]
+    number: int = 0
 
     def alternatives(self, count: int) -> list[tuple[int, float]]:
         """Returns the `count` next most likely digits with their probabilities."""
@@ -132,6 +158,37 @@ class DigitReading:
             self.line,
             [self.box.x, self.box.y, self.box.width, self.box.height],
             [AlternativeRecord(other, round(share, 6)) for other, share in self.alternatives(top)],
+        )
+
+
+@dataclass(frozen=True)
+class Number:
+    """Digits of a line without a wide gap between them; at least one.
+
+    Attributes:
+        digits: Its digits from left to right.
+    """
+
+    digits: tuple[DigitReading, ...]
+
+    @property
+    def line(self) -> int:
+        """Line of writing, counted from 0 at the top."""
+        return self.digits[0].line
+
+    @property
+    def text(self) -> str:
+        """The digits of the number."""
+        return "".join(str(digit.digit) for digit in self.digits)
+
+    def record(self) -> NumberRecord:
+        """Returns the JSON form."""
+        box = reduce(Box.joined, (digit.box for digit in self.digits))
+        return NumberRecord(
+            self.text,
+            self.line,
+            round(min(digit.confidence for digit in self.digits), 6),
+            [box.x, box.y, box.width, box.height],
         )
 
 
@@ -173,6 +230,12 @@ class Reading:
         """The lowest confidence of a digit; None if there is no digit."""
         return min((digit.confidence for digit in self.digits), default=None)
 
+    @property
+    def numbers(self) -> list[Number]:
+        """The numbers in reading order."""
+        groups = groupby(self.digits, lambda digit: (digit.line, digit.number))
+        return [Number(tuple(digits)) for _, digits in groups]
+
     def digits_by_line(self) -> list[list[DigitReading]]:
         """Returns one list of digits for each line."""
         count = max((digit.line for digit in self.digits), default=-1) + 1
@@ -185,6 +248,7 @@ class Reading:
             self.text,
             self.lines,
             [digit.record(top) for digit in self.digits],
+            [number.record() for number in self.numbers],
             self.error,
             self.rotation,
             self.hint,

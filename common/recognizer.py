@@ -12,10 +12,10 @@ from PIL import Image, ImageOps
 from common.calibration import combined, detection_probability, without_rejection
 from common.finding.context import line_support
 from common.finding.drawings import drawn_marks
-from common.finding.finder import MAX_SIDE, Detection, find, peaks_at, scale_for
+from common.finding.finder import MAX_SIDE, Detection, find, find_at, peaks_at, scale_for
 from common.finding.hints import hint
 from common.finding.inks import cut_out
-from common.finding.layout import Placed, lines_of
+from common.finding.layout import Placed, lines_of, numbers_of
 from common.finding.orientation import rotation_of, turned, turned_back
 from common.finding.overlap import overlaps
 from common.finding.settings import SETTINGS
@@ -58,6 +58,16 @@ class Setup:
             ModelError: A model is missing or cannot be used.
         """
         return DigitRecognizer(self.model, self.min_confidence, threads, self.finder)
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """The names of the fields that are read; empty if everything on an image is."""
+        return ()
+
+    @property
+    def form_sha256(self) -> str | None:
+        """Hash of the form whose fields are read, if there is one."""
+        return None
 
 
 class DigitRecognizer:
@@ -173,6 +183,16 @@ class DigitRecognizer:
         """Reads a grey image, uint8 (height, width), without the shortcut for drawings."""
         return self._found(image, "image")[1]
 
+    def marks(self, image: np.ndarray, scales: list[float]) -> list[DigitReading]:
+        """Reads everything on an upright image that may be a digit, in any order and on no line.
+
+        Args:
+            image: uint8 (height, width).
+            scales: The scales at which the finder sees the image; see `finding.finder`.
+        """
+        found = find_at(image, scales, self.finder, self.settings)
+        return self._with_scores(cut_out(image, found, self.settings))
+
     def _found(self, image: np.ndarray, name: str) -> tuple[list[Glyph], Reading]:
         """Reads an image with the finder, turning it first if necessary."""
         found = find(image, self.finder, self.settings)
@@ -283,9 +303,15 @@ def _sides(boxes: Sequence[Placed]) -> np.ndarray:
 
 
 def _in_lines(digits: list[DigitReading]) -> tuple[DigitReading, ...]:
-    """Sorts digits into reading order and numbers their lines."""
-    lines = lines_of([digit.box for digit in digits])
-    return tuple(replace(digits[i], line=number) for number, line in enumerate(lines) for i in line)
+    """Sorts digits into reading order, and counts their lines and the numbers of each line."""
+    sorted_digits: list[DigitReading] = []
+    for count, line in enumerate(lines_of([digit.box for digit in digits])):
+        numbers = numbers_of([digits[i].box for i in line])
+        sorted_digits += (
+            replace(digits[i], line=count, number=number)
+            for i, number in zip(line, numbers, strict=True)
+        )
+    return tuple(sorted_digits)
 
 
 def _grey_image(source: ImageSource) -> np.ndarray:

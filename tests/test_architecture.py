@@ -23,6 +23,7 @@ ORDER = (
     "common.storage",
     "common.finding",
     "common.recognizer",
+    "common.forms",
     "common.data",
     "common.evaluation",
     "common.training",

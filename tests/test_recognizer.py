@@ -48,6 +48,22 @@ def test_a_reading_joins_its_lines_to_a_text() -> None:
     assert Reading("a.png", error="broken").text is None
 
 
+def test_a_number_has_the_lowest_confidence_of_its_digits_and_a_box_around_them() -> None:
+    digits = [
+        DigitReading(1, 0.9, 0, Box(10, 20, 5, 30), (0.1,) * 10),
+        DigitReading(2, 0.8, 0, Box(18, 15, 6, 32), (0.1,) * 10),
+        DigitReading(3, 0.7, 0, Box(60, 20, 5, 30), (0.1,) * 10, number=1),
+        DigitReading(4, 0.6, 1, Box(10, 80, 5, 30), (0.1,) * 10),
+    ]
+    content = Reading("a.png", tuple(digits)).as_dict()
+    assert content["numbers"] == [
+        {"text": "12", "line": 0, "confidence": 0.8, "box": [10, 15, 14, 35]},
+        {"text": "3", "line": 0, "confidence": 0.7, "box": [60, 20, 5, 30]},
+        {"text": "4", "line": 1, "confidence": 0.6, "box": [10, 80, 5, 30]},
+    ]
+    assert content["lines"] == ["123", "4"]
+
+
 def test_alternatives_are_the_next_most_likely_digits() -> None:
     digit = reading_of("7").digits[0]
     assert digit.alternatives(0) == []

@@ -20,6 +20,8 @@ from common.images.listing import list_images
 SAMPLES = ROOT / "samples"
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 DIGIT = {"type": "integer", "minimum": 0, "maximum": 9}
+LINE = {"type": "integer", "minimum": 0}
+BOX = {"type": "array", "items": LINE, "minItems": 4, "maxItems": 4}
 MARK = {
     "type": "object",
     "additionalProperties": False,
@@ -27,13 +29,8 @@ MARK = {
     "properties": {
         "digit": DIGIT,
         "confidence": SHARE,
-        "line": {"type": "integer", "minimum": 0},
-        "box": {
-            "type": "array",
-            "items": {"type": "integer", "minimum": 0},
-            "minItems": 4,
-            "maxItems": 4,
-        },
+        "line": LINE,
+        "box": BOX,
         "alternatives": {
             "type": "array",
             "items": {
@@ -45,10 +42,21 @@ MARK = {
         },
     },
 }
+NUMBER = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["text", "line", "confidence", "box"],
+    "properties": {
+        "text": {"type": "string", "pattern": r"^\d+$"},
+        "line": LINE,
+        "confidence": SHARE,
+        "box": BOX,
+    },
+}
 READING = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["image", "text", "lines", "digits", "error", "ignored", "models"],
+    "required": ["image", "text", "lines", "digits", "numbers", "error", "ignored", "models"],
     "properties": {
         "image": {"type": "string"},
         "text": {"type": ["string", "null"], "pattern": r"^(\d+(\n\d+)*)?$"},
@@ -57,6 +65,7 @@ READING = {
         "hint": {"type": ["string", "null"]},
         "rotation": {"enum": [0, 90, 180, 270]},
         "digits": {"type": "array", "items": MARK},
+        "numbers": {"type": "array", "items": NUMBER},
         "ignored": {"type": "array", "items": MARK},
         "models": {
             "type": "object",

@@ -53,6 +53,8 @@ class Job:
         min_confidence: Value of `--min-confidence`.
         top: Value of `--top`.
         form: Format and suffix of the shards, "jsonl" or "parquet".
+        fields: Names of the fields of `--fields`.
+        fields_sha256: Hash of the field file and its template.
     """
 
     images: int
@@ -64,6 +66,8 @@ class Job:
     min_confidence: float
     top: int
     form: str
+    fields: tuple[str, ...] = ()
+    fields_sha256: str | None = None
 
 
 def job_of(sources: list[Source], recognizer: DigitRecognizer, top: int, form: str) -> Job:
@@ -97,6 +101,8 @@ def job_of(sources: list[Source], recognizer: DigitRecognizer, top: int, form: s
         recognizer.setup.min_confidence,
         top,
         form,
+        recognizer.setup.field_names,
+        recognizer.setup.form_sha256,
     )
 
 
@@ -175,7 +181,7 @@ class ShardFolder:
 
     def _check_same(self, earlier: dict[str, Any]) -> None:
         """Raises a `UserError` if the job differs, or if images of finished shards changed."""
-        now = asdict(self.job)
+        now = json.loads(json.dumps(asdict(self.job)))  # as lists, not tuples
         states = now.pop("states_sha256")
         earlier_states: Any = earlier.get("states_sha256")
         changed = [DIFFERENCES[key] for key, value in now.items() if earlier.get(key) != value]
@@ -242,17 +248,30 @@ class ShardFolder:
                 lines = (json.dumps(record) + "\n" for record in records)
                 temporary.write_text("".join(lines), encoding="utf-8")
             else:
-                write_parquet(records, temporary)
+                write_parquet(records, temporary, self.job.fields)
 
 
-def write_parquet(records: list[dict[str, Any]], path: Path) -> None:
-    """Writes records to a Parquet file. The columns do not depend on the records."""
+def write_parquet(records: list[dict[str, Any]], path: Path, fields: tuple[str, ...] = ()) -> None:
+    """Writes records to a Parquet file. The columns do not depend on the records.
+
+    Args:
+        records: The JSON forms of readings.
+        path: The file to write.
+        fields: Names of the fields of a form, which become a column `fields` with one struct each.
+    """
     # Imported here: only --parquet needs it.
     import pyarrow as pa
     from pyarrow import parquet
 
     hints = get_type_hints(ReadingRecord)
-    schema = pa.schema([(name, _arrow_type(hint)) for name, hint in hints.items()])
+    columns = [(name, _arrow_type(hint)) for name, hint in hints.items()]
+    if fields:
+        # Imported here: only --fields needs it.
+        from common.forms.reading import FieldRecord
+
+        field = _arrow_type(FieldRecord)
+        columns.append(("fields", pa.struct([(name, field) for name in fields])))
+    schema = pa.schema(columns)
     parquet.write_table(pa.Table.from_pylist(records, schema), path)
 
 
@@ -268,4 +287,4 @@ def _arrow_type(hint: Any) -> Any:
     if is_dataclass(hint):
         fields = get_type_hints(hint).items()
         return pa.struct([(name, _arrow_type(field)) for name, field in fields])
-    return {int: pa.int64(), float: pa.float64(), str: pa.string()}[hint]
+    return {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}[hint]

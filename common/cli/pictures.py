@@ -1,8 +1,9 @@
-"""The pictures of readings that `predict_image.py` saves and shows."""
+"""The pictures of readings that `predict_image.py` saves and shows, and the page for reviews."""
 
 import argparse
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from common.evaluation import annotation
@@ -13,13 +14,17 @@ from common.recognizer import DigitRecognizer
 Drawer = Callable[[str | Path | bytes, Reading], None]
 
 
+@contextmanager
 def make_drawer(
     arguments: argparse.Namespace, recognizer: DigitRecognizer, sources: list[Source]
-) -> Drawer:
-    """Returns a function that draws what --save, --show and --explain ask for.
+) -> Iterator[Drawer]:
+    """Yields a function that draws what --save, --show, --explain and --review ask for.
 
     The function takes an image and its reading. It raises `UserError` if the image cannot be read
-    again, or if a picture cannot be written.
+    again, or if a picture cannot be written. The page for reviews is written at the end.
+
+    Raises:
+        UserError: The page for reviews cannot be written.
     """
     pictures = bool(arguments.save or arguments.explain)
     taken = real_paths(sources) if pictures else set()
@@ -30,6 +35,12 @@ def make_drawer(
         from common.evaluation.explanation_plot import plot_explanation
 
         explainer = Explainer(recognizer)
+    review = None
+    if arguments.review:
+        # Imported here: only --review needs it.
+        from common.forms.review import ReviewPage
+
+        review = ReviewPage(arguments.review / "review.html")
 
     def draw(source: str | Path | bytes, reading: Reading) -> None:
         if arguments.save or arguments.show:
@@ -42,5 +53,9 @@ def make_drawer(
                 arguments.explain, reading.image, "explained", drawn, taken
             )
             plot_explanation(explainer.explain(source, reading.image), path)
+        if review:
+            review.add(source, reading)
 
-    return draw
+    yield draw
+    if review:
+        review.write()

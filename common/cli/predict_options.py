@@ -47,12 +47,37 @@ def parse_arguments(description: str) -> argparse.Namespace:
         "--json or --output)",
     )
     add_min_confidence_argument(parser, MIN_CONFIDENCE)
+    _add_form_options(parser)
     _add_output_options(parser)
     _add_batch_options(parser)
     arguments = parser.parse_args()
     _check_together(parser, arguments)
     arguments.jobs = arguments.jobs or (os.cpu_count() or 1 if arguments.engine else 1)
     return arguments
+
+
+def _add_form_options(parser: argparse.ArgumentParser) -> None:
+    forms = parser.add_argument_group("forms")
+    forms.add_argument(
+        "--fields",
+        type=Path,
+        metavar="FILE",
+        help="read the fields of a form, which this JSON file lists (see docs/forms.md), and "
+        "nothing else; --csv then prints one row per image with one column per field",
+    )
+    forms.add_argument(
+        "--review",
+        type=Path,
+        metavar="FOLDER",
+        help="with --fields: write review.html to FOLDER, a page on which people correct the "
+        "values that do not fit their field or are uncertain",
+    )
+    forms.add_argument(
+        "--find-fields",
+        type=Path,
+        metavar="IMAGE",
+        help="print a field file for the boxes and combs on the image of an empty form, and stop",
+    )
 
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -135,9 +160,15 @@ def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespa
     for name in ("resume", "parquet"):
         if getattr(arguments, name) and not arguments.output:
             parser.error(f"--{name} needs --output")
-    for name in ("csv", "save", "show", "explain"):
+    for name in ("csv", "save", "show", "explain", "review"):
         if getattr(arguments, name) and arguments.output:
             parser.error(f"--{name} cannot be combined with --output")
+    if arguments.find_fields and (arguments.images or arguments.files_from or arguments.fields):
+        parser.error("--find-fields takes an empty form: list no images, and no --fields")
+    if arguments.review and not arguments.fields:
+        parser.error("--review needs --fields")
+    if arguments.explain and arguments.fields:
+        parser.error("--explain cannot be combined with --fields")
     if arguments.address and not arguments.engine:
         parser.error("--address needs --engine ray")
     if not (arguments.images or arguments.files_from) and _is_for_programs(arguments):

@@ -30,11 +30,13 @@ def text_rows(reading: Reading, width: int, top: int) -> str:
         top: Number of alternatives to list for each digit.
 
     Returns:
-        One row for each line of digits and, if `top` is not 0, one row for each digit.
+        One row for each line, with spaces between its numbers, and, if `top` is not 0, one row for
+        each digit.
     """
     rows: list[str] = []
-    for line in reading.digits_by_line():
-        digits = "".join(str(digit.digit) for digit in line)
+    numbers = reading.numbers
+    for count, line in enumerate(reading.digits_by_line()):
+        digits = " ".join(number.text for number in numbers if number.line == count)
         name = printable(reading.image) if not rows else ""
         rows.append(f"{name:{width}}  {digits:10}  {percent(min(d.confidence for d in line))}")
         for digit in line if top else []:

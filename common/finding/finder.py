@@ -94,7 +94,13 @@ def find(
     Returns:
         The detections, the most likely first.
     """
-    scales = page_scales(page.shape[0], page.shape[1], max_side)
+    return find_at(page, page_scales(page.shape[0], page.shape[1], max_side), finder, settings)
+
+
+def find_at(
+    page: np.ndarray, scales: list[float], finder: Finder, settings: Settings = SETTINGS
+) -> list[Detection]:
+    """Finds the digits on a page that the network sees at the given scales; see `find`."""
     peaks = [peak for scale in scales for peak in peaks_at(page, scale, finder, settings)]
     peaks = sorted(peaks, key=lambda peak: -peak.score)[:MAX_PEAKS]
     boxes = np.array([(peak.x, peak.y, peak.width, peak.height) for peak in peaks]).reshape(-1, 4)

@@ -4,7 +4,13 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, with_config
 
-from common.reading import AlternativeRecord, DigitRecord, ModelsRecord, ReadingRecord
+from common.reading import (
+    AlternativeRecord,
+    DigitRecord,
+    ModelsRecord,
+    NumberRecord,
+    ReadingRecord,
+)
 from common.web.training import State
 
 
@@ -18,7 +24,8 @@ class SeenDigit(DigitRecord):
     """Position in reading order, ignored marks included."""
 
 
-for record in (AlternativeRecord, DigitRecord, ModelsRecord, ReadingRecord, SeenDigit):
+RECORDS = (AlternativeRecord, DigitRecord, NumberRecord, ModelsRecord, ReadingRecord, SeenDigit)
+for record in RECORDS:
     with_config(ConfigDict(use_attribute_docstrings=True))(record)
 
 

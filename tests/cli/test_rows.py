@@ -1,9 +1,9 @@
-"""The CSV form of a reading."""
+"""Readings as text and as CSV."""
 
 import csv
 import io
 
-from common.cli.rows import CSV_HEADER, csv_line, csv_rows
+from common.cli.rows import CSV_HEADER, csv_line, csv_rows, text_rows
 from common.reading import Box, DigitReading, Reading
 
 
@@ -13,8 +13,18 @@ def table(*readings: Reading) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def digit(value: int, confidence: float, line: int) -> DigitReading:
-    return DigitReading(value, confidence, line, Box(0, 0, 9, 9), (0.1,) * 10)
+def digit(value: int, confidence: float, line: int, number: int = 0) -> DigitReading:
+    return DigitReading(value, confidence, line, Box(0, 0, 9, 9), (0.1,) * 10, number)
+
+
+def test_spaces_separate_the_numbers_of_a_line_in_text_but_not_in_csv() -> None:
+    digits = digit(0, 0.9, 0), digit(7, 0.8, 0), digit(9, 0.7, 0, 1), digit(5, 0.6, 1)
+    reading = Reading("a.png", digits)
+    assert [row.split() for row in text_rows(reading, 5, 0).splitlines()] == [
+        ["a.png", "07", "9", "70.0%"],
+        ["5", "60.0%"],
+    ]
+    assert [row["text"] for row in table(reading)] == ["079", "5"]
 
 
 def test_csv_has_one_row_for_each_line_with_the_lowest_confidence_of_its_digits() -> None:

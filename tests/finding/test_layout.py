@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from common.finding.layout import lines_of
+from common.finding.layout import lines_of, numbers_of
 from common.reading import Box
 
 
@@ -33,3 +33,26 @@ def test_boxes_above_each_other_are_separate_lines() -> None:
 
 def test_a_small_box_beside_a_large_one_is_on_the_same_line() -> None:
     assert lines_of([Box(0, 0, 40, 80), Box(50, 25, 20, 30)]) == [[0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("lefts", "expected"),
+    [
+        ([0], [0]),
+        ([0, 25], [0, 0]),
+        ([0, 70], [0, 1]),
+        ([0, 25, 50, 120, 145], [0, 0, 0, 1, 1]),
+        ([0, 60, 85, 150], [0, 1, 1, 2]),
+    ],
+)
+def test_a_wide_gap_separates_two_numbers(lefts: list[int], expected: list[int]) -> None:
+    assert numbers_of([Box(left, 0, 20, 30) for left in lefts]) == expected
+
+
+def test_digits_in_evenly_spaced_boxes_are_one_number() -> None:
+    assert numbers_of([Box(70 * i, i, 20, 30) for i in range(6)]) == [0] * 6
+
+
+def test_a_1_is_as_close_to_its_neighbours_as_other_digits() -> None:
+    narrow = [Box(0, 0, 20, 30), Box(34, 0, 4, 30), Box(50, 0, 4, 30), Box(65, 0, 20, 30)]
+    assert numbers_of(narrow) == [0] * 4

@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""Read generated filled forms: python -m benchmarks.forms.
+
+The forms of `common.data.form_layouts` are filled in with MNIST test digits, some are stamped, and
+they are scanned or photographed in perspective. The script prints the share of fields that are read
+exactly, the share that needs a review, the share of the others that are exact, the forms read in a
+second, and how many of 100 forms are refused with the template of another form. --development uses
+training digits and other random numbers: the settings were chosen on these forms.
+"""
+
+import argparse
+import time
+from collections import Counter
+from hashlib import sha256
+
+import numpy as np
+from tqdm import tqdm
+
+from common.cli import console
+from common.cli.arguments import ArgumentParser, positive_int
+from common.data.datasets import load_mnist
+from common.data.filled_forms import filled_form
+from common.data.form_layouts import LAYOUTS, Layout
+from common.forms.field_file import Form, parsed_fields
+from common.forms.reader import FormReader
+from common.forms.reading import FormReading
+from common.images.contents import ImageError
+
+SEED = {"development": 11, "test": 12}
+WRONG_TEMPLATES = 100
+
+
+def main() -> int:
+    """Reads the forms, and prints the figures."""
+    arguments = parse_arguments()
+    dataset = load_mnist()
+    name = "development" if arguments.development else "test"
+    images, labels = (
+        (dataset.train_images, dataset.train_labels)
+        if arguments.development
+        else (dataset.test_images, dataset.test_labels)
+    )
+    layouts = {name: layout() for name, layout in LAYOUTS.items()}
+    readers = {name: FormReader(form_of(layout)) for name, layout in layouts.items()}
+    kinds, others = list(layouts), dict(zip(layouts, [*layouts][1:] + [*layouts][:1], strict=True))
+    counts: Counter[str] = Counter()
+    seconds = 0.0
+    for number in tqdm(range(arguments.forms), name, leave=False, disable=None):
+        kind = kinds[number % len(kinds)]
+        rng = np.random.default_rng([SEED[name], number])
+        filled = filled_form(layouts[kind], images, labels, rng)
+        started = time.perf_counter()
+        counts += count_fields(readers[kind], filled.image, filled.values)
+        seconds += time.perf_counter() - started
+        if number < WRONG_TEMPLATES:
+            counts["refused"] += is_refused(readers[others[kind]], filled.image)
+    print_figures(name, arguments.forms, counts, seconds)
+    return console.OK
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Reads the command line."""
+    parser = ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--forms", type=positive_int, metavar="N", default=500, help="(default: %(default)s)"
+    )
+    parser.add_argument("--development", action="store_true", help="the forms for development")
+    return parser.parse_args()
+
+
+def form_of(layout: Layout) -> Form:
+    """Returns the form of a layout, as its field file and its template would give it."""
+    fields = parsed_fields([field.entry for field in layout.fields], "the layout")
+    return Form(fields, layout.image, sha256(layout.image.tobytes()).hexdigest())
+
+
+def count_fields(reader: FormReader, image: np.ndarray, values: dict[str, str]) -> Counter[str]:
+    """Counts the fields of a form: all, exact, exact as read, accepted, and both.
+
+    Args:
+        reader: The reader of the form.
+        image: The form, uint8 (height, width).
+        values: The digits in each field.
+    """
+    counts: Counter[str] = Counter(fields=len(values))
+    try:
+        reading = reader.examine(image)[1]
+    except ImageError:
+        counts["unaligned"] += 1
+        return counts
+    assert isinstance(reading, FormReading)
+    for field in reading.fields:
+        record = field.record
+        exact = record.text == values[field.name]
+        plain = record.text if record.plain is None else record.plain
+        counts["exact"] += exact
+        counts["plain"] += plain == values[field.name]
+        counts["accepted"] += record.ok
+        counts["accepted and exact"] += record.ok and exact
+    return counts
+
+
+def is_refused(reader: FormReader, image: np.ndarray) -> bool:
+    """Tells whether a form is refused because it does not match the template."""
+    try:
+        reader.examine(image)
+    except ImageError:
+        return True
+    return False
+
+
+def print_figures(name: str, forms: int, counts: Counter[str], seconds: float) -> None:
+    """Prints the figures, one on each line."""
+    fields, accepted = counts["fields"], counts["accepted"]
+    print(f"{name}: {forms} forms, {fields} fields")
+    print(f"not aligned                      {counts['unaligned']} forms")
+    print(f"exact without knowledge          {counts['plain'] / fields:.1%} of the fields")
+    print(f"exact                            {counts['exact'] / fields:.1%}")
+    print(f"sent to review                   {1 - accepted / fields:.1%}")
+    print(f"exact, of those accepted         {counts['accepted and exact'] / max(accepted, 1):.2%}")
+    print(f"read                             {forms / seconds:.1f} forms a second")
+    print(f"wrong templates refused          {counts['refused']} of {min(forms, WRONG_TEMPLATES)}")
+
+
+if __name__ == "__main__":
+    console.run(main)

@@ -1,0 +1,228 @@
+"""Reads a field file: the fields of a form, and what is known about their values."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from common import UserError
+from common.files import content_of
+from common.forms.checks import CHECKS, DATE_FORMATS, is_date, passes_iban, passes_luhn
+from common.images.decoding import read_image
+
+MAX_BYTES = 10**6
+MAX_FIELDS = 500
+MAX_DIGITS = 50  # per field
+FORM_KEYS = ("template", "fields")
+FIELD_KEYS = ("name", "box", "digits", "pattern", "check", "country", "format")
+NAME = re.compile(r"\w[\w -]{0,99}")
+RESERVED_NAMES = ("image", "review", "error")  # columns of the CSV output
+
+
+class FieldFileError(UserError):
+    """The field file cannot be used."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a form, and what is known about its value.
+
+    Attributes:
+        name: Its name, a column of tables.
+        box: Left, top, width and height in per cent of the page's width and height.
+        digits: Minimum and maximum number of digits.
+        pattern: Regular expression that matches the whole value, or None.
+        check: One of `CHECKS`, or None.
+        country: Check "iban": country of the account, two capital letters.
+        format: Check "date": one of `DATE_FORMATS`.
+    """
+
+    name: str
+    box: tuple[float, float, float, float]
+    digits: tuple[int, int]
+    pattern: str | None = None
+    check: str | None = None
+    country: str = ""
+    format: str = "DDMMYYYY"
+
+    def objection(self, text: str) -> str | None:
+        """Returns why a value does not fit the field; None if it fits."""
+        least, most = self.digits
+        if not least <= len(text) <= most:
+            expected = f"{least}" if least == most else f"{least} to {most}"
+            return f"{len(text)} digits; expected {expected}"
+        if not text:
+            return None
+        if self.pattern is not None and not re.fullmatch(self.pattern, text):
+            return f"{text} does not match {self.pattern}"
+        if self.check == "luhn" and not passes_luhn(text):
+            return f"{text} fails the check luhn"
+        if self.check == "iban" and not passes_iban(text, self.country):
+            return f"{self.country}{text} fails the check iban"
+        if self.check == "date" and not is_date(text, self.format):
+            return f"{text} is not a date in the format {self.format}"
+        return None
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form whose fields can be read.
+
+    Attributes:
+        fields: The fields, in the order of the output.
+        template: The empty form, uint8 (height, width), or None if pages are not aligned.
+        sha256: Hash of the field file and the pixels of the template.
+    """
+
+    fields: tuple[Field, ...]
+    template: np.ndarray | None
+    sha256: str
+
+
+def load_form(path: Path) -> Form:
+    """Reads a field file and the template that it names.
+
+    Args:
+        path: A JSON file such as `{"template": "empty_form.png", "fields": [{"name": "amount",
+            "box": [62, 18, 30, 6], "digits": [1, 7]}]}`. The path of the template is relative to
+            the folder of the file.
+
+    Raises:
+        FieldFileError: The file is missing or wrong; the message says what is expected.
+        ImageError: The template cannot be read.
+    """
+    try:
+        content = content_of(path, MAX_BYTES)
+        parsed = json.loads(content)
+    except OSError as error:
+        raise FieldFileError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise FieldFileError(f"{path} is not a field file in JSON: {error}.") from error
+    entries = _Entry(f"{path}", parsed, FORM_KEYS)
+    listed = parsed.get("fields")
+    if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_FIELDS:
+        entries.refuse("fields", f"a list of 1 to {MAX_FIELDS} fields")
+    fields = parsed_fields(listed, f"{path}")
+    named = entries.text("template", r"(?s).+", "the path of an image")
+    template = read_image(path.parent / named) if named else None
+    pixels = b"" if template is None else repr(template.shape).encode() + template.tobytes()
+    return Form(fields, template, hashlib.sha256(content + pixels).hexdigest())
+
+
+def parsed_fields(entries: list[Any], where: str) -> tuple[Field, ...]:
+    """Checks the entries of a field file.
+
+    Args:
+        entries: The objects in the list `fields`.
+        where: Where they are, for error messages.
+
+    Raises:
+        FieldFileError: An entry is wrong; the message says what is expected.
+    """
+    fields = tuple(
+        _field(_Entry(f"{where}, field {number}", entry, FIELD_KEYS))
+        for number, entry in enumerate(entries, 1)
+    )
+    names = [field.name.lower() for field in fields]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise FieldFileError(f"{where} names two fields {name!r}; expected different names.")
+    return fields
+
+
+class _Entry:
+    """An object of the field file, with errors that say where it is.
+
+    Args:
+        where: Where the object is, for error messages.
+        values: The object.
+        keys: The keys that it may have.
+
+    Raises:
+        FieldFileError: It is not an object, or has other keys.
+    """
+
+    def __init__(self, where: str, values: Any, keys: tuple[str, ...]) -> None:
+        self.where, self.values = where, values
+        expected = f"an object with the keys {', '.join(keys)}"
+        if not isinstance(values, dict):
+            raise FieldFileError(f"{where} is {_shown(values)}; expected {expected}.")
+        for key in values:
+            if key not in keys:
+                raise FieldFileError(f"{where} has the key {_shown(key)}; expected {expected}.")
+
+    def refuse(self, key: str, expected: str) -> NoReturn:
+        """Raises an error about the value of a key."""
+        received = f"is {_shown(self.values[key])}" if key in self.values else "is missing"
+        raise FieldFileError(f"{self.where}: {key} {received}; expected {expected}.")
+
+    def text(self, key: str, pattern: str, expected: str) -> str | None:
+        """Returns a text that must match a pattern; None if the key is missing."""
+        if key not in self.values:
+            return None
+        value = self.values[key]
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            self.refuse(key, expected)
+        return value
+
+
+def _field(entry: _Entry) -> Field:
+    name = entry.text("name", NAME.pattern, "letters, digits, spaces, _ and -, at most 100")
+    if name is None or name.lower() in RESERVED_NAMES:
+        entry.refuse("name", f"a name other than {', '.join(RESERVED_NAMES)}")
+    entry.where += f" ({name})"
+    pattern = entry.text("pattern", r"(?s).+", "a regular expression")
+    try:
+        re.compile(pattern or "")
+    except re.error as error:
+        entry.refuse("pattern", f"a regular expression ({error})")
+    check = entry.text("check", "|".join(CHECKS), f"one of {', '.join(CHECKS)}")
+    country = entry.text("country", "[A-Z]{2}", 'two capital letters, as in "DE"')
+    order = entry.text("format", "|".join(DATE_FORMATS), f"one of {', '.join(DATE_FORMATS)}")
+    if (country is not None) != (check == "iban"):
+        entry.refuse("country", 'two capital letters with the check "iban", and only there')
+    if order is not None and check != "date":
+        entry.refuse("format", 'no format without the check "date"')
+    form = order or Field.format
+    box, digits = _box(entry), _digits(entry)
+    if check == "date" and not digits[0] <= len(form) <= digits[1]:
+        entry.refuse("digits", f"{len(form)} for dates in the format {form}")
+    return Field(name, box, digits, pattern, check, country or "", form)
+
+
+def _box(entry: _Entry) -> tuple[float, float, float, float]:
+    box = entry.values.get("box")
+    expected = "left, top, width and height in per cent of the page, inside the page"
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
+        entry.refuse("box", expected)
+    left, top, width, height = box
+    inside = left >= 0 and top >= 0 and left + width <= 100 and top + height <= 100
+    if not (inside and width > 0 and height > 0):
+        entry.refuse("box", expected)
+    return float(left), float(top), float(width), float(height)
+
+
+def _digits(entry: _Entry) -> tuple[int, int]:
+    digits = entry.values.get("digits")
+    limits = digits if isinstance(digits, list) else [digits, digits]
+    whole = len(limits) == 2 and all(isinstance(n, int) and _is_number(n) for n in limits)
+    if not whole or not 0 <= limits[0] <= limits[1] <= MAX_DIGITS or limits[1] == 0:
+        entry.refuse(
+            "digits",
+            f"the number of digits, at most {MAX_DIGITS}, or a list of the minimum and the maximum",
+        )
+    return limits[0], limits[1]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _shown(value: Any) -> str:
+    """Returns a value as JSON, shortened."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,140 @@
+"""A static web page on which people check the values that need a review."""
+
+import base64
+import html
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from common import printable
+from common.files import replacing
+from common.forms.reading import FieldReading, FormReading
+from common.images.decoding import read_image
+from common.reading import Reading
+
+PICTURE_HEIGHT = 72  # pixels
+MAX_PICTURE_WIDTH = 1400  # pixels
+SURROUNDINGS = 0.3  # heights of the field that are shown around it
+
+HEAD = """<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Review</title>
+<style>
+  body { font: 16px system-ui, sans-serif; margin: 2em; }
+  td, th { padding: 0.4em 0.8em; text-align: left; border-bottom: 1px solid #ccc; }
+  img { max-width: 100%; display: block; }
+  input { font: 20px monospace; width: 24ch; }
+  .changed { background: #ffefb0; }
+</style>
+<h1>Review</h1>
+<p>Correct the values, then save them. Enter goes to the next value, Shift+Enter to the one
+before.</p>
+<p><button id="save">Save as CSV</button></p>
+<table>
+<tr><th>Image</th><th>Field</th><th>Picture</th><th>Value</th><th>Reason</th></tr>
+"""
+
+TAIL = """</table>
+<script>
+const inputs = [...document.querySelectorAll("input")];
+inputs.forEach((input, place) => {
+  input.addEventListener("input", () =>
+    input.classList.toggle("changed", input.value !== input.dataset.read));
+  input.addEventListener("keydown", event => {
+    if (event.key !== "Enter") return;
+    const next = inputs[place + (event.shiftKey ? -1 : 1)];
+    if (next) { next.focus(); next.select(); }
+  });
+});
+// No spreadsheet may run a file name as a formula; ./=1.png is the same file.
+const file = name => /^[=+@\\uFF1D\\uFF0B\\uFF0D\\uFF20-]/.test(name) ? "./" + name : name;
+const cell = text => `"${text.replaceAll('"', '""')}"`;
+document.getElementById("save").addEventListener("click", () => {
+  const rows = inputs.map(input =>
+    [file(input.dataset.image), input.dataset.field, input.dataset.read, input.value]);
+  const text = [["image", "field", "read", "value"], ...rows]
+    .map(row => row.map(cell).join(",") + "\\n").join("");
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], {type: "text/csv"}));
+  link.download = "review.csv";
+  link.click();
+});
+if (inputs.length) inputs[0].focus();
+</script>
+</html>
+"""
+
+
+@dataclass
+class ReviewPage:
+    """Collects the values that need a review.
+
+    Attributes:
+        path: The HTML file to write.
+        rows: Confidence and HTML of each value so far.
+    """
+
+    path: Path
+    rows: list[tuple[float, str]] = field(default_factory=list)
+
+    def add(self, source: str | Path | bytes, reading: Reading) -> None:
+        """Adds the values of a form that need a review, with their pictures.
+
+        Args:
+            source: The image, which is read again if there are such values.
+            reading: Its reading.
+
+        Raises:
+            ImageError: The image cannot be read again.
+        """
+        fields = reading.fields if isinstance(reading, FormReading) else ()
+        doubtful = [one for one in fields if not one.record.ok]
+        if doubtful:
+            image = read_image(source)
+            for one in doubtful:
+                row = _row(reading.image, one, _picture(image, one))
+                self.rows.append((one.record.confidence, row))
+
+    def write(self) -> None:
+        """Writes the page, the least certain values first.
+
+        Raises:
+            UserError: The file cannot be written.
+        """
+        ranked = sorted(self.rows, key=lambda row: row[0])
+        with replacing(self.path) as temporary:
+            temporary.write_text(HEAD + "".join(row for _, row in ranked) + TAIL, encoding="utf-8")
+
+
+def _row(image: str, one: FieldReading, picture: bytes) -> str:
+    name, label, text, reason = (
+        html.escape(printable(value))
+        for value in (image, one.name, one.record.text, one.record.reason or "")
+    )
+    data = base64.b64encode(picture).decode()
+    return (
+        f'<tr><td>{name}</td><td>{label}</td><td><img alt="" src="data:image/png;base64,{data}">'
+        f'</td><td><input aria-label="{label} of {name}" data-image="{name}" data-field="{label}" '
+        f'data-read="{text}" value="{text}" inputmode="numeric"></td><td>{reason}</td></tr>\n'
+    )
+
+
+def _picture(image: np.ndarray, one: FieldReading) -> bytes:
+    """Returns a picture of a field and its surroundings, upright, as a PNG file."""
+    corners = np.array(one.corners, np.float32)
+    width = float(np.linalg.norm(corners[1] - corners[0]))
+    height = max(float(np.linalg.norm(corners[3] - corners[0])), 1.0)
+    scale = PICTURE_HEIGHT / height
+    margin = SURROUNDINGS * PICTURE_HEIGHT
+    right, bottom = min(width * scale, MAX_PICTURE_WIDTH) + margin, PICTURE_HEIGHT + margin
+    places = np.array(
+        [(margin, margin), (right, margin), (right, bottom), (margin, bottom)], np.float32
+    )
+    matrix = cv2.getPerspectiveTransform(corners, places)
+    size = round(right + margin), round(bottom + margin)
+    picture = cv2.warpPerspective(image, matrix, size, borderValue=255)
+    return bytes(cv2.imencode(".png", picture)[1])
