@@ -24,9 +24,8 @@ the model is wrong, 130 if interrupted.
 """
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TextIO
 
 from common.cli import console
@@ -36,14 +35,13 @@ if __name__ == "__main__":
 
 from common import PROJECT, UserError, printable
 from common.batch.shards import IMAGES_PER_SHARD, Done, Shard, ShardFolder, in_order, job_of
+from common.cli.formats import make_formatter
 from common.cli.pictures import make_drawer
 from common.cli.predict_options import parse_arguments
 from common.cli.progress import progress_bar
-from common.cli.rows import CSV_HEADER, csv_line, csv_rows, text_rows
 from common.evaluation import annotation
 from common.files import check_writable, shown
 from common.images.listing import Source, image_sources, sources_from
-from common.reading import Reading
 from common.recognizer import DigitRecognizer
 
 SAMPLES = PROJECT / "samples"
@@ -181,23 +179,6 @@ def name_models(recognizer: DigitRecognizer) -> None:
     print(
         f"Reading with {shown(setup.model)} and {shown(setup.finder)}.", file=sys.stderr, flush=True
     )
-
-
-def make_formatter(
-    arguments: argparse.Namespace, recognizer: DigitRecognizer, names: list[str]
-) -> tuple[str | None, Callable[[Reading], str]]:
-    """Returns a header, and a function that formats a reading for the chosen output."""
-    if arguments.json:
-        top = 1 if arguments.top is None else arguments.top
-        return None, lambda reading: json.dumps(reading.as_dict(top))
-    width = min(max(len(printable(name)) for name in names), 60)
-    if arguments.fields:
-        from common.cli.form_rows import form_formatter
-
-        return form_formatter(arguments.csv, recognizer.setup.field_names, width)
-    if arguments.csv:
-        return csv_line(CSV_HEADER), csv_rows
-    return None, lambda reading: text_rows(reading, width, arguments.top or 0)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ images and another seed. Fit again after each training of the finder.
 """
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -87,6 +88,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--finder",
+        type=Path,
         default=PRETRAINED_FINDER,
         metavar="FILE",
         help="the finder's .tflite file (default: %(default)s)",

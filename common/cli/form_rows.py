@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from typing import cast
 
 from common import printable
 from common.cli.rows import csv_line, escape_formula, percent
@@ -33,13 +34,8 @@ def form_formatter(
     """
     if as_csv:
         header = csv_line(("image", *names, "review", "error"))
-        return header, lambda reading: form_csv(_form(reading), names)
-    return None, lambda reading: form_text(_form(reading), width)
-
-
-def _form(reading: Reading) -> FormReading:
-    assert isinstance(reading, FormReading)
-    return reading
+        return header, lambda reading: form_csv(cast(FormReading, reading), names)
+    return None, lambda reading: form_text(cast(FormReading, reading), width)
 
 
 def form_text(reading: FormReading, width: int) -> str:
