@@ -12,7 +12,7 @@ from expensive import EXPENSIVE_IMAGES, cost_of
 from faults import saved
 from PIL import Image
 
-from common.images import decoding
+from common.images import contents, decoding
 from common.images.contents import TooLargeError
 from common.images.decoding import read_image
 from common.images.structure import MAX_PARTS
@@ -105,7 +105,7 @@ def test_bytes_scans_and_pixels_are_limited(monkeypatch: pytest.MonkeyPatch) -> 
         with pytest.raises(TooLargeError, match="400 x 400"):
             read_image(saved(Image.new("L", (400, 400)), "WEBP"))
         assert read_image(ordinary).shape == (400, 400)
-    monkeypatch.setattr(decoding, "MAX_BYTES", len(ordinary))
+    monkeypatch.setattr(contents, "MAX_BYTES", len(ordinary))
     assert read_image(ordinary).shape == (400, 400)
     with pytest.raises(TooLargeError, match="MB, the maximum"):
         read_image(ordinary + b"\0")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Command, messages
 
-SAMPLE = ROOT / "samples" / "form"
+SAMPLE = ROOT / "docs" / "order_form"
 needs_ray = pytest.mark.skipif(not find_spec("ray"), reason="needs requirements/ray.txt")
 ENGINES = [
     pytest.param((), id="one process"),
@@ -74,7 +74,7 @@ def test_a_run_can_be_resumed_with_the_same_form_only(
     fields.write_text(fields.read_text().replace("[1, 4]", "[1, 3]"))
     refused = command(*words, *output, "--resume")
     assert refused.returncode == 2
-    assert "another job (different: fields_sha256)" in refused.stderr
+    assert "These differ: the field file or its template" in refused.stderr
 
 
 @pytest.mark.skipif(not find_spec("pyarrow"), reason="needs requirements/ray.txt")

@@ -18,7 +18,7 @@ from common.forms.registration import Registration
 from common.images.contents import ImageError
 from common.images.decoding import read_image
 
-SAMPLE = ROOT / "samples" / "form"
+SAMPLE = ROOT / "docs" / "order_form"
 VALUES = {
     "customer": "40718256",
     "date": "21112026",

@@ -13,7 +13,7 @@ from common import UserError
 from common.forms.reading import FieldReading, FieldRecord, FormReading
 from common.forms.review import ReviewPage
 
-SAMPLE = ROOT / "samples" / "form"
+SAMPLE = ROOT / "docs" / "order_form"
 CORNERS = ((30.0, 20.0), (10.0, 20.0), (10.0, 10.0), (30.0, 10.0))  # upside down
 
 

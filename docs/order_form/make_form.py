@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Regenerate the sample form: python -m samples.make_form.
+"""Regenerate the sample form: python -m docs.order_form.make_form.
 
-Writes to `samples/form/`: an empty form, its field file, and an image of the form filled in with
+Writes to its folder an empty form, its field file, and an image of the form filled in with
 strokes of `common/data/handwriting.py`.
 """
 
@@ -15,7 +15,7 @@ from PIL import Image
 from common.data.form_layouts import Layout, order_form
 from common.data.handwriting import draw_digit
 
-FOLDER = Path(__file__).resolve().parent / "form"
+FOLDER = Path(__file__).resolve().parent
 VALUES = {
     "customer": "40718256",
     "date": "21112026",
@@ -29,7 +29,6 @@ SIDE = 0.6  # pixels; scale of the saved images
 def main() -> None:
     """Writes the files."""
     form = order_form()
-    FOLDER.mkdir(exist_ok=True)
     save("empty.png", form.image)
     lines = ",\n    ".join(json.dumps(field.entry) for field in form.fields)
     file = f'{{\n  "template": "empty.png",\n  "fields": [\n    {lines}\n  ]\n}}\n'
