@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT, Command, messages
-from faults import odd_images, png_of_size, write_all
+from faults import odd_images, png_of_size, saved, write_all
 from PIL import Image
 
 NO_IMAGE = "The input is not an image; expected PNG, JPEG, BMP, GIF, TIFF, WEBP, HEIC or PDF."
@@ -213,3 +214,14 @@ def test_memory_does_not_grow_with_the_number_of_images(project: Path, tmp_path:
         peaks.append(kilobytes / 1024)
     assert peaks[1] < peaks[0] + 20
     assert peaks[1] < 400
+
+
+def test_damage_that_pillow_logs_is_one_line(command: Command, tmp_path: Path) -> None:
+    content = saved(Image.new("RGB", (20, 20)), "TIFF")
+    samples = struct.pack("<HHIHH", 277, 3, 1, 3, 0)  # SamplesPerPixel: 3
+    assert content.count(samples) == 1
+    path = tmp_path / "samples.tiff"
+    path.write_bytes(content.replace(samples, struct.pack("<HHIHH", 277, 3, 1, 999, 0)))
+    done = command("predict_image.py", *MODEL, path)
+    assert done.returncode == 1
+    assert messages(done.stderr).count("\n") == 1

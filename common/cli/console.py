@@ -1,6 +1,7 @@
 """Starts and ends a script: streams, signals, error messages and exit statuses."""
 
 import io
+import logging
 import os
 import signal
 import sys
@@ -118,6 +119,8 @@ def prepare() -> None:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, _interrupt)
     sys.excepthook = _report_early_error
+    # Pillow logs some kinds of damage, which it then raises as an error.
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 def _report_early_error(
