@@ -56,6 +56,8 @@ def make_drawer(
         if review:
             review.add(source, reading)
 
-    yield draw
-    if review:
-        review.write()
+    try:
+        yield draw
+    finally:
+        if review:
+            review.write()

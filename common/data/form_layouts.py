@@ -1,6 +1,6 @@
 """Three empty forms with printed labels, boxes, combs and lines, and the fields on them.
 
-They are the forms of `benchmarks/forms.py` and of the sample in `samples/`.
+They are the forms of `benchmarks/forms.py` and of the sample in `docs/order_form/`.
 """
 
 from collections.abc import Callable

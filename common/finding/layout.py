@@ -68,8 +68,9 @@ def numbers_of(places: Sequence[Placed]) -> list[int]:
     """Groups the boxes of a line into numbers.
 
     A gap separates two numbers if it is wide, both compared to the digits and to the gaps inside
-    numbers, estimated as the lower quartile of all gaps on the line. Digits that are far apart, but
-    evenly spaced, such as those in the boxes of a form, are therefore one number.
+    numbers. These are estimated by the smallest gap on the line or, if all are wide, by their lower
+    quartile. Digits that are far apart, but evenly spaced, such as those in the boxes of a form,
+    are therefore one number.
 
     Args:
         places: At least one box, from left to right.
@@ -81,7 +82,9 @@ def numbers_of(places: Sequence[Placed]) -> list[int]:
     centers = np.array([place.x + place.width / 2 for place in places])
     widths = np.maximum([place.width for place in places], MIN_WIDTH * height)
     gaps = np.diff(centers) - (widths[1:] + widths[:-1]) / 2
-    usual = float(np.quantile(gaps, 0.25)) if len(gaps) > 1 else 0.0
+    least, usual = np.quantile(gaps, (0, 0.25)) if len(gaps) > 1 else (0.0, 0.0)
+    if least < MIN_GAP * height:  # it is inside a number, even if most gaps are not
+        usual = least
     apart = gaps > max(MIN_GAP * height, usual + MIN_EXCESS * height)
     return [0, *np.cumsum(apart).tolist()]
 

@@ -17,6 +17,7 @@ from common.images.decoding import read_image
 MAX_BYTES = 10**6
 MAX_FIELDS = 500
 MAX_DIGITS = 50  # per field
+MIN_SIDE = 0.1  # per cent of the page; of a field
 FORM_KEYS = ("template", "fields")
 FIELD_KEYS = ("name", "box", "digits", "pattern", "check", "country", "format")
 NAME = re.compile(r"\w[\w -]{0,99}")
@@ -178,7 +179,7 @@ def _field(entry: _Entry) -> Field:
     pattern = entry.text("pattern", r"(?s).+", "a regular expression")
     try:
         re.compile(pattern or "")
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         entry.refuse("pattern", f"a regular expression ({error})")
     check = entry.text("check", "|".join(CHECKS), f"one of {', '.join(CHECKS)}")
     country = entry.text("country", "[A-Z]{2}", 'two capital letters, as in "DE"')
@@ -196,12 +197,15 @@ def _field(entry: _Entry) -> Field:
 
 def _box(entry: _Entry) -> tuple[float, float, float, float]:
     box = entry.values.get("box")
-    expected = "left, top, width and height in per cent of the page, inside the page"
+    expected = (
+        "left, top, width and height in per cent of the page, inside the page, and a width and "
+        f"height of at least {MIN_SIDE}"
+    )
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
         entry.refuse("box", expected)
     left, top, width, height = box
     inside = left >= 0 and top >= 0 and left + width <= 100 and top + height <= 100
-    if not (inside and width > 0 and height > 0):
+    if not (inside and width >= MIN_SIDE and height >= MIN_SIDE):
         entry.refuse("box", expected)
     return float(left), float(top), float(width), float(height)
 

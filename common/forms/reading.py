@@ -13,7 +13,7 @@ class FieldRecord:
     text: str
     """The most likely digits that fit the field; if none do, the digits as read."""
     confidence: float
-    """Probability that all digits are right, and none is missing or too many, 0 to 1."""
+    """Probability that all digits are right, and no digit is missing or extra, 0 to 1."""
     ok: bool
     """Whether the value fits the field and is certain enough to need no review."""
     reason: str | None

@@ -3,6 +3,7 @@
 Every problem with a file raises an `ImageError`.
 """
 
+import mmap
 import os
 import re
 from collections.abc import Iterator
@@ -100,6 +101,26 @@ def read_bytes(source: str | Path | bytes) -> bytes:
     if len(content) > MAX_BYTES:
         raise _too_many_bytes(name)
     return content
+
+
+@contextmanager
+def mapped_bytes(source: str | Path) -> Iterator[bytes | mmap.mmap]:
+    """Gives access to the bytes of a file; of a local one, only those that are used are read.
+
+    Raises:
+        ImageError: The file is missing, is not a file, cannot be read, or is too large.
+    """
+    if is_address(source) or not os.path.isfile(source) or not os.path.getsize(source):
+        yield read_bytes(source)
+        return
+    try:
+        with (
+            open(source, "rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        ):
+            yield mapped
+    except OSError as error:
+        raise ImageError(f"{display_name(source)} cannot be opened: {error.strerror}.") from error
 
 
 def _too_many_bytes(name: str) -> TooLargeError:

@@ -20,11 +20,18 @@ from common.images.contents import (
     UnknownFormatError,
     display_name,
     failures_named,
+    mapped_bytes,
     read_bytes,
     split_page,
 )
 from common.images.grey import grey
-from common.images.structure import StructureError, count_scans, tiff_from, tiff_pages
+from common.images.structure import (
+    Content,
+    StructureError,
+    count_scans,
+    tiff_from,
+    tiff_pages,
+)
 from common.quiet import discarded_stderr
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
@@ -72,20 +79,23 @@ def open_upright(source: str | Path | bytes) -> Image.Image:
 def page_sources(source: str | Path) -> list[str | Path]:
     """The pages of a PDF or TIFF file as sources of their own: scan.pdf#1, scan.pdf#2 and so on.
 
-    A TIFF file with a single page keeps its name.
+    A TIFF file with a single page keeps its name, and so does anything that is called so.
 
     Raises:
-        ImageError: The file cannot be read, is not a PDF or TIFF file, or has too many pages.
+        ImageError: The file cannot be read, is called .pdf but is not a PDF file, or has too many
+            pages.
     """
-    content = read_bytes(source)
-    if isolated.kind_of(content) == "PDF":
-        with _isolated_failures_named(display_name(source)):
+    name = display_name(source)
+    if str(source).lower().endswith(".pdf"):
+        content = read_bytes(source)
+        if isolated.kind_of(content) != "PDF":
+            raise UnknownFormatError(f"{name} is not a PDF file.")
+        with _isolated_failures_named(name):
             count = isolated.count_pages(content)
     else:
-        count = len(tiff_pages(content))
-        if count == 0:
-            raise UnknownFormatError(f"{display_name(source)} is not a PDF or TIFF file.")
-        if count == 1:
+        with mapped_bytes(source) as mapped:
+            count = len(_tiff_pages(mapped, name))
+        if count <= 1:
             return [source]
     numbers = range(1, count + 1)
     if isinstance(source, Path):
@@ -128,33 +138,35 @@ def _opened(source: str | Path | bytes, note: bool) -> Image.Image:
     file, page = split_page(source)
     content = read_bytes(file)
     kind = isolated.kind_of(content)
-    if kind is None and page is not None:
-        content = _tiff_page(content, page, name, display_name(file))
     if kind is not None:
         with _isolated_failures_named(name), failures_named(name):
             decoded = isolated.decode(content, kind, page or 1)
-        several, image = decoded.count > 1 and page is None, decoded.image
+        several, image, parts = decoded.count > 1, decoded.image, "pages"
+    elif pages := _tiff_pages(content, name):
+        if page is not None and page > len(pages):
+            noun = "page" if len(pages) == 1 else "pages"
+            raise ImageError(f"{name} does not exist: the file has {len(pages):,} {noun}.")
+        image = _decode(tiff_from(content, pages[(page or 1) - 1]), name)
+        several, parts = len(pages) > 1, "pages"
+    elif page is not None:
+        raise UnknownFormatError(
+            f"{name} is not a page: {display_name(file)} is not a PDF or TIFF file."
+        )
     else:
         image = _decode(content, name)
-        if image.format == "TIFF":
-            several = page is None and len(tiff_pages(content)) > 1
-        else:
-            several = note and image.format in ("GIF", "WEBP") and _has_several(content)
-    if note and several:
-        parts = "pages" if kind == "PDF" or image.format == "TIFF" else "pictures"
+        several = note and image.format in ("GIF", "WEBP") and _has_several(content)
+        parts = "pictures"
+    if note and several and page is None:
         warnings.warn(f"{name} has several {parts}; the first is read.", stacklevel=3)
     return image
 
 
-def _tiff_page(content: bytes, page: int, name: str, file: str) -> bytes:
-    """Returns a TIFF file that begins with the given page, counted from 1."""
-    pages = tiff_pages(content)
-    if not pages:
-        raise UnknownFormatError(f"{name} is not a page: {file} is not a PDF or TIFF file.")
-    if page > len(pages):
-        noun = "page" if len(pages) == 1 else "pages"
-        raise ImageError(f"{name} does not exist: the file has {len(pages):,} {noun}.")
-    return tiff_from(content, pages[page - 1])
+def _tiff_pages(content: Content, name: str) -> list[int]:
+    """The pages of a TIFF file, see `structure.tiff_pages`; errors call the file `name`."""
+    try:
+        return tiff_pages(content)
+    except StructureError as error:
+        raise TooLargeError(f"{name} has {error}.") from error
 
 
 @contextmanager

@@ -4,6 +4,7 @@ Decoders visit every part of a file, and for some parts every pixel as well. Sin
 hold millions of parts, this module counts them first, reading only their headers.
 """
 
+import mmap
 import re
 import struct
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ SCAN, END, WITHOUT_LENGTH = b"\xda", b"\xd9", (b"\xd8", b"\x01")
 MAX_TIFF_PAGES = 10_000  # as for PDF
 NEW_SUBFILE_TYPE = 254  # TIFF tag; it comes first in a directory
 BYTE_TYPES = (1, 2, 6, 7)  # TIFF value types that stay raw bytes, so that their number is harmless
+
+
+Content = bytes | mmap.mmap
 
 
 class StructureError(ValueError):
@@ -103,8 +107,8 @@ class _TiffForms:
     head: int
 
 
-def _tiff_forms(content: bytes) -> _TiffForms:
-    order = "<" if content.startswith(b"II") else ">"
+def _tiff_forms(content: Content) -> _TiffForms:
+    order = "<" if content[:2] == b"II" else ">"
     if content[2:4] in (b"+\0", b"\0+"):  # BigTIFF
         return _TiffForms(order + "Q", order + "Q", order + "HHQQ", 8)
     return _TiffForms(order + "I", order + "H", order + "HHII", 4)
@@ -124,29 +128,33 @@ def _count_tiff(content: bytes) -> int:
             offset = start + number * struct.calcsize(forms.entry)
             _, kind, length, _ = struct.unpack_from(forms.entry, content, offset)
             values = max(values, 0 if kind in BYTE_TYPES else length)
-    except struct.error:
+    except (struct.error, OverflowError):
         return values
     return values
 
 
-def tiff_pages(content: bytes) -> list[int]:
+def tiff_pages(content: Content) -> list[int]:
     """Finds the pages of a TIFF file; thumbnails are not pages.
 
     Args:
         content: The bytes of any file.
 
     Returns:
-        The offset of the directory of each page, at most `MAX_TIFF_PAGES`; empty if the file is not
-        a TIFF file. The search ends where the file is damaged.
+        The offset of the directory of each page; empty if the file is not a TIFF file. If the next
+        directory is damaged or cut off, it is the last one: decoding it reports the damage.
+
+    Raises:
+        StructureError: The file has more than `MAX_TIFF_PAGES` pages.
     """
-    if not content.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+    if content[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return []
     forms = _tiff_forms(content)
     pages: list[int] = []
     seen: set[int] = set()
+    start = 0
     try:
         (start,) = struct.unpack_from(forms.word, content, forms.head)
-        while start and start not in seen and len(seen) < MAX_TIFF_PAGES:
+        while start and start not in seen:
             seen.add(start)
             (entries,) = struct.unpack_from(forms.count, content, start)
             first = start + struct.calcsize(forms.count)
@@ -154,10 +162,13 @@ def tiff_pages(content: bytes) -> list[int]:
             is_thumbnail = tag == NEW_SUBFILE_TYPE and value & 1
             if not is_thumbnail:
                 pages.append(start)
+            if len(seen) > MAX_TIFF_PAGES:
+                raise StructureError(f"too many pages; expected at most {MAX_TIFF_PAGES:,}")
             after = first + entries * struct.calcsize(forms.entry)
             (start,) = struct.unpack_from(forms.word, content, after)
-    except struct.error:
-        return pages
+    except (struct.error, OverflowError):
+        if start not in pages:
+            pages.append(start)
     return pages
 
 

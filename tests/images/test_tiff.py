@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.images.contents import ImageError
+from common.images.contents import ImageError, TooLargeError
 from common.images.decoding import page_sources, read_image
 from common.images.listing import image_sources
 from common.images.structure import MAX_TIFF_PAGES, tiff_pages
@@ -60,17 +60,15 @@ def test_thumbnails_are_not_pages(tmp_path: Path) -> None:
     assert read_image(content)[0, 0] == 240
 
 
-def test_pages_in_a_circle_or_cut_off_end_the_search() -> None:
+def test_pages_in_a_circle_end_the_search() -> None:
     def directory(after: int) -> bytes:
         return struct.pack("<HHHIII", 1, 256, 3, 1, 10, after)
 
     head = struct.pack("<2sHI", b"II", 42, 8)
     assert tiff_pages(head + directory(8)) == [8]
     assert tiff_pages(head + directory(26) + directory(8)) == [8, 26]
-    assert tiff_pages(head + directory(26)) == [8]
+    assert tiff_pages(head + directory(26)) == [8, 26]
     assert tiff_pages(b"II*") == tiff_pages(b"not a TIFF file") == []
-    many = b"".join(directory(8 + 18 * (n + 1)) for n in range(MAX_TIFF_PAGES + 5))
-    assert len(tiff_pages(head + many)) == MAX_TIFF_PAGES
 
 
 def test_another_format_has_no_pages(tmp_path: Path) -> None:
@@ -79,3 +77,38 @@ def test_another_format_has_no_pages(tmp_path: Path) -> None:
     assert image_sources([str(path)]) == [(str(path), path)]
     with pytest.raises(ImageError, match=re.escape("fake.tif#1 is not a page")):
         read_image(f"{path}#1")
+
+
+@pytest.mark.parametrize("offset", [10**6, 2**62, 2**63, 2**64 - 1])
+def test_a_damaged_directory_is_a_page_that_cannot_be_read(offset: int, tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.new("L", (30, 20), 10).save(file, "TIFF", big_tiff=True)
+    content = bytearray(file.getvalue())
+    (start,) = tiff_pages(bytes(content))
+    (entries,) = struct.unpack_from("<Q", content, start)
+    struct.pack_into("<Q", content, start + 8 + 20 * entries, offset)
+    path = tmp_path / "cut.tif"
+    path.write_bytes(content)
+    assert [name for name, _ in image_sources([str(path)])] == [f"{path}#1", f"{path}#2"]
+    assert read_image(f"{path}#1")[0, 0] == 10
+    with pytest.raises(ImageError, match=r"cut\.tif#2 is (damaged|not an image)"):
+        read_image(f"{path}#2")
+
+
+def test_too_many_pages_are_an_error() -> None:
+    head = struct.pack("<2sHI", b"II", 42, 8)
+    many = b"".join(
+        struct.pack("<HHHIII", 1, 256, 3, 1, 10, 8 + 18 * (number + 1))
+        for number in range(MAX_TIFF_PAGES + 5)
+    )
+    with pytest.raises(TooLargeError, match="too many pages; expected at most 10,000"):
+        read_image(head + many)
+
+
+def test_the_first_page_is_read_even_if_a_thumbnail_precedes_it() -> None:
+    file = io.BytesIO()
+    page = Image.new("L", (60, 40), 240)
+    Image.new("L", (8, 8), 10).save(
+        file, "TIFF", save_all=True, append_images=[page], tiffinfo={254: 1}
+    )
+    assert read_image(file.getvalue()).shape == (40, 60)
