@@ -108,6 +108,7 @@ def test_too_many_pages_are_an_error() -> None:
 def test_the_first_page_is_read_even_if_a_thumbnail_precedes_it() -> None:
     file = io.BytesIO()
     page = Image.new("L", (60, 40), 240)
+    page.encoderinfo = {"tiffinfo": {254: 0}}
     Image.new("L", (8, 8), 10).save(
         file, "TIFF", save_all=True, append_images=[page], tiffinfo={254: 1}
     )
