@@ -129,12 +129,13 @@ def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int
         result = train_network(arguments, plan, checkpoint, place)
     except KeyboardInterrupt:
         epochs = epochs_done(checkpoint)
-        print(f"\nInterrupted; {epochs} of {counted(run.recipe.epochs)} completed.")
+        print(f"\nInterrupted; {epochs} of {counted(run.recipe.epochs)} completed, no model saved.")
         if epochs:
             print(f"Continue with: {resume_command(stem, arguments)}")
         return console.INTERRUPTED
     if place and place.rank != 0:
         return console.OK
+    print("Training is complete; saving the model and its plots ...", flush=True)
     write_results(run, result, stem, PLOTS)
     discard_checkpoint(checkpoint)
     print_summary(result, plan)

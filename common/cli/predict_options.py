@@ -31,7 +31,7 @@ def parse_arguments(description: str) -> argparse.Namespace:
         metavar="IMAGE",
         help="an image file, a folder, a pattern such as 'scans/*.png' or 'scans/**/*.png', a page "
         "of a PDF or TIFF file such as scan.pdf#2, an address such as s3://bucket/7.png, or - for "
-        "one image on stdin (default: samples/)",
+        "one image on stdin (default: samples/; none with --json, --csv, --fields or --output)",
     )
     parser.add_argument(
         "--recursive", action="store_true", help="also read the sub-folders of the folders"
@@ -148,7 +148,7 @@ def _add_batch_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _is_for_programs(arguments: argparse.Namespace) -> bool:
-    return bool(arguments.json or arguments.csv or arguments.output)
+    return bool(arguments.json or arguments.csv or arguments.fields or arguments.output)
 
 
 def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
@@ -172,7 +172,7 @@ def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespa
     if arguments.address and not arguments.engine:
         parser.error("--address needs --engine ray")
     if not (arguments.images or arguments.files_from) and _is_for_programs(arguments):
-        parser.error("name the images to read; --json, --csv and --output have no default")
+        parser.error("name the images to read; only text output has a default")
     needed = [("--engine ray", "ray")] if arguments.engine else []
     needed += [("--parquet", "pyarrow")] if arguments.parquet else []
     for option, library in needed:

@@ -20,7 +20,7 @@ TITLES = (
     "3  What the classifier sees",
     "4  First layer",
     "5  Second layer",
-    "6  For (red) and against (blue)",
+    "6  For (red), against (blue)",
     "7  Which digit, if it is one",
 )
 MIN_EFFECT = 1.0  # log-odds; smaller effects of hidden parts look pale
