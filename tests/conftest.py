@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -156,18 +157,25 @@ def page_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer
     copy = tmp_path_factory.mktemp("project")
     shutil.copy(ROOT / "draw_digit.py", copy)
     shutil.copytree(ROOT / "common", copy / "common")
+    options: list[object] = ["--model", ROOT / "models" / "pretrained.tflite"]
+    options += ["--finder", ROOT / "models" / "pretrained_finder.tflite"]
+    with served(copy, *options) as server:
+        yield server
+
+
+@contextmanager
+def served(project: Path, *options: object) -> Iterator[PageServer]:
+    """Runs the `draw_digit.py` of a copy of the project."""
     words = [sys.executable, "-u", "draw_digit.py", "--no-browser", "--port", "0"]
-    for option, name in (("--model", "pretrained"), ("--finder", "pretrained_finder")):
-        words += [option, str(ROOT / "models" / f"{name}.tflite")]
     with subprocess.Popen(
-        words,
-        cwd=copy,
+        [*words, *map(str, options)],
+        cwd=project,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
         assert process.stdout is not None
         try:
-            yield PageServer(process.stdout.readline().split(" at ")[1].split()[0], copy)
+            yield PageServer(process.stdout.readline().split(" at ")[1].split()[0], project)
         finally:
             process.terminate()
 

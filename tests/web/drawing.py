@@ -18,7 +18,9 @@ OPTIONS = [
     "--disable-sync",
 ]
 
-STROKES: dict[int, list[list[tuple[float, float]]]] = {
+Point = tuple[float, float]
+
+STROKES: dict[int, list[list[Point]]] = {
     0: [
         [(0.5, 0), (0.15, 0.2), (0.1, 0.6), (0.4, 1), (0.75, 0.9), (0.9, 0.5), (0.8, 0.1), (0.5, 0)]
     ],
@@ -75,18 +77,24 @@ def opened(browser: Browser, address: str, **settings: Any) -> Iterator[Page]:
 
 def draw(page: Page, digit: int, column: int = 0, columns: int = 3) -> None:
     """Draws a digit with the mouse, in one of several columns of the canvas."""
+    for first, *others in strokes_on(page, digit, column, columns):
+        page.mouse.move(*first)
+        page.mouse.down()
+        for point in others:
+            page.mouse.move(*point, steps=6)
+        page.mouse.up()
+
+
+def strokes_on(page: Page, digit: int, column: int, columns: int) -> list[list[Point]]:
+    """The strokes of a digit as places on the web page, in one of several columns of the canvas."""
     page.locator("#paper").scroll_into_view_if_needed()
     paper = page.locator("#paper").bounding_box()
     assert paper is not None
     wide = paper["width"] / columns
     left, top = paper["x"] + wide * (column + 0.25), paper["y"] + 0.25 * paper["height"]
-    for stroke in STROKES[digit]:
-        points = [(left + x * wide / 2, top + y * wide * 0.8) for x, y in stroke]
-        page.mouse.move(*points[0])
-        page.mouse.down()
-        for point in points[1:]:
-            page.mouse.move(*point, steps=6)
-        page.mouse.up()
+    return [
+        [(left + x * wide / 2, top + y * wide * 0.8) for x, y in each] for each in STROKES[digit]
+    ]
 
 
 def text(page: Page) -> Any:

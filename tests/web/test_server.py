@@ -74,6 +74,17 @@ def test_look_returns_probabilities_and_the_picture_of_each_digit(client: TestCl
     assert len(client.post("/look", content=letters).json()["left_out"]) == 5
 
 
+@pytest.mark.parametrize("angle", [-8, 0, 8, 90, 180])
+def test_look_numbers_the_marks_in_reading_order(client: TestClient, angle: int) -> None:
+    file = BytesIO()
+    with Image.open(ROOT / "samples" / "number.png") as number:
+        number.convert("L").rotate(angle, expand=True, fillcolor=255).save(file, "PNG")
+    seen = client.post("/look", content=file.getvalue()).json()
+    assert len(seen["digits"]) > 2
+    places = [digit["place"] for digit in seen["digits"]]
+    assert places == sorted(places)
+
+
 def test_upright_rotates_and_shrinks_the_image(client: TestClient) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -2,15 +2,19 @@
 
 from dataclasses import asdict
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from common.finding.layout import lines_of
+from common.finding.orientation import turned, turned_back
 from common.images.decoding import open_in_colour, read_image
 from common.preprocessing import digit_picture
-from common.reading import DigitReading, ReadingRecord
+from common.reading import Box, DigitReading, Reading, ReadingRecord
 from common.recognizer import DigitRecognizer
 from common.storage.card import SavedCard
 from common.web import records
@@ -102,7 +106,7 @@ def _look(recognizer: DigitRecognizer, content: bytes) -> dict[str, Any]:
     image = read_image(content)
     glyphs, reading = recognizer.examine(image, "-")
     pictures = {glyph.box: data_url(digit_picture(glyph.ink)) for glyph in glyphs}
-    places = {glyph.box: place for place, glyph in enumerate(glyphs)}
+    places = _places([glyph.box for glyph in glyphs], turned(image, reading.rotation), reading)
 
     def described(marks: tuple[DigitReading, ...]) -> list[dict[str, Any]]:
         return [
@@ -120,6 +124,13 @@ def _look(recognizer: DigitRecognizer, content: bytes) -> dict[str, Any]:
         "digits": described(reading.digits),
         "left_out": described(reading.left_out),
     }
+
+
+def _places(boxes: list[Box], upright: np.ndarray, reading: Reading) -> dict[Box, int]:
+    """The position of each box in reading order, on the page as it was turned to be read."""
+    back = -reading.rotation % 360
+    lines = lines_of([turned_back(box, back, *upright.shape) for box in boxes])
+    return {boxes[index]: place for place, index in enumerate(chain(*lines))}
 
 
 def _upright(content: bytes) -> bytes:
