@@ -168,6 +168,46 @@ def test_a_failed_training_gives_its_reason(client: TestClient, project: Path) -
     assert wait_for(client, "failed")["error"] == "The data are damaged."
 
 
+def test_a_failed_training_deletes_no_checkpoint(client: TestClient, project: Path) -> None:
+    other = project / "models" / "my_digits_1.checkpoint"
+    script = f"import os, sys; os.mkdir({str(other)!r}); sys.exit('error: Another is writing it.')"
+    write_training(project, script)  # the other server makes its checkpoint at this moment
+    keep(client)
+    client.post("/train")
+    wait_for(client, "failed")
+    assert other.exists()
+
+
+def test_a_training_without_its_log_ends_and_another_can_start(
+    client: TestClient, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    keep(client)
+    client.post("/train")
+    wait_for(client, "running", rows=1)
+    for log in (tmp_path / "temporary").iterdir():
+        shutil.rmtree(log)
+    (project / "go").touch()
+    assert wait_for(client, "done")["history"] == []
+    assert client.post("/train").json()["name"] == "my_digits_2"
+
+
+def test_a_training_that_cannot_start_leaves_the_earlier_one(
+    client: TestClient, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (project / "go").touch()
+    keep(client)
+    client.post("/train")
+    earlier = wait_for(client, "done", rows=3)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "missing"))
+    assert client.post("/train").status_code == 500
+    assert client.get("/training").json() == earlier
+    assert len(list((tmp_path / "temporary").iterdir())) == 1
+
+
 def test_a_training_ends_with_the_server(project: Path) -> None:
     with client_of(project) as client:
         keep(client)
@@ -188,7 +228,9 @@ def test_a_training_ends_with_a_server_that_is_stopped_twice(
     (project / "my_digits" / "3").mkdir(parents=True)
     shutil.copy(ROOT / "samples" / "3.png", project / "my_digits" / "3")
     words = [sys.executable, "-c", SERVER, str(project)]
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as server:
+    with subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as server:
         assert server.stdout
         port = int(server.stdout.readline())
         urllib.request.urlopen(f"{OURS}:{port}/train", b"").close()
