@@ -53,13 +53,14 @@ def keeping_routes(desk: Desk, classifiers: Classifiers, my_digits: Path) -> API
             ],
         )
 
-    @routes.get("/kept")
+    @routes.get("/kept", summary="List the saved digits")
     def list_digits() -> records.KeptRecord:
         """Lists the digits that the user saved, and gives the command to train on them."""
         return kept()
 
     @routes.get(
         "/kept/{digit}/{name}",
+        summary="Picture of a saved digit",
         response_class=FileResponse,
         responses={200: {"content": {"image/png": {}}}, **NO_DIGIT},
     )
@@ -71,7 +72,10 @@ def keeping_routes(desk: Desk, classifiers: Classifiers, my_digits: Path) -> API
         return FileResponse(_file_of(my_digits, digit, name), media_type="image/png")
 
     @routes.post(
-        "/discard", dependencies=[Depends(this_computer_only)], responses=NO_DIGIT | NOT_HERE
+        "/discard",
+        summary="Delete a saved digit",
+        dependencies=[Depends(this_computer_only)],
+        responses=NO_DIGIT | NOT_HERE,
     )
     def discard(
         digit: Annotated[int, Query(ge=0, le=9, description=LABEL)],
@@ -81,7 +85,12 @@ def keeping_routes(desk: Desk, classifiers: Classifiers, my_digits: Path) -> API
         _file_of(my_digits, digit, name).unlink()
         return kept()
 
-    @routes.post("/keep", **IMAGE_REQUEST, responses=REFUSALS | NO_MARK | NO_PLACE | NOT_SAVED)
+    @routes.post(
+        "/keep",
+        summary="Save a digit",
+        **IMAGE_REQUEST,
+        responses=REFUSALS | NO_MARK | NO_PLACE | NOT_SAVED,
+    )
     async def keep(
         request: Request,
         digit: Annotated[int, Query(ge=0, le=9, description="The correct digit.")],
