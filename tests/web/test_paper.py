@@ -165,7 +165,7 @@ def test_labels_never_cover_a_digit(page: Page) -> None:
 
 def test_the_text_is_arranged_as_on_the_picture(page: Page) -> None:
     def digit(digit: int, line: int, number: int, x: int) -> dict[str, Any]:
-        known = {"digit": digit, "line": line, "number": number}
+        known: dict[str, Any] = {"digit": digit, "line": line, "number": number}
         known |= {"confidence": 0.99, "alternatives": []}
         return known | {"box": [x, 20 + 90 * line, 40, 80], "place": x, "picture": "data:,"}
 

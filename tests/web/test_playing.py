@@ -110,11 +110,10 @@ def test_a_late_answer_does_not_count_in_a_new_game(page: Page) -> None:
     draw(page, task_of(page), 1)
     text(page).to_have_text(re.compile(r"^\d$"))
     late: list[Route] = []
-    page.route("**/look", lambda route: late.append(route))
+    page.route("**/look", lambda route: late.append(route), times=1)
     page.get_by_role("button", name="Done").click()
     page.get_by_role("button", name="Stop").click()
     page.get_by_role("button", name="Play", exact=True).click()
-    page.unroute("**/look")
     (done,) = late
     with page.expect_response("**/look"):
         done.continue_()
