@@ -71,6 +71,8 @@ class DigitRecord:
     """Calibrated probability of the digit, 0 to 1."""
     line: int
     """Line of writing, counted from 0 at the top."""
+    number: int
+    """Number on the line, counted from 0 at the left."""
     box: list[int]
     """Left, top, width and height in pixels of the upright image."""
     alternatives: list[AlternativeRecord]
@@ -119,7 +121,8 @@ class ReadingRecord:
     hint: str | None
     """Likely reason why no digit was found; null if one was."""
     ignored: list[DigitRecord]
-    """Ignored marks: not digits, or too uncertain. They belong to no line; `line` is 0."""
+    """Ignored marks: not digits, or too uncertain. They belong to no line; `line` and
+    `number` are 0."""
     models: ModelsRecord | None
     """The models that read the image; null only if the reading was made by hand."""
 
@@ -156,6 +159,7 @@ class DigitReading:
             self.digit,
             round(self.confidence, 6),
             self.line,
+            self.number,
             [self.box.x, self.box.y, self.box.width, self.box.height],
             [AlternativeRecord(other, round(share, 6)) for other, share in self.alternatives(top)],
         )

@@ -25,11 +25,12 @@ BOX = {"type": "array", "items": LINE, "minItems": 4, "maxItems": 4}
 MARK = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["digit", "confidence", "line", "box", "alternatives"],
+    "required": ["digit", "confidence", "line", "number", "box", "alternatives"],
     "properties": {
         "digit": DIGIT,
         "confidence": SHARE,
         "line": LINE,
+        "number": LINE,
         "box": BOX,
         "alternatives": {
             "type": "array",

@@ -8,6 +8,7 @@ from fastapi import HTTPException
 
 from common import UserError
 from common.evaluation.explanation import Explainer
+from common.images.contents import name_of
 from common.recognizer import DigitRecognizer
 from common.storage.card import SavedCard, is_finder, load_card
 
@@ -32,7 +33,7 @@ class Choice:
 
 
 class Classifiers:
-    """The server's own classifier and those in a folder.
+    """The server's own classifier and those in a folder whose names JSON can hold.
 
     A request names a classifier, and the name is compared with the files in the folder; it never
     becomes part of a path. All classifiers share one finder. This class is not thread-safe.
@@ -51,7 +52,8 @@ class Classifiers:
     def own_name(self) -> str:
         """Name of the server's own classifier: with a suffix if it is not in the folder."""
         path = self.own.setup.model
-        return path.stem if path.resolve() in map(Path.resolve, self._files()) else path.name
+        is_in_folder = path.resolve() in map(Path.resolve, self._files())
+        return path.stem if is_in_folder else name_of(path.name)
 
     def choices(self) -> list[Choice]:
         """The server's own classifier, then those in the folder, the newest first."""
@@ -97,4 +99,5 @@ class Classifiers:
 
 
 def _is_classifier(path: Path) -> bool:
-    return path.is_file() and not path.name.startswith(".") and not is_finder(path)
+    is_nameable = name_of(path.name) == path.name and not path.name.startswith(".")
+    return is_nameable and path.is_file() and not is_finder(path)

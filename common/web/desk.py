@@ -35,7 +35,7 @@ class Desk:
         """Receives the image of a request, and calls `work` with its bytes.
 
         Raises:
-            HTTPException: With status 408, 413, 415, 422 or 503, see `app.REFUSALS`.
+            HTTPException: With status 408, 413, 415, 422 or 503, see `parameters.REFUSALS`.
         """
         with self._slot():
             content = await _receive(request)

@@ -1,7 +1,9 @@
 """Saves the user's own digits for training, one file each: `my_digits/3/NAME.png`."""
 
 import hashlib
+import heapq
 import re
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -13,9 +15,10 @@ from common.files import replacing
 from common.images.listing import list_images
 
 MY_DIGITS = PROJECT / "my_digits"
+MAX_KEPT = 100_000  # then the server saves no more
 MAX_LISTED = 100
 FILE = re.compile(r"[0-9a-f]{16}\.png")
-MARGIN = 0.25  # of picture around a digit, as a share of its longer side
+MARGIN = 0.25  # of background around a digit, as a share of its longer side
 
 
 def keep_digit(ink: np.ndarray, digit: int, folder: Path) -> Path:
@@ -25,7 +28,7 @@ def keep_digit(ink: np.ndarray, digit: int, folder: Path) -> Path:
     under another label moves it there.
 
     Args:
-        ink: float32 (height, width), 0 is picture, 1 is full ink.
+        ink: float32 (height, width), 0 is background, 1 is full ink.
         digit: The label, 0 to 9.
         folder: The folder with the sub-folders 0 to 9.
 
@@ -56,9 +59,13 @@ def kept_digits(folder: Path) -> int:
 
 def listed_digits(folder: Path) -> list[tuple[int, str]]:
     """The labels and names of the digits that `keep_digit` saved last, the newest first."""
-    found = [path for path in folder.glob("[0-9]/*.png") if FILE.fullmatch(path.name)]
-    newest = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
-    return [(int(path.parent.name), path.stem) for path in newest[:MAX_LISTED]]
+    found = []
+    for path in folder.glob("[0-9]/*.png"):
+        if FILE.fullmatch(path.name):
+            with suppress(OSError):  # deleted meanwhile, or a link to nothing
+                found.append((path.stat().st_mtime, path))
+    newest = heapq.nlargest(MAX_LISTED, found)
+    return [(int(path.parent.name), path.stem) for _, path in newest]
 
 
 def path_of(folder: Path, digit: int, name: str) -> Path | None:

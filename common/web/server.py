@@ -2,11 +2,16 @@
 
 import asyncio
 import logging
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from common.processes import STOP_SIGNALS
 
 HEAD_SECONDS = 10.0  # time for the complete head of a request to arrive
 ANSWER_SECONDS = 10.0  # time for a client to read an answer ...
@@ -69,12 +74,31 @@ class PromptProtocol(H11Protocol):
 
 
 class PromptServer(uvicorn.Server):
-    """A server that stops quickly, without log messages about the answers it cancels."""
+    """A server that stops quickly, without log messages about the answers it cancels.
+
+    uvicorn itself ends at once on SIGHUP and on a second Ctrl-C, without the shutdown of the
+    application, which ends the training.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stops the server on every stop signal, unless it is ignored (nohup ignores SIGHUP)."""
+        with super().capture_signals():
+            handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+            for number, handler in handlers.items():
+                if handler != signal.SIG_IGN:
+                    signal.signal(number, self.handle_exit)
+            try:
+                yield
+            finally:
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Waits `STOP_SECONDS` for answers in progress, then cancels them."""
+        """Waits `STOP_SECONDS` for answers in progress, cancels them, and stops the application."""
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         await super().shutdown(sockets)
+        await self.lifespan.shutdown()  # does nothing if it is shut down already
 
 
 def server_of(app: ASGIApp) -> uvicorn.Server:

@@ -75,19 +75,23 @@ class Trainer:
         options["--output"] = self.models / name
         words = [str(word) for option in options.items() for word in option]
         log = Path(tempfile.mkdtemp()) / "log"
+        try:
+            with log.open("wb") as output:
+                process = subprocess.Popen(
+                    [sys.executable, PROJECT / "train_model.py", *words],
+                    cwd=PROJECT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,  # Ctrl-C is for the server, which ends the training
+                )
+        except OSError:
+            shutil.rmtree(log.parent, ignore_errors=True)
+            raise
         self._forget_log()
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, PROJECT / "train_model.py", *words],
-                cwd=PROJECT,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for the server, which then ends the training
-            )
+        self._run = _Run(name, process, log, time.time())
         if hasattr(os, "setpriority"):  # not on Windows
             os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
-        self._run = _Run(name, process, log, time.time())
 
     def cancel(self) -> None:
         """Asks the running training to stop; it takes up to `KILL_SECONDS`."""
@@ -119,8 +123,13 @@ class Trainer:
                 run.process.kill()
             return "running"
         if run.ended is None:
-            run.ended = run.log.stat().st_mtime
-            if status:  # a checkpoint that nobody will resume
+            try:
+                run.ended = run.log.stat().st_mtime
+            except OSError:  # somebody has deleted the log, as cleaners of /tmp do
+                run.ended = time.time()
+            # A training that failed keeps its checkpoint. It may be that of another server's
+            # training, which has the same name and is the reason why this one failed.
+            if status and run.cancelled is not None:
                 shutil.rmtree(self.models / f"{run.name}.checkpoint", ignore_errors=True)
         if status == 0:
             return "done"
@@ -138,11 +147,14 @@ class Trainer:
         return max(0.0, (run.ended or time.time()) - run.started) if run else 0.0
 
     def output(self) -> str:
-        """What the latest training has printed so far."""
+        """What the latest training has printed so far; "" if somebody has deleted the log."""
         if self._run is None:
             return ""
-        with self._run.log.open("rb") as log:
-            return log.read(MAX_LOG_BYTES).decode("utf-8", "replace")
+        try:
+            with self._run.log.open("rb") as log:
+                return log.read(MAX_LOG_BYTES).decode("utf-8", "replace")
+        except OSError:
+            return ""
 
     def _free_name(self) -> str:
         names = (f"{self.my_digits.name}_{number}" for number in count(1))

@@ -202,7 +202,7 @@ def test_a_hint_says_why_no_digit_was_found(page: Page, page_server: PageServer)
 def test_uncertain_digits_are_marked(page: Page) -> None:
     def mark(digit: int, confidence: float, x: int) -> dict[str, Any]:
         box = [x, 20, 40, 80]
-        known = {"digit": digit, "confidence": confidence, "box": box, "line": 0}
+        known = {"digit": digit, "confidence": confidence, "box": box, "line": 0, "number": 0}
         others = [{"digit": 0, "confidence": 0.1}]
         return known | {"place": x, "alternatives": others, "picture": PIXEL}
 

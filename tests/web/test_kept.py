@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from common.recognizer import DigitRecognizer
 from common.storage.model_files import PRETRAINED
 from common.web import app as web
+from common.web.routes import keeping
 
 SAMPLE = (ROOT / "samples" / "3.png").read_bytes()
 OURS = "http://127.0.0.1"
@@ -59,6 +60,29 @@ def test_an_unusable_folder_of_kept_digits_is_one_error(
         answer = client.post("/keep", params=query, content=SAMPLE)
         assert (answer.status_code, list(answer.json())) == (500, ["error"])
         assert client.post("/read", content=SAMPLE).status_code == 200
+
+
+def test_a_link_to_nothing_is_not_listed(recognizer: DigitRecognizer, tmp_path: Path) -> None:
+    (tmp_path / "3").mkdir()
+    (tmp_path / "3" / "0123456789abcdef.png").symlink_to("nowhere")
+    with TestClient(web.make_app(recognizer, tmp_path), base_url=OURS) as client:
+        assert client.get("/kept").json()["digits"] == []
+
+
+def test_the_number_of_saved_digits_is_limited(
+    recognizer: DigitRecognizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "MAX_KEPT", 1)
+    folder = tmp_path / "my_digits"
+    with TestClient(web.make_app(recognizer, folder), base_url=OURS) as client:
+        box = client.post("/look", content=SAMPLE).json()["digits"][0]["box"]
+        query = dict(zip(("x", "y", "width", "height"), box, strict=True))
+        statuses = [
+            client.post("/keep", params=query | {"digit": digit}, content=SAMPLE).status_code
+            for digit in (3, 4)
+        ]
+    assert statuses == [200, 409]
+    assert [path.parent.name for path in folder.rglob("*.png")] == ["3"]
 
 
 def test_a_running_server_ignores_changes_to_its_model_and_card(tmp_path: Path) -> None:

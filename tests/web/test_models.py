@@ -1,6 +1,7 @@
 """A request can name a model of the `models/` folder, and the web page compares them."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,7 @@ def models(tmp_path: Path) -> Path:
     shutil.copy(PRETRAINED, folder / "damaged.tflite")
     (folder / "damaged.json").write_text('{"sha256": 5}')
     (folder / "folder.tflite").mkdir()
+    (folder / os.fsdecode(b"\xff.tflite")).touch()
     (folder / "notes.txt").write_text("notes")
     return folder
 

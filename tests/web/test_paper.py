@@ -164,12 +164,13 @@ def test_labels_never_cover_a_digit(page: Page) -> None:
 
 
 def test_the_text_is_arranged_as_on_the_picture(page: Page) -> None:
-    def digit(digit: int, line: int, x: int) -> dict[str, Any]:
-        known = {"digit": digit, "line": line, "confidence": 0.99, "alternatives": []}
+    def digit(digit: int, line: int, number: int, x: int) -> dict[str, Any]:
+        known: dict[str, Any] = {"digit": digit, "line": line, "number": number}
+        known |= {"confidence": 0.99, "alternatives": []}
         return known | {"box": [x, 20 + 90 * line, 40, 80], "place": x, "picture": "data:,"}
 
     answer = {"width": 900, "height": 300, "text": "12\n3", "hint": None, "rotation": 0}
-    digits = [digit(1, 0, 10), digit(2, 0, 400), digit(3, 1, 410)]
+    digits = [digit(1, 0, 0, 10), digit(2, 0, 1, 400), digit(3, 1, 0, 410)]
     page.route(
         "**/look", lambda route: route.fulfill(json=answer | {"digits": digits, "left_out": []})
     )
@@ -185,10 +186,29 @@ def test_the_text_is_arranged_as_on_the_picture(page: Page) -> None:
     assert three["x"] > one["x"] + one["width"]
 
 
+def test_numbers_are_set_apart_anew_when_only_they_change(page: Page) -> None:
+    def reading(numbers: tuple[int, int]) -> dict[str, Any]:
+        digits = [
+            {"digit": 1, "line": 0, "number": number, "confidence": 0.99, "alternatives": []}
+            | {"box": [50 * place, 0, 40, 80], "place": place, "picture": "data:,"}
+            for place, number in enumerate(numbers)
+        ]
+        known = {"width": 900, "height": 300, "text": "11", "hint": None, "rotation": 0}
+        return known | {"digits": digits, "left_out": []}
+
+    page.route("**/look", lambda route: route.fulfill(json=reading((0, 0))))
+    draw(page, 1)
+    expect(page.locator("#text span")).to_have_text(["11"])
+    page.unroute("**/look")
+    page.route("**/look", lambda route: route.fulfill(json=reading((0, 1))))
+    draw(page, 1, 1)
+    expect(page.locator("#text span")).to_have_text(["1", "1"])
+
+
 def test_a_long_number_wraps(page: Page) -> None:
     digits = [
-        {"digit": 8, "line": 0, "confidence": 0.99, "alternatives": [], "box": [20 * i, 0, 18, 30]}
-        | {"place": i, "picture": "data:,"}
+        {"digit": 8, "line": 0, "number": 0, "confidence": 0.99, "alternatives": []}
+        | {"box": [20 * i, 0, 18, 30], "place": i, "picture": "data:,"}
         for i in range(60)
     ]
     answer = {"width": 1200, "height": 40, "text": "8" * 60, "hint": None, "rotation": 0}

@@ -10,7 +10,7 @@ pytest.importorskip("axe_playwright_python")
 
 from axe_playwright_python.sync_playwright import Axe
 from drawing import STROKES, draw, opened, text
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 
 def task_of(page: Page) -> int:
@@ -103,6 +103,23 @@ def write_by_touch(page: Page, digit: int) -> None:
             page.wait_for_timeout(50)  # after an instant stroke, Chromium drops the next tap
             kind = "touchMove"
         finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def test_a_late_answer_does_not_count_in_a_new_game(page: Page) -> None:
+    page.get_by_role("button", name="Play", exact=True).click()
+    draw(page, task_of(page), 1)
+    text(page).to_have_text(re.compile(r"^\d$"))
+    late: list[Route] = []
+    page.route("**/look", lambda route: late.append(route), times=1)
+    page.get_by_role("button", name="Done").click()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Play", exact=True).click()
+    (done,) = late
+    with page.expect_response("**/look"):
+        done.continue_()
+    page.wait_for_timeout(200)
+    expect(page.get_by_role("button", name="Done")).to_be_enabled()
+    expect(page.locator("#progress")).to_have_text("Round 1 of 10, 0 points")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -87,6 +87,17 @@ def test_a_training_is_followed_and_its_model_used(
         assert wide <= shown
 
 
+def test_a_training_is_followed_after_a_failed_request(page: Page, project: PageServer) -> None:
+    save_digit(page, 7)
+    page.get_by_role("button", name="Train on them").click()
+    state = page.locator("#training-state")
+    expect(state).to_contain_text("Epoch 0.5", timeout=10_000)
+    page.route("**/training", lambda route: route.fulfill(body="damaged"))
+    expect(state).not_to_contain_text("Epoch")
+    page.unroute("**/training")
+    expect(state).to_contain_text("Epoch 0.5")
+
+
 def test_a_training_can_be_cancelled(page: Page, project: PageServer) -> None:
     save_digit(page, 7)
     page.get_by_role("button", name="Train on them").click()

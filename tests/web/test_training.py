@@ -1,7 +1,12 @@
 """Training from the web page: one process at a time, which can be cancelled and never survives."""
 
 import shutil
+import signal
+import socket
+import subprocess
+import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +46,23 @@ print("my_digits, trained on        1    0.00%  100.00%")
 print("7 is still read wrongly in 1 of 1 images: add more images of 7")
 """
 """A stand-in for `train_model.py` that waits for a file called `go`."""
+
+SERVER = """
+import socket, sys
+from pathlib import Path
+from common.cli import console
+console.prepare()
+from common.recognizer import DigitRecognizer
+from common.web import training
+from common.web.app import make_app
+from common.web.server import server_of
+project = training.PROJECT = Path(sys.argv[1])
+app = make_app(DigitRecognizer(), project / "my_digits", models=project / "models")
+with socket.create_server(("127.0.0.1", 0)) as listener:
+    print(listener.getsockname()[1], flush=True)
+    server_of(app).run(sockets=[listener])
+"""
+"""A server for the stand-in, which runs until a signal."""
 
 
 def write_training(project: Path, script: str = TRAINING) -> None:
@@ -146,12 +168,80 @@ def test_a_failed_training_gives_its_reason(client: TestClient, project: Path) -
     assert wait_for(client, "failed")["error"] == "The data are damaged."
 
 
+def test_a_failed_training_deletes_no_checkpoint(client: TestClient, project: Path) -> None:
+    other = project / "models" / "my_digits_1.checkpoint"
+    script = f"import os, sys; os.mkdir({str(other)!r}); sys.exit('error: Another is writing it.')"
+    write_training(project, script)  # the other server makes its checkpoint at this moment
+    keep(client)
+    client.post("/train")
+    wait_for(client, "failed")
+    assert other.exists()
+
+
+def test_a_training_without_its_log_ends_and_another_can_start(
+    client: TestClient, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    keep(client)
+    client.post("/train")
+    wait_for(client, "running", rows=1)
+    for log in (tmp_path / "temporary").iterdir():
+        shutil.rmtree(log)
+    (project / "go").touch()
+    assert wait_for(client, "done")["history"] == []
+    assert client.post("/train").json()["name"] == "my_digits_2"
+
+
+def test_a_training_that_cannot_start_leaves_the_earlier_one(
+    client: TestClient, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (project / "go").touch()
+    keep(client)
+    client.post("/train")
+    earlier = wait_for(client, "done", rows=3)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "missing"))
+    assert client.post("/train").status_code == 500
+    assert client.get("/training").json() == earlier
+    assert len(list((tmp_path / "temporary").iterdir())) == 1
+
+
 def test_a_training_ends_with_the_server(project: Path) -> None:
     with client_of(project) as client:
         keep(client)
         client.post("/train")
         wait_for(client, "running", rows=1)
     time.sleep(0.2)
+    (project / "go").touch()
+    time.sleep(0.5)
+    assert not list((project / "models").iterdir())
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGINT] * 2, [signal.SIGHUP] * 2])
+def test_a_training_ends_with_a_server_that_is_stopped_twice(
+    project: Path, monkeypatch: pytest.MonkeyPatch, signals: list[signal.Signals]
+) -> None:
+    (project / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(project / "temporary"))
+    (project / "my_digits" / "3").mkdir(parents=True)
+    shutil.copy(ROOT / "samples" / "3.png", project / "my_digits" / "3")
+    words = [sys.executable, "-c", SERVER, str(project)]
+    with subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as server:
+        assert server.stdout
+        port = int(server.stdout.readline())
+        urllib.request.urlopen(f"{OURS}:{port}/train", b"").close()
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n")
+            time.sleep(0.5)
+            for number in signals:
+                server.send_signal(number)
+                time.sleep(0.3)
+            server.wait(20)
+    assert not list((project / "temporary").glob("*/log"))
     (project / "go").touch()
     time.sleep(0.5)
     assert not list((project / "models").iterdir())

@@ -14,6 +14,7 @@ export class Game {
   #stage;
   #reader;
   #say;
+  #game = 0; // number of the latest game; the answers to an earlier one do not count
   #digits = []; // in the order in which they are to be written
   #round = 0;
   #score = 0;
@@ -33,8 +34,10 @@ export class Game {
   }
 
   #start() {
+    this.#game++;
     this.#digits = shuffled([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     this.#round = this.#score = 0;
+    byId("done").disabled = false;
     byId("game").hidden = false;
     byId("play").hidden = true;
     byId("outcome").textContent = "Write clearly: the surer the model, the more points.";
@@ -43,6 +46,7 @@ export class Game {
   }
 
   #stop() {
+    this.#game++;
     byId("game").hidden = true;
     byId("play").hidden = false;
     byId("play").focus();
@@ -73,15 +77,17 @@ export class Game {
       byId("outcome").textContent = `Write ${named(wanted)} first.`;
       return;
     }
+    const game = this.#game;
     byId("done").disabled = true;
     try {
-      this.#judge(await server.look(this.#stage.picture, this.#reader.model), wanted);
+      const reading = await server.look(this.#stage.picture, this.#reader.model);
+      if (game === this.#game) this.#judge(reading, wanted);
     } catch (error) {
       this.#say(error.message);
-    } finally {
-      byId("done").disabled = false;
-      byId("done").focus({ preventScroll: true });
     }
+    if (game !== this.#game) return;
+    byId("done").disabled = false;
+    byId("done").focus({ preventScroll: true });
   }
 
   #judge({ digits, left_out }, wanted) {

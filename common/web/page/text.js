@@ -1,7 +1,7 @@
 // Shows the digits that were read, arranged as on the picture.
 
 const DIGIT_WIDTH = 0.6; // relative to the height of a digit
-const MIN_GAP = 1.2; // digits; a wider gap separates two numbers
+const MIN_INDENT = 1.2; // digits; a line that starts closer to the left edge is not indented
 const MAX_INDENT = 4; // digits
 
 // Shows the text of a reading, or the hint that says why there is none. An empty stage needs no
@@ -15,8 +15,10 @@ export function showText({ text, hint, digits, rotation, isEmpty = false }) {
   const longest = Math.max(1, ...lines.map((parts) => parts.reduce(widthOf, 0)));
   output.style.setProperty("--longest", longest);
   const content = lines.length ? lines.flatMap(lineContent) : [wanted];
+  const changed = document.createElement("div");
+  changed.append(...content);
   // Screen readers announce changes.
-  if (output.textContent !== wanted) output.replaceChildren(...content);
+  if (output.innerHTML !== changed.innerHTML) output.replaceChildren(...changed.childNodes);
 }
 
 const widthOf = (sum, { space, text }) => sum + space + text.length;
@@ -26,18 +28,16 @@ function linesOf(digits, rotation) {
   const heights = digits.map(({ box }) => box[3]).sort((one, other) => one - other);
   const unit = DIGIT_WIDTH * heights[heights.length >> 1];
   const start = Math.min(...digits.map(({ box }) => box[0]));
+  // On a picture that was turned, the boxes do not tell where a line starts.
+  const indentOf = ([x]) => {
+    const indent = (x - start) / unit;
+    return rotation === 0 && indent > MIN_INDENT ? Math.min(indent, MAX_INDENT) : 0;
+  };
   const lines = [];
-  for (const { digit, line, box: [x, , width] } of digits) {
+  for (const { digit, line, number, box } of digits) {
     const parts = (lines[line] ??= []);
-    const before = parts.at(-1);
-    const gap = (x - (before ? before.end : start)) / unit;
-    const isApart = rotation === 0 && gap > MIN_GAP;
-    if (before && !isApart) before.text += digit;
-    else {
-      const space = isApart ? Math.min(gap, before ? 1 : MAX_INDENT) : 0;
-      parts.push({ space, text: String(digit) });
-    }
-    parts.at(-1).end = x + width;
+    parts[number] ??= { space: number ? 1 : indentOf(box), text: "" };
+    parts[number].text += digit;
   }
   return lines;
 }

@@ -35,13 +35,18 @@ export class Training {
       training = await answer;
     } catch (error) {
       byId("training-state").textContent = error.message;
+      if (this.#wasRunning) this.#askLater();
       return;
     }
     this.#show(training);
     const isRunning = training.state === "running";
-    if (isRunning) this.#timer = setTimeout(() => this.#follow(server.training()), PAUSE);
+    if (isRunning) this.#askLater();
     else if (this.#wasRunning) this.#models.refresh();
     this.#wasRunning = isRunning;
+  }
+
+  #askLater() {
+    this.#timer = setTimeout(() => this.#follow(server.training()), PAUSE);
   }
 
   #show(training) {

@@ -16,7 +16,9 @@ def explaining_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
     """Builds the endpoints that explain readings."""
     routes = APIRouter()
 
-    @routes.post("/why", responses=REFUSALS | NO_MARK, **IMAGE_REQUEST)
+    @routes.post(
+        "/why", summary="Explain how a mark was read", responses=REFUSALS | NO_MARK, **IMAGE_REQUEST
+    )
     async def why(request: Request, box: MarkBox, model: ModelName = None) -> records.WhyRecord:
         """Shows how the classifier read one mark of an image."""
 
@@ -33,6 +35,7 @@ def explaining_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
 
     @routes.post(
         "/heat",
+        summary="Show where the finder looks",
         response_class=Response,
         **IMAGE_REQUEST,
         responses={200: {"content": {"image/png": {}}}, **REFUSALS},

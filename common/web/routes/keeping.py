@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi import Path as InPath
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
 from common.files import shown
@@ -16,7 +17,7 @@ from common.web import records
 from common.web.classifiers import Classifiers
 from common.web.desk import Desk
 from common.web.guard import this_computer_only
-from common.web.my_digits import keep_digit, kept_digits, listed_digits, path_of
+from common.web.my_digits import MAX_KEPT, keep_digit, kept_digits, listed_digits, path_of
 from common.web.parameters import (
     IMAGE_REQUEST,
     NO_MARK,
@@ -28,6 +29,7 @@ from common.web.parameters import (
 )
 
 NOT_SAVED = refusal(500, "The digit cannot be saved.")
+NO_PLACE = refusal(409, f"{MAX_KEPT:,} digits are saved already.")
 NO_DIGIT = refusal(404, "There is no such digit.") | refusal(422, "Invalid parameter.")
 NOT_HERE = refusal(403, "The request comes from another computer or web site.")
 
@@ -51,17 +53,18 @@ def keeping_routes(desk: Desk, classifiers: Classifiers, my_digits: Path) -> API
             ],
         )
 
-    @routes.get("/kept")
-    async def list_digits() -> records.KeptRecord:
+    @routes.get("/kept", summary="List the saved digits")
+    def list_digits() -> records.KeptRecord:
         """Lists the digits that the user saved, and gives the command to train on them."""
         return kept()
 
     @routes.get(
         "/kept/{digit}/{name}",
+        summary="Picture of a saved digit",
         response_class=FileResponse,
         responses={200: {"content": {"image/png": {}}}, **NO_DIGIT},
     )
-    async def picture(
+    def picture(
         digit: Annotated[int, InPath(ge=0, le=9, description=LABEL)],
         name: Annotated[str, InPath(pattern=NAME, description="Its name, from /kept.")],
     ) -> FileResponse:
@@ -69,9 +72,12 @@ def keeping_routes(desk: Desk, classifiers: Classifiers, my_digits: Path) -> API
         return FileResponse(_file_of(my_digits, digit, name), media_type="image/png")
 
     @routes.post(
-        "/discard", dependencies=[Depends(this_computer_only)], responses=NO_DIGIT | NOT_HERE
+        "/discard",
+        summary="Delete a saved digit",
+        dependencies=[Depends(this_computer_only)],
+        responses=NO_DIGIT | NOT_HERE,
     )
-    async def discard(
+    def discard(
         digit: Annotated[int, Query(ge=0, le=9, description=LABEL)],
         name: Annotated[str, Query(pattern=NAME, description="Its name, from /kept.")],
     ) -> records.KeptRecord:
@@ -79,7 +85,12 @@ def keeping_routes(desk: Desk, classifiers: Classifiers, my_digits: Path) -> API
         _file_of(my_digits, digit, name).unlink()
         return kept()
 
-    @routes.post("/keep", **IMAGE_REQUEST, responses=REFUSALS | NO_MARK | NOT_SAVED)
+    @routes.post(
+        "/keep",
+        summary="Save a digit",
+        **IMAGE_REQUEST,
+        responses=REFUSALS | NO_MARK | NO_PLACE | NOT_SAVED,
+    )
     async def keep(
         request: Request,
         digit: Annotated[int, Query(ge=0, le=9, description="The correct digit.")],
@@ -89,11 +100,15 @@ def keeping_routes(desk: Desk, classifiers: Classifiers, my_digits: Path) -> API
         """Saves one digit of an image for training."""
 
         def work(content: bytes) -> None:
+            if kept_digits(my_digits) >= MAX_KEPT:
+                raise HTTPException(
+                    409, f"{shown(my_digits)} holds {MAX_KEPT:,} digits, the maximum; delete some."
+                )
             glyph, _ = marked(classifiers.recognizer(model), content, box)
             keep_digit(glyph.ink, digit, my_digits)
 
         await desk.do(request, work)
-        return kept()
+        return await run_in_threadpool(kept)
 
     return routes
 

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 
 from common.finding.layout import lines_of
 from common.finding.orientation import turned, turned_back
+from common.images.contents import name_of
 from common.images.decoding import open_in_colour, read_image
 from common.preprocessing import digit_picture
 from common.reading import Box, DigitReading, Reading, ReadingRecord
@@ -30,19 +31,23 @@ def reading_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
     """Builds the endpoints that read images."""
     routes = APIRouter()
 
-    @routes.get("/health")
+    @routes.get("/health", summary="State of the server")
     async def health() -> records.HealthRecord:
         """Reports that the server is up, and its model."""
-        return records.HealthRecord(status="ok", model=classifiers.own.predictor.path.name)
+        return records.HealthRecord(status="ok", model=name_of(classifiers.own.predictor.path.name))
 
-    @routes.get("/models")
+    @routes.get("/models", summary="List the models")
     def models() -> list[records.ModelRecord]:
         """Lists the models that can read: the server's own, then those in `models/`."""
         own, *others = classifiers.choices()
         return [_model(own, True), *(_model(other, False) for other in others)]
 
     @routes.post(
-        "/read", response_model=ReadingRecord, responses=REFUSALS | NO_MODEL, **IMAGE_REQUEST
+        "/read",
+        summary="Read an image",
+        response_model=ReadingRecord,
+        responses=REFUSALS | NO_MODEL,
+        **IMAGE_REQUEST,
     )
     async def read(
         request: Request,
@@ -60,7 +65,11 @@ def reading_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
         return JSONResponse(await desk.do(request, work))
 
     @routes.post(
-        "/look", response_model=records.LookRecord, responses=REFUSALS | NO_MODEL, **IMAGE_REQUEST
+        "/look",
+        summary="Read an image, with pictures",
+        response_model=records.LookRecord,
+        responses=REFUSALS | NO_MODEL,
+        **IMAGE_REQUEST,
     )
     async def look(request: Request, model: ModelName = None) -> Response:
         """Reads an image, and adds the network's view of each digit and each ignored mark."""
@@ -72,6 +81,7 @@ def reading_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
 
     @routes.post(
         "/upright",
+        summary="Turn an image upright",
         response_class=Response,
         **IMAGE_REQUEST,
         responses={200: {"content": {"image/png": {}}}, **REFUSALS},
@@ -98,7 +108,7 @@ def _model(choice: Choice, is_own: bool) -> records.ModelRecord:
 
 def _name(data: str | None) -> str | None:
     """The name of a data set, without the folder in which it was found."""
-    return None if data is None else Path(data).name
+    return None if data is None else name_of(Path(data).name)
 
 
 def _look(recognizer: DigitRecognizer, content: bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
 
 from common.web import records
 from common.web.classifiers import Classifiers
@@ -33,15 +34,20 @@ def training_routes(trainer: Trainer, classifiers: Classifiers, my_digits: Path)
             allowed=is_this_computer(request),
         )
 
-    @routes.get("/training")
+    @routes.get("/training", summary="Progress of the training")
     async def progress(request: Request) -> records.TrainingRecord:
-        """Tells how far the latest training is."""
+        """Returns the progress of the latest training."""
         return record(request)
 
-    @routes.post("/train", dependencies=[Depends(this_computer_only)], responses=NOT_HERE | NOT_NOW)
+    @routes.post(
+        "/train",
+        summary="Start a training",
+        dependencies=[Depends(this_computer_only)],
+        responses=NOT_HERE | NOT_NOW,
+    )
     async def start(request: Request) -> records.TrainingRecord:
         """Starts a training on the saved digits, in a process of its own."""
-        if not kept_digits(my_digits):
+        if not await run_in_threadpool(kept_digits, my_digits):
             raise HTTPException(409, "There are no saved digits to train on; save one first.")
         own = classifiers.own.predictor
         try:
@@ -50,7 +56,12 @@ def training_routes(trainer: Trainer, classifiers: Classifiers, my_digits: Path)
             raise HTTPException(409, "A training is running; wait for it or cancel it.") from error
         return record(request)
 
-    @routes.post("/cancel", dependencies=[Depends(this_computer_only)], responses=NOT_HERE)
+    @routes.post(
+        "/cancel",
+        summary="Cancel the training",
+        dependencies=[Depends(this_computer_only)],
+        responses=NOT_HERE,
+    )
     async def cancel(request: Request) -> records.TrainingRecord:
         """Cancels the running training. This can take some seconds."""
         trainer.cancel()
