@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -83,6 +84,9 @@ class PromptServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Stops the server on every stop signal, unless it is ignored (nohup ignores SIGHUP)."""
+        if threading.current_thread() is not threading.main_thread():  # which gets all signals
+            yield
+            return
         with super().capture_signals():
             handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
             for number, handler in handlers.items():

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,12 @@ def test_a_training_ends_with_the_server(project: Path) -> None:
     assert not list((project / "models").iterdir())
 
 
+def _restore_signals() -> None:
+    """Undoes nohup, and a shell's & without job control, which the tests may run under."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("signals", [[signal.SIGINT] * 2, [signal.SIGHUP] * 2])
 def test_a_training_ends_with_a_server_that_is_stopped_twice(
     project: Path, monkeypatch: pytest.MonkeyPatch, signals: list[signal.Signals]
@@ -228,9 +235,17 @@ def test_a_training_ends_with_a_server_that_is_stopped_twice(
     (project / "my_digits" / "3").mkdir(parents=True)
     shutil.copy(ROOT / "samples" / "3.png", project / "my_digits" / "3")
     words = [sys.executable, "-c", SERVER, str(project)]
-    with subprocess.Popen(
-        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as server:
+    with (
+        subprocess.Popen(
+            words,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=_restore_signals,
+        ) as server,
+        ExitStack() as stack,
+    ):
+        stack.callback(server.kill)
         assert server.stdout
         port = int(server.stdout.readline())
         urllib.request.urlopen(f"{OURS}:{port}/train", b"").close()
