@@ -68,8 +68,8 @@ def numbers_of(places: Sequence[Placed]) -> list[int]:
     """Groups the boxes of a line into numbers.
 
     A gap separates two numbers if it is wide, both compared to the digits and to the gaps inside
-    numbers. These are estimated by the smallest gap on the line or, if all are wide, by their lower
-    quartile. Digits that are far apart, but evenly spaced, such as those in the boxes of a form,
+    numbers. These are estimated by the lower quartile of the narrow gaps on the line or, if there
+    are none, of all. Digits that are far apart, but evenly spaced, such as those in the boxes of a form,
     are therefore one number.
 
     Args:
@@ -82,9 +82,8 @@ def numbers_of(places: Sequence[Placed]) -> list[int]:
     centers = np.array([place.x + place.width / 2 for place in places])
     widths = np.maximum([place.width for place in places], MIN_WIDTH * height)
     gaps = np.diff(centers) - (widths[1:] + widths[:-1]) / 2
-    least, usual = np.quantile(gaps, (0, 0.25)) if len(gaps) > 1 else (0.0, 0.0)
-    if least < MIN_GAP * height:  # it is inside a number, even if most gaps are not
-        usual = least
+    narrow = gaps[gaps < MIN_GAP * height]  # inside numbers, even if most gaps are not
+    usual = float(np.quantile(narrow if narrow.size else gaps, 0.25)) if len(gaps) > 1 else 0.0
     apart = gaps > max(MIN_GAP * height, usual + MIN_EXCESS * height)
     return [0, *np.cumsum(apart).tolist()]
 
