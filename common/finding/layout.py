@@ -69,8 +69,8 @@ def numbers_of(places: Sequence[Placed]) -> list[int]:
 
     A gap separates two numbers if it is wide, both compared to the digits and to the gaps inside
     numbers. These are estimated by the lower quartile of the narrow gaps on the line or, if there
-    are none, of all. Digits that are far apart, but evenly spaced, such as those in the boxes of a form,
-    are therefore one number.
+    are none, of all. Digits that are far apart, but evenly spaced, such as those in the boxes of a
+    form, are therefore one number.
 
     Args:
         places: At least one box, from left to right.
