@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from tqdm import tqdm
 
-from common.calibration import MIN_PROBABILITY, detection_probability
+from common.calibration import detection_probability, log_odds
 from common.cli import console
 from common.cli.arguments import ArgumentParser, positive_int
 from common.data.conditions import CONDITIONS, condition_pages
@@ -36,8 +36,7 @@ def main() -> int:
     """Collects the detections, fits the coefficients and prints them."""
     arguments = parse_arguments()
     scores, support, is_digit = detections(load_finder(arguments.finder), arguments.pages)
-    likely = np.clip(scores, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
-    features = np.stack([np.log(likely / (1 - likely)), support], axis=1)
+    features = np.stack([log_odds(scores), support], axis=1)
     regression = LogisticRegression(C=100, max_iter=2000).fit(features, is_digit)
     score_weight, support_weight = regression.coef_[0]
     print(f"{len(is_digit):,} detections, {is_digit.sum():,} of them digits")

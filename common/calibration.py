@@ -96,6 +96,12 @@ def combined(probabilities: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.asarray(product / product.sum())
 
 
+def log_odds(probabilities: np.ndarray) -> np.ndarray:
+    """Converts probabilities, float (N,), to their log-odds, which are finite."""
+    likely = np.clip(probabilities, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
+    return np.asarray(np.log(likely / (1 - likely)))
+
+
 def detection_probability(scores: np.ndarray, support: np.ndarray) -> np.ndarray:
     """Estimates the probability that a detection is a digit.
 
@@ -106,6 +112,5 @@ def detection_probability(scores: np.ndarray, support: np.ndarray) -> np.ndarray
     Returns:
         The probabilities, float (N,), 0 to 1.
     """
-    likely = np.clip(scores, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
-    logit = SCORE_WEIGHT * np.log(likely / (1 - likely)) + SUPPORT_WEIGHT * support
+    logit = SCORE_WEIGHT * log_odds(scores) + SUPPORT_WEIGHT * support
     return np.asarray(1 / (1 + np.exp(-logit - DETECTION_BIAS)))
