@@ -1,7 +1,7 @@
 """Finds the digits of a drawing, a shortcut that needs no network.
 
-The paper of a drawing, on a canvas or in a clean scan, has a single grey level. Ink is everything
-else, and each connected component of ink is a mark that may be a digit.
+The paper of a drawing, on a canvas or in an evenly lit scan, has a single grey level, give or take
+noise. Ink is everything else, and each connected component of ink is a mark that may be a digit.
 """
 
 import cv2
@@ -14,7 +14,8 @@ from common.reading import Box, Glyph
 
 MAX_MARKS = 200  # a drawing has fewer
 MAX_SIDE = 2000  # pixels; larger drawings are reduced first
-PAPER_RANGE = 5  # grey levels by which the paper may vary, for instance because of JPEG
+MIN_RANGE, MAX_RANGE = 5, 30  # grey levels by which paper may vary, because of JPEG or noise
+LAPLACE = np.array([1, -2, 1])  # the second derivative, in x and in y
 MARGIN = 2  # pixels around a mark, for its soft edge
 
 
@@ -60,14 +61,17 @@ def drawn_marks(image: np.ndarray, settings: Settings = SETTINGS) -> list[Glyph]
 def _ink(image: np.ndarray, settings: Settings) -> np.ndarray | None:
     """Returns the ink, float32 (height, width), 0 to 1; None if the image is not a drawing."""
     counts = np.bincount(image.ravel(), minlength=256)
-    paper = int(counts.argmax())
-    if counts[paper] < settings.min_paper * image.size:
+    reach = int(np.clip(3 * _noise(image), MIN_RANGE, MAX_RANGE))
+    shares = np.convolve(counts, np.ones(2 * reach + 1), "same") / image.size
+    if shares.max() < settings.min_paper:
         return None
+    middle = int(shares.argmax())
+    near = slice(max(middle - reach, 0), middle + reach + 1)
+    paper = round(np.average(np.arange(256)[near], weights=counts[near]))
     levels = np.flatnonzero(counts)
     contrast = np.arange(256, dtype=np.float32) - paper
     if paper - levels[0] > levels[-1] - paper:
         contrast = -contrast
-    near = slice(max(paper - PAPER_RANGE, 0), paper + PAPER_RANGE + 1)
     noise = float(np.sqrt(counts[near] @ contrast[near] ** 2 / counts[near].sum()))
     threshold = max(settings.min_contrast, 6 * noise)
     inked = np.where(contrast > threshold, counts, 0)
@@ -78,6 +82,16 @@ def _ink(image: np.ndarray, settings: Settings) -> np.ndarray | None:
     full = _quantile(contrast, inked, 0.6)
     floor = min(max(3 * noise, 0.1 * full), 0.5 * full)
     return np.asarray(cv2.LUT(image, ((contrast - floor) / (full - floor)).clip(0, 1)))
+
+
+def _noise(image: np.ndarray) -> float:
+    """Estimates the standard deviation of white noise in an image, in grey levels.
+
+    The method is that of Immerkær, "Fast Noise Variance Estimation", 1996, but with the median,
+    which ignores the edges of strokes.
+    """
+    response = cv2.sepFilter2D(image, cv2.CV_16S, LAPLACE, LAPLACE)
+    return float(np.median(np.abs(response))) / (0.6745 * LAPLACE @ LAPLACE)
 
 
 def _quantile(values: np.ndarray, counts: np.ndarray, share: float) -> float:

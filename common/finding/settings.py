@@ -11,7 +11,8 @@ class Settings:
     images; all others on generated development pages and on the same half.
 
     Attributes:
-        min_paper: Drawing: minimum share of pixels with the grey level of the paper.
+        min_paper: Drawing: minimum share of pixels with the grey level of the paper, give or take
+            noise.
         min_contrast: Drawing: minimum difference between ink and paper in grey levels.
         faint_ink: Drawing: minimum ink of the pixels of a mark, 0 to 1.
         strong_ink: Drawing: minimum ink of at least one pixel of each mark, 0 to 1.
@@ -37,7 +38,7 @@ class Settings:
             digits; each digit adds at most 0.5.
     """
 
-    min_paper: float = 0.3
+    min_paper: float = 0.4
     min_contrast: float = 6.0
     faint_ink: float = 0.2
     strong_ink: float = 0.5

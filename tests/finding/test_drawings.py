@@ -46,9 +46,22 @@ def test_blank_paper_has_no_marks(level: int) -> None:
     assert drawn_marks(np.full((80, 80), level, np.uint8)) == []
 
 
-def test_a_photo_is_not_a_drawing() -> None:
-    grain = np.random.default_rng(0).normal(180, 4, (200, 300))
-    assert drawn_marks(grain.astype(np.uint8)) is None
+@pytest.mark.parametrize("noise", [0, 2, 4, 8])
+@pytest.mark.parametrize("side", [28, 400])
+def test_noise_does_not_hide_or_add_marks(noise: int, side: int) -> None:
+    rng = np.random.default_rng(noise)
+    ink = np.pad(draw_digit(3, side, rng), side // 7)
+    page = rng.normal(190 - 100 * ink, noise).round().clip(0, 255).astype(np.uint8)
+    (mark,) = marks_on(page)
+    assert abs(mark.box.width - np.ptp(np.flatnonzero((ink > 0.5).any(axis=0)))) <= 4
+    assert abs(mark.box.height - np.ptp(np.flatnonzero((ink > 0.5).any(axis=1)))) <= 4
+
+
+@pytest.mark.parametrize("grain", [15, 60])
+def test_an_unevenly_lit_or_grainy_photo_is_not_a_drawing(grain: int) -> None:
+    rng = np.random.default_rng(0)
+    photo = rng.normal(np.linspace(60, 220, 300), grain, (200, 300))
+    assert drawn_marks(photo.clip(0, 255).astype(np.uint8)) is None
 
 
 def test_the_bar_of_a_five_belongs_to_it_and_a_speck_is_ignored() -> None:
