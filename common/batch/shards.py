@@ -29,7 +29,7 @@ DIFFERENCES = {
     "min_confidence": "--min-confidence",
     "top": "--top",
     "form": "the format",
-    "fields": "the fields",
+    "fields": "the field file or its template",
     "fields_sha256": "the field file or its template",
 }
 """What each attribute of a `Job` is called in messages."""
