@@ -119,11 +119,14 @@ def load_own_digits(data: str) -> Dataset:
     return own
 
 
-def load_mnist() -> Dataset:
+def load_mnist(download: bool = True) -> Dataset:
     """Loads MNIST (LeCun, Cortes and Burges) from `data/`, Keras's cache or the internet.
 
+    Args:
+        download: Whether to download MNIST if it is not on this machine.
+
     Raises:
-        DownloadError: MNIST is not on this machine and could not be downloaded.
+        DownloadError: MNIST is not on this machine and was not or could not be downloaded.
         DataError: The file found is damaged or is not MNIST.
     """
     folder = PROJECT / "data"
@@ -133,6 +136,10 @@ def load_mnist() -> Dataset:
     if found is None and idx_files(folder):
         found = folder
     if found is None:
+        if not download:
+            raise DownloadError(
+                "MNIST has not been downloaded yet; python train_model.py downloads it."
+            )
         found = cached[0]
         _download(MNIST_URL, MNIST_FILE_SHA256, found)
     dataset = _load_path(found, name="mnist")

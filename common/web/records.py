@@ -41,6 +41,13 @@ class LookRecord(BaseModel):
     left_out: list[SeenDigit] = Field(description="Ignored marks: not digits, or too uncertain.")
 
 
+class NearestDigit(BaseModel):
+    """A training digit that looks like a mark."""
+
+    digit: int = Field(description="Its label.")
+    picture: str = Field(description="28x28 pixels, as a data: URL of a PNG file.")
+
+
 class WhyRecord(BaseModel):
     """How the classifier read a mark. All pictures are data: URLs of PNG files."""
 
@@ -50,6 +57,10 @@ class WhyRecord(BaseModel):
     occlusion: str = Field(
         description="28x28 pixels: red where a part speaks for the digit, blue where against it."
     )
+    nearest: list[NearestDigit] = Field(
+        description="The training digits of MNIST that look most like the mark, the nearest first."
+    )
+    nearest_error: str | None = Field(description="Reason why they cannot be shown.")
 
 
 class KeptDigit(BaseModel):

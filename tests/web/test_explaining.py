@@ -1,6 +1,7 @@
 """The web page and the API show how the networks read a digit."""
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,13 @@ pytest.importorskip("playwright.sync_api")
 from drawing import draw, text
 from playwright.sync_api import Page, Route, expect
 
+from common.data import datasets
+from common.data.datasets import Dataset
+from common.evaluation import neighbours
+from common.evaluation.neighbours import TrainingDigits
 from common.recognizer import DigitRecognizer
 from common.web.app import make_app
+from common.web.pictures import data_url
 
 PHOTO = (ROOT / "samples" / "photo.jpg").read_bytes()
 
@@ -49,6 +55,58 @@ def test_why_shows_what_the_classifier_computed(client: TestClient) -> None:
     assert [layer.shape for layer in layers] == [(112, 112, 3), (104, 104, 3)]
 
 
+def why_of_first_digit(client: TestClient, content: bytes) -> Any:
+    """The answer of /why for the first digit of an image."""
+    box = client.post("/look", content=content).json()["digits"][0]["box"]
+    params = dict(zip(("x", "y", "width", "height"), box, strict=True))
+    return client.post("/why", params=params, content=content).json()
+
+
+def test_why_shows_the_nearest_training_digits(client: TestClient, mnist: Dataset) -> None:
+    answer = why_of_first_digit(client, PHOTO)
+    assert answer["nearest_error"] is None
+    assert [each["digit"] for each in answer["nearest"]] == [4] * 5
+    train = mnist.train_images.astype(int)
+    pictures = [decoded(from_url(each["picture"])).astype(int) for each in answer["nearest"]]
+    for picture in pictures:
+        assert (train == picture).all((1, 2)).any()
+
+
+def test_the_nearest_training_digits_are_sorted_by_distance(mnist: Dataset) -> None:
+    picture = mnist.test_images[0]
+    distances = ((mnist.train_images.astype(np.int32) - picture) ** 2).sum((1, 2))
+    found = TrainingDigits().nearest(picture)
+    nearest = np.argsort(distances)[:5]
+    assert [each.digit for each in found] == mnist.train_labels[nearest].tolist()
+    for each, index in zip(found, nearest, strict=True):
+        assert np.array_equal(each.picture, mnist.train_images[index])
+
+
+def test_training_digits_are_loaded_once(mnist: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[bool] = []
+    monkeypatch.setattr(neighbours, "load_mnist", lambda download: loaded.append(download) or mnist)
+    training_digits = TrainingDigits()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(training_digits.nearest, mnist.test_images[:16]))
+    assert loaded == [False]  # and never downloaded
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_why_says_that_there_are_no_training_digits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_damaged: bool
+) -> None:
+    monkeypatch.setattr(datasets, "PROJECT", tmp_path)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    if is_damaged:
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "mnist.npz").write_bytes(b"damaged")
+    app = make_app(DigitRecognizer(), tmp_path)
+    answer = why_of_first_digit(TestClient(app, base_url="http://127.0.0.1"), PHOTO)
+    assert answer["nearest"] == []
+    assert ("mnist.npz" if is_damaged else "has not been downloaded") in answer["nearest_error"]
+    assert len(answer["layers"]) == 2
+
+
 def test_why_refuses_a_box_without_a_mark(client: TestClient) -> None:
     params = {"x": 0, "y": 0, "width": 1, "height": 1}
     answer = client.post("/why", params=params, content=PHOTO)
@@ -72,13 +130,30 @@ def test_a_digit_tells_why_it_was_read(page: Page) -> None:
     button = page.get_by_role("button", name="Why?")
     button.click()
     expect(button).to_have_attribute("aria-expanded", "true")
-    pictures = page.locator(".reasons img")
+    pictures = page.locator(".reasons figure img")
     expect(pictures).to_have_count(3)
     for index in range(3):
         expect(pictures.nth(index)).to_be_visible()
         assert pictures.nth(index).evaluate("picture => picture.naturalWidth") > 0
     button.click()
     expect(page.locator(".reasons")).to_be_hidden()
+
+
+def test_the_page_shows_the_training_digits_most_like_a_digit(page: Page) -> None:
+    draw(page, 7)
+    text(page).to_have_text("7")
+    picture = data_url(np.zeros((28, 28), np.uint8))
+    nearest = {"nearest": [{"digit": 7, "picture": picture}] * 5, "nearest_error": None}
+    none = {"nearest": [], "nearest_error": "MNIST has not been downloaded yet."}
+    answer = {"layers": [], "occlusion": picture}
+    for change, shown in ((nearest, ["7"] * 5), (none, [])):
+        page.route("**/why?*", lambda route: route.fulfill(json=answer | change))  # noqa: B023
+        page.get_by_role("button", name="Why?").click()
+        expect(page.locator(".nearest li")).to_have_text(shown)
+        about = change["nearest_error"] or "The pictures most like it"
+        expect(page.locator(".nearest p")).to_contain_text(about)
+        page.reload()
+        text(page).to_have_text("7")
 
 
 def test_the_heat_map_follows_the_drawing(page: Page, tmp_path: Path) -> None:

@@ -74,15 +74,30 @@ async function toggleReasons(item, mark, why) {
   if (reasons.hidden && !reasons.dataset.known) {
     const answer = await why(mark);
     if (!answer) return;
-    const [occlusion, ...layers] = reasons.querySelectorAll("img");
+    const [occlusion, ...layers] = reasons.querySelectorAll("figure img");
     occlusion.src = answer.occlusion;
     occlusion.alt = `Which parts speak for a ${mark.digit}`;
     layers.forEach((picture, index) => (picture.src = answer.layers[index] ?? ""));
     layers.forEach((picture) => (picture.parentElement.hidden = picture.src === ""));
+    showNearest(reasons.querySelector(".nearest"), answer);
     reasons.dataset.known = "yes";
   }
   reasons.hidden = !reasons.hidden;
   button.setAttribute("aria-expanded", String(!reasons.hidden));
+}
+
+function showNearest(area, { nearest, nearest_error }) {
+  const about = "The pictures most like it in the training data, with their labels";
+  area.querySelector("p").textContent = nearest_error ? `No training digits: ${nearest_error}` : about;
+  area.querySelector("ol").replaceChildren(...nearest.map(neighbour));
+}
+
+function neighbour({ digit, picture }) {
+  const item = document.getElementById("neighbour").content.cloneNode(true).firstElementChild;
+  item.querySelector("img").src = picture;
+  item.querySelector("img").alt = `A training digit that is a ${digit}`;
+  item.querySelector("span").textContent = digit;
+  return item;
 }
 
 function leftOutAs({ confidence }) {

@@ -53,7 +53,8 @@ export async function heat(image) {
   return (await ask("heat", image)).blob();
 }
 
-// How the mark in a box of an image was read: {layers, occlusion}, data: URLs of pictures.
+// How the mark in a box of an image was read: {layers, occlusion, nearest, nearest_error}; all
+// pictures are data: URLs.
 export async function why(image, [x, y, width, height], model) {
   return (await ask(path("why", { x, y, width, height, model }), image)).json();
 }

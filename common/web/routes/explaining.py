@@ -1,8 +1,14 @@
 """Shows what the networks computed: /why and /heat."""
 
-from fastapi import APIRouter, Request, Response
+import asyncio
 
-from common.evaluation.explanation import MAX_SIDE, heat_of
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from common import printable
+from common.data.formats import DataError
+from common.evaluation.explanation import MAX_SIDE, MarkExplanation, heat_of
+from common.evaluation.neighbours import TrainingDigits
 from common.images.decoding import read_image
 from common.preprocessing import digit_picture, resized
 from common.web import records
@@ -15,6 +21,7 @@ from common.web.pictures import data_url, heat_picture, layer_picture, occlusion
 def explaining_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
     """Builds the endpoints that explain readings."""
     routes = APIRouter()
+    training_digits = TrainingDigits()
 
     @routes.post(
         "/why", summary="Explain how a mark was read", responses=REFUSALS | NO_MARK, **IMAGE_REQUEST
@@ -22,16 +29,26 @@ def explaining_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
     async def why(request: Request, box: MarkBox, model: ModelName = None) -> records.WhyRecord:
         """Shows how the classifier read one mark of an image."""
 
-        def work(content: bytes) -> records.WhyRecord:
+        def work(content: bytes) -> MarkExplanation:
             explainer = classifiers.explainer(model)
             glyph, mark = marked(explainer.recognizer, content, box)
-            why = explainer.explain_mark(mark, digit_picture(glyph.ink))
-            return records.WhyRecord(
-                layers=[data_url(layer_picture(maps)) for maps in why.layers],
-                occlusion=data_url(occlusion_picture(why.picture, why.occlusion)),
-            )
+            return explainer.explain_mark(mark, digit_picture(glyph.ink))
 
-        return await desk.do(request, work)
+        # Outside the desk's thread, which goes on with the next image.
+        explained, error = await asyncio.gather(
+            desk.do(request, work), run_in_threadpool(_loading_error, training_digits)
+        )
+        picture = explained.picture
+        nearest = [] if error else await run_in_threadpool(training_digits.nearest, picture)
+        return records.WhyRecord(
+            layers=[data_url(layer_picture(maps)) for maps in explained.layers],
+            occlusion=data_url(occlusion_picture(picture, explained.occlusion)),
+            nearest=[
+                records.NearestDigit(digit=each.digit, picture=data_url(each.picture))
+                for each in nearest
+            ],
+            nearest_error=error,
+        )
 
     @routes.post(
         "/heat",
@@ -52,3 +69,12 @@ def explaining_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
         return Response(await desk.do(request, work), media_type="image/png")
 
     return routes
+
+
+def _loading_error(training_digits: TrainingDigits) -> str | None:
+    """Loads the training digits; returns the reason if that is not possible."""
+    try:
+        training_digits.load()
+    except DataError as error:
+        return printable(str(error))
+    return None

@@ -1,0 +1,64 @@
+"""Finds the training digits that look most like a picture."""
+
+from dataclasses import dataclass
+from threading import Lock
+
+import cv2
+import numpy as np
+
+from common.data.datasets import load_mnist
+from common.preprocessing import PICTURE_SIZE
+
+NEIGHBOURS = 5
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A training digit that looks like a picture.
+
+    Attributes:
+        digit: Its label, 0 to 9.
+        picture: uint8 (28, 28), 255 is ink.
+    """
+
+    digit: int
+    picture: np.ndarray
+
+
+class TrainingDigits:
+    """MNIST's 60,000 training digits, loaded when they are first needed (47 MB). Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._loaded: tuple[np.ndarray, np.ndarray] | None = None
+
+    def load(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the pictures, uint8 (60000, 784), and their labels, int64 (60000,).
+
+        Raises:
+            DataError: MNIST is not on this machine, or is damaged.
+        """
+        with self._lock:
+            if self._loaded is None:
+                mnist = load_mnist(download=False)
+                pictures = mnist.train_images.reshape(len(mnist.train_labels), -1)
+                self._loaded = pictures, mnist.train_labels
+            return self._loaded
+
+    def nearest(self, picture: np.ndarray) -> list[Neighbour]:
+        """Returns the training digits whose pixels differ least from a picture, the nearest first.
+
+        The distance is Euclidean, as for the nearest-neighbour classifier of LeCun et al. (1998).
+
+        Args:
+            picture: uint8 (28, 28), 255 is ink.
+
+        Raises:
+            DataError: MNIST is not on this machine, or is damaged.
+        """
+        pictures, labels = self.load()
+        _, order = cv2.batchDistance(
+            picture.reshape(1, -1), pictures, cv2.CV_32F, normType=cv2.NORM_L2SQR, K=NEIGHBOURS
+        )
+        shape = (PICTURE_SIZE, PICTURE_SIZE)
+        return [Neighbour(int(labels[index]), pictures[index].reshape(shape)) for index in order[0]]
