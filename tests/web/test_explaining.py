@@ -84,7 +84,12 @@ def test_the_nearest_training_digits_are_sorted_by_distance(mnist: Dataset) -> N
 
 def test_training_digits_are_loaded_once(mnist: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[bool] = []
-    monkeypatch.setattr(neighbours, "load_mnist", lambda download: loaded.append(download) or mnist)
+
+    def load(download: bool) -> Dataset:
+        loaded.append(download)
+        return mnist
+
+    monkeypatch.setattr(neighbours, "load_mnist", load)
     training_digits = TrainingDigits()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(training_digits.nearest, mnist.test_images[:16]))
@@ -143,15 +148,14 @@ def test_the_page_shows_the_training_digits_most_like_a_digit(page: Page) -> Non
     draw(page, 7)
     text(page).to_have_text("7")
     picture = data_url(np.zeros((28, 28), np.uint8))
-    nearest = {"nearest": [{"digit": 7, "picture": picture}] * 5, "nearest_error": None}
-    none = {"nearest": [], "nearest_error": "MNIST has not been downloaded yet."}
-    answer = {"layers": [], "occlusion": picture}
-    for change, shown in ((nearest, ["7"] * 5), (none, [])):
-        page.route("**/why?*", lambda route: route.fulfill(json=answer | change))  # noqa: B023
+    answer: dict[str, Any] = {"layers": [], "occlusion": picture}
+    for error, about in ((None, "The pictures most like it"), ("No MNIST.", "No MNIST.")):
+        answer["nearest"] = [] if error else [{"digit": 7, "picture": picture}] * 5
+        answer["nearest_error"] = error
+        page.route("**/why?*", lambda route: route.fulfill(json=answer))
         page.get_by_role("button", name="Why?").click()
-        expect(page.locator(".nearest li")).to_have_text(shown)
-        about = change["nearest_error"] or "The pictures most like it"
         expect(page.locator(".nearest p")).to_contain_text(about)
+        expect(page.locator(".nearest li")).to_have_text([] if error else ["7"] * 5)
         page.reload()
         text(page).to_have_text("7")
 
