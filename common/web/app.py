@@ -21,6 +21,7 @@ from common.web.desk import Desk
 from common.web.guard import Guard
 from common.web.routes.explaining import explaining_routes
 from common.web.routes.keeping import keeping_routes
+from common.web.routes.models import model_routes
 from common.web.routes.reading import reading_routes
 from common.web.routes.training import training_routes
 from common.web.training import Trainer
@@ -63,6 +64,7 @@ def make_app(
     desk = Desk()
     classifiers = Classifiers(recognizer, models)
     _add_pages(app)
+    app.include_router(model_routes(classifiers))
     app.include_router(reading_routes(desk, classifiers))
     app.include_router(explaining_routes(desk, classifiers))
     app.include_router(keeping_routes(desk, classifiers, my_digits))

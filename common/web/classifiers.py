@@ -1,5 +1,6 @@
 """The classifiers that a request can name, loaded when they are first used."""
 
+import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,15 @@ from fastapi import HTTPException
 from common import UserError
 from common.evaluation.explanation import Explainer
 from common.images.contents import name_of
+from common.images.decoding import read_image
+from common.reading import Glyph, Reading
 from common.recognizer import DigitRecognizer
 from common.storage.card import SavedCard, is_finder, load_card
 
 MAX_LISTED = 50
 MAX_LOADED = 8  # besides the server's own model
 MAX_NAME = 100  # characters
+MAX_REMEMBERED = 20_000_000  # pixels of an image whose reading is kept; it takes up to 0.1 GB
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,21 @@ class Choice:
     card: SavedCard | None
 
 
+@dataclass(frozen=True)
+class Examined:
+    """An image that was read.
+
+    Attributes:
+        shape: Height and width of the upright image in pixels.
+        glyphs: The ink of each mark.
+        reading: What was read.
+    """
+
+    shape: tuple[int, int]
+    glyphs: list[Glyph]
+    reading: Reading
+
+
 class Classifiers:
     """The server's own classifier and those in a folder whose names JSON can hold.
 
@@ -47,6 +66,7 @@ class Classifiers:
         self.own, self.folder = recognizer, folder
         self._explainer = Explainer(recognizer)
         self._loaded: OrderedDict[tuple[Path, int], Explainer] = OrderedDict()
+        self._last: tuple[DigitRecognizer, bytes, Examined] | None = None
 
     @property
     def own_name(self) -> str:
@@ -91,6 +111,31 @@ class Classifiers:
         if len(self._loaded) > MAX_LOADED:
             self._loaded.popitem(last=False)
         return self._loaded[key]
+
+    def examine(self, name: str | None, content: bytes) -> Examined:
+        """Reads an image with the named classifier.
+
+        The last reading is kept, because the web page asks about the marks of the image that it
+        has just sent.
+
+        Args:
+            name: As for `explainer`.
+            content: The bytes of the image.
+
+        Raises:
+            HTTPException: With status 404, if there is no such classifier.
+            ImageError: The image cannot be read.
+            ModelError: The classifier's file is damaged or refused.
+        """
+        recognizer, digest = self.recognizer(name), hashlib.sha256(content).digest()
+        if self._last is not None and self._last[:2] == (recognizer, digest):
+            return self._last[2]
+        image = read_image(content)
+        height, width = image.shape
+        examined = Examined((height, width), *recognizer.examine(image))
+        is_small = image.size <= MAX_REMEMBERED
+        self._last = (recognizer, digest, examined) if is_small else None
+        return examined
 
     def _files(self) -> list[Path]:
         """The classifiers in the folder, the newest first."""

@@ -4,11 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Query
 
-from common.images.decoding import read_image
 from common.reading import Box, DigitReading, Glyph
-from common.recognizer import DigitRecognizer
 from common.web import records
-from common.web.classifiers import MAX_NAME
+from common.web.classifiers import MAX_NAME, Examined
 
 Refusals = dict[int | str, dict[str, Any]]
 """Descriptions of answers by their status, for the OpenAPI description."""
@@ -62,15 +60,14 @@ MarkBox = Annotated[Box, Depends(_box)]
 """The box of a mark, from the query of a request."""
 
 
-def marked(recognizer: DigitRecognizer, content: bytes, box: Box) -> tuple[Glyph, DigitReading]:
-    """Reads an image, and returns the ink and the reading of the mark in a box.
+def marked(examined: Examined, box: Box) -> tuple[Glyph, DigitReading]:
+    """Returns the ink and the reading of the mark in a box.
 
     Raises:
         HTTPException: With status 404, if no mark has that box.
-        ImageError: The image cannot be read.
     """
-    glyphs, reading = recognizer.examine(read_image(content))
-    glyph = next((glyph for glyph in glyphs if glyph.box == box), None)
+    reading = examined.reading
+    glyph = next((glyph for glyph in examined.glyphs if glyph.box == box), None)
     mark = next((mark for mark in (*reading.digits, *reading.left_out) if mark.box == box), None)
     if glyph is None or mark is None:
         raise HTTPException(404, "No mark has that box; send a box from /look.")

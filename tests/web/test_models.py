@@ -5,7 +5,9 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from conftest import ROOT
 
@@ -128,3 +130,25 @@ def test_the_own_model_is_listed_once(tmp_path: Path) -> None:
     known = Classifiers(DigitRecognizer(folder / "own.tflite"), folder)
     assert [choice.name for choice in known.choices()] == ["own"]
     assert known.recognizer("own") is known.own
+
+
+def test_an_image_is_read_once_for_several_questions(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Classifiers(DigitRecognizer(), models)
+    read: list[str] = []
+
+    def reading(self: DigitRecognizer, image: np.ndarray) -> Any:
+        read.append(self.setup.model.name)
+        return examine(self, image)
+
+    examine = DigitRecognizer.examine
+    monkeypatch.setattr(DigitRecognizer, "examine", reading)
+    other = (ROOT / "samples" / "7.jpeg").read_bytes()
+    for name, content in ((None, SAMPLE), (None, SAMPLE), ("first", SAMPLE), (None, other)):
+        assert len(known.examine(name, content).reading.digits) == 1
+    assert read == ["pretrained.tflite", "first.tflite", "pretrained.tflite"]
+    monkeypatch.setattr(classifiers, "MAX_REMEMBERED", 100)
+    for _ in range(2):
+        known.examine(None, SAMPLE)
+    assert len(read) == 5

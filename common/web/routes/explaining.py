@@ -30,9 +30,8 @@ def explaining_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
         """Shows how the classifier read one mark of an image."""
 
         def work(content: bytes) -> MarkExplanation:
-            explainer = classifiers.explainer(model)
-            glyph, mark = marked(explainer.recognizer, content, box)
-            return explainer.explain_mark(mark, digit_picture(glyph.ink))
+            glyph, mark = marked(classifiers.examine(model, content), box)
+            return classifiers.explainer(model).explain_mark(mark, digit_picture(glyph.ink))
 
         # Outside the desk's thread, which goes on with the next image.
         explained, error = await asyncio.gather(
@@ -49,6 +48,13 @@ def explaining_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
             ],
             nearest_error=error,
         )
+
+    _add_heat(routes, desk, classifiers)
+    return routes
+
+
+def _add_heat(routes: APIRouter, desk: Desk, classifiers: Classifiers) -> None:
+    """Adds the endpoint that shows the heat map."""
 
     @routes.post(
         "/heat",
@@ -67,8 +73,6 @@ def explaining_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
             return png(heat_picture(heat_of(small, reading.rotation, classifiers.own.finder)))
 
         return Response(await desk.do(request, work), media_type="image/png")
-
-    return routes
 
 
 def _loading_error(training_digits: TrainingDigits) -> str | None:

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,9 @@ NO_PLACE = refusal(409, f"{MAX_KEPT:,} digits are saved already.")
 NO_DIGIT = refusal(404, "There is no such digit.") | refusal(422, "Invalid parameter.")
 NOT_HERE = refusal(403, "The request comes from another computer or web site.")
 
+Kept = Callable[[], records.KeptRecord]
+"""Lists the saved digits for an answer."""
+
 LABEL = "The label of the digit."
 NAME = "^[0-9a-f]{16}$"
 
@@ -52,6 +56,14 @@ def keeping_routes(desk: Desk, classifiers: Classifiers, my_digits: Path) -> API
                 for digit, name in listed_digits(my_digits)
             ],
         )
+
+    _add_kept(routes, kept, my_digits)
+    _add_keep(routes, kept, desk, classifiers, my_digits)
+    return routes
+
+
+def _add_kept(routes: APIRouter, kept: Kept, my_digits: Path) -> None:
+    """Adds the endpoints that list, show and delete digits."""
 
     @routes.get("/kept", summary="List the saved digits")
     def list_digits() -> records.KeptRecord:
@@ -85,6 +97,12 @@ def keeping_routes(desk: Desk, classifiers: Classifiers, my_digits: Path) -> API
         _file_of(my_digits, digit, name).unlink()
         return kept()
 
+
+def _add_keep(
+    routes: APIRouter, kept: Kept, desk: Desk, classifiers: Classifiers, my_digits: Path
+) -> None:
+    """Adds the endpoint that saves digits."""
+
     @routes.post(
         "/keep",
         summary="Save a digit",
@@ -104,13 +122,11 @@ def keeping_routes(desk: Desk, classifiers: Classifiers, my_digits: Path) -> API
                 raise HTTPException(
                     409, f"{shown(my_digits)} holds {MAX_KEPT:,} digits, the maximum; delete some."
                 )
-            glyph, _ = marked(classifiers.recognizer(model), content, box)
+            glyph, _ = marked(classifiers.examine(model, content), box)
             keep_digit(glyph.ink, digit, my_digits)
 
         await desk.do(request, work)
         return await run_in_threadpool(kept)
-
-    return routes
 
 
 def _file_of(my_digits: Path, digit: int, name: str) -> Path:

@@ -3,23 +3,18 @@
 from dataclasses import asdict
 from io import BytesIO
 from itertools import chain
-from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from common.finding.layout import lines_of
-from common.finding.orientation import turned, turned_back
-from common.images.contents import name_of
+from common.finding.orientation import turned_back
 from common.images.decoding import open_in_colour, read_image
 from common.preprocessing import digit_picture
-from common.reading import Box, DigitReading, Reading, ReadingRecord
-from common.recognizer import DigitRecognizer
-from common.storage.card import SavedCard
+from common.reading import Box, DigitReading, ReadingRecord
 from common.web import records
-from common.web.classifiers import Choice, Classifiers
+from common.web.classifiers import Classifiers, Examined
 from common.web.desk import Desk
 from common.web.parameters import IMAGE_REQUEST, NO_MODEL, REFUSALS, ModelName
 from common.web.pictures import data_url
@@ -30,17 +25,6 @@ MAX_SHOWN_SIDE = 1600  # pixels; longer side of the image that the web page show
 def reading_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
     """Builds the endpoints that read images."""
     routes = APIRouter()
-
-    @routes.get("/health", summary="State of the server")
-    async def health() -> records.HealthRecord:
-        """Reports that the server is up, and its model."""
-        return records.HealthRecord(status="ok", model=name_of(classifiers.own.predictor.path.name))
-
-    @routes.get("/models", summary="List the models")
-    def models() -> list[records.ModelRecord]:
-        """Lists the models that can read: the server's own, then those in `models/`."""
-        own, *others = classifiers.choices()
-        return [_model(own, True), *(_model(other, False) for other in others)]
 
     @routes.post(
         "/read",
@@ -75,9 +59,16 @@ def reading_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
         """Reads an image, and adds the network's view of each digit and each ignored mark."""
 
         def work(content: bytes) -> dict[str, Any]:
-            return _look(classifiers.recognizer(model), content)
+            return _look(classifiers.examine(model, content))
 
         return JSONResponse(await desk.do(request, work))
+
+    _add_upright(routes, desk)
+    return routes
+
+
+def _add_upright(routes: APIRouter, desk: Desk) -> None:
+    """Adds the endpoint that turns images upright."""
 
     @routes.post(
         "/upright",
@@ -90,33 +81,12 @@ def reading_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
         """Returns the image upright and small, for browsers that cannot show the original."""
         return Response(await desk.do(request, _upright), media_type="image/png")
 
-    return routes
 
-
-def _model(choice: Choice, is_own: bool) -> records.ModelRecord:
-    card: SavedCard | dict[str, Any] = choice.card or {}
-    accuracy = card.get("test_accuracy")
-    return records.ModelRecord(
-        name=choice.name,
-        network=card.get("network"),
-        data=_name(card.get("data")),
-        own=_name(card.get("own")),
-        accuracy=accuracy if accuracy is not None and 0 <= accuracy <= 1 else None,
-        default=is_own,
-    )
-
-
-def _name(data: str | None) -> str | None:
-    """The name of a data set, without the folder in which it was found."""
-    return None if data is None else name_of(Path(data).name)
-
-
-def _look(recognizer: DigitRecognizer, content: bytes) -> dict[str, Any]:
+def _look(examined: Examined) -> dict[str, Any]:
     """The answer of /look: a `LookRecord` as a dict."""
-    image = read_image(content)
-    glyphs, reading = recognizer.examine(image, "-")
-    pictures = {glyph.box: data_url(digit_picture(glyph.ink)) for glyph in glyphs}
-    places = _places([glyph.box for glyph in glyphs], turned(image, reading.rotation), reading)
+    reading = examined.reading
+    pictures = {glyph.box: data_url(digit_picture(glyph.ink)) for glyph in examined.glyphs}
+    places = _places(examined)
 
     def described(marks: tuple[DigitReading, ...]) -> list[dict[str, Any]]:
         return [
@@ -124,7 +94,7 @@ def _look(recognizer: DigitRecognizer, content: bytes) -> dict[str, Any]:
             for mark in marks
         ]
 
-    height, width = image.shape
+    height, width = examined.shape
     return {
         "width": width,
         "height": height,
@@ -136,10 +106,12 @@ def _look(recognizer: DigitRecognizer, content: bytes) -> dict[str, Any]:
     }
 
 
-def _places(boxes: list[Box], upright: np.ndarray, reading: Reading) -> dict[Box, int]:
+def _places(examined: Examined) -> dict[Box, int]:
     """The position of each box in reading order, on the page as it was turned to be read."""
-    back = -reading.rotation % 360
-    lines = lines_of([turned_back(box, back, *upright.shape) for box in boxes])
+    boxes = [glyph.box for glyph in examined.glyphs]
+    rotation = examined.reading.rotation
+    shape = examined.shape if rotation % 180 == 0 else examined.shape[::-1]
+    lines = lines_of([turned_back(box, -rotation % 360, *shape) for box in boxes])
     return {boxes[index]: place for place, index in enumerate(chain(*lines))}
 
 
