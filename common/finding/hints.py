@@ -4,6 +4,8 @@ import numpy as np
 
 MIN_SIDE = 10  # pixels; smaller digits cannot be distinguished
 MIN_CONTRAST = 24  # grey levels between the darkest and the lightest pixel
+READ_EVERYTHING = "; a minimum confidence of 0 reads everything."
+"""The end of a hint that names a setting, which the web page does not have."""
 
 
 def hint(image: np.ndarray, marks: int) -> str:
@@ -22,8 +24,6 @@ def hint(image: np.ndarray, marks: int) -> str:
     if contrast < MIN_CONTRAST:
         return "The contrast is very low: use a darker pen or more light."
     if marks:
-        marks_do, them = ("mark does not look like a digit", "it")
-        if marks > 1:
-            marks_do, them = ("marks do not look like digits", "them")
-        return f"{marks} {marks_do}; to read {them} anyway, set the minimum confidence to 0."
+        unlike = "marks do not look like digits" if marks > 1 else "mark does not look like a digit"
+        return f"{marks} {unlike}{READ_EVERYTHING}"
     return "Nothing looks like a digit: fill the frame with the digits, in focus and evenly lit."

@@ -64,7 +64,7 @@ def make_app(
     desk = Desk()
     classifiers = Classifiers(recognizer, models)
     _add_pages(app)
-    app.include_router(model_routes(classifiers))
+    app.include_router(model_routes(trainer, classifiers))
     app.include_router(reading_routes(desk, classifiers))
     app.include_router(explaining_routes(desk, classifiers))
     app.include_router(keeping_routes(desk, classifiers, my_digits))

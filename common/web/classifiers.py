@@ -14,7 +14,9 @@ from common.images.decoding import read_image
 from common.reading import Glyph, Reading
 from common.recognizer import DigitRecognizer
 from common.storage.card import SavedCard, is_finder, load_card
+from common.storage.model_files import model_paths
 
+UNKNOWN_MODEL = "There is no model of that name; GET /models lists them."
 MAX_LISTED = 50
 MAX_LOADED = 8  # besides the server's own model
 MAX_NAME = 100  # characters
@@ -103,7 +105,7 @@ class Classifiers:
             return self._explainer
         path = next((path for path in self._files() if path.stem == name), None)
         if path is None:
-            raise HTTPException(404, "There is no model of that name; GET /models lists them.")
+            raise HTTPException(404, UNKNOWN_MODEL)
         key = (path, path.stat().st_mtime_ns)
         if key not in self._loaded:
             self._loaded[key] = Explainer(self.own.with_model(path))
@@ -111,6 +113,24 @@ class Classifiers:
         if len(self._loaded) > MAX_LOADED:
             self._loaded.popitem(last=False)
         return self._loaded[key]
+
+    def name_of_start(self, keras: Path) -> str | None:
+        """The name of the classifier beside a `.keras` file, or None if none is there."""
+        stem = keras.resolve().with_suffix("")
+        if self.own.setup.model.resolve().with_suffix("") == stem:
+            return self.own_name
+        files = self._files()
+        return next((p.stem for p in files if p.resolve().with_suffix("") == stem), None)
+
+    def delete(self, name: str) -> None:
+        """Deletes the files of a model in the folder. This method is thread-safe.
+
+        Raises:
+            OSError: A file cannot be deleted.
+        """
+        keras, tflite, card = model_paths(self.folder / name)
+        for path in (tflite, keras, card):  # without the first, it is no longer listed
+            path.unlink(missing_ok=True)
 
     def examine(self, name: str | None, content: bytes) -> Examined:
         """Reads an image with the named classifier.

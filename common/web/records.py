@@ -94,6 +94,9 @@ class TrainingRecord(BaseModel):
 
     state: State
     name: str | None = Field(description="Name of the new model.")
+    start: str | None = Field(
+        description="The model from which it started; null before the end, and if it cannot read."
+    )
     seconds: float = Field(description="Duration so far.")
     epochs: int | None = Field(description="Total number of epochs; null before it is known.")
     history: list[TrainingRow]
@@ -103,7 +106,7 @@ class TrainingRecord(BaseModel):
 
 
 class ModelRecord(BaseModel):
-    """A model that can read. The keys other than `name` and `default` come from its card."""
+    """A model that can read. `network`, `data`, `own` and `accuracy` come from its card."""
 
     name: str = Field(description="Its name, for the parameter `model` of other requests.")
     network: str | None
@@ -111,6 +114,7 @@ class ModelRecord(BaseModel):
     own: str | None = Field(description="The user's own digits that it was fine-tuned on.")
     accuracy: float | None = Field(description="Test accuracy, 0 to 1.")
     default: bool = Field(description="Whether it is the server's own model.")
+    deletable: bool = Field(description="Whether this client may delete it.")
 
 
 class HealthRecord(BaseModel):

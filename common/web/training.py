@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from common import PROJECT
+from common.storage.card import SavedCard
 from common.storage.model_files import existing_file
 
 MAX_LOG_BYTES = 200_000
@@ -31,6 +32,7 @@ class _Run:
 
     Attributes:
         name: Name of the new model.
+        start: The `.keras` file of the model from which it started.
         process: The process that trains.
         log: What it prints.
         started: Time of its start.
@@ -39,6 +41,7 @@ class _Run:
     """
 
     name: str
+    start: Path
     process: subprocess.Popen[bytes]
     log: Path
     started: float
@@ -89,7 +92,7 @@ class Trainer:
             shutil.rmtree(log.parent, ignore_errors=True)
             raise
         self._forget_log()
-        self._run = _Run(name, process, log, time.time())
+        self._run = _Run(name, start, process, log, time.time())
         if hasattr(os, "setpriority"):  # not on Windows
             os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
 
@@ -139,6 +142,17 @@ class Trainer:
     def name(self) -> str | None:
         """Name of the model of the latest training, or None if there was none."""
         return self._run.name if self._run else None
+
+    @property
+    def start_model(self) -> Path | None:
+        """The `.keras` file from which the latest training started, or None if there was none."""
+        return self._run.start if self._run else None
+
+    def has_made(self, name: str, card: SavedCard | None) -> bool:
+        """Tells whether a training on the user's own digits made a model, by its name and card."""
+        is_named = re.fullmatch(rf"{re.escape(self.my_digits.name)}_[1-9]\d*", name)
+        own = card.get("own") if card else None
+        return bool(is_named and own) and os.path.realpath(self.my_digits) == own
 
     @property
     def seconds(self) -> float:

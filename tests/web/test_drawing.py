@@ -281,3 +281,21 @@ def test_an_unreachable_server_is_reported(browser: Browser, page_server: PageSe
     text(page).to_have_text("77")
     expect(page.locator("#status")).to_be_empty()
     page.close()
+
+
+@pytest.mark.parametrize(
+    ("angle", "words"), [(90, "a quarter clockwise"), (180, "upside down"), (0, None)]
+)
+def test_the_page_says_that_a_picture_was_turned(
+    page: Page, tmp_path: Path, angle: int, words: str | None
+) -> None:
+    turned = tmp_path / "turned.png"
+    with Image.open(ROOT / "samples" / "number.png") as number:
+        number.convert("L").rotate(angle, expand=True, fillcolor=255).save(turned)
+    page.locator("#file").set_input_files(turned)
+    expect(page.locator("#marks .mark").nth(2)).to_be_visible()
+    note = page.locator("#turned")
+    if words:
+        expect(note).to_have_text(f"The picture was turned {words} to be read.")
+        page.get_by_role("button", name="Clear").click()
+    expect(note).to_be_hidden()

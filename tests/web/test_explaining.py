@@ -172,7 +172,7 @@ def test_the_heat_map_follows_the_drawing(page: Page, tmp_path: Path) -> None:
 
 def test_a_picture_without_digits_gets_its_hint_and_heat_map(page: Page) -> None:
     page.locator("#file").set_input_files(ROOT / "samples" / "letters.png")
-    expect(page.locator("#text.missing")).to_contain_text("do not look like digits")
+    expect(page.locator("#text.missing")).to_have_text("5 marks do not look like digits.")
     expect(page.locator("#heat")).to_be_visible(timeout=10_000)
     expect(page.locator("#heat-note")).to_be_visible()
     expect(page.get_by_role("button", name="Show where it looks")).to_have_attribute(

@@ -22,7 +22,7 @@ def test_the_chosen_model_reads(page: Page, page_server: PageServer) -> None:
     draw(page, 7)
     text(page).to_have_text("7")
     with page.expect_response("**/look?model=other"):
-        page.get_by_label("other").check()
+        page.get_by_role("radio", name="other").check()
     page.wait_for_timeout(200)
     text(page).to_have_text("7")
     page.get_by_role("button", name="Copy curl command").click()

@@ -1,6 +1,8 @@
 """The web page lists the saved digits and trains on them."""
 
+import json
 import re
+import shutil
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -17,20 +19,23 @@ from playwright.sync_api import Browser, Page, expect
 from test_training import write_training
 
 
-def save_digit(page: Page, digit: int) -> None:
-    """Draws a digit and saves it for training."""
+def save_digit(page: Page, digit: int, label: int | None = None) -> None:
+    """Draws a digit and saves it for training, under another label if there is one."""
+    label = digit if label is None else label
     draw(page, digit)
     text(page).to_have_text(str(digit))
-    page.get_by_label("Correct digit").fill(str(digit))
+    page.get_by_label("Correct digit").fill(str(label))
     page.get_by_role("button", name="Save for training").click()
-    expect(page.locator(".kept-as")).to_have_text(f"saved as {digit}")
+    expect(page.locator(".kept-as")).to_have_text(f"saved as {label}")
     page.get_by_role("button", name="Clear").click()
 
 
 @pytest.fixture
 def project(page_server: PageServer) -> Iterator[PageServer]:
     """The server, with a stand-in for `train_model.py` that waits for a file called `go`."""
-    (page_server.project / "models").mkdir(exist_ok=True)
+    for folder in ("my_digits", "models"):
+        shutil.rmtree(page_server.project / folder, ignore_errors=True)
+    (page_server.project / "models").mkdir()
     (page_server.project / "go").unlink(missing_ok=True)
     write_training(page_server.project)
     yield page_server
@@ -42,7 +47,7 @@ def project(page_server: PageServer) -> Iterator[PageServer]:
         time.sleep(0.1)
 
 
-def test_saved_digits_are_listed_and_deleted(page: Page, project: PageServer) -> None:
+def test_saved_digits_are_listed_and_deleted(project: PageServer, page: Page) -> None:
     save_digit(page, 7)
     save_digit(page, 3)
     expect(page.locator("#kept-digits .label")).to_have_text(["3", "7"])
@@ -77,6 +82,8 @@ def test_a_training_is_followed_and_its_model_used(
         expect(state).to_have_text(re.compile(r"Trained the model my_digits_\d"), timeout=10_000)
         expect(page.locator("#accuracy-curve circle")).to_have_count(2)
         expect(page.locator("#comparison")).to_contain_text("before")
+        expect(page.locator("#scores th").nth(1)).to_have_text(re.compile(r"after: my_digits_\d"))
+        expect(page.locator("#pairs li")).to_have_count(1)
         page.get_by_role("button", name="Read with my_digits").click()
         chosen = page.locator("[name=model]:checked")
         expect(chosen).to_have_value(re.compile(r"my_digits_\d"))
@@ -87,7 +94,63 @@ def test_a_training_is_followed_and_its_model_used(
         assert wide <= shown
 
 
-def test_a_training_is_followed_after_a_failed_request(page: Page, project: PageServer) -> None:
+def test_saved_digits_are_read_before_and_after_a_training(project: PageServer, page: Page) -> None:
+    save_digit(page, 7)
+    save_digit(page, 3, label=8)
+    (project.project / "go").touch()
+    page.get_by_role("button", name="Train on them").click()
+    expect(page.locator("#scores")).to_be_visible(timeout=10_000)  # without a click
+    rows = page.locator("#scores tbody tr")
+    expect(rows.first.locator("td")).to_have_text(["1 of 2", "1 of 2"])
+    expect(rows.last.locator("th")).to_have_text("test accuracy on mnist")
+    accuracies = rows.last.locator("td").all_inner_texts()
+    assert accuracies[0] == accuracies[1]
+    assert re.fullmatch(r"99\.\d\d %", accuracies[0])
+    expect(page.locator("#pairs .read")).to_have_text(["✗ 3", "✗ 3", "✓ 7", "✓ 7"])
+    page.reload()
+    expect(page.locator("#scores")).to_be_hidden()
+    page.get_by_text("Before and after", exact=True).click()
+    expect(page.locator("#pairs li")).to_have_count(2)
+
+
+def test_a_model_that_was_trained_on_the_page_can_be_deleted(
+    project: PageServer, page: Page
+) -> None:
+    save_digit(page, 7)
+    (project.project / "go").touch()
+    page.get_by_role("button", name="Train on them").click()
+    page.get_by_role("button", name="Read with my_digits_1").click(timeout=10_000)
+    expect(page.locator("[name=model]:checked")).to_have_value("my_digits_1")
+    button = page.get_by_role("button", name="Delete the model")
+    expect(button).to_have_count(1)
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    button.click()
+    expect(page.locator("#models li")).to_have_count(2)
+    page.once("dialog", lambda dialog: dialog.accept())
+    button.click()
+    expect(page.locator("#models li")).to_have_count(1)
+    expect(page.locator("[name=model]:checked")).to_have_value("pretrained.tflite")
+    expect(page.get_by_role("button", name="Read with")).to_be_hidden()
+    expect(page.locator("#before-and-after")).to_be_hidden()
+    draw(page, 3)
+    text(page).to_have_text("3")
+
+
+def test_the_page_says_that_it_measures_after_the_last_epoch(
+    project: PageServer, page: Page
+) -> None:
+    save_digit(page, 7)
+    rows = [{"epoch": 2, "loss": 0.5, "accuracy": 0.9}]
+    training = json.loads(urllib.request.urlopen(f"{project.address}training").read())
+    training |= {"state": "running", "epochs": 2, "history": rows, "seconds": 9}
+    page.route("**/training", lambda route: route.fulfill(json=training))
+    page.reload()
+    expect(page.locator("#training-state")).to_have_text(
+        "Measuring the accuracy before and after …"
+    )
+
+
+def test_a_training_is_followed_after_a_failed_request(project: PageServer, page: Page) -> None:
     save_digit(page, 7)
     page.get_by_role("button", name="Train on them").click()
     state = page.locator("#training-state")
@@ -98,7 +161,7 @@ def test_a_training_is_followed_after_a_failed_request(page: Page, project: Page
     expect(state).to_contain_text("Epoch 0.5")
 
 
-def test_a_training_can_be_cancelled(page: Page, project: PageServer) -> None:
+def test_a_training_can_be_cancelled(project: PageServer, page: Page) -> None:
     save_digit(page, 7)
     page.get_by_role("button", name="Train on them").click()
     expect(page.locator("#training-state")).to_contain_text("Epoch 0.5", timeout=10_000)

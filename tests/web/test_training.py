@@ -18,6 +18,7 @@ from conftest import ROOT
 pytest.importorskip("fastapi_offline")
 
 from fastapi.testclient import TestClient
+from test_models import add_model
 
 from common.recognizer import DigitRecognizer
 from common.storage.model_files import PRETRAINED
@@ -29,7 +30,7 @@ from common.web.training import comparison_of, error_of, rows_of
 SAMPLE = (ROOT / "samples" / "3.png").read_bytes()
 OURS = "http://127.0.0.1"
 TRAINING = """
-import shutil, sys, time
+import json, os, shutil, sys, time
 from pathlib import Path
 output = Path(sys.argv[sys.argv.index("--output") + 1])
 checkpoint = Path(f"{output}.checkpoint")
@@ -39,8 +40,10 @@ while not Path("go").exists():
     time.sleep(0.05)
 print("Epoch 1/2: accuracy 0.7500, loss 1.0000, val_accuracy 0.8000, val_loss 0.9000", flush=True)
 print("Epoch 2/2: accuracy 0.9000, loss 0.5000, val_accuracy 0.9500, val_loss 0.4000", flush=True)
-for kind in (".tflite", ".json"):
-    shutil.copy(f"PRETRAINED{kind}", f"{output}{kind}")
+shutil.copy("PRETRAINED.tflite", f"{output}.tflite")
+card = json.loads(Path("PRETRAINED.json").read_text())
+card["own"] = os.path.realpath(sys.argv[sys.argv.index("--data") + 1])
+Path(f"{output}.json").write_text(json.dumps(card))
 checkpoint.rmdir()
 print("\\naccuracy                images   before    after")
 print("my_digits, trained on        1    0.00%  100.00%")
@@ -133,7 +136,46 @@ def test_a_training_shows_its_progress_and_adds_a_model(client: TestClient, proj
     assert "my_digits_1" in [model["name"] for model in client.get("/models").json()]
     answer = client.post("/read", params={"model": "my_digits_1"}, content=SAMPLE)
     assert answer.json()["text"] == "3"
+    assert done["start"] == "pretrained.tflite"
+    assert running["start"] is None
     assert client.post("/train").json()["name"] == "my_digits_2"
+
+
+def test_a_model_from_the_web_page_can_be_deleted(client: TestClient, project: Path) -> None:
+    add_model(project / "models", "my_digits_7")  # which somebody made elsewhere
+    add_model(project / "models", "other")
+    (project / "go").touch()
+    keep(client)
+    client.post("/train")
+    wait_for(client, "done")
+    deletable = {model["name"]: model["deletable"] for model in client.get("/models").json()}
+    assert [name for name, may_delete in deletable.items() if may_delete] == ["my_digits_1"]
+    for name, status in (("other", 409), ("my_digits_7", 409), ("pretrained.tflite", 409)):
+        answer = client.post("/discard-model", params={"model": name})
+        assert (answer.status_code, list(answer.json())) == (status, ["error"])
+    for name in ("missing", "../models/my_digits_1", "my_digits_1.tflite", ""):
+        assert client.post("/discard-model", params={"model": name}).status_code == 404
+    assert len(list((project / "models").glob("my_digits_1.*"))) == 2
+    left = client.post("/discard-model", params={"model": "my_digits_1"}).json()
+    assert {model["name"] for model in left} == set(deletable) - {"my_digits_1"}
+    assert not list((project / "models").glob("my_digits_1.*"))
+    assert client.post("/discard-model", params={"model": "my_digits_1"}).status_code == 404
+    assert client.get("/training").json()["start"] == "pretrained.tflite"
+
+
+def test_the_own_model_of_a_server_cannot_be_deleted(project: Path) -> None:
+    with client_of(project) as client:
+        (project / "go").touch()
+        keep(client)
+        client.post("/train")
+        wait_for(client, "done")
+    own = DigitRecognizer(project / "models" / "my_digits_1.tflite")
+    app = make_app(own, project / "my_digits", models=project / "models")
+    with TestClient(app, base_url=OURS, client=("127.0.0.1", 50_000)) as client:
+        assert [model["deletable"] for model in client.get("/models").json()] == [False]
+        answer = client.post("/discard-model", params={"model": "my_digits_1"})
+        assert answer.status_code == 409
+        assert (project / "models" / "my_digits_1.tflite").exists()
 
 
 def test_a_cancelled_training_leaves_nothing(client: TestClient, project: Path) -> None:
@@ -292,7 +334,7 @@ def test_no_other_files_can_be_deleted(client: TestClient, project: Path, name: 
 def test_other_computers_and_web_sites_cannot_train_or_delete(project: Path) -> None:
     with client_of(project, "192.0.2.7") as stranger:
         address = "/discard?digit=3&name={}".format(keep(stranger)["digits"][0]["name"])
-        for path in ("/train", "/cancel", address):
+        for path in ("/train", "/cancel", "/discard-model?model=my_digits_1", address):
             answer = stranger.post(path)
             assert (answer.status_code, list(answer.json())) == (403, ["error"])
         assert not stranger.get("/training").json()["allowed"]
@@ -300,7 +342,7 @@ def test_other_computers_and_web_sites_cannot_train_or_delete(project: Path) -> 
     with client_of(project) as client:
         assert client.get("/training").json()["allowed"]
         for origin in ("http://digits.example", "null", "http://127.0.0.1:81"):
-            for path in ("/train", address):
+            for path in ("/train", "/discard-model?model=my_digits_1", address):
                 answer = client.post(path, headers={"Origin": origin})
                 assert answer.status_code == 403
         assert client.get("/training").json()["state"] == "idle"

@@ -19,7 +19,7 @@ import { connectTools } from "./tools.js";
 import { Training } from "./training.js";
 
 const KEY = "drawing";
-const NOTHING = { width: 1, height: 1, text: "", digits: [], left_out: [], isEmpty: true };
+const NOTHING = { width: 1, height: 1, text: "", rotation: 0, digits: [], left_out: [], isEmpty: true };
 
 const byId = (id) => document.getElementById(id);
 const stage = new Stage();

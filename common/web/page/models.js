@@ -7,7 +7,8 @@ const MAX_COMPARED = 8; // the server keeps as many in memory
 
 const byId = (id) => document.getElementById(id);
 
-export class Models {
+// Dispatches "change" when the list changes.
+export class Models extends EventTarget {
   #reader;
   #say;
   #models = [];
@@ -15,6 +16,7 @@ export class Models {
   #comparison = 0; // number of the latest comparison; the answers to earlier ones are out of date
 
   constructor(reader, say) {
+    super();
     this.#reader = reader;
     this.#say = say;
     byId("compare").addEventListener("click", ({ currentTarget }) => {
@@ -25,20 +27,27 @@ export class Models {
   }
 
   // Fetches the list again. `chosen` is the name of the model that reads from now on, if given.
-  async refresh(chosen = this.#reader.model) {
+  refresh(chosen = this.#reader.model) {
+    return this.#showAnswer(server.models(), chosen);
+  }
+
+  // The model of that name, {name, network, data, own, accuracy, default}, or undefined.
+  named(name) {
+    return this.#models.find((model) => model.name === name);
+  }
+
+  async #showAnswer(answer, chosen) {
     try {
-      this.#models = await server.models();
+      this.#models = await answer;
     } catch (error) {
       this.#say(error.message);
       return;
     }
-    const known = this.#models.find(({ name }) => name === chosen) ?? this.#models[0];
-    byId("models").replaceChildren(...this.#models.map((model) => row(model, model === known)));
+    const known = this.named(chosen) ?? this.#models[0];
+    byId("models").replaceChildren(...this.#models.map((model) => this.#row(model, model === known)));
     byId("compare").hidden = this.#models.length < 2;
     byId("one-model").hidden = this.#models.length > 1;
-    for (const input of document.querySelectorAll("[name=model]")) {
-      input.addEventListener("change", () => this.#choose(input.value));
-    }
+    this.dispatchEvent(new Event("change"));
     if (chosen !== null) this.#choose(known.name);
     this.#compare();
   }
@@ -56,6 +65,16 @@ export class Models {
   #choose(name) {
     this.#reader.model = name;
     this.#reader.read();
+  }
+
+  #row(model, isChosen) {
+    const item = row(model, isChosen);
+    item.querySelector("input").addEventListener("change", () => this.#choose(model.name));
+    item.querySelector(".delete").addEventListener("click", () => {
+      const question = `Delete the model ${model.name}? It cannot be restored.`;
+      if (confirm(question)) this.#showAnswer(server.discardModel(model.name), this.#reader.model);
+    });
+    return item;
   }
 
   async #compare() {
@@ -80,18 +99,24 @@ export class Models {
   }
 }
 
-function row({ name, network, data, own, accuracy }, isChosen) {
+export const accuracyOf = ({ accuracy }) =>
+  accuracy === null ? "unknown" : `${(100 * accuracy).toFixed(2)} %`;
+
+function row(model, isChosen) {
+  const { name, network, data, own, accuracy, deletable } = model;
   const item = byId("model-row").content.cloneNode(true).firstElementChild;
   const find = (selector) => item.querySelector(selector);
   const input = find("input");
   input.value = name;
   input.checked = isChosen;
   find(".name").textContent = name;
+  find(".delete").hidden = !deletable;
+  find(".delete").setAttribute("aria-label", `Delete the model ${name}`);
   const trainedOn = [data, own].filter(Boolean).join(" and ");
   const known = [
     network,
     trainedOn && `trained on ${trainedOn}`,
-    accuracy !== null && `test accuracy ${(100 * accuracy).toFixed(2)} %`,
+    accuracy !== null && `test accuracy ${accuracyOf(model)}`,
   ];
   find(".about").textContent = known.filter(Boolean).join(", ") || "no card";
   return item;

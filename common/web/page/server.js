@@ -59,9 +59,14 @@ export async function why(image, [x, y, width, height], model) {
   return (await ask(path("why", { x, y, width, height, model }), image)).json();
 }
 
-// The models, the server's own first: {name, network, data, own, accuracy, default}.
+// The models, the server's own first: {name, network, data, own, accuracy, default, deletable}.
 export async function models() {
   return (await ask("models")).json();
+}
+
+// Deletes a model; returns the same as `models`.
+export async function discardModel(model) {
+  return (await ask(path("discard-model", { model }), null)).json();
 }
 
 // The saved digits, and the command to train on them: {folder, count, command, digits}.
@@ -79,12 +84,18 @@ export function keptAddress(digit, name) {
   return `kept/${digit}/${name}`;
 }
 
+// The picture of a saved digit, as a Blob.
+export async function keptPicture(digit, name) {
+  return (await ask(keptAddress(digit, name))).blob();
+}
+
 // Deletes a saved digit; returns the same as `kept`.
 export async function discard(digit, name) {
   return (await ask(path("discard", { digit, name }), null)).json();
 }
 
-// The latest training: {state, name, seconds, epochs, history, error, comparison, allowed}.
+// The latest training: {state, name, start, seconds, epochs, history, error,
+// comparison, allowed}.
 export async function training() {
   return (await ask("training")).json();
 }

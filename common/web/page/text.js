@@ -3,10 +3,12 @@
 const DIGIT_WIDTH = 0.6; // relative to the height of a digit
 const MIN_INDENT = 1.2; // digits; a line that starts closer to the left edge is not indented
 const MAX_INDENT = 4; // digits
+const TURNS = { 90: "a quarter clockwise", 180: "upside down", 270: "a quarter anticlockwise" };
 
 // Shows the text of a reading, or the hint that says why there is none. An empty stage needs no
 // attention.
 export function showText({ text, hint, digits, rotation, isEmpty = false }) {
+  showTurn(rotation);
   const output = document.getElementById("text");
   const wanted = text || hint;
   output.classList.toggle("digits", text !== "");
@@ -19,6 +21,12 @@ export function showText({ text, hint, digits, rotation, isEmpty = false }) {
   changed.append(...content);
   // Screen readers announce changes.
   if (output.innerHTML !== changed.innerHTML) output.replaceChildren(...changed.childNodes);
+}
+
+function showTurn(rotation) {
+  const note = document.getElementById("turned");
+  note.hidden = rotation === 0;
+  note.textContent = note.hidden ? "" : `The picture was turned ${TURNS[rotation]} to be read.`;
 }
 
 const widthOf = (sum, { space, text }) => sum + space + text.length;

@@ -1,5 +1,6 @@
 // Trains on the saved digits, and shows the progress.
 
+import { BeforeAndAfter } from "./before_after.js";
 import { drawCurve } from "./curve.js";
 import * as server from "./server.js";
 
@@ -13,12 +14,17 @@ const inWords = (seconds) =>
 
 export class Training {
   #models;
+  #beforeAndAfter;
   #timer;
+  #latest = null; // the last answer of the server about a training
   #wasRunning = false;
+  #hasSeenEnd = false; // whether a training ended while the web page was open
 
   // `models` lists the new model.
   constructor(models) {
     this.#models = models;
+    this.#beforeAndAfter = new BeforeAndAfter(models);
+    models.addEventListener("change", () => this.#showNewModel());
     byId("train").addEventListener("click", () => this.#follow(server.train()));
     byId("cancel").addEventListener("click", () => this.#follow(server.cancel()));
     byId("use").addEventListener("click", ({ currentTarget }) =>
@@ -41,7 +47,10 @@ export class Training {
     this.#show(training);
     const isRunning = training.state === "running";
     if (isRunning) this.#askLater();
-    else if (this.#wasRunning) this.#models.refresh();
+    else if (this.#wasRunning) {
+      this.#hasSeenEnd = true;
+      this.#models.refresh();
+    }
     this.#wasRunning = isRunning;
   }
 
@@ -63,11 +72,21 @@ export class Training {
       drawCurve(byId("accuracy-curve"), history, "accuracy", epochs, asPercent);
       drawCurve(byId("loss-curve"), history, "loss", epochs, asNumber);
     }
-    byId("comparison").hidden = !comparison;
+    byId("measured").hidden = !comparison;
     byId("comparison").textContent = comparison ?? "";
-    byId("use").hidden = state !== "done";
     byId("use").dataset.name = name;
     byId("use").textContent = `Read with ${name}`;
+    this.#latest = training;
+    this.#showNewModel();
+  }
+
+  // Offers the new model as long as it is there.
+  #showNewModel() {
+    if (!this.#latest) return;
+    const { state, start, name } = this.#latest;
+    const isThere = state === "done" && this.#models.named(name) !== undefined;
+    byId("use").hidden = !isThere;
+    this.#beforeAndAfter.offer(start, isThere ? name : null, this.#hasSeenEnd);
   }
 }
 
@@ -77,9 +96,12 @@ function stateOf({ state, name, seconds, epochs, history, error, allowed }) {
       ? "Training takes some minutes. You can go on drawing meanwhile."
       : "Only the computer that runs the server can train on them and delete them.";
   }
-  if (state === "running" && !history.length) return "Starting …";
+  if (state === "running" && !history.length) {
+    return "Starting … The first training downloads MNIST.";
+  }
   if (state === "running") {
     const { epoch, accuracy } = history.at(-1);
+    if (epoch >= epochs) return "Measuring the accuracy before and after …";
     const left = (seconds * (epochs - epoch)) / epoch;
     const known = `Epoch ${epoch} of ${epochs}, accuracy ${asPercent(accuracy)}`;
     return `${known}, about ${inWords(left)} left`;

@@ -1,19 +1,34 @@
-"""Tells which models can read: /models and /health."""
+"""Lists and deletes models: /models, /discard-model and /health."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 
 from common.images.contents import name_of
 from common.storage.card import SavedCard
 from common.web import records
-from common.web.classifiers import Choice, Classifiers
+from common.web.classifiers import MAX_NAME, UNKNOWN_MODEL, Choice, Classifiers
+from common.web.guard import is_this_computer, this_computer_only
+from common.web.parameters import NO_MODEL, refusal
+from common.web.routes.keeping import NOT_HERE
+from common.web.training import Trainer
+
+NOT_DELETABLE = refusal(409, "The model was not trained on the web page, or is in use.")
 
 
-def model_routes(classifiers: Classifiers) -> APIRouter:
+def model_routes(trainer: Trainer, classifiers: Classifiers) -> APIRouter:
     """Builds the endpoints for the models."""
     routes = APIRouter()
+
+    def listed(request: Request) -> list[records.ModelRecord]:
+        own, *others = classifiers.choices()
+        is_ours = is_this_computer(request)
+        deletable = [is_ours and _is_deletable(other, trainer) for other in others]
+        return [
+            _model(own, is_own=True, deletable=False),
+            *(_model(*other, is_own=False) for other in zip(others, deletable, strict=True)),
+        ]
 
     @routes.get("/health", summary="State of the server")
     async def health() -> records.HealthRecord:
@@ -21,15 +36,42 @@ def model_routes(classifiers: Classifiers) -> APIRouter:
         return records.HealthRecord(status="ok", model=name_of(classifiers.own.predictor.path.name))
 
     @routes.get("/models", summary="List the models")
-    def models() -> list[records.ModelRecord]:
+    def models(request: Request) -> list[records.ModelRecord]:
         """Lists the models that can read: the server's own, then those in `models/`."""
+        return listed(request)
+
+    @routes.post(
+        "/discard-model",
+        summary="Delete a model",
+        dependencies=[Depends(this_computer_only)],
+        responses=NO_MODEL | NOT_DELETABLE | NOT_HERE,
+    )
+    def discard_model(
+        request: Request,
+        model: Annotated[str, Query(max_length=MAX_NAME, description="A model from /models.")],
+    ) -> list[records.ModelRecord]:
+        """Deletes a model that was trained on the web page."""
         own, *others = classifiers.choices()
-        return [_model(own, True), *(_model(other, False) for other in others)]
+        choice = next((each for each in (own, *others) if each.name == model), None)
+        if choice is None:
+            raise HTTPException(404, UNKNOWN_MODEL)
+        if choice is own or not _is_deletable(choice, trainer):
+            raise HTTPException(
+                409, "Only unused models that were trained on the web page can be deleted."
+            )
+        classifiers.delete(model)
+        return listed(request)
 
     return routes
 
 
-def _model(choice: Choice, is_own: bool) -> records.ModelRecord:
+def _is_deletable(choice: Choice, trainer: Trainer) -> bool:
+    """Tells whether the web page made a model, and its training has ended."""
+    is_in_training = trainer.state() == "running" and trainer.name == choice.name
+    return not is_in_training and trainer.has_made(choice.name, choice.card)
+
+
+def _model(choice: Choice, deletable: bool, is_own: bool) -> records.ModelRecord:
     card: SavedCard | dict[str, Any] = choice.card or {}
     accuracy = card.get("test_accuracy")
     return records.ModelRecord(
@@ -39,6 +81,7 @@ def _model(choice: Choice, is_own: bool) -> records.ModelRecord:
         own=_name(card.get("own")),
         accuracy=accuracy if accuracy is not None and 0 <= accuracy <= 1 else None,
         default=is_own,
+        deletable=deletable,
     )
 
 

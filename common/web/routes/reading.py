@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from common.finding.hints import READ_EVERYTHING
 from common.finding.layout import lines_of
 from common.finding.orientation import turned_back
 from common.images.decoding import open_in_colour, read_image
@@ -99,7 +100,7 @@ def _look(examined: Examined) -> dict[str, Any]:
         "width": width,
         "height": height,
         "text": reading.text,
-        "hint": reading.hint,
+        "hint": reading.hint and reading.hint.replace(READ_EVERYTHING, "."),
         "rotation": reading.rotation,
         "digits": described(reading.digits),
         "left_out": described(reading.left_out),

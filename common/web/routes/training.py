@@ -21,18 +21,7 @@ def training_routes(trainer: Trainer, classifiers: Classifiers, my_digits: Path)
     routes = APIRouter()
 
     def record(request: Request) -> records.TrainingRecord:
-        state, output = trainer.state(), trainer.output()
-        rows, epochs = rows_of(output)
-        return records.TrainingRecord(
-            state=state,
-            name=trainer.name,
-            seconds=round(trainer.seconds, 1),
-            epochs=epochs,
-            history=[records.TrainingRow(**row) for row in rows],
-            error=error_of(output) if state == "failed" else None,
-            comparison=comparison_of(output),
-            allowed=is_this_computer(request),
-        )
+        return _record(trainer, classifiers, is_this_computer(request))
 
     @routes.get("/training", summary="Progress of the training")
     async def progress(request: Request) -> records.TrainingRecord:
@@ -68,3 +57,20 @@ def training_routes(trainer: Trainer, classifiers: Classifiers, my_digits: Path)
         return record(request)
 
     return routes
+
+
+def _record(trainer: Trainer, classifiers: Classifiers, allowed: bool) -> records.TrainingRecord:
+    state, output = trainer.state(), trainer.output()
+    rows, epochs = rows_of(output)
+    start = trainer.start_model if state == "done" else None
+    return records.TrainingRecord(
+        state=state,
+        name=trainer.name,
+        start=classifiers.name_of_start(start) if start else None,
+        seconds=round(trainer.seconds, 1),
+        epochs=epochs,
+        history=[records.TrainingRow(**row) for row in rows],
+        error=error_of(output) if state == "failed" else None,
+        comparison=comparison_of(output),
+        allowed=allowed,
+    )
