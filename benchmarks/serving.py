@@ -44,11 +44,11 @@ def serving() -> list[Row]:
 
 
 @contextmanager
-def server() -> Iterator[tuple[int, "subprocess.Popen[str]"]]:
-    """Runs `draw_digit.py` on a free port; yields the port and the process."""
+def server(project: Path = PROJECT) -> Iterator[tuple[int, "subprocess.Popen[str]"]]:
+    """Runs a project's `draw_digit.py` on a free port; yields the port and the process."""
     words = [PYTHON, "-u", "draw_digit.py", "--no-browser", "--port", "0", "--model", PRETRAINED]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(words, cwd=PROJECT, text=True, **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(words, cwd=project, text=True, **pipes) as process:  # type: ignore[call-overload]
         assert process.stdout is not None
         try:
             yield int(process.stdout.readline().split("127.0.0.1:")[1].split("/")[0]), process
@@ -56,15 +56,15 @@ def server() -> Iterator[tuple[int, "subprocess.Popen[str]"]]:
             process.terminate()
 
 
-def load(port: int, clients: int) -> tuple[Counter[int], list[float]]:
-    """Sends requests from concurrent clients for `SECONDS`.
+def load(port: int, clients: int, seconds: float = SECONDS) -> tuple[Counter[int], list[float]]:
+    """Sends requests from concurrent clients for some seconds.
 
     Returns:
         The number of answers with each status, and the seconds each successful answer took.
     """
     statuses: list[int] = []
     taken: list[float] = []
-    end = time.perf_counter() + SECONDS
+    end = time.perf_counter() + seconds
     content = DRAWING.read_bytes()
 
     def client() -> None:
