@@ -136,6 +136,21 @@ def test_a_model_that_was_trained_on_the_page_can_be_deleted(
     text(page).to_have_text("3")
 
 
+def test_the_remaining_time_counts_down(project: PageServer, page: Page) -> None:
+    save_digit(page, 7)
+    training = json.loads(urllib.request.urlopen(f"{project.address}training").read())
+    rows = [{"epoch": 0.5, "loss": 0.5, "accuracy": 0.9}]
+    training |= {"state": "running", "epochs": 2, "history": rows}
+    answers = iter([10, 20, 39.5])
+    page.route(
+        "**/training", lambda route: route.fulfill(json=training | {"seconds": next(answers)})
+    )
+    page.reload()
+    state = page.locator("#training-state")
+    for left in (", about 30 s left", ", about 20 s left", ""):
+        expect(state).to_have_text(f"Epoch 0.5 of 2, accuracy 90.0%{left}")
+
+
 def test_the_page_says_that_it_measures_after_the_last_epoch(
     project: PageServer, page: Page
 ) -> None:

@@ -17,6 +17,7 @@ export class Training {
   #beforeAndAfter;
   #timer;
   #latest = null; // the last answer of the server about a training
+  #progress = { rows: 0, seconds: 0 }; // duration of the training when its last row was new
   #wasRunning = false;
   #hasSeenEnd = false; // whether a training ended while the web page was open
 
@@ -63,7 +64,10 @@ export class Training {
     byId("train").hidden = state === "running" || !allowed;
     byId("cancel").hidden = state !== "running" || !allowed;
     byId("training-area").classList.toggle("read-only", !allowed);
-    byId("training-state").textContent = stateOf(training);
+    if (history.length !== this.#progress.rows) {
+      this.#progress = { rows: history.length, seconds: training.seconds };
+    }
+    byId("training-state").textContent = stateOf(training, this.#progress.seconds);
     byId("training-bar").hidden = state !== "running";
     if (history.length) byId("training-bar").value = history.at(-1).epoch / epochs;
     else byId("training-bar").removeAttribute("value");
@@ -90,7 +94,8 @@ export class Training {
   }
 }
 
-function stateOf({ state, name, seconds, epochs, history, error, allowed }) {
+// The state in words. `reached` is the duration when the training had reached its last row.
+function stateOf({ state, name, seconds, epochs, history, error, allowed }, reached) {
   if (state === "idle") {
     return allowed
       ? "Training takes some minutes. You can go on drawing meanwhile."
@@ -102,9 +107,9 @@ function stateOf({ state, name, seconds, epochs, history, error, allowed }) {
   if (state === "running") {
     const { epoch, accuracy } = history.at(-1);
     if (epoch >= epochs) return "Measuring the accuracy before and after …";
-    const left = (seconds * (epochs - epoch)) / epoch;
+    const left = reached * (epochs / epoch) - seconds;
     const known = `Epoch ${epoch} of ${epochs}, accuracy ${asPercent(accuracy)}`;
-    return `${known}, about ${inWords(left)} left`;
+    return left > 1 ? `${known}, about ${inWords(left)} left` : known;
   }
   if (state === "failed") return `The training failed: ${error}`;
   if (state === "cancelled") return "The training was cancelled.";
