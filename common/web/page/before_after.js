@@ -64,10 +64,25 @@ function dataOf(models) {
 
 // What each model reads on the picture of a saved digit.
 async function textsOf({ digit, name }, models) {
-  const picture = await server.keptPicture(digit, name);
+  const picture = await onPaper(await server.keptPicture(digit, name));
   const texts = [];
   for (const model of models) texts.push(JSON.parse(await server.read(picture, model)).text);
   return texts;
+}
+
+// A picture in the middle of a sheet. Saved digits have narrow margins, and digits close to the edge
+// of a picture may be cut off, so they are read with less confidence.
+async function onPaper(content) {
+  const picture = await createImageBitmap(content);
+  const { width, height } = picture;
+  const margin = Math.ceil(Math.max(width, height) / 2);
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [width + 2 * margin, height + 2 * margin];
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(picture, margin, margin);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }
 
 function pair({ digit, name }, texts) {

@@ -1,13 +1,15 @@
 """Shows what the networks computed: /why and /heat."""
 
 import asyncio
+from typing import Any
 
+import numpy as np
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from common import printable
 from common.data.formats import DataError
-from common.evaluation.explanation import MAX_SIDE, MarkExplanation, heat_of
+from common.evaluation.explanation import MAX_SIDE, heat_of
 from common.evaluation.neighbours import TrainingDigits
 from common.images.decoding import read_image
 from common.preprocessing import digit_picture, resized
@@ -29,25 +31,21 @@ def explaining_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
     async def why(request: Request, box: MarkBox, model: ModelName = None) -> records.WhyRecord:
         """Shows how the classifier read one mark of an image."""
 
-        def work(content: bytes) -> MarkExplanation:
+        def work(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
             glyph, mark = marked(classifiers.examine(model, content), box)
-            return classifiers.explainer(model).explain_mark(mark, digit_picture(glyph.ink))
+            explained = classifiers.explainer(model).explain_mark(mark, digit_picture(glyph.ink))
+            shown = {
+                "layers": [data_url(layer_picture(maps)) for maps in explained.layers],
+                "occlusion": data_url(occlusion_picture(explained.picture, explained.occlusion)),
+            }
+            return explained.picture, shown
 
         # Outside the desk's thread, which goes on with the next image.
-        explained, error = await asyncio.gather(
+        (picture, shown), error = await asyncio.gather(
             desk.do(request, work), run_in_threadpool(_loading_error, training_digits)
         )
-        picture = explained.picture
-        nearest = [] if error else await run_in_threadpool(training_digits.nearest, picture)
-        return records.WhyRecord(
-            layers=[data_url(layer_picture(maps)) for maps in explained.layers],
-            occlusion=data_url(occlusion_picture(picture, explained.occlusion)),
-            nearest=[
-                records.NearestDigit(digit=each.digit, picture=data_url(each.picture))
-                for each in nearest
-            ],
-            nearest_error=error,
-        )
+        nearest = [] if error else await run_in_threadpool(_nearest, training_digits, picture)
+        return records.WhyRecord(**shown, nearest=nearest, nearest_error=error)
 
     _add_heat(routes, desk, classifiers)
     return routes
@@ -73,6 +71,13 @@ def _add_heat(routes: APIRouter, desk: Desk, classifiers: Classifiers) -> None:
             return png(heat_picture(heat_of(small, reading.rotation, classifiers.own.finder)))
 
         return Response(await desk.do(request, work), media_type="image/png")
+
+
+def _nearest(training_digits: TrainingDigits, picture: np.ndarray) -> list[records.NearestDigit]:
+    return [
+        records.NearestDigit(digit=each.digit, picture=data_url(each.picture))
+        for each in training_digits.nearest(picture)
+    ]
 
 
 def _loading_error(training_digits: TrainingDigits) -> str | None:
