@@ -18,7 +18,7 @@ from common.training.classifier import Result, ShuffledBatches, train
 from common.training.recipes import PRESETS, Recipe, Run
 
 QUICK = Recipe(
-    "deep_cnn", epochs=3, batch_size=4, learning_rate=0.002, augment=True, synthetic=True
+    "fast_cnn", epochs=3, batch_size=4, learning_rate=0.002, augment=True, synthetic=True
 )
 
 

@@ -25,11 +25,8 @@ def score_of(page: Page) -> int:
     return int((page.locator("#progress").text_content() or "").split(", ")[1].split()[0])
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-def test_ten_rounds_give_points_by_confidence(
-    browser: Browser, page_server: PageServer, width: int
-) -> None:
-    settings: dict[str, Any] = {"viewport": {"width": width, "height": 780}}
+def test_ten_rounds_give_points_by_confidence(browser: Browser, page_server: PageServer) -> None:
+    settings: dict[str, Any] = {"viewport": {"width": 360, "height": 780}}
     for page in opened(browser, page_server.address, **settings):
         page.get_by_role("button", name="Play", exact=True).click()
         written = []

@@ -61,8 +61,7 @@ def test_saved_digits_are_listed_and_deleted(project: PageServer, page: Page) ->
     expect(page.locator("#training")).to_be_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("scheme", "width"), [("dark", 360), ("light", 1280)])
 def test_a_training_is_followed_and_its_model_used(
     browser: Browser, project: PageServer, scheme: Any, width: int
 ) -> None:
