@@ -24,6 +24,7 @@ pytest.importorskip("uvicorn")
 from fastapi.testclient import TestClient
 
 from common.data.datasets import load_own_digits
+from common.data.my_digits import keep_digit, kept_digits
 from common.files import shown
 from common.finding.drawings import drawn_marks
 from common.images.decoding import read_image
@@ -33,7 +34,6 @@ from common.storage.card import load_card
 from common.storage.model_files import PRETRAINED
 from common.web import app as web
 from common.web import desk
-from common.web.my_digits import keep_digit, kept_digits
 from common.web.routes.keeping import training_command
 
 SAMPLE = (ROOT / "samples" / "3.png").read_bytes()
