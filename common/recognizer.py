@@ -183,7 +183,7 @@ class DigitRecognizer:
         """Reads a grey image, uint8 (height, width), without the shortcut for drawings."""
         return self._found(image, "image")[1]
 
-    def marks(self, image: np.ndarray, scales: list[float]) -> list[DigitReading]:
+    def marks(self, image: np.ndarray, scales: list[float]) -> list[tuple[Glyph, DigitReading]]:
         """Reads everything on an upright image that may be a digit, in any order and on no line.
 
         Args:
@@ -191,7 +191,8 @@ class DigitRecognizer:
             scales: The scales at which the finder sees the image; see `finding.finder`.
         """
         found = find_at(image, scales, self.finder, self.settings)
-        return self._with_scores(cut_out(image, found, self.settings))
+        glyphs = cut_out(image, found, self.settings)
+        return list(zip(glyphs, self._with_scores(glyphs), strict=True))
 
     def _found(self, image: np.ndarray, name: str) -> tuple[list[Glyph], Reading]:
         """Reads an image with the finder, turning it first if necessary."""
