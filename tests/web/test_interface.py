@@ -22,4 +22,4 @@ def test_the_api_behaves_as_its_openapi_description_says(page_server: PageServer
         timeout=200,
     )
     assert done.returncode == 0, done.stdout
-    assert "Selected: 14/14" in done.stdout
+    assert "Selected: 16/16" in done.stdout

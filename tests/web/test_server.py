@@ -96,7 +96,8 @@ def test_upright_rotates_and_shrinks_the_image(client: TestClient) -> None:
 
 
 def test_unusable_images_are_refused_with_the_right_status(client: TestClient) -> None:
-    for path in ("/read", "/look", "/upright", "/keep?digit=3&x=0&y=0&width=1&height=1"):
+    keep = "/keep?digit=3&x=0&y=0&width=1&height=1"
+    for path in ("/read", "/look", "/upright", "/find-fields", keep):
         for content, status in (
             (b"", 415),
             (b"plain text", 415),
@@ -242,10 +243,8 @@ def test_an_unwritable_folder_is_reported(recognizer: DigitRecognizer, tmp_path:
 
 def test_the_openapi_description_lists_every_path(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
-    names = (
-        "cancel discard health heat keep kept kept/{digit}/{name} look models read train training"
-    )
-    names += " upright why"
+    names = "cancel check-fields discard find-fields health heat keep kept kept/{digit}/{name}"
+    names += " look models read train training upright why"
     assert sorted(paths) == [f"/{name}" for name in names.split()]
     assert client.get("/health").json() == {"status": "ok", "model": "pretrained.tflite"}
 
