@@ -22,7 +22,7 @@ from common.data.canvas import Canvas, Mark, Writer, stroked
 from common.data.datasets import load_mnist
 from common.data.scenes import photo_size, photographed_or_scanned, sheet
 from common.finding.signs import SIGNS
-from common.reading import Reading
+from common.reading import DOUBTFUL, Reading
 from common.recognizer import DigitRecognizer
 
 SEED = {"development": 3, "test": 4}
@@ -86,7 +86,7 @@ def given_signs(reading: Reading, page: SignPage) -> list[tuple[str, bool]]:
     for line in reading.digits_by_line():
         for left, right in pairwise(line):
             start, end = (digit.box.x + digit.box.width / 2 for digit in (left, right))
-            if left.sign in SIGNS:
+            if left.sign not in ("", DOUBTFUL):
                 written = [sign for x, sign in page.signs if start < x < end]
                 given.append((left.sign, written == [left.sign]))
     return given
