@@ -35,8 +35,8 @@ def main() -> NoReturn:
     """Starts the server, opens the web page, serves until Ctrl-C, and ends the process."""
     arguments = parse_arguments()
     try:
+        from common.data.my_digits import MY_DIGITS
         from common.web.app import make_app
-        from common.web.my_digits import MY_DIGITS
         from common.web.server import server_of
     except ModuleNotFoundError as error:
         raise UserError(

@@ -58,6 +58,12 @@ def main() -> int:
 
         print(field_file_for(arguments.find_fields))
         return console.OK
+    if arguments.corrections:
+        # Imported here: only --corrections needs it.
+        from common.data.corrections import keep_corrections
+
+        print(keep_corrections(arguments.corrections, arguments.review))
+        return console.OK
     check_writable(*filter(None, (arguments.save, arguments.explain, arguments.review)))
     recognizer = make_recognizer(arguments)
     if arguments.files_from:

@@ -1,11 +1,16 @@
 """The types that pass between the rooms: where a digit is, what was read, and its JSON form."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import reduce
 from itertools import groupby
 from typing import Any
 
 import numpy as np
+
+DOUBTFUL = "?"  # in place of a sign: something is written there, but not surely a sign
+# Share of the confidence of a number that a doubtful sign leaves. On 500 generated lines of MNIST
+# training digits, 28 of 61 such marks were no signs; see `benchmarks/signs.py`.
+DOUBTFUL_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,12 @@ class NumberRecord:
     line: int
     """Line of writing, counted from 0 at the top."""
     confidence: float
-    """The lowest confidence of a digit, 0 to 1."""
+    """The lowest confidence of a digit, 0 to 1; lower if a sign between them is doubtful."""
     box: list[int]
     """Left, top, width and height in pixels of the upright image."""
+    raw: str | None
+    """The number with the signs `. , - + :` between its digits, and after one in a gap also the
+    next number; null without signs, and if one is doubtful."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +146,8 @@ class DigitReading:
         box: Bounding box in pixels of the upright image.
         probabilities: Probabilities of the digits 0 to 9, which sum to 1.
         number: Number on the line, counted from 0 at the left.
+        sign: The sign that follows it on its line, `DOUBTFUL` if something does that may be a sign,
+            or "".
     """
 
     digit: int
@@ -146,6 +156,7 @@ class DigitReading:
     box: Box
     probabilities: tuple[float, ...]
     number: int = 0
+    sign: str = ""
 
     def alternatives(self, count: int) -> list[tuple[int, float]]:
         """Returns the `count` next most likely digits with their probabilities."""
@@ -171,9 +182,12 @@ class Number:
 
     Attributes:
         digits: Its digits from left to right.
+        written: Its digits and signs, and what a sign joins to it; "" if it is joined to the number
+            before it.
     """
 
     digits: tuple[DigitReading, ...]
+    written: str
 
     @property
     def line(self) -> int:
@@ -185,14 +199,28 @@ class Number:
         """The digits of the number."""
         return "".join(str(digit.digit) for digit in self.digits)
 
+    @property
+    def raw(self) -> str | None:
+        """See `NumberRecord`."""
+        has_signs = self.written not in ("", self.text) and DOUBTFUL not in self.written
+        return self.written if has_signs else None
+
+    @property
+    def confidence(self) -> float:
+        """The lowest confidence of a digit, reduced if a sign between them is doubtful."""
+        is_doubtful = any(digit.sign == DOUBTFUL for digit in self.digits[:-1])
+        lowest = min(digit.confidence for digit in self.digits)
+        return lowest * DOUBTFUL_SHARE if is_doubtful else lowest
+
     def record(self) -> NumberRecord:
         """Returns the JSON form."""
         box = reduce(Box.joined, (digit.box for digit in self.digits))
         return NumberRecord(
             self.text,
             self.line,
-            round(min(digit.confidence for digit in self.digits), 6),
+            round(self.confidence, 6),
             [box.x, box.y, box.width, box.height],
+            self.raw,
         )
 
 
@@ -237,8 +265,16 @@ class Reading:
     @property
     def numbers(self) -> list[Number]:
         """The numbers in reading order."""
-        groups = groupby(self.digits, lambda digit: (digit.line, digit.number))
-        return [Number(tuple(digits)) for _, digits in groups]
+        numbers: list[Number] = []
+        for _, group in groupby(reversed(self.digits), lambda digit: (digit.line, digit.number)):
+            digits = tuple(group)[::-1]
+            written = "".join(f"{digit.digit}{digit.sign}" for digit in digits)
+            written = written.removesuffix(DOUBTFUL)
+            if digits[-1].sign not in ("", DOUBTFUL):  # joined to the next number
+                written += numbers[-1].written
+                numbers[-1] = replace(numbers[-1], written="")
+            numbers.append(Number(digits, written))
+        return numbers[::-1]
 
     def digits_by_line(self) -> list[list[DigitReading]]:
         """Returns one list of digits for each line."""

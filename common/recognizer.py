@@ -15,7 +15,7 @@ from common.finding.drawings import drawn_marks
 from common.finding.finder import MAX_SIDE, Detection, find, find_at, peaks_at, scale_for
 from common.finding.hints import hint
 from common.finding.inks import cut_out
-from common.finding.layout import Placed, lines_of, numbers_of
+from common.finding.layout import Placed, in_lines
 from common.finding.orientation import rotation_of, turned, turned_back
 from common.finding.overlap import overlaps
 from common.finding.settings import SETTINGS
@@ -183,7 +183,7 @@ class DigitRecognizer:
         """Reads a grey image, uint8 (height, width), without the shortcut for drawings."""
         return self._found(image, "image")[1]
 
-    def marks(self, image: np.ndarray, scales: list[float]) -> list[DigitReading]:
+    def marks(self, image: np.ndarray, scales: list[float]) -> list[tuple[Glyph, DigitReading]]:
         """Reads everything on an upright image that may be a digit, in any order and on no line.
 
         Args:
@@ -191,7 +191,8 @@ class DigitRecognizer:
             scales: The scales at which the finder sees the image; see `finding.finder`.
         """
         found = find_at(image, scales, self.finder, self.settings)
-        return self._with_scores(cut_out(image, found, self.settings))
+        glyphs = cut_out(image, found, self.settings)
+        return list(zip(glyphs, self._with_scores(glyphs), strict=True))
 
     def _found(self, image: np.ndarray, name: str) -> tuple[list[Glyph], Reading]:
         """Reads an image with the finder, turning it first if necessary."""
@@ -201,7 +202,7 @@ class DigitRecognizer:
         if angle:
             found = find(upright, self.finder, self.settings)
         glyphs = cut_out(upright, found, self.settings)
-        reading = self._reading(name, image, self._with_scores(glyphs))
+        reading = self._reading(name, image, self._with_scores(glyphs), angle=angle)
 
         def back(mark: Mark) -> Mark:
             return replace(mark, box=turned_back(mark.box, angle, *image.shape))
@@ -261,13 +262,15 @@ class DigitRecognizer:
         image: np.ndarray,
         marks: list[DigitReading],
         rejected: Sequence[DigitReading] = (),
+        angle: int = 0,
     ) -> Reading:
-        """Separates digits from ignored marks; `rejected` marks are ignored in any case."""
+        """Separates the digits on an image turned by `angle` from ignored or `rejected` marks."""
         least = self.setup.min_confidence
         kept = [mark for mark in marks if mark.confidence >= least]
         left_out = (*rejected, *(mark for mark in marks if mark.confidence < least))
         text = None if kept else hint(image, len(left_out))
-        return Reading(name, _in_lines(kept), left_out, hint=text, models=self.models)
+        digits = in_lines(kept, turned(image, angle))
+        return Reading(name, digits, left_out, hint=text, models=self.models)
 
 
 def _all_reach(confidence: float, marks: list[DigitReading]) -> bool:
@@ -300,18 +303,6 @@ def _sides(boxes: Sequence[Placed]) -> np.ndarray:
     """Returns boxes as float (N, 4): x, y, width, height."""
     sides = [(box.x, box.y, box.width, box.height) for box in boxes]
     return np.array(sides, float).reshape(-1, 4)
-
-
-def _in_lines(digits: list[DigitReading]) -> tuple[DigitReading, ...]:
-    """Sorts digits into reading order, and counts their lines and the numbers of each line."""
-    sorted_digits: list[DigitReading] = []
-    for count, line in enumerate(lines_of([digit.box for digit in digits])):
-        numbers = numbers_of([digits[i].box for i in line])
-        sorted_digits += (
-            replace(digits[i], line=count, number=number)
-            for i, number in zip(line, numbers, strict=True)
-        )
-    return tuple(sorted_digits)
 
 
 def _grey_image(source: ImageSource) -> np.ndarray:

@@ -2,6 +2,7 @@ import io
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -57,11 +58,51 @@ def test_a_number_has_the_lowest_confidence_of_its_digits_and_a_box_around_them(
     ]
     content = Reading("a.png", tuple(digits)).as_dict()
     assert content["numbers"] == [
-        {"text": "12", "line": 0, "confidence": 0.8, "box": [10, 15, 14, 35]},
-        {"text": "3", "line": 0, "confidence": 0.7, "box": [60, 20, 5, 30]},
-        {"text": "4", "line": 1, "confidence": 0.6, "box": [10, 80, 5, 30]},
+        {"text": "12", "line": 0, "confidence": 0.8, "box": [10, 15, 14, 35], "raw": None},
+        {"text": "3", "line": 0, "confidence": 0.7, "box": [60, 20, 5, 30], "raw": None},
+        {"text": "4", "line": 1, "confidence": 0.6, "box": [10, 80, 5, 30], "raw": None},
     ]
     assert content["lines"] == ["123", "4"]
+
+
+def with_signs(*numbers: str) -> list[tuple[str | None, float]]:
+    """Returns `raw` and the confidence of the numbers of one line, such as "12." and "50"."""
+    digits: list[DigitReading] = []
+    for count, number in enumerate(numbers):
+        for character in number:
+            if character.isdigit():
+                box = Box(0, 0, 5, 30)
+                digits.append(DigitReading(int(character), 0.8, 0, box, (0.1,) * 10, count))
+            else:
+                digits[-1] = replace(digits[-1], sign=character)
+    reading = Reading("a.png", tuple(digits))
+    return [(number.raw, number.confidence) for number in reading.numbers]
+
+
+def test_raw_has_the_signs_inside_a_number_and_what_they_join_to_it() -> None:
+    assert with_signs("12.50") == [("12.50", 0.8)]
+    assert with_signs("1,234.50", "7") == [("1,234.50", 0.8), (None, 0.8)]
+    assert with_signs("12:", "30-", "4") == [("12:30-4", 0.8), (None, 0.8), (None, 0.8)]
+
+
+def test_a_doubtful_sign_makes_the_number_less_certain_and_leaves_raw_out() -> None:
+    assert with_signs("1?2.50") == [(None, 0.4)]
+    assert with_signs("12?", "5.0") == [(None, 0.8), ("5.0", 0.8)]  # between numbers, not in one
+
+
+@pytest.mark.parametrize("quarters", range(4))
+def test_a_sign_is_given_on_a_page_in_any_direction(
+    recognizer: DigitRecognizer, quarters: int
+) -> None:
+    ink = write_page(["24 53"], 80, np.random.default_rng(1))
+    middle = round(np.flatnonzero(ink.any(axis=0)).mean())
+    bottom = int(np.flatnonzero(ink.any(axis=1))[-1])
+    cv2.circle(ink, (middle, bottom - 12), 9, 1.0, -1)
+    noise = np.random.default_rng(2).integers(0, 20, ink.shape)  # so that it is no drawing
+    page = (220 - 180 * ink - noise).astype(np.uint8)
+    reading = recognizer.read(np.ascontiguousarray(np.rot90(page, quarters)))
+    assert reading.text == "2453"
+    assert [number.raw for number in reading.numbers] == ["24.53"]
 
 
 def test_alternatives_are_the_next_most_likely_digits() -> None:

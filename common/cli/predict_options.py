@@ -73,6 +73,13 @@ def _add_form_options(parser: argparse.ArgumentParser) -> None:
         "values that do not fit their field or are uncertain",
     )
     forms.add_argument(
+        "--corrections",
+        type=Path,
+        metavar="CSV",
+        help="with --review: save the digits of the values in this file, which that page saved, to "
+        "FOLDER, for train_model.py --data FOLDER, and stop",
+    )
+    forms.add_argument(
         "--find-fields",
         type=Path,
         metavar="IMAGE",
@@ -165,8 +172,12 @@ def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespa
             parser.error(f"--{name} cannot be combined with --output")
     if arguments.find_fields and (arguments.images or arguments.files_from or arguments.fields):
         parser.error("--find-fields takes an empty form: list no images, and no --fields")
-    if arguments.review and not arguments.fields:
-        parser.error("--review needs --fields")
+    if arguments.corrections and not arguments.review:
+        parser.error("--corrections needs --review FOLDER, the folder of the review page")
+    if arguments.corrections and (arguments.images or arguments.files_from or arguments.fields):
+        parser.error("--corrections reads no images: list none, and no --fields")
+    if arguments.review and not (arguments.fields or arguments.corrections):
+        parser.error("--review needs --fields or --corrections")
     if arguments.explain and arguments.fields:
         parser.error("--explain cannot be combined with --fields")
     if arguments.address and not arguments.engine:

@@ -1,9 +1,13 @@
-"""Puts boxes into reading order, in lines, and groups those of a line into numbers."""
+"""Puts digits into reading order, in lines, and groups those of a line into numbers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
+
+from common.finding.signs import signs_after
+from common.reading import DigitReading
 
 MAX_TILT = 0.7  # slope (35 degrees); steeper neighbours are on different lines
 MAX_DISTANCE = 3.0  # digit heights between neighbours that determine the tilt
@@ -29,6 +33,25 @@ class Placed(Protocol):
 
     @property
     def height(self) -> float: ...  # noqa: D102
+
+
+def in_lines(digits: list[DigitReading], page: np.ndarray) -> tuple[DigitReading, ...]:
+    """Sorts digits into reading order, with their lines, their numbers and the signs after them.
+
+    Args:
+        digits: The digits in any order.
+        page: uint8 (height, width), upright.
+    """
+    sorted_digits: list[DigitReading] = []
+    for count, line in enumerate(lines_of([digit.box for digit in digits])):
+        boxes = [digits[i].box for i in line]
+        sorted_digits += (
+            replace(digits[i], line=count, number=number, sign=sign)
+            for i, number, sign in zip(
+                line, numbers_of(boxes), signs_after(page, boxes), strict=True
+            )
+        )
+    return tuple(sorted_digits)
 
 
 def lines_of(places: Sequence[Placed]) -> list[list[int]]:

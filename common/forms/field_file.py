@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from common import UserError
-from common.files import content_of
+from common.files import FileTooLargeError, content_of
 from common.forms.checks import CHECKS, DATE_FORMATS, is_date, passes_iban, passes_luhn
 from common.images.decoding import read_image
 
@@ -98,20 +98,39 @@ def load_form(path: Path) -> Form:
     """
     try:
         content = content_of(path, MAX_BYTES)
-        parsed = json.loads(content)
+    except FileTooLargeError as error:
+        raise FieldFileError(f"{path} is not a field file: {error}.") from error
     except OSError as error:
         raise FieldFileError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:
-        raise FieldFileError(f"{path} is not a field file in JSON: {error}.") from error
-    entries = _Entry(f"{path}", parsed, FORM_KEYS)
-    listed = parsed.get("fields")
-    if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_FIELDS:
-        entries.refuse("fields", f"a list of 1 to {MAX_FIELDS} fields")
-    fields = parsed_fields(listed, f"{path}")
-    named = entries.text("template", r"(?s).+", "the path of an image")
+    fields, named = parsed_form(content, f"{path}")
     template = read_image(path.parent / named) if named else None
     pixels = b"" if template is None else repr(template.shape).encode() + template.tobytes()
     return Form(fields, template, hashlib.sha256(content + pixels).hexdigest())
+
+
+def parsed_form(content: bytes, where: str) -> tuple[tuple[Field, ...], str | None]:
+    """Checks the content of a field file.
+
+    Args:
+        content: The bytes of the file.
+        where: Name of the file, for error messages.
+
+    Returns:
+        The fields, and the path of the template, if there is one.
+
+    Raises:
+        FieldFileError: The content is wrong; the message says what is expected.
+    """
+    try:
+        parsed = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise FieldFileError(f"{where} is not a field file in JSON: {error}.") from error
+    entries = _Entry(where, parsed, FORM_KEYS)
+    listed = parsed.get("fields")
+    if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_FIELDS:
+        entries.refuse("fields", f"a list of 1 to {MAX_FIELDS} fields")
+    fields = parsed_fields(listed, where)
+    return fields, entries.text("template", r"(?s).+", "the path of an image")
 
 
 def parsed_fields(entries: list[Any], where: str) -> tuple[Field, ...]:

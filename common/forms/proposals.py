@@ -3,6 +3,7 @@
 import json
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,17 +33,22 @@ def field_file_for(path: Path) -> str:
     Raises:
         UserError: The image cannot be read, or has no boxes and combs.
     """
-    page = read_image(path)
+    entries = proposed_entries(read_image(path))
+    if not entries:
+        raise UserError(f"{path} has no boxes or combs; expected the image of an empty form.")
+    lines = ",\n    ".join(map(json.dumps, entries))
+    return f'{{\n  "template": {json.dumps(path.name)},\n  "fields": [\n    {lines}\n  ]\n}}'
+
+
+def proposed_entries(page: np.ndarray) -> list[dict[str, Any]]:
+    """Returns the proposed fields of an empty form, uint8 (height, width), as in a field file."""
     height, width = page.shape
     entries = []
     for number, (box, digits) in enumerate(proposals(page), 1):
         shares = box.x / width, box.y / height, box.width / width, box.height / height
         place = [round(100 * share, 2) for share in shares]
         entries.append({"name": f"field_{number}", "box": place, "digits": digits})
-    if not entries:
-        raise UserError(f"{path} has no boxes or combs; expected the image of an empty form.")
-    lines = ",\n    ".join(map(json.dumps, entries))
-    return f'{{\n  "template": {json.dumps(path.name)},\n  "fields": [\n    {lines}\n  ]\n}}'
+    return entries
 
 
 def proposals(page: np.ndarray) -> list[tuple[Box, int | list[int]]]:

@@ -13,6 +13,7 @@ from common.forms.field_file import Field, Form
 from common.forms.reading import FieldReading, FieldRecord, FormReading
 from common.forms.registration import Registration, printed_ink
 from common.images.contents import failures_named
+from common.preprocessing import digit_picture
 from common.reading import Box, DigitReading, Glyph, Reading
 from common.recognizer import MIN_CONFIDENCE, DigitRecognizer, Setup
 
@@ -125,9 +126,9 @@ class FormReader(DigitRecognizer):
             line = 0
             for field in self.form.fields:
                 crop = self._crop(image, field, matrix, shape)
-                value, record = self._read_field(crop, field)
+                value, record, pictures = self._read_field(crop, field)
                 corners = tuple((x, y) for x, y in _corners(crop.field, crop).tolist())
-                fields.append(FieldReading(field.name, record, corners))
+                fields.append(FieldReading(field.name, record, corners, pictures))
                 digits += (_on_image(digit, crop, line) for digit in value.digits)
                 line += bool(value.digits)
         return [], FormReading(name, tuple(digits), models=self.models, fields=tuple(fields))
@@ -164,13 +165,17 @@ class FormReader(DigitRecognizer):
             page = cv2.inpaint(filled, mask, 3, cv2.INPAINT_TELEA)
         return _Crop(page, filled, Box(margin, margin, width, height), matrix @ to_template)
 
-    def _read_field(self, crop: _Crop, field: Field) -> tuple[Value, FieldRecord]:
+    def _read_field(
+        self, crop: _Crop, field: Field
+    ) -> tuple[Value, FieldRecord, tuple[bytes, ...]]:
+        """Reads a field; also returns the pictures of its digits, see `FieldReading`."""
         sizes = [size * crop.field.height for size in DIGIT_SIZES]
         # Very wide fields have few pixels in height; enlarging them would not add any.
         scales = sorted({min(scale_for(size), 1.0) for size in sizes})
+        found = self.marks(crop.page, scales)
         marks = [
             mark
-            for mark in self.marks(crop.page, scales)
+            for _, mark in found
             if _inside(mark.box, crop.field) and not _is_print(mark.box, crop)
         ]
         marks.sort(key=lambda mark: mark.box.x + mark.box.width / 2)
@@ -185,7 +190,12 @@ class FormReader(DigitRecognizer):
         if objection is None and confidence < MIN_ACCEPTED:
             objection = f"confidence below {MIN_ACCEPTED:.0%}"
         differs = plain.text if plain.text != value.text else None
-        return value, FieldRecord(value.text, confidence, objection is None, objection, differs)
+        record = FieldRecord(value.text, confidence, objection is None, objection, differs)
+        if record.ok:
+            return value, record, ()
+        inks = {mark.box: glyph.ink for glyph, mark in found}
+        pictures = tuple(digit_picture(inks[digit.box]).tobytes() for digit in value.digits)
+        return value, record, pictures
 
 
 def _warped(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:

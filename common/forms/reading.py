@@ -31,11 +31,14 @@ class FieldReading:
         record: What was read, in its JSON form.
         corners: Place of the field on the image: x and y of its top left, top right, bottom right
             and bottom left corner, in pixels.
+        pictures: If the value needs a review, what the classifier saw of each digit: the pixels of
+            28x28 pictures, uint8; see `preprocessing.digit_picture`.
     """
 
     name: str
     record: FieldRecord
     corners: tuple[tuple[float, float], ...]
+    pictures: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)

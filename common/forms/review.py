@@ -1,6 +1,11 @@
-"""A static web page on which people check the values that need a review."""
+"""A static web page on which people check the values that need a review.
+
+Beside the page, the folder `digits` keeps the digits of each value, for training: one picture for
+each value, with what the classifier saw of its digits side by side.
+"""
 
 import base64
+import hashlib
 import html
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +17,7 @@ from common import printable
 from common.files import replacing
 from common.forms.reading import FieldReading, FormReading
 from common.images.decoding import read_image
+from common.preprocessing import PICTURE_SIZE
 from common.reading import Reading
 
 PICTURE_HEIGHT = 72  # pixels
@@ -55,8 +61,9 @@ const file = name => /^[=+@\\uFF1D\\uFF0B\\uFF0D\\uFF20-]/.test(name) ? "./" + n
 const cell = text => `"${text.replaceAll('"', '""')}"`;
 document.getElementById("save").addEventListener("click", () => {
   const rows = inputs.map(input =>
-    [file(input.dataset.image), input.dataset.field, input.dataset.read, input.value]);
-  const text = [["image", "field", "read", "value"], ...rows]
+    [file(input.dataset.image), input.dataset.field, input.dataset.read, input.value,
+      input.dataset.digits]);
+  const text = [["image", "field", "read", "value", "digits"], ...rows]
     .map(row => row.map(cell).join(",") + "\\n").join("");
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], {type: "text/csv"}));
@@ -90,14 +97,26 @@ class ReviewPage:
 
         Raises:
             ImageError: The image cannot be read again.
+            UserError: The digits cannot be saved.
         """
         fields = reading.fields if isinstance(reading, FormReading) else ()
         doubtful = [one for one in fields if not one.record.ok]
         if doubtful:
             image = read_image(source)
             for one in doubtful:
-                row = _row(reading.image, one, _picture(image, one))
+                row = _row(reading.image, one, _picture(image, one), self._save_digits(one))
                 self.rows.append((one.record.confidence, row))
+
+    def _save_digits(self, one: FieldReading) -> str:
+        """Saves the digits of a value, and returns the path of their picture; "" without digits."""
+        if not one.pictures:
+            return ""
+        pixels = b"".join(one.pictures)
+        tiles = np.frombuffer(pixels, np.uint8).reshape(-1, PICTURE_SIZE, PICTURE_SIZE)
+        name = f"digits/{hashlib.sha256(pixels).hexdigest()[:16]}.png"
+        with replacing(self.path.parent / name) as temporary:
+            temporary.write_bytes(bytes(cv2.imencode(".png", np.hstack([*tiles]))[1]))
+        return name
 
     def write(self) -> None:
         """Writes the page, the least certain values first.
@@ -110,7 +129,7 @@ class ReviewPage:
             temporary.write_text(HEAD + "".join(row for _, row in ranked) + TAIL, encoding="utf-8")
 
 
-def _row(image: str, one: FieldReading, picture: bytes) -> str:
+def _row(image: str, one: FieldReading, picture: bytes, digits: str) -> str:
     name, label, text, reason = (
         html.escape(printable(value))
         for value in (image, one.name, one.record.text, one.record.reason or "")
@@ -119,7 +138,8 @@ def _row(image: str, one: FieldReading, picture: bytes) -> str:
     return (
         f'<tr><td>{name}</td><td>{label}</td><td><img alt="" src="data:image/png;base64,{data}">'
         f'</td><td><input aria-label="{label} of {name}" data-image="{name}" data-field="{label}" '
-        f'data-read="{text}" value="{text}" inputmode="numeric"></td><td>{reason}</td></tr>\n'
+        f'data-read="{text}" data-digits="{digits}" value="{text}" inputmode="numeric"></td>'
+        f"<td>{reason}</td></tr>\n"
     )
 
 

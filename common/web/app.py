@@ -20,6 +20,7 @@ from common.web.classifiers import Classifiers
 from common.web.desk import Desk
 from common.web.guard import Guard
 from common.web.routes.explaining import explaining_routes
+from common.web.routes.forms import form_routes
 from common.web.routes.keeping import keeping_routes
 from common.web.routes.models import model_routes
 from common.web.routes.reading import reading_routes
@@ -69,6 +70,7 @@ def make_app(
     app.include_router(explaining_routes(desk, classifiers))
     app.include_router(keeping_routes(desk, classifiers, my_digits))
     app.include_router(training_routes(trainer, classifiers, my_digits))
+    app.include_router(form_routes(desk))
     return app
 
 
@@ -79,6 +81,10 @@ def _add_pages(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:
         return FileResponse(PAGE / "index.html")
+
+    @app.get("/form", include_in_schema=False)
+    async def form_page() -> FileResponse:
+        return FileResponse(PAGE / "form.html")
 
     @app.get("/docs", include_in_schema=False)
     async def api_page() -> FileResponse:

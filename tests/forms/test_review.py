@@ -57,4 +57,4 @@ def test_the_command_writes_the_page(command: Command, tmp_path: Path) -> None:
     assert text.count("<input") == 5  # those of the empty form
     refused = command(*words, SAMPLE / "filled.jpg")
     assert refused.returncode == 2
-    assert "--review needs --fields" in refused.stderr
+    assert "--review needs --fields or --corrections" in refused.stderr

@@ -2,7 +2,8 @@
 """Makes the pictures of the web page in the documentation: python tests/web/make_pictures.py.
 
 It needs `make browser`, and MNIST to train a second model for the comparison. The pictures are
-`docs/draw_digit.webp` (animated), `docs/draw_digit.png` and `docs/draw_digit_phone.png`.
+`docs/draw_digit.webp` (animated), `docs/draw_digit.png`, `docs/draw_digit_phone.png` and
+`docs/form_page.png`.
 """
 
 import shutil
@@ -42,6 +43,7 @@ def main() -> None:
         save_film(browser, server.address)
         save_page(browser, server.address)
         save_game(browser, server.address)
+        save_form(browser, server.address)
 
 
 def copied_project(folder: Path) -> Path:
@@ -204,6 +206,19 @@ def save_game(browser: Browser, address: str) -> None:
         write(page, 2, 1)
         text(page).to_have_text("2")
         save_screenshot(page, DOCS / "draw_digit_phone.png")
+
+
+def save_form(browser: Browser, address: str) -> None:
+    """Shows the fields of the order form, one of them with all that is known about it."""
+    for page in opened(browser, address, viewport={"width": 1000, "height": 720}):
+        page.goto(f"{address}form")
+        page.locator("#file").set_input_files(DOCS / "order_form" / "empty.png")
+        for name in ("customer", "date"):
+            page.get_by_role("button", name="field_").first.focus()
+            page.get_by_label("Name").fill(name)
+        page.get_by_label("Check").select_option("date")
+        page.get_by_role("button", name="date").focus()
+        save_screenshot(page, DOCS / "form_page.png")
 
 
 def save_screenshot(page: Page, path: Path) -> None:

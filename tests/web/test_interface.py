@@ -22,4 +22,4 @@ def test_the_api_behaves_as_its_openapi_description_says(page_server: PageServer
         timeout=200,
     )
     assert done.returncode == 0, done.stdout
-    assert "Selected: 15/15" in done.stdout
+    assert "Selected: 17/17" in done.stdout

@@ -238,6 +238,7 @@ def is_answered(client: socket.socket) -> bool:
         ("/read", "common.images.decoding.grey"),
         ("/look", "common.web.routes.reading.digit_picture"),
         ("/upright", "common.web.routes.reading.open_in_colour"),
+        ("/find-fields", "common.web.routes.forms.proposed_entries"),
     ],
 )
 def test_a_request_that_cannot_be_processed_is_refused_and_the_next_is_answered(

@@ -21,8 +21,11 @@ def test_values_are_corrected_with_the_keyboard_and_saved_as_csv(
 ) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.full((30, 40), 200, np.uint8))
     fields = tuple(
-        FieldReading(name, FieldRecord(text, share, False, "doubtful", None), CORNERS)
-        for name, text, share in (("day", "17", 0.2), ("gas", "500", 0.4))
+        FieldReading(name, FieldRecord(text, share, False, "doubtful", None), CORNERS, pictures)
+        for name, text, share, pictures in (
+            ("day", "17", 0.2, (bytes(784),) * 2),
+            ("gas", "500", 0.4, ()),
+        )
     )
     review = ReviewPage(tmp_path / "review.html")
     review.add(tmp_path / "a.png", FormReading('=1+1".png', fields=fields))
@@ -39,9 +42,11 @@ def test_values_are_corrected_with_the_keyboard_and_saved_as_csv(
     download.value.save_as(tmp_path / "review.csv")
     page.close()
     assert not errors
+    (strip,) = (tmp_path / "digits").iterdir()
+    name = f"digits/{strip.name}"
     with (tmp_path / "review.csv").open(newline="") as file:
         assert list(csv.reader(file)) == [
-            ["image", "field", "read", "value"],
-            ['./=1+1".png', "day", "17", "17"],
-            ['./=1+1".png', "gas", "500", "560"],
+            ["image", "field", "read", "value", "digits"],
+            ['./=1+1".png', "day", "17", "17", name],
+            ['./=1+1".png', "gas", "500", "560", ""],
         ]

@@ -24,6 +24,7 @@ pytest.importorskip("uvicorn")
 from fastapi.testclient import TestClient
 
 from common.data.datasets import load_own_digits
+from common.data.my_digits import keep_digit, kept_digits
 from common.files import shown
 from common.finding.drawings import drawn_marks
 from common.images.decoding import read_image
@@ -33,7 +34,6 @@ from common.storage.card import load_card
 from common.storage.model_files import PRETRAINED
 from common.web import app as web
 from common.web import desk
-from common.web.my_digits import keep_digit, kept_digits
 from common.web.routes.keeping import training_command
 
 SAMPLE = (ROOT / "samples" / "3.png").read_bytes()
@@ -96,7 +96,8 @@ def test_upright_rotates_and_shrinks_the_image(client: TestClient) -> None:
 
 
 def test_unusable_images_are_refused_with_the_right_status(client: TestClient) -> None:
-    for path in ("/read", "/look", "/upright", "/keep?digit=3&x=0&y=0&width=1&height=1"):
+    keep = "/keep?digit=3&x=0&y=0&width=1&height=1"
+    for path in ("/read", "/look", "/upright", "/find-fields", keep):
         for content, status in (
             (b"", 415),
             (b"plain text", 415),
@@ -242,8 +243,8 @@ def test_an_unwritable_folder_is_reported(recognizer: DigitRecognizer, tmp_path:
 
 def test_the_openapi_description_lists_every_path(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
-    names = "cancel discard discard-model health heat keep kept kept/{digit}/{name} look models"
-    names += " read train training upright why"
+    names = "cancel check-fields discard discard-model find-fields health heat keep kept"
+    names += " kept/{digit}/{name} look models read train training upright why"
     assert sorted(paths) == [f"/{name}" for name in names.split()]
     assert client.get("/health").json() == {"status": "ok", "model": "pretrained.tflite"}
 

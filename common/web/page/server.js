@@ -3,7 +3,7 @@
 const MAX_BYTES = 20e6;
 
 // Sends a GET request, or a POST request if there is an image or `null`.
-async function ask(path, image) {
+export async function ask(path, image) {
   if (image?.size > MAX_BYTES) {
     throw new Error("The image has more than 20 MB, the maximum.");
   }

@@ -11,6 +11,7 @@ from fastapi import Path as InPath
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
+from common.data.my_digits import MAX_KEPT, keep_digit, kept_digits, listed_digits, path_of
 from common.files import shown
 from common.storage.card import SavedCard
 from common.storage.model_files import PRETRAINED
@@ -18,7 +19,6 @@ from common.web import records
 from common.web.classifiers import Classifiers
 from common.web.desk import Desk
 from common.web.guard import this_computer_only
-from common.web.my_digits import MAX_KEPT, keep_digit, kept_digits, listed_digits, path_of
 from common.web.parameters import (
     IMAGE_REQUEST,
     NO_MARK,

@@ -5,10 +5,10 @@ from pathlib import Path
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 
+from common.data.my_digits import kept_digits
 from common.web import records
 from common.web.classifiers import Classifiers
 from common.web.guard import is_this_computer, this_computer_only
-from common.web.my_digits import kept_digits
 from common.web.parameters import refusal
 from common.web.routes.keeping import NOT_HERE, start_of
 from common.web.training import Trainer, comparison_of, error_of, rows_of

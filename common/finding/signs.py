@@ -1,0 +1,164 @@
+"""Recognises the signs . , - + : between the digits of a line.
+
+The finder does not know signs. What is inked between two digits, and belongs to neither, is a sign
+if it has the shape and the place of one. A slash is not recognised: it is read as a 1.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+
+from common.preprocessing import resized
+from common.reading import DOUBTFUL, Box
+
+SIGNS = ".,-+:"
+
+# All lengths are shares of the height of the digits. Tuned on 500 generated lines of MNIST training
+# digits; see `benchmarks/signs.py`.
+MIN_HEIGHT = 16  # pixels; the signs between smaller digits have too few pixels
+CROP_HEIGHT = 64  # pixels; larger digits are reduced
+MAX_SIDE = 1.0  # of a sign
+MIN_DOT, MAX_DOT = 0.1, 0.33  # sides of a dot; smaller marks are dirt
+MAX_DOT_BELOW, MIN_COMMA_BELOW = 0.04, 0.11  # how far they reach below the digits
+MAX_COMMA = 0.4, 0.65  # width and height of a comma
+MIN_LEAN = 0.15  # correlation of the rows of a comma with its columns, to the left
+MIN_DASH = 0.3  # width of a dash
+MAX_FLAT = 0.6  # height of a dash, as a share of its width
+MIN_FILLED = 0.55  # share of its box that a dash or dot covers
+MIN_PLUS, MAX_PLUS = 0.3, 0.85  # sides of a plus
+MAX_ASPECT = 1.5  # longer side of a dot or plus, as a share of the other
+MAX_CORNER = 0.12  # share of the corners of its box that a plus covers
+MIDDLE = (0.1, 0.7)  # centres of dashes and pluses: from 0 at the top of the digits to 1
+BASE = (0.75, 1.1)  # centres of dots
+LINE = (0.0, 1.25)  # centres of all signs
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """A connected component between two digits, in heights of the digits.
+
+    Attributes:
+        width, height: Sides of its box.
+        x: Its centre, from any point on the line.
+        level: Its centre, from 0 at the top of the digits to 1 at their bottom.
+        below: How far it reaches below the digits.
+        mask: Its pixels, bool (rows, columns).
+    """
+
+    width: float
+    height: float
+    x: float
+    level: float
+    below: float
+    mask: np.ndarray
+
+
+def signs_after(page: np.ndarray, boxes: Sequence[Box]) -> list[str]:
+    """Returns the sign after each digit of a line.
+
+    Args:
+        page: uint8 (height, width), upright.
+        boxes: The digits, from left to right.
+
+    Returns:
+        One of `SIGNS` if it is surely there, `DOUBTFUL` if something is, or "" for each digit but
+        the last, and "" for the last.
+    """
+    height = float(np.median([box.height for box in boxes]))
+    if height < MIN_HEIGHT:
+        return [""] * len(boxes)
+    return [_sign(page, *pair, height) for pair in pairwise(boxes)] + [""]
+
+
+def _sign(page: np.ndarray, left: Box, right: Box, height: float) -> str:
+    marks = _marks(page, left, right, height)
+    if not marks:
+        return ""
+    if len(marks) > 2 or any(mark.height > MAX_SIDE for mark in marks):
+        return ""  # writing, or a shadow
+    if len(marks) == 1:
+        tests = {".": _is_dot, ",": _is_comma, "-": _is_dash, "+": _is_plus}
+        return next((sign for sign, test in tests.items() if test(marks[0])), DOUBTFUL)
+    return ":" if _is_colon(*marks) else DOUBTFUL
+
+
+def _marks(page: np.ndarray, left: Box, right: Box, height: float) -> list[_Mark]:
+    """Finds what is inked between two digits and belongs to neither, from top to bottom."""
+    top, bottom = (left.y + right.y) / 2, (left.bottom + right.bottom) / 2
+    y, x = max(0, round(top - 0.4 * height)), left.x
+    crop = page[y : round(bottom + 0.6 * height), x : right.right]
+    if min(crop.shape) < 2:
+        return []
+    scale = min(1.0, CROP_HEIGHT / height)
+    crop = resized(crop, scale)
+    _, mask = cv2.threshold(crop, 0, 1, cv2.THRESH_BINARY_INV + cv2.THRESH_OTSU)
+    if mask.mean() > 0.5:  # light ink on dark paper
+        mask = 1 - mask
+    digits = np.zeros(mask.shape, bool)
+    for box in (left, right):
+        corners = (box.y - y, box.bottom - y, box.x - x, box.right - x)
+        first_row, end_row, first, end = (max(0, round(scale * place)) for place in corners)
+        digits[first_row:end_row, first:end] = True
+    count, labels, stats, centers = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    inside = np.bincount(labels.ravel(), digits.ravel(), count)
+    start, stop = (scale * (box.x + box.width / 2 - x) for box in (left, right))
+    unit = scale * height
+    marks = []
+    for index in np.flatnonzero(stats[1:, 2:4].max(axis=1, initial=0) >= MIN_DOT * unit) + 1:
+        across, down, wide, high, area = stats[index].tolist()
+        mark = _Mark(
+            wide / unit,
+            high / unit,
+            (across + wide / 2) / unit,
+            (y + (down + high / 2) / scale - top) / (bottom - top),
+            (y + (down + high) / scale - bottom) / height,
+            labels[down : down + high, across : across + wide] == index,
+        )
+        is_between = start < centers[index][0] < stop and inside[index] <= 0.5 * area
+        if is_between and mark.width <= MAX_SIDE and LINE[0] <= mark.level <= LINE[1]:
+            marks.append(mark)
+    return sorted(marks, key=lambda mark: mark.level)
+
+
+def _is_round(mark: _Mark) -> bool:
+    sides = sorted((mark.width, mark.height))
+    is_round = sides[0] >= MIN_DOT and sides[1] <= min(MAX_DOT, MAX_ASPECT * sides[0])
+    return is_round and float(mark.mask.mean()) >= MIN_FILLED
+
+
+def _is_dot(mark: _Mark) -> bool:
+    return _is_round(mark) and mark.below <= MAX_DOT_BELOW and BASE[0] <= mark.level <= BASE[1]
+
+
+def _is_comma(mark: _Mark) -> bool:
+    long = mark.width <= min(mark.height, MAX_COMMA[0]) and mark.height <= MAX_COMMA[1]
+    # What is too high for a dot need not reach as far below.
+    low = mark.below >= (MIN_COMMA_BELOW if mark.height <= MAX_DOT else MAX_DOT_BELOW)
+    rows, columns = np.nonzero(mark.mask)
+    leans = rows.std() * columns.std() > 0 and np.corrcoef(rows, columns)[0, 1] <= -MIN_LEAN
+    return bool(long and low and leans and mark.level >= BASE[0])
+
+
+def _is_dash(mark: _Mark) -> bool:
+    flat = mark.width >= MIN_DASH and mark.height <= MAX_FLAT * mark.width
+    in_middle = MIDDLE[0] <= mark.level <= MIDDLE[1]
+    return bool(flat and in_middle and mark.mask.mean() >= MIN_FILLED)
+
+
+def _is_plus(mark: _Mark) -> bool:
+    sides = sorted((mark.width, mark.height))
+    square = sides[0] >= MIN_PLUS and sides[1] <= min(MAX_PLUS, MAX_ASPECT * sides[0])
+    if not square or not MIDDLE[0] <= mark.level <= MIDDLE[1]:
+        return False
+    rows, columns = (max(1, round(side / 5)) for side in mark.mask.shape)
+    ends = [(slice(None, size), slice(-size, None)) for size in (rows, columns)]
+    corners = [mark.mask[down, across].mean() for down in ends[0] for across in ends[1]]
+    crossing = mark.mask[mark.mask.shape[0] // 2, mark.mask.shape[1] // 2]
+    return bool(crossing and max(corners) <= MAX_CORNER)
+
+
+def _is_colon(upper: _Mark, lower: _Mark) -> bool:
+    return _is_round(upper) and _is_round(lower) and abs(upper.x - lower.x) <= MAX_DOT
