@@ -16,11 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import numpy as np
-
 from benchmarks.__main__ import processor
 from benchmarks.measure import Row
-from benchmarks.serving import CLIENTS, DRAWING, load, server
+from benchmarks.serving import CLIENTS, DRAWING, load, quantiles, server
 from common import PROJECT
 from common.data.datasets import load_mnist
 from common.storage.model_files import PRETRAINED, PRETRAINED_FINDER, model_paths
@@ -125,12 +123,6 @@ def asked(address: str, content: bytes | None = None) -> Any:
     """Sends a GET request, or a POST request with some content, and returns the JSON answer."""
     with urllib.request.urlopen(address, content, timeout=60) as answer:
         return json.loads(answer.read())
-
-
-def quantiles(taken: list[float]) -> str:
-    """Formats the median and the 95th percentile of some seconds."""
-    middle, slow = np.quantile(taken, [0.5, 0.95]) * 1000
-    return f"p50 {middle:.0f} ms, p95 {slow:.0f} ms"
 
 
 if __name__ == "__main__":

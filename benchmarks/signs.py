@@ -4,8 +4,8 @@
 Each page has one line of digits, with signs, dirt, letters, box lines or nothing between them. A
 sign that was given is right if the same sign, and no other, was written between the two digits. The
 table shows, for each sign, the share of those given that are right, and the share of those written
-that were given. The development pages, on which the rules were tuned, use training images and other
-random numbers.
+that were given correctly. The development pages, on which the rules were tuned, use training images
+and other random numbers.
 """
 
 import argparse

@@ -97,8 +97,9 @@ class NumberRecord:
     box: list[int]
     """Left, top, width and height in pixels of the upright image."""
     raw: str | None
-    """The number with the signs `. , - + :` between its digits, and after one in a gap also the
-    next number; null without signs, and if one is doubtful."""
+    """The number with the signs between its digits, such as 12.50. If a sign follows it in a wide
+    gap, the next number is appended, and that one's `raw` is null. Null without signs, and if one
+    is doubtful."""
 
 
 @dataclass(frozen=True)

@@ -202,7 +202,7 @@ class DigitRecognizer:
         if angle:
             found = find(upright, self.finder, self.settings)
         glyphs = cut_out(upright, found, self.settings)
-        reading = self._reading(name, image, self._with_scores(glyphs), angle=angle)
+        reading = self._reading(name, upright, self._with_scores(glyphs))
 
         def back(mark: Mark) -> Mark:
             return replace(mark, box=turned_back(mark.box, angle, *image.shape))
@@ -262,14 +262,13 @@ class DigitRecognizer:
         image: np.ndarray,
         marks: list[DigitReading],
         rejected: Sequence[DigitReading] = (),
-        angle: int = 0,
     ) -> Reading:
-        """Separates the digits on an image turned by `angle` from ignored or `rejected` marks."""
+        """Separates digits from ignored marks; `rejected` marks are ignored in any case."""
         least = self.setup.min_confidence
         kept = [mark for mark in marks if mark.confidence >= least]
         left_out = (*rejected, *(mark for mark in marks if mark.confidence < least))
         text = None if kept else hint(image, len(left_out))
-        digits = in_lines(kept, turned(image, angle))
+        digits = in_lines(kept, image)
         return Reading(name, digits, left_out, hint=text, models=self.models)
 
 

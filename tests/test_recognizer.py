@@ -1,8 +1,6 @@
 import io
-import json
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,78 +14,12 @@ from common.images.contents import ImageError
 from common.images.decoding import read_image
 from common.images.listing import list_images
 from common.preprocessing import network_input
-from common.reading import Box, DigitReading, Reading
+from common.reading import Box, DigitReading
 from common.recognizer import DigitRecognizer, _grey_image
 from common.storage.card import load_card
 from common.storage.model_files import PRETRAINED, load_predictor
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
-
-
-def reading_of(*lines: str) -> Reading:
-    shares = np.full((10, 10), 0.01) + 0.9 * np.eye(10)
-    shares[:, 5] += 0.001
-    return Reading(
-        "a.png",
-        tuple(
-            DigitReading(
-                int(d), shares[int(d)].max(), number, Box(1, 2, 3, 4), tuple(shares[int(d)])
-            )
-            for number, line in enumerate(lines)
-            for d in line
-        ),
-    )
-
-
-def test_a_reading_joins_its_lines_to_a_text() -> None:
-    reading = reading_of("12", "9")
-    assert reading.lines == ["12", "9"]
-    assert reading.text == "12\n9"
-    assert reading.confidence == pytest.approx(0.91)
-    assert Reading("a.png").text == ""
-    assert Reading("a.png").confidence is None
-    assert Reading("a.png", error="broken").text is None
-
-
-def test_a_number_has_the_lowest_confidence_of_its_digits_and_a_box_around_them() -> None:
-    digits = [
-        DigitReading(1, 0.9, 0, Box(10, 20, 5, 30), (0.1,) * 10),
-        DigitReading(2, 0.8, 0, Box(18, 15, 6, 32), (0.1,) * 10),
-        DigitReading(3, 0.7, 0, Box(60, 20, 5, 30), (0.1,) * 10, number=1),
-        DigitReading(4, 0.6, 1, Box(10, 80, 5, 30), (0.1,) * 10),
-    ]
-    content = Reading("a.png", tuple(digits)).as_dict()
-    assert content["numbers"] == [
-        {"text": "12", "line": 0, "confidence": 0.8, "box": [10, 15, 14, 35], "raw": None},
-        {"text": "3", "line": 0, "confidence": 0.7, "box": [60, 20, 5, 30], "raw": None},
-        {"text": "4", "line": 1, "confidence": 0.6, "box": [10, 80, 5, 30], "raw": None},
-    ]
-    assert content["lines"] == ["123", "4"]
-
-
-def with_signs(*numbers: str) -> list[tuple[str | None, float]]:
-    """Returns `raw` and the confidence of the numbers of one line, such as "12." and "50"."""
-    digits: list[DigitReading] = []
-    for count, number in enumerate(numbers):
-        for character in number:
-            if character.isdigit():
-                box = Box(0, 0, 5, 30)
-                digits.append(DigitReading(int(character), 0.8, 0, box, (0.1,) * 10, count))
-            else:
-                digits[-1] = replace(digits[-1], sign=character)
-    reading = Reading("a.png", tuple(digits))
-    return [(number.raw, number.confidence) for number in reading.numbers]
-
-
-def test_raw_has_the_signs_inside_a_number_and_what_they_join_to_it() -> None:
-    assert with_signs("12.50") == [("12.50", 0.8)]
-    assert with_signs("1,234.50", "7") == [("1,234.50", 0.8), (None, 0.8)]
-    assert with_signs("12:", "30-", "4") == [("12:30-4", 0.8), (None, 0.8), (None, 0.8)]
-
-
-def test_a_doubtful_sign_makes_the_number_less_certain_and_leaves_raw_out() -> None:
-    assert with_signs("1?2.50") == [(None, 0.4)]
-    assert with_signs("12?", "5.0") == [(None, 0.8), ("5.0", 0.8)]  # between numbers, not in one
 
 
 @pytest.mark.parametrize("quarters", range(4))
@@ -103,22 +35,6 @@ def test_a_sign_is_given_on_a_page_in_any_direction(
     reading = recognizer.read(np.ascontiguousarray(np.rot90(page, quarters)))
     assert reading.text == "2453"
     assert [number.raw for number in reading.numbers] == ["24.53"]
-
-
-def test_alternatives_are_the_next_most_likely_digits() -> None:
-    digit = reading_of("7").digits[0]
-    assert digit.alternatives(0) == []
-    ((other, share),) = digit.alternatives(1)
-    assert (other, round(share, 4)) == (5, 0.011)
-    assert len(digit.alternatives(9)) == 9
-    assert 7 not in [other for other, _ in digit.alternatives(9)]
-
-
-def test_as_dict_is_plain_json() -> None:
-    content = json.loads(json.dumps(reading_of("3").as_dict(top=2)))
-    assert content["digits"][0]["box"] == [1, 2, 3, 4]
-    assert len(content["digits"][0]["alternatives"]) == 2
-    assert Reading("a.png", error="broken").as_dict()["text"] is None
 
 
 @pytest.fixture(scope="module")
@@ -204,15 +120,15 @@ def test_json_lists_the_ignored_marks_and_names_the_models() -> None:
     assert letters["models"] == gone["models"] == models
 
 
+PAGE = np.full((200, 200), 255, np.uint8)
+
+
 def marks_of(*marks: tuple[int, float, int]) -> list[DigitReading]:
     """Marks with a digit, a confidence and a line, in reading order."""
     return [
         DigitReading(digit, confidence, 0, Box(30 * number, 50 * line, 20, 30), (0.1,) * 10)
         for number, (digit, confidence, line) in enumerate(marks)
     ]
-
-
-PAGE = np.full((200, 200), 255, np.uint8)
 
 
 def test_a_line_without_confident_digits_is_not_counted() -> None:

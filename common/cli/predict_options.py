@@ -176,6 +176,9 @@ def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespa
         parser.error("--corrections needs --review FOLDER, the folder of the review page")
     if arguments.corrections and (arguments.images or arguments.files_from or arguments.fields):
         parser.error("--corrections reads no images: list none, and no --fields")
+    for name in ("save", "show", "explain", "find_fields"):
+        if getattr(arguments, name) and arguments.corrections:
+            parser.error(f"--{name.replace('_', '-')} cannot be combined with --corrections")
     if arguments.review and not (arguments.fields or arguments.corrections):
         parser.error("--review needs --fields or --corrections")
     if arguments.explain and arguments.fields:

@@ -45,11 +45,14 @@ def keep_corrections(file: Path, folder: Path) -> str:
     for value, pictures in usable:
         for digit, picture in zip(value, pictures, strict=True):
             keep_digit(picture.astype(np.float32) / 255, int(digit), folder)
-    count = sum(len(value) for value, _ in usable)
-    return (
-        f"{count:,} digits of {len(usable):,} values are saved in {shown(folder)}. "
-        f"{len(rows) - len(usable):,} values could not be used: another number of digits was found."
-    )
+    digits = sum(len(value) for value, _ in usable)
+    message = f"Saved in {shown(folder)}: {digits:,} digits, from {len(usable):,} values."
+    if len(usable) < len(rows):
+        message += (
+            f" Not usable: {len(rows) - len(usable):,}, which are not numbers, or have more or "
+            "fewer digits than were found."
+        )
+    return message
 
 
 def _rows(file: Path) -> list[dict[str, str]]:
@@ -57,7 +60,9 @@ def _rows(file: Path) -> list[dict[str, str]]:
         text = content_of(file, MAX_BYTES).decode("utf-8-sig")
         reader = csv.DictReader(StringIO(text, newline=""), restval="", strict=True)
         rows = list(reader)
-    except (OSError, ValueError, csv.Error) as error:
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, csv.Error) as error:
         raise UserError(f"{file} cannot be read as CSV: {error}.") from error
     if not set(COLUMNS) <= set(reader.fieldnames or ()):
         raise UserError(

@@ -32,7 +32,7 @@ class TrainingDigits:
         self._lock = Lock()
         self._loaded: tuple[np.ndarray, np.ndarray] | None = None
 
-    def load(self) -> tuple[np.ndarray, np.ndarray]:
+    def _load(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns the pictures, uint8 (60000, 784), and their labels, int64 (60000,).
 
         Raises:
@@ -56,7 +56,7 @@ class TrainingDigits:
         Raises:
             DataError: MNIST is not on this machine, or is damaged.
         """
-        pictures, labels = self.load()
+        pictures, labels = self._load()
         _, order = cv2.batchDistance(
             picture.reshape(1, -1), pictures, cv2.CV_32F, normType=cv2.NORM_L2SQR, K=NEIGHBOURS
         )

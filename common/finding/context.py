@@ -19,8 +19,8 @@ def line_support(
         settings: How much neighbours count.
 
     Returns:
-        float (N,), between -1 and 1: positive if most of them are likely to be digits, negative if
-        not, and closer to the limits the more there are; 0 if there are none.
+        float (N,), between -1 and 1: positive if most marks on its line are probably digits,
+        negative if not; the more marks, the larger the absolute value; 0 without neighbours.
     """
     size = boxes[:, 2:].max(axis=1, initial=1e-6)
     middle = boxes[:, 1] + boxes[:, 3] / 2

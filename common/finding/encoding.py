@@ -78,7 +78,7 @@ def encode(
     rows, columns = owner.shape[0] // CELL, owner.shape[1] // CELL
     targets = np.zeros((rows, columns, TARGETS), np.float32)
     targets[..., HEAT_WEIGHT] = targets[..., INK_WEIGHT] = 1
-    wanted = np.zeros(len(digits) + 1, np.int8)  # 1 a digit, 0 none, -1 either
+    wanted = np.zeros(len(digits) + 1, np.int8)  # 1: must be detected, 0: no digit, -1: may be
     for index, (x, y, width, height) in enumerate(boxes):
         size = max(width, height)
         inside = max(SCALE.min_size / max(size, 1e-6), size / SCALE.max_size)

@@ -195,7 +195,7 @@ def _field(entry: _Entry) -> Field:
     if name is None or name.lower() in RESERVED_NAMES:
         entry.refuse("name", f"a name other than {', '.join(RESERVED_NAMES)}")
     entry.where += f" ({name})"
-    pattern = entry.text("pattern", r"(?s).+", "a regular expression")
+    pattern = entry.text("pattern", r"(?s).{1,100}", "a regular expression of 1 to 100 characters")
     try:
         re.compile(pattern or "")
     except (re.error, OverflowError, RecursionError) as error:

@@ -9,8 +9,14 @@ import cv2
 import numpy as np
 
 from common import UserError
+from common.forms.field_file import MAX_DIGITS, MAX_FIELDS
+from common.images.contents import ImageError
 from common.images.decoding import read_image
+from common.preprocessing import resized
 from common.reading import Box
+
+MAX_SIDE = 4000  # pixels; larger pages are reduced first
+MAX_PIECES = 5000  # lines, teeth or boxes on a form
 
 # Chosen on the three layouts of `data/form_layouts.py`; lengths are shares of the page's height.
 MIN_STROKE = 0.01  # of a line
@@ -41,10 +47,18 @@ def field_file_for(path: Path) -> str:
 
 
 def proposed_entries(page: np.ndarray) -> list[dict[str, Any]]:
-    """Returns the proposed fields of an empty form, uint8 (height, width), as in a field file."""
+    """Returns the proposed fields of an empty form, as in a field file, from top to bottom.
+
+    Args:
+        page: uint8 (height, width), dark lines on light paper.
+
+    Raises:
+        ImageError: The page has too many lines for a form.
+    """
+    page = resized(page, min(1.0, MAX_SIDE / max(page.shape)))
     height, width = page.shape
     entries = []
-    for number, (box, digits) in enumerate(proposals(page), 1):
+    for number, (box, digits) in enumerate(proposals(page)[:MAX_FIELDS], 1):
         shares = box.x / width, box.y / height, box.width / width, box.height / height
         place = [round(100 * share, 2) for share in shares]
         entries.append({"name": f"field_{number}", "box": place, "digits": digits})
@@ -60,19 +74,22 @@ def proposals(page: np.ndarray) -> list[tuple[Box, int | list[int]]]:
     Returns:
         The place of each field in pixels, from top to bottom, and its number of digits: one for
         each box, or the minimum and the maximum.
+
+    Raises:
+        ImageError: The page has too many lines for a form.
     """
     ink = cv2.threshold(page, 0, 255, cv2.THRESH_BINARY_INV + cv2.THRESH_OTSU)[1]
     stroke = max(3, round(MIN_STROKE * page.shape[0]))
     level = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, 2 * stroke), np.uint8))
     upright = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((stroke, 1), np.uint8))
-    found: list[tuple[Box, int | list[int]]] = []
+    found = _combs(level, upright)
     for row in _rows(_cells(cv2.bitwise_or(level, upright)), page.shape[0]):
         first, last = row[0], row[-1]
         box = first.joined(last)
-        most = max(1, round(box.width / (DIGIT_WIDTH * box.height)))
+        most = min(max(1, round(box.width / (DIGIT_WIDTH * box.height))), MAX_DIGITS)
         found.append((box, len(row) if len(row) > 1 or most < 3 else [1, most]))
-    found += _combs(level, upright)
-    return sorted(found, key=lambda field: (field[0].y, field[0].x))
+    possible = [field for field in found if not isinstance(field[1], int) or field[1] <= MAX_DIGITS]
+    return sorted(possible, key=lambda field: (field[0].y, field[0].x))
 
 
 def _cells(lines: np.ndarray) -> list[Box]:
@@ -80,13 +97,23 @@ def _cells(lines: np.ndarray) -> list[Box]:
     page_height = lines.shape[0]
     # The paper around all boxes touches the edge, and is no box.
     paper = cv2.copyMakeBorder(cv2.bitwise_not(lines), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=255)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(paper, connectivity=4)
-    boxes = []
-    for x, y, width, height, area in stats[1:].tolist():
-        high = MIN_HEIGHT * page_height <= height <= MAX_HEIGHT * page_height
-        if high and width >= MIN_ASPECT * height and area >= MIN_FILLED * width * height:
-            boxes.append(Box(x - 1, y - 1, width, height))
+    stats = cv2.connectedComponentsWithStats(paper, connectivity=4)[2][1:]
+    width, height, area = stats[:, 2], stats[:, 3], stats[:, 4]
+    is_box = (height >= MIN_HEIGHT * page_height) & (height <= MAX_HEIGHT * page_height)
+    is_box &= (width >= MIN_ASPECT * height) & (area >= MIN_FILLED * width * height)
+    boxes = [Box(x - 1, y - 1, w, h) for x, y, w, h, _ in _few(stats[is_box]).tolist()]
     return sorted(boxes, key=lambda box: box.x)
+
+
+def _few(stats: np.ndarray) -> np.ndarray:
+    """Returns connected components unless there are too many for a form.
+
+    Raises:
+        ImageError: There are too many.
+    """
+    if len(stats) > MAX_PIECES:
+        raise ImageError(f"The form has more than {MAX_PIECES:,} lines or boxes.")
+    return stats
 
 
 def _rows(cells: list[Box], page_height: int) -> list[list[Box]]:
@@ -107,9 +134,9 @@ def _rows(cells: list[Box], page_height: int) -> list[list[Box]]:
 
 def _combs(level: np.ndarray, upright: np.ndarray) -> list[tuple[Box, int | list[int]]]:
     """Finds horizontal lines with evenly spaced short teeth that end on them."""
-    teeth = cv2.connectedComponentsWithStats(upright, connectivity=8)[2][1:]
+    teeth = _few(cv2.connectedComponentsWithStats(upright)[2][1:])
     combs: list[tuple[Box, int | list[int]]] = []
-    for x, y, width, height, _ in cv2.connectedComponentsWithStats(level)[2][1:].tolist():
+    for x, y, width, height, _ in _few(cv2.connectedComponentsWithStats(level)[2][1:]).tolist():
         slack = height + 3
         ends = teeth[:, cv2.CC_STAT_TOP] + teeth[:, cv2.CC_STAT_HEIGHT]
         on_line = (np.abs(ends - y - height) <= slack) & (teeth[:, 0] >= x - slack)

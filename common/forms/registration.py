@@ -22,7 +22,7 @@ MAX_RATIO = 0.8  # of the distances to the best and the second-best match
 MAX_ERROR = 3.0  # pixels between a feature and its match
 MIN_MATCHES = 12  # that agree on a homography
 MIN_AGREEMENT = 0.7  # correlation of print and ink; forms had at least 0.92, others at most 0.45
-INK_SIZE = 13  # pixels; wider than printed lines and letters
+INK_SIZE = 13  # pixels; wider than the strokes of printed lines and letters
 NEAR = 9  # pixels; the surroundings of printed ink that are compared
 
 

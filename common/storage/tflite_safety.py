@@ -49,7 +49,7 @@ SHAPE_READERS = ("SHAPE", "RANK")  # their outputs depend on a tensor's shape, n
 
 
 class RefusedOperatorsError(Exception):
-    """A model contains something that is not allowed, such as "has 2 subgraphs"."""
+    """A model is refused; the message says why, such as "has 2 subgraphs"."""
 
 
 def check_operators(content: bytes) -> None:

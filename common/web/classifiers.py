@@ -104,9 +104,10 @@ class Classifiers:
         if name is None or name == self.own_name:
             return self._explainer
         path = next((path for path in self._files() if path.stem == name), None)
-        if path is None:
+        changed = _modification_time(path) if path else None
+        if path is None or changed is None:
             raise HTTPException(404, UNKNOWN_MODEL)
-        key = (path, path.stat().st_mtime_ns)
+        key = (path, changed)
         if key not in self._loaded:
             self._loaded[key] = Explainer(self.own.with_model(path))
         self._loaded.move_to_end(key)
@@ -114,13 +115,16 @@ class Classifiers:
             self._loaded.popitem(last=False)
         return self._loaded[key]
 
+    def is_own(self, path: Path) -> bool:
+        """Tells whether a file belongs to the server's own model."""
+        return _stem(path) == _stem(self.own.setup.model)
+
     def name_of_start(self, keras: Path) -> str | None:
         """The name of the classifier beside a `.keras` file, or None if none is there."""
-        stem = keras.resolve().with_suffix("")
-        if self.own.setup.model.resolve().with_suffix("") == stem:
+        if self.is_own(keras):
             return self.own_name
         files = self._files()
-        return next((p.stem for p in files if p.resolve().with_suffix("") == stem), None)
+        return next((path.stem for path in files if _stem(path) == _stem(keras)), None)
 
     def delete(self, name: str) -> None:
         """Deletes the files of a model in the folder. This method is thread-safe.
@@ -160,7 +164,20 @@ class Classifiers:
     def _files(self) -> list[Path]:
         """The classifiers in the folder, the newest first."""
         found = [path for path in self.folder.glob("*.tflite") if _is_classifier(path)]
-        return sorted(found, key=lambda path: (-path.stat().st_mtime, path.name))
+        return sorted(found, key=lambda path: (-(_modification_time(path) or 0), path.name))
+
+
+def _modification_time(path: Path) -> int | None:
+    """Returns when a file was changed, in nanoseconds; None if it has just been deleted."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
+def _stem(path: Path) -> Path:
+    """The path that all files of a model have in common."""
+    return path.resolve().with_suffix("")
 
 
 def _is_classifier(path: Path) -> bool:

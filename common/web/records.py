@@ -102,7 +102,7 @@ class TrainingRecord(BaseModel):
     history: list[TrainingRow]
     error: str | None = Field(description="Reason why the training failed.")
     comparison: str | None = Field(description="Table with the accuracy before and after.")
-    allowed: bool = Field(description="Whether this client may train and delete digits.")
+    allowed: bool = Field(description="Whether this client may train and delete.")
 
 
 class ModelRecord(BaseModel):

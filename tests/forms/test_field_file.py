@@ -70,6 +70,7 @@ BAD_FIELDS: dict[str, tuple[object, str]] = {
     "many": ({**AMOUNT, "digits": 1000}, "digits is 1000; expected the number of digits, at most"),
     "none": ({**AMOUNT, "digits": 0}, "digits is 0; expected the number of digits"),
     "text": ({**AMOUNT, "digits": "5"}, 'digits is "5"; expected the number of digits'),
+    "long": ({**AMOUNT, "pattern": "1" * 101}, "expected a regular expression of 1 to 100"),
     "pattern": ({**AMOUNT, "pattern": "["}, 'pattern is "["; expected a regular expression'),
     "check": ({**AMOUNT, "check": "isbn"}, 'check is "isbn"; expected one of luhn, iban, date'),
     "country": ({**AMOUNT, "check": "iban"}, "country is missing; expected two capital letters"),

@@ -1,5 +1,6 @@
 """Proposed fields for the boxes and combs on an empty form."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -8,8 +9,9 @@ import pytest
 
 from common import UserError
 from common.data.form_layouts import HEIGHT, LAYOUTS, WIDTH
-from common.forms.field_file import load_form
-from common.forms.proposals import field_file_for
+from common.forms.field_file import MAX_DIGITS, MAX_FIELDS, load_form, parsed_form
+from common.forms.proposals import field_file_for, proposed_entries
+from common.images.contents import ImageError
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -37,3 +39,46 @@ def test_an_image_without_boxes_is_refused(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "blank.png"), np.full((300, 200), 255, np.uint8))
     with pytest.raises(UserError, match=r"blank\.png has no boxes or combs; expected"):
         field_file_for(tmp_path / "blank.png")
+
+
+def boxes(rows: int, columns: int, width: int = 60, height: int = 40) -> np.ndarray:
+    """A page with boxes apart from each other."""
+    page = np.full((rows * (height + 30) + 40, columns * (width + 30) + 40), 255, np.uint8)
+    for row in range(rows):
+        for column in range(columns):
+            x, y = 20 + column * (width + 30), 20 + row * (height + 30)
+            cv2.rectangle(page, (x, y), (x + width, y + height), 0, 2)
+    return page
+
+
+@pytest.mark.parametrize(
+    "page",
+    [boxes(30, 20), boxes(12, 1, width=3000), boxes(12, 1, width=1500, height=20)],
+    ids=["many", "wide", "flat"],
+)
+def test_every_proposal_is_a_valid_field(page: np.ndarray) -> None:
+    entries = proposed_entries(page)
+    fields, _ = parsed_form(json.dumps({"fields": entries}).encode(), "The file")
+    assert 0 < len(fields) <= MAX_FIELDS
+    assert max(field.digits[1] for field in fields) <= MAX_DIGITS
+
+
+def grid() -> np.ndarray:
+    """A page full of small boxes."""
+    page = np.full((2500, 2500), 255, np.uint8)
+    page[::34] = page[:, ::34] = 0
+    return page
+
+
+def dashes() -> np.ndarray:
+    """A page full of short lines."""
+    page = np.full((2500, 2500), 255, np.uint8)
+    page[::8] = 0
+    page[:, ::60] = 255
+    return page
+
+
+@pytest.mark.parametrize("page", [grid(), dashes(), dashes().T], ids=["boxes", "lines", "teeth"])
+def test_a_page_with_too_many_lines_is_refused(page: np.ndarray) -> None:
+    with pytest.raises(ImageError, match="more than 5,000 lines or boxes"):
+        proposed_entries(np.ascontiguousarray(page))

@@ -30,6 +30,7 @@ function change(newFields) {
 let opened = 0; // number of images chosen; an older one may arrive after a newer one
 
 async function open(file) {
+  if (!isSaved && !confirm("Discard the changed boxes?")) return;
   const mine = ++opened;
   say("Looking for boxes …");
   try {
@@ -95,7 +96,8 @@ function takeField({ target }) {
 }
 
 async function save() {
-  const text = fileText(template, fields);
+  const name = template;
+  const text = fileText(name, fields);
   try {
     const problem = await problemOf(text);
     if (problem) {
@@ -108,11 +110,12 @@ async function save() {
   }
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  link.download = `${template.replace(/\.[^.]*$/, "")}.json`;
+  link.download = `${name.replace(/\.[^.]*$/, "")}.json`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // once the browser has saved it
-  isSaved = true;
-  say(`Saved as ${link.download}. Keep it in the folder of ${template}.`);
+  // The boxes may have changed since.
+  isSaved = template !== null && fileText(template, fields) === text;
+  say(`Saved as ${link.download}. Keep it in the folder of ${name}.`);
 }
 
 boxes.addEventListener("drawn", ({ detail }) => template !== null && add(detail));

@@ -31,7 +31,7 @@ export class Models extends EventTarget {
     return this.#showAnswer(server.models(), chosen);
   }
 
-  // The model of that name, {name, network, data, own, accuracy, default}, or undefined.
+  // The model of that name, {name, network, data, own, accuracy, default, deletable}, or undefined.
   named(name) {
     return this.#models.find((model) => model.name === name);
   }

@@ -1,6 +1,5 @@
 """Shows what the networks computed: /why and /heat."""
 
-import asyncio
 from typing import Any
 
 import numpy as np
@@ -40,11 +39,8 @@ def explaining_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
             }
             return explained.picture, shown
 
-        # Outside the desk's thread, which goes on with the next image.
-        (picture, shown), error = await asyncio.gather(
-            desk.do(request, work), run_in_threadpool(_loading_error, training_digits)
-        )
-        nearest = [] if error else await run_in_threadpool(_nearest, training_digits, picture)
+        picture, shown = await desk.do(request, work)
+        nearest, error = await run_in_threadpool(_nearest, training_digits, picture)
         return records.WhyRecord(**shown, nearest=nearest, nearest_error=error)
 
     _add_heat(routes, desk, classifiers)
@@ -66,24 +62,21 @@ def _add_heat(routes: APIRouter, desk: Desk, classifiers: Classifiers) -> None:
 
         def work(content: bytes) -> bytes:
             image = read_image(content)
-            reading = classifiers.own.examine(image)[1]
+            reading = classifiers.examine(None, content).reading
             small = resized(image, min(1.0, MAX_SIDE / max(image.shape)))
             return png(heat_picture(heat_of(small, reading.rotation, classifiers.own.finder)))
 
         return Response(await desk.do(request, work), media_type="image/png")
 
 
-def _nearest(training_digits: TrainingDigits, picture: np.ndarray) -> list[records.NearestDigit]:
-    return [
-        records.NearestDigit(digit=each.digit, picture=data_url(each.picture))
-        for each in training_digits.nearest(picture)
-    ]
-
-
-def _loading_error(training_digits: TrainingDigits) -> str | None:
-    """Loads the training digits; returns the reason if that is not possible."""
+def _nearest(
+    training_digits: TrainingDigits, picture: np.ndarray
+) -> tuple[list[records.NearestDigit], str | None]:
+    """Returns the training digits nearest to a picture, or the reason why there are none."""
     try:
-        training_digits.load()
+        found = training_digits.nearest(picture)
     except DataError as error:
-        return printable(str(error))
-    return None
+        return [], printable(str(error))
+    return [
+        records.NearestDigit(digit=each.digit, picture=data_url(each.picture)) for each in found
+    ], None

@@ -21,10 +21,15 @@ def model_routes(trainer: Trainer, classifiers: Classifiers) -> APIRouter:
     """Builds the endpoints for the models."""
     routes = APIRouter()
 
+    def is_deletable(choice: Choice) -> bool:
+        is_in_training = trainer.state() == "running" and trainer.name == choice.name
+        is_in_use = classifiers.is_own(choice.path) or is_in_training
+        return not is_in_use and trainer.has_made(choice.name, choice.card)
+
     def listed(request: Request) -> list[records.ModelRecord]:
         own, *others = classifiers.choices()
         is_ours = is_this_computer(request)
-        deletable = [is_ours and _is_deletable(other, trainer) for other in others]
+        deletable = [is_ours and is_deletable(other) for other in others]
         return [
             _model(own, is_own=True, deletable=False),
             *(_model(*other, is_own=False) for other in zip(others, deletable, strict=True)),
@@ -51,11 +56,10 @@ def model_routes(trainer: Trainer, classifiers: Classifiers) -> APIRouter:
         model: Annotated[str, Query(max_length=MAX_NAME, description="A model from /models.")],
     ) -> list[records.ModelRecord]:
         """Deletes a model that was trained on the web page."""
-        own, *others = classifiers.choices()
-        choice = next((each for each in (own, *others) if each.name == model), None)
+        choice = next((each for each in classifiers.choices() if each.name == model), None)
         if choice is None:
             raise HTTPException(404, UNKNOWN_MODEL)
-        if choice is own or not _is_deletable(choice, trainer):
+        if not is_deletable(choice):
             raise HTTPException(
                 409, "Only unused models that were trained on the web page can be deleted."
             )
@@ -63,12 +67,6 @@ def model_routes(trainer: Trainer, classifiers: Classifiers) -> APIRouter:
         return listed(request)
 
     return routes
-
-
-def _is_deletable(choice: Choice, trainer: Trainer) -> bool:
-    """Tells whether the web page made a model, and its training has ended."""
-    is_in_training = trainer.state() == "running" and trainer.name == choice.name
-    return not is_in_training and trainer.has_made(choice.name, choice.card)
 
 
 def _model(choice: Choice, deletable: bool, is_own: bool) -> records.ModelRecord:

@@ -26,7 +26,7 @@ def training_routes(trainer: Trainer, classifiers: Classifiers, my_digits: Path)
     @routes.get("/training", summary="Progress of the training")
     async def progress(request: Request) -> records.TrainingRecord:
         """Returns the progress of the latest training."""
-        return record(request)
+        return await run_in_threadpool(record, request)
 
     @routes.post(
         "/train",
