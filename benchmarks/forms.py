@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Read generated filled forms: python -m benchmarks.forms.
 
-The forms of `common.data.form_layouts` are filled in with MNIST test digits, some are stamped, and
-they are scanned or photographed in perspective. The script prints the share of fields that are read
-exactly, the share that needs a review, the share of the others that are exact, the forms read in a
-second, and how many of 100 forms are refused with the template of another form. --development uses
-training digits and other random numbers: the settings were chosen on these forms.
+The forms of `common.data.form_layouts` are filled in with MNIST test digits or with drawn strokes,
+some are stamped, and they are scanned or photographed in perspective. The script prints the share
+of fields that are read exactly, the share that needs a review, the share of the others that are
+exact, the forms read in a second, and how many of 100 forms are refused with the template of
+another form. --development uses training digits and other random numbers: the settings were chosen
+on such forms.
 """
 
 import argparse

@@ -10,9 +10,11 @@ import numpy as np
 from common.data.canvas import Canvas, Mark, printed
 from common.data.form_layouts import HEIGHT, WIDTH, Layout, PrintedField
 from common.data.glyphs import bundled_fonts
+from common.data.handwriting import STROKES, draw_strokes
 from common.data.scenes import lit, on_desk, scanned, sheet
 from common.forms.checks import passes_iban, passes_luhn
 
+DRAWN_HEIGHT = 80  # pixels; more than any field has
 STAMPS = ("RECEIVED", "PAID", "COPY", "24 MAR 2026", "No. 318")
 
 
@@ -35,7 +37,8 @@ def filled_form(
     """Fills in a form, stamps some, and scans it or takes a photo in perspective.
 
     Half of the images are scans, turned by up to 4 degrees; the others are photos of a form on a
-    desk. One in eight is upside down, and a third have a stamp.
+    desk. One in eight is upside down, and a third have a stamp. On a third, the digits are drawn
+    with one pen; on the others, they are pictures.
 
     Args:
         layout: The empty form.
@@ -45,9 +48,13 @@ def filled_form(
     """
     canvas = Canvas(HEIGHT, WIDTH)
     values = {str(one.entry["name"]): value_for(one, rng) for one in layout.fields}
+    pen = rng.uniform(0.06, 0.14) if rng.random() < 1 / 3 else None
     for one in layout.fields:
         value = values[str(one.entry["name"])]
-        chosen = [images[rng.choice(np.flatnonzero(labels == int(digit)))] for digit in value]
+        if pen is None:
+            chosen = [images[rng.choice(np.flatnonzero(labels == int(digit)))] for digit in value]
+        else:
+            chosen = [drawn(int(digit), pen, rng) for digit in value]
         write_value(canvas, one, value, chosen, rng)
     if rng.random() < 1 / 3:
         stamp(canvas.ink, rng)
@@ -103,7 +110,7 @@ def write_value(
         canvas: Canvas to write on.
         field: The field.
         value: The digits.
-        pictures: A picture of each digit, uint8 (28, 28).
+        pictures: A picture of each digit, uint8 (rows, columns); 255 is ink.
         rng: Random number generator for sizes and places.
     """
     canvas.new_line()
@@ -130,8 +137,21 @@ def write_value(
     canvas.write(marks, start, bottom, gaps, slope=rng.uniform(-0.02, 0.02))
 
 
+def drawn(digit: int, pen: float, rng: np.random.Generator) -> np.ndarray:
+    """Draws a digit in one of the ways of writing it: uint8 (rows, columns), 255 is ink.
+
+    Args:
+        digit: The digit, 0 to 9.
+        pen: Stroke width as a share of the height.
+        rng: Random number generator for the way of writing it and its strokes.
+    """
+    ways = STROKES[digit]
+    ink = draw_strokes(ways[rng.integers(len(ways))], DRAWN_HEIGHT, rng, pen)
+    return np.asarray(255 * ink, np.uint8)
+
+
 def digit_mark(picture: np.ndarray, digit: int, size: float) -> Mark:
-    """Returns a digit of a data set, scaled so that its longer side has `size` pixels."""
+    """Returns the picture of a digit as ink, scaled so that its longer side has `size` pixels."""
     left, top, width, height = cv2.boundingRect((picture > 64).astype(np.uint8))
     part = picture[top : top + height, left : left + width].astype(np.float32) / 255
     scale = size / max(part.shape)

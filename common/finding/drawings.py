@@ -15,6 +15,7 @@ from common.reading import Box, Glyph
 MAX_MARKS = 200  # a drawing has fewer
 MAX_SIDE = 2000  # pixels; larger drawings are reduced first
 MIN_RANGE, MAX_RANGE = 5, 30  # grey levels by which paper may vary, because of JPEG or noise
+LEVELS = np.arange(256, dtype=np.float32)
 LAPLACE = np.array([1, -2, 1])  # the second derivative, in x and in y
 MARGIN = 2  # pixels around a mark, for its soft edge
 
@@ -61,15 +62,15 @@ def drawn_marks(image: np.ndarray, settings: Settings = SETTINGS) -> list[Glyph]
 def _ink(image: np.ndarray, settings: Settings) -> np.ndarray | None:
     """Returns the ink, float32 (height, width), 0 to 1; None if the image is not a drawing."""
     counts = np.bincount(image.ravel(), minlength=256)
-    reach = int(np.clip(3 * _noise(image), MIN_RANGE, MAX_RANGE))
+    reach = min(max(round(3 * _noise(image)), MIN_RANGE), MAX_RANGE)
     shares = np.convolve(counts, np.ones(2 * reach + 1), "same") / image.size
     if shares.max() < settings.min_paper:
         return None
     middle = int(shares.argmax())
     near = slice(max(middle - reach, 0), middle + reach + 1)
-    paper = round(np.average(np.arange(256)[near], weights=counts[near]))
+    paper = round(float(counts[near] @ LEVELS[near] / counts[near].sum()))
     levels = np.flatnonzero(counts)
-    contrast = np.arange(256, dtype=np.float32) - paper
+    contrast = LEVELS - paper
     if paper - levels[0] > levels[-1] - paper:
         contrast = -contrast
     noise = float(np.sqrt(counts[near] @ contrast[near] ** 2 / counts[near].sum()))
