@@ -3,7 +3,7 @@
 # make read      install what reading needs (seconds, no TensorFlow) and read the samples
 # make test      run the tests in two processes, about 4 minutes
 # make test-ray  test reading with a local Ray cluster, about a minute
-# make test-web  install a browser (Debian's Chromium) and test the web page in it
+# make test-web  install a browser (Debian's Chromium) and test the web page in it, about 2 minutes
 # make test-jax  test networks and training with JAX, about 8 minutes
 # make faults    kill training fifty times, and reading of 20,000 images five times, about 8 minutes
 # make fuzz      read 20,000 mutated images, 2,000 mutated model and data files and hostile models,
@@ -42,7 +42,7 @@ test-ray: .venv/installed-dev
 	$(BIN)/python -m pytest -m "ray and not long"
 
 test-web: .venv/installed-dev browser
-	$(BIN)/python -m pytest tests/web
+	$(BIN)/python -m pytest -m browser --numprocesses 2 --dist worksteal
 
 test-jax: .venv/installed-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/jax.txt

@@ -180,6 +180,13 @@ def served(project: Path, *options: object) -> Iterator[PageServer]:
             process.terminate()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that need a browser, before `-m` selects by marks."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
     """A browser for the tests in web/."""

@@ -46,12 +46,13 @@ MARK = {
 NUMBER = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["text", "line", "confidence", "box"],
+    "required": ["text", "line", "confidence", "box", "raw"],
     "properties": {
         "text": {"type": "string", "pattern": r"^\d+$"},
         "line": LINE,
         "confidence": SHARE,
         "box": BOX,
+        "raw": {"type": ["string", "null"], "pattern": r"^\d+([.,+:-]\d+)+$"},
     },
 }
 READING = {
