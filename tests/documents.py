@@ -20,8 +20,8 @@ def document(content: bytes, size: tuple[float, float] = (200, 200), **objects: 
     Args:
         content: Operators that draw the page.
         size: Width and height in points.
-        objects: Bodies of objects by name. The page can draw each by its name, and so can the
-            objects, which share the resources of the page.
+        objects: Bodies of further objects, by the names under which the page and these objects can
+            draw them.
     """
     names = {name: number for number, name in enumerate(objects, 5)}
     resources = b" ".join(f"/{name} {number} 0 R".encode() for name, number in names.items())

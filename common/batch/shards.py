@@ -278,7 +278,7 @@ def write_parquet(records: list[dict[str, Any]], path: Path, fields: tuple[str, 
 
 
 def _arrow_type(hint: Any) -> Any:
-    """Returns the Arrow type of an attribute of a record; each Arrow type includes null."""
+    """Returns the Arrow type of an attribute of a record; every Arrow type is nullable."""
     import pyarrow as pa
 
     arguments = [argument for argument in get_args(hint) if argument is not NoneType]

@@ -163,7 +163,7 @@ def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespa
     if arguments.images and arguments.files_from:
         parser.error("--files-from names the images: do not list others")
     if arguments.recursive and arguments.files_from:
-        parser.error("--recursive needs a folder: --files-from lists no folders")
+        parser.error("--recursive needs a folder and cannot be combined with --files-from")
     for name in ("resume", "parquet"):
         if getattr(arguments, name) and not arguments.output:
             parser.error(f"--{name} needs --output")
@@ -171,11 +171,11 @@ def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespa
         if getattr(arguments, name) and arguments.output:
             parser.error(f"--{name} cannot be combined with --output")
     if arguments.find_fields and (arguments.images or arguments.files_from or arguments.fields):
-        parser.error("--find-fields takes an empty form: list no images, and no --fields")
+        parser.error("--find-fields takes an empty form: omit images, --files-from and --fields")
     if arguments.corrections and not arguments.review:
         parser.error("--corrections needs --review FOLDER, the folder of the review page")
     if arguments.corrections and (arguments.images or arguments.files_from or arguments.fields):
-        parser.error("--corrections reads no images: list none, and no --fields")
+        parser.error("--corrections reads no images: omit images, --files-from and --fields")
     for name in ("save", "show", "explain", "find_fields"):
         if getattr(arguments, name) and arguments.corrections:
             parser.error(f"--{name.replace('_', '-')} cannot be combined with --corrections")

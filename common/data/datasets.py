@@ -152,10 +152,11 @@ def load_mnist(download: bool = True) -> Dataset:
 
 
 def load_bundled_digits() -> Dataset:
-    """Loads the 1,797 digits bundled with scikit-learn; a fifth of them become the test part.
+    """Loads the 1,797 digits bundled with scikit-learn; a fifth of them become test images.
 
-    They are 8x8 pictures with values from 0 to 16, the test part of UCI's "Optical Recognition of
-    Handwritten Digits" (Alpaydin and Kaynak, 1998). They are normalised like a user's own images.
+    The digits are 8x8 pictures with values from 0 to 16, from the test set of UCI's "Optical
+    Recognition of Handwritten Digits" (Alpaydin and Kaynak, 1998). They are normalised like a
+    user's own images.
     """
     # Imported here because scikit-learn takes two seconds, which would delay prediction.
     from sklearn.datasets import load_digits

@@ -138,12 +138,15 @@ def write_value(
 
 
 def drawn(digit: int, pen: float, rng: np.random.Generator) -> np.ndarray:
-    """Draws a digit in one of the ways of writing it: uint8 (rows, columns), 255 is ink.
+    """Draws a digit in a random one of its handwritten forms.
 
     Args:
         digit: The digit, 0 to 9.
         pen: Stroke width as a share of the height.
-        rng: Random number generator for the way of writing it and its strokes.
+        rng: Random number generator that chooses the form and varies its strokes.
+
+    Returns:
+        uint8 (rows, columns), 255 is ink.
     """
     ways = STROKES[digit]
     ink = draw_strokes(ways[rng.integers(len(ways))], DRAWN_HEIGHT, rng, pen)

@@ -58,7 +58,7 @@ def plot_accuracy(history: Sequence[Row], test_accuracy: float, title: str, path
 
 
 def plot_loss(history: Sequence[Row], test_loss: float, title: str, path: Path) -> None:
-    """Plots loss over epochs; the arguments are those of `plot_accuracy`, for "loss".
+    """Plots loss over epochs; see `plot_accuracy`, with the loss in place of the accuracy.
 
     The training loss may include pictures that are not digits; the validation loss never does.
     """

@@ -27,14 +27,15 @@ KERAS_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 """Files in a `.keras` archive. Keras writes others only for layers that are not allowed."""
 
 Classifier = Callable[[np.ndarray], np.ndarray]
-"""float32 (N, 28, 28, 1), 0 to 1, N at most `BATCH` -> float32 (N, 10), logits or probabilities."""
+"""Maps at most `BATCH` pictures, float32 (N, 28, 28, 1), to logits or probabilities, (N, 10)."""
 
 Finder = Callable[[np.ndarray], np.ndarray]
-"""float32 (N, height, width, 1), sides multiples of 32 -> the maps of `finding.encoding`."""
+"""Maps float32 (N, height, width, 1), whose sides are multiples of 32, to the maps of
+`finding.encoding`."""
 
 
 class ModelError(UserError):
-    """A model file is missing, damaged or refused, or has the wrong shape."""
+    """A model file is missing, damaged or refused, or its model has the wrong shape."""
 
 
 def load_network(path: Path) -> "keras.Model":

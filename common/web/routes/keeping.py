@@ -145,8 +145,8 @@ def training_command(my_digits: Path, model: Path, card: SavedCard | None) -> st
 def start_of(model: Path, card: SavedCard | None) -> Path:
     """The `.keras` file from which training on the user's own digits starts.
 
-    It is that of the model in use. If that model has already seen some of these digits, it is the
-    model from which it was fine-tuned instead, or the pretrained one.
+    This is the file of the model in use. If that model has already seen some of these digits, it is
+    the model from which it was fine-tuned instead, or the pretrained one.
 
     Args:
         model: The model in use.
