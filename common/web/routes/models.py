@@ -27,12 +27,10 @@ def model_routes(trainer: Trainer, classifiers: Classifiers) -> APIRouter:
         return not is_in_use and trainer.has_made(choice.name, choice.card)
 
     def listed(request: Request) -> list[records.ModelRecord]:
-        own, *others = classifiers.choices()
         is_ours = is_this_computer(request)
-        deletable = [is_ours and is_deletable(other) for other in others]
         return [
-            _model(own, is_own=True, deletable=False),
-            *(_model(*other, is_own=False) for other in zip(others, deletable, strict=True)),
+            _model(choice, deletable=is_ours and is_deletable(choice), is_own=number == 0)
+            for number, choice in enumerate(classifiers.choices())
         ]
 
     @routes.get("/health", summary="State of the server")
