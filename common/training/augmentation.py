@@ -5,13 +5,59 @@ from typing import Any
 
 from common.backend import keras, layers, ops
 
+MILD = 0.5  # strength of the augmentation in the last epochs of some recipes
 
-class RandomWarp(layers.Layer):
+
+class Augmentation(layers.Layer):
+    """A layer that randomly changes pictures, in training only.
+
+    Args:
+        seed: Seed for the random number generator.
+
+    Attributes:
+        strength: Factor for the range of every change, 0 to 1, as a variable.
+    """
+
+    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.generator = keras.random.SeedGenerator(seed)
+        self.strength = self.add_weight(
+            shape=(), initializer="ones", trainable=False, name="strength"
+        )
+
+    def uniform(self, shape: tuple[Any, ...], limit: float) -> Any:
+        """Random numbers between plus and minus `limit` times the strength."""
+        return limit * self.strength * keras.random.uniform(shape, -1, 1, seed=self.generator)
+
+
+class MildEpochs(keras.callbacks.Callback):
+    """Halves the strength of the augmentation in the last epochs.
+
+    By then, the network has learned from strong changes. Milder ones bring the training pictures
+    closer to those that it will see.
+
+    Args:
+        share: Share of the epochs with mild augmentation, 0 to 1.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Sets the strength for `epoch`."""
+        mild = epoch >= round((1 - self.share) * self.params["epochs"])
+        for layer in self.model.layers:
+            if isinstance(layer, Augmentation):
+                layer.strength.assign(MILD if mild else 1.0)
+
+
+class RandomWarp(Augmentation):
     """Randomly rotates, scales, shears, shifts and bends each picture in a single resampling.
 
     Keras has layers for most of these, but applying them in sequence would blur a 28x28 picture
     several times. Bending is the elastic distortion of Simard et al., "Best Practices for
-    Convolutional Neural Networks", 2003. The layer is active in training only.
+    Convolutional Neural Networks", 2003.
 
     Args:
         rotation: Maximum rotation in degrees, in either direction.
@@ -33,10 +79,9 @@ class RandomWarp(layers.Layer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(seed, **kwargs)
         self.rotation, self.scale, self.shear = rotation, scale, shear
         self.shift, self.bend = shift, bend
-        self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, pictures: Any, training: bool = False) -> Any:
         """Augments float32 (N, 28, 28, 1) pictures; the shape stays the same."""
@@ -45,7 +90,7 @@ class RandomWarp(layers.Layer):
         batch, height, width = ops.shape(pictures)[0], pictures.shape[1], pictures.shape[2]
 
         def uniform(limit: float) -> Any:
-            return keras.random.uniform((batch, 1, 1), -limit, limit, seed=self.generator)
+            return self.uniform((batch, 1, 1), limit)
 
         angle = uniform(math.radians(self.rotation))
         cos, sin = ops.cos(angle), ops.sin(angle)
@@ -58,6 +103,7 @@ class RandomWarp(layers.Layer):
         x = ops.reshape(ops.arange(width, dtype="float32") - (width - 1) / 2, (1, 1, width))
         y = ops.reshape(ops.arange(height, dtype="float32") - (height - 1) / 2, (1, height, 1))
         bends = keras.random.normal((batch, 4, 4, 2), 0, self.bend, seed=self.generator)
+        bends = self.strength * bends
         bends = ops.image.resize(bends, (height, width), interpolation="bicubic")
         from_x = x_scale * (cos * x + (shear * cos - sin) * y)
         from_x = from_x + uniform(self.shift) + bends[..., 0]
@@ -90,12 +136,11 @@ def _sampled(pictures: Any, x: Any, y: Any) -> Any:
     return (upper * (1 - lower_share) + lower * lower_share)[..., None]
 
 
-class RandomStroke(layers.Layer):
+class RandomStroke(Augmentation):
     """Varies the thickness, darkness and sharpness of the strokes in each picture.
 
     Grey erosion and dilation make strokes thinner or thicker, gamma makes them fainter or darker,
-    and edges become sharper (up to black and white) or softer (as in a low-resolution image). The
-    layer is active in training only.
+    and edges become sharper (up to black and white) or softer (as in a low-resolution image).
 
     Args:
         change: Maximum blending weight of the eroded or dilated picture, 0 to 1.
@@ -112,9 +157,8 @@ class RandomStroke(layers.Layer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(seed, **kwargs)
         self.change, self.gamma, self.edge = change, gamma, edge
-        self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, pictures: Any, training: bool = False) -> Any:
         """Augments float32 (N, 28, 28, 1) pictures, 0 to 1; shape and range stay the same."""
@@ -123,25 +167,24 @@ class RandomStroke(layers.Layer):
         shape = (ops.shape(pictures)[0], 1, 1, 1)
         dilated = ops.max_pool(pictures, 3, 1, "same")
         eroded = -ops.max_pool(-pictures, 3, 1, "same")
-        change = keras.random.uniform(shape, -self.change, self.change, seed=self.generator)
+        change = self.uniform(shape, self.change)
         other = ops.where(change > 0, dilated, eroded)
         # Strokes are about two pixels wide, so erosion gets half the weight of dilation.
         weight = ops.where(change > 0, change, -0.5 * change)
         mixed = pictures + weight * (other - pictures)
-        limit = math.log(self.gamma)
-        exponent = ops.exp(keras.random.uniform(shape, -limit, limit, seed=self.generator))
+        exponent = ops.exp(self.uniform(shape, math.log(self.gamma)))
         grey = ops.power(ops.clip(mixed, 1e-6, 1.0), exponent)
-        edge = keras.random.uniform(shape, -self.edge, self.edge, seed=self.generator)
+        edge = self.uniform(shape, self.edge)
         soft = grey + 0.6 * ops.maximum(-edge, 0) * (ops.average_pool(grey, 3, 1, "same") - grey)
         steepness = 1 + 4 * ops.square(ops.maximum(edge, 0))
         return ops.clip((soft - 0.5) * steepness + 0.5, 0.0, 1.0)
 
 
-class RandomClutter(layers.Layer):
+class RandomClutter(Augmentation):
     """Damages some pictures the way crowded pages damage digits.
 
     There are four kinds of damage: an edge is cut off, a gap breaks the strokes, specks appear,
-    or part of a neighbouring digit intrudes. The layer is active in training only.
+    or part of a neighbouring digit intrudes.
 
     Args:
         share: Share of the pictures that each kind of damage affects, 0 to 1.
@@ -149,9 +192,8 @@ class RandomClutter(layers.Layer):
     """
 
     def __init__(self, share: float = 0.03, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(seed, **kwargs)
         self.share = share
-        self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, pictures: Any, training: bool = False) -> Any:
         """Augments float32 (N, 28, 28, 1) pictures, 0 to 1; shape and range stay the same."""
@@ -161,7 +203,7 @@ class RandomClutter(layers.Layer):
 
         def affected() -> Any:
             number = keras.random.uniform((batch, 1, 1, 1), seed=self.generator)
-            return ops.cast(number < self.share, "float32")
+            return ops.cast(number < self.share * self.strength, "float32")
 
         # Distance of each pixel from a random edge of its picture.
         x = ops.reshape(ops.arange(width, dtype="float32"), (1, 1, width, 1))

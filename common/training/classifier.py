@@ -15,7 +15,7 @@ from common.data.synthetic import non_digits, written_digits
 from common.evaluation.metrics import Report, evaluate
 from common.networks import build_network
 from common.preprocessing import network_input
-from common.training.augmentation import augmentation
+from common.training.augmentation import MildEpochs, augmentation
 from common.training.checkpoint import Checkpoint, Row, whole_epochs
 from common.training.distribution import Place, distributed
 from common.training.progress import progress_callbacks
@@ -122,15 +122,17 @@ def _fit(
 ) -> None:
     """Trains the model for the remaining epochs."""
     devices, writes = batches.devices, batches.place.rank == 0
+    recipe = saver.run.recipe
+    shown = callbacks_of(saver, tensorboard, verbose) if writes else [saver]
     used = len(validation[0]) // devices * devices  # each device gets the same number of images
     model.fit(
         batches,
         shuffle=False,  # `batches` shuffles, in an order that a resumed run repeats
         initial_epoch=whole_epochs(saver.history),
-        epochs=saver.run.recipe.epochs,
+        epochs=recipe.epochs,
         validation_data=tuple(part[:used] for part in validation),
         validation_batch_size=500 // devices * devices,
-        callbacks=callbacks_of(saver, tensorboard, verbose) if writes else [saver],
+        callbacks=[MildEpochs(recipe.mild_share), *shown],
         verbose=0,  # the callbacks show the progress
     )
 

@@ -32,6 +32,7 @@ class Recipe:
         beta_1, beta_2: Decay rates of Adam's moment estimates.
         warm_up: Share of the steps during which the learning rate rises.
         augment: Whether to augment the training pictures; see `augmentation`.
+        mild_share: Share of the epochs, at the end, with mild augmentation.
         synthetic: Whether to add digits in rare styles and pictures that are not digits; see
             `data.synthetic`.
     """
@@ -45,6 +46,7 @@ class Recipe:
     beta_2: float = 0.999
     warm_up: float = 0.25
     augment: bool = False
+    mild_share: float = 0.0
     synthetic: bool = False
 
 
@@ -69,7 +71,7 @@ PRESETS = {
         beta_2=0.9,
     ),
     "standard": _STANDARD,
-    "best": replace(_STANDARD, epochs=30, batch_size=256, learning_rate=0.003),
+    "best": replace(_STANDARD, epochs=45, batch_size=256, learning_rate=0.003, mild_share=0.2),
 }
 PRESETS[FINDER] = Recipe(
     "finder", epochs=60, batch_size=16, learning_rate=0.003, weight_decay=0.02, warm_up=0.04

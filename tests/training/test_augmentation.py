@@ -1,9 +1,16 @@
 import numpy as np
 import pytest
 
+from common.backend import keras
 from common.data.handwriting import draw_digit
 from common.preprocessing import digit_picture, network_input
-from common.training.augmentation import RandomClutter, RandomStroke, RandomWarp, augmentation
+from common.training.augmentation import (
+    MildEpochs,
+    RandomClutter,
+    RandomStroke,
+    RandomWarp,
+    augmentation,
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +44,24 @@ def test_with_zero_ranges_pictures_are_unchanged(pictures: np.ndarray) -> None:
     assert np.asarray(unmoved(pictures, training=True)) == pytest.approx(pictures, abs=1e-5)
     alone = RandomClutter(share=0)
     assert np.array_equal(alone(pictures, training=True), pictures)
+
+
+def test_without_strength_pictures_are_unchanged(pictures: np.ndarray) -> None:
+    for layer in augmentation(seed=0):
+        layer.strength.assign(0.0)
+        assert np.asarray(layer(pictures, training=True)) == pytest.approx(pictures, abs=1e-5)
+
+
+def test_the_last_epochs_change_pictures_half_as_much() -> None:
+    model = keras.Sequential([keras.Input((28, 28, 1)), *augmentation(seed=0)])
+    callback = MildEpochs(share=0.2)
+    callback.set_model(model)
+    callback.set_params({"epochs": 10})
+    strengths = []
+    for epoch in range(10):
+        callback.on_epoch_begin(epoch)
+        strengths.append({float(layer.strength) for layer in model.layers})
+    assert strengths == 8 * [{1.0}] + 2 * [{0.5}]
 
 
 def test_shifts_are_uniform_within_their_limit() -> None:
