@@ -19,6 +19,8 @@ PRINTED = "ACEFHJKLMNPQRTUVWXacdefhkmnprtuvwxy#@?+=<>{}~*"
 """Printed characters that do not look like digits."""
 
 PENS = 0.05, 0.2  # minimum and maximum stroke width, as a share of the height
+SCAN_HEIGHTS = 7, 24  # pixels, of digits in small scans
+BLACK_AND_WHITE = 0.4  # share of small scans without grey levels
 MAX_PER_PAGE = 12  # pictures taken from one page, so that no page dominates
 
 Page = np.ndarray
@@ -48,6 +50,28 @@ def written_digits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         pictures.append(digit_picture(ink))
         labels.append(digit)
     return np.stack(pictures), np.array(labels, dtype=np.int64)
+
+
+def small_scans(
+    images: np.ndarray, labels: np.ndarray, count: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Makes digits of few pixels, like those of small scans: wide, thick or in black and white.
+
+    Some data sets stretch each digit to the width of its picture, and most reduce it to 16 pixels
+    or less.
+
+    Args:
+        images: Pictures of digits, uint8 (N, 28, 28).
+        labels: Their labels or target probabilities, (N, ...).
+        count: Number of pictures to make.
+        seed: Seed for the random number generator.
+
+    Returns:
+        Pictures from `digit_picture`, uint8 (count, 28, 28), and their labels, (count, ...).
+    """
+    generator = np.random.default_rng(seed)
+    chosen = generator.choice(np.flatnonzero(images.any(axis=(1, 2))), count)
+    return np.stack([_scanned(images[index], generator) for index in chosen]), labels[chosen]
 
 
 def non_digits(count: int, seed: int, digits: np.ndarray) -> np.ndarray:
@@ -81,6 +105,25 @@ def non_digits(count: int, seed: int, digits: np.ndarray) -> np.ndarray:
     pairs = count - len(pictures)
     pictures += [digit_picture(_two_digits(generator, digits)) for _ in range(pairs)]
     return np.stack(pictures)
+
+
+def _scanned(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Scans a digit, uint8 (28, 28), with few pixels, and normalises it."""
+    ink = image[image.any(axis=1)][:, image.any(axis=0)]
+    ink = cv2.resize(ink, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    pen = int(generator.integers(-2, 6))  # about 7 pixels wide at this size
+    change = cv2.erode if pen < 0 else cv2.dilate
+    ink = np.pad(ink, max(pen, 0))
+    thick = change(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (abs(pen) + 1, abs(pen) + 1)))
+    ink = thick if thick.any() else ink
+    height = generator.uniform(*SCAN_HEIGHTS)
+    # The aspect ratio is between that of the digit and a square.
+    width = height * (ink.shape[1] / ink.shape[0]) ** generator.uniform(0.1, 1.1)
+    size = max(2, round(width)), max(2, round(height))
+    small = cv2.resize(ink, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    if generator.random() < BLACK_AND_WHITE:
+        small = (small > generator.uniform(0.3, 0.6) * small.max()).astype(np.float32)
+    return digit_picture(small)
 
 
 def _fonts(size: int) -> list[ImageFont.FreeTypeFont]:

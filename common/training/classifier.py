@@ -11,7 +11,7 @@ from common import UserError
 from common.backend import keras
 from common.calibration import apply_temperature, fit_temperature
 from common.data.datasets import Dataset, split_indices
-from common.data.synthetic import non_digits, written_digits
+from common.data.synthetic import non_digits, small_scans, written_digits
 from common.evaluation.metrics import Report, evaluate
 from common.networks import build_network
 from common.preprocessing import network_input
@@ -23,6 +23,7 @@ from common.training.recipes import Recipe, Run
 
 # The shares are relative to the number of training images.
 WRITTEN_SHARE = 0.08  # added digits in rare styles
+SCAN_SHARE = 0.12  # added digits of few pixels
 NON_DIGIT_SHARE = 0.15  # added pictures that are not digits
 OWN_SHARE = 0.25  # added digits of the user, repetitions included
 MAX_REPEATS = 500  # repetitions of each of the user's digits in one epoch
@@ -227,19 +228,21 @@ def _with_own(
 def _with_synthetic(
     images: np.ndarray, targets: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Adds digits in rare styles, and pictures that are not digits with uniform targets.
+    """Adds digits in rare styles, digits of few pixels, and pictures that are not digits.
 
-    Uniform targets teach the network to be uncertain about unknown inputs (Hendrycks et al., "Deep
-    Anomaly Detection with Outlier Exposure", 2019).
+    The latter have uniform targets, which teach the network to be uncertain about unknown inputs
+    (Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure", 2019).
     """
     count = len(images)
     written, labels = written_digits(round(WRITTEN_SHARE * count), seed)
     others = non_digits(round(NON_DIGIT_SHARE * count), seed + 1, images)
     uniform = np.full((len(others), 10), 0.1, np.float32)
-    return (
-        np.concatenate([images, written, others]),
-        np.concatenate([targets, _one_hot(labels), uniform]),
+    images, targets = (
+        np.concatenate([images, written]),
+        np.concatenate([targets, _one_hot(labels)]),
     )
+    scans, scanned = small_scans(images, targets, round(SCAN_SHARE * count), seed + 2)
+    return np.concatenate([images, scans, others]), np.concatenate([targets, scanned, uniform])
 
 
 class DigitAccuracy(keras.metrics.CategoricalAccuracy):

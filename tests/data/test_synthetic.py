@@ -1,7 +1,7 @@
 import numpy as np
 
 from common.data.handwriting import STROKES
-from common.data.synthetic import non_digits, written_digits
+from common.data.synthetic import non_digits, small_scans, written_digits
 
 
 def test_written_digits_cover_all_variants_and_are_reproducible() -> None:
@@ -15,6 +15,34 @@ def test_written_digits_cover_all_variants_and_are_reproducible() -> None:
     assert np.array_equal(pictures, again)
     other, _ = written_digits(400, seed=2)
     assert not np.array_equal(pictures, other)
+
+
+def test_small_scans_look_like_their_digit_and_keep_its_label() -> None:
+    digits, _ = written_digits(30, seed=0)
+    pictures, chosen = small_scans(digits, np.arange(30), 200, seed=4)
+    assert pictures.shape == (200, 28, 28)
+    assert pictures.dtype == np.uint8
+    originals = digits[chosen].astype(float)
+    alike = [
+        np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(pictures, originals, strict=True)
+    ]
+    others = [
+        np.corrcoef(a.ravel(), b.ravel())[0, 1]
+        for a, b in zip(pictures, np.roll(originals, 1, axis=0), strict=True)
+    ]
+    assert np.mean(alike) > np.mean(others) + 0.2
+    again, _ = small_scans(digits, np.arange(30), 200, seed=4)
+    assert np.array_equal(pictures, again)
+
+
+def test_some_small_scans_are_wide_and_some_are_black_and_white() -> None:
+    digits, _ = written_digits(30, seed=0)
+    pictures, chosen = small_scans(digits, np.arange(30), 300, seed=4)
+    widths = pictures.any(axis=1).sum(axis=1) / digits.any(axis=1).sum(axis=1)[chosen]
+    assert (widths > 1.3).mean() > 0.1
+    soft = ((pictures > 25) & (pictures < 230)).sum(axis=(1, 2)) / (pictures > 25).sum(axis=(1, 2))
+    assert soft.min() < 0.1
+    assert soft.max() > 0.5
 
 
 def test_non_digits_have_ink_and_the_requested_number() -> None:
