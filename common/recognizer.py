@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from common.calibration import combined, detection_probability, without_rejection
 from common.finding.context import line_support
-from common.finding.drawings import drawn_marks
+from common.finding.drawings import all_ink, drawn_marks
 from common.finding.finder import MAX_SIDE, Detection, find, find_at, peaks_at, scale_for
 from common.finding.hints import hint
 from common.finding.inks import cut_out
@@ -32,7 +32,7 @@ from common.storage.model_files import (
 )
 
 MIN_CONFIDENCE = SETTINGS.min_confidence
-MAX_UNCONFIRMED = 64  # pixels; longer side of drawings that the finder need not confirm
+MAX_SMALL = 64  # pixels; longer side of images that the classifier sees well enough as a whole
 Mark = TypeVar("Mark", Glyph, DigitReading)
 ImageSource = str | Path | bytes | BinaryIO | Image.Image | np.ndarray
 
@@ -75,7 +75,8 @@ class DigitRecognizer:
 
     The finder locates the digits, and the classifier reads each of them. A drawing, where each
     connected piece of ink is one mark, takes a shortcut if the classifier is sure of every mark:
-    the finder looks at it at one scale only, or not at all if it is small.
+    the finder looks at it at one scale only, or not at all if it is small. On a small image whose
+    marks the classifier is not sure of, such as a digit in pieces, all the ink may be one digit.
 
     Args:
         model: A `.keras`, `.h5` or `.tflite` file of a classifier; by default the pretrained
@@ -171,6 +172,9 @@ class DigitRecognizer:
                 confirmed = self._confirmed(image, marks)
                 if _all_reach(self.settings.sure, confirmed):
                     return drawn, self._reading(name, image, confirmed)
+            if whole := self._whole(image):
+                glyph, mark = whole
+                return [glyph], self._reading(name, image, [mark])
             found, reading = self._found(image, name)
             agreed = [] if reading.rotation else self._agreed(marks, found)
             if _all_reach(self.setup.min_confidence, agreed):
@@ -193,6 +197,16 @@ class DigitRecognizer:
         found = find_at(image, scales, self.finder, self.settings)
         glyphs = cut_out(image, found, self.settings)
         return list(zip(glyphs, self._with_scores(glyphs), strict=True))
+
+    def _whole(self, image: np.ndarray) -> tuple[Glyph, DigitReading] | None:
+        """Reads all the ink on a small image as one digit; None if the classifier is not sure."""
+        if max(image.shape) > MAX_SMALL:
+            return None
+        glyphs = all_ink(image, self.settings)
+        for glyph, mark in zip(glyphs, self._classified(glyphs), strict=True):
+            if mark.confidence >= self.settings.sure:
+                return glyph, mark
+        return None
 
     def _found(self, image: np.ndarray, name: str) -> tuple[list[Glyph], Reading]:
         """Reads an image with the finder, turning it first if necessary."""
@@ -217,7 +231,7 @@ class DigitRecognizer:
 
         Small drawings, such as MNIST's, need no confirmation: the classifier has seen them whole.
         """
-        if max(image.shape) <= MAX_UNCONFIRMED:
+        if max(image.shape) <= MAX_SMALL:
             return marks
         size = float(np.median([max(mark.box.width, mark.box.height) for mark in marks]))
         scale = min(scale_for(size), MAX_SIDE / max(image.shape))

@@ -244,6 +244,30 @@ def test_blank_paper_has_no_digits(recognizer: DigitRecognizer) -> None:
     assert recognizer.read(np.full((1, 1), 0, np.uint8)).text == ""
 
 
+@pytest.mark.parametrize("bright", [False, True])
+def test_digits_that_fill_a_tiny_image_are_read(bright: bool) -> None:
+    # The digits are stretched to 16x16 pixels of black and white, as in old data sets.
+    recognizer, rng = DigitRecognizer(PRETRAINED), np.random.default_rng(0)
+    digits = [*range(10)] * 4
+    readings = []
+    for digit in digits:
+        ink = cv2.resize(
+            draw_digit(digit, 60, rng, pen=0.12), (16, 16), interpolation=cv2.INTER_AREA
+        )
+        image = np.where((ink > 0.4) == bright, 255, 0).astype(np.uint8)
+        readings.append(recognizer.read(image).text)
+    assert sum(text == str(digit) for text, digit in zip(readings, digits, strict=True)) >= 37
+
+
+@pytest.mark.parametrize("digit", [2, 3, 5, 6, 8, 9])
+def test_a_small_digit_in_two_pieces_is_one_digit(digit: int) -> None:
+    ink = np.pad(draw_digit(digit, 20, np.random.default_rng(3)), 4)
+    ink[:, ink.shape[1] // 2] = 0
+    (read,) = DigitRecognizer(PRETRAINED).read(np.uint8(255 - 255 * ink)).digits
+    assert read.digit == digit
+    assert read.box.height == pytest.approx(20, abs=3)
+
+
 def test_mnist_digits_on_a_page_are_read_as_well_as_raw_ones(mnist: Dataset) -> None:
     # `benchmarks/mnist_on_paper.py` measures the difference at many sizes and noise levels.
     images, labels = mnist.test_images[:300], mnist.test_labels[:300]

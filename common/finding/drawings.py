@@ -17,6 +17,7 @@ MAX_SIDE = 2000  # pixels; larger drawings are reduced first
 MIN_RANGE, MAX_RANGE = 5, 30  # grey levels by which paper may vary, because of JPEG or noise
 LEVELS = np.arange(256, dtype=np.float32)
 LAPLACE = np.array([1, -2, 1])  # the second derivative, in x and in y
+FLOOR = 0.1  # of the full ink, on small images; less is noise of the paper
 MARGIN = 2  # pixels around a mark, for its soft edge
 
 
@@ -57,6 +58,30 @@ def drawn_marks(image: np.ndarray, settings: Settings = SETTINGS) -> list[Glyph]
         _glyph(ink, owner, labels, owner[parts[0]], box, factor)
         for parts, box in zip(components, boxes, strict=True)
     ]
+
+
+def all_ink(image: np.ndarray, settings: Settings = SETTINGS) -> list[Glyph]:
+    """Takes all the ink on a small image for one digit, as in data sets of single digits.
+
+    A digit that fills its image hides most of the paper, so the ink may be dark or light.
+
+    Args:
+        image: uint8 (height, width), upright.
+        settings: What decides which ink is a mark.
+
+    Returns:
+        Two glyphs, one for dark and one for light ink; none if the image is blank.
+    """
+    low, high = float(image.min()), float(image.max())
+    if high - low < settings.min_contrast:
+        return []
+    light = (image - np.float32(low)) / np.float32(high - low)
+    glyphs = []
+    for ink in (1 - light, light):
+        clean = ((ink - FLOOR) / (1 - FLOOR)).clip(0, 1)
+        box = Box(*cv2.boundingRect((clean > settings.faint_ink).view(np.uint8)))
+        glyphs.append(Glyph(box, clean))
+    return glyphs
 
 
 def _ink(image: np.ndarray, settings: Settings) -> np.ndarray | None:

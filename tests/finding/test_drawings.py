@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from common.data.handwriting import draw_digit, write_page
-from common.finding.drawings import MAX_MARKS, drawn_marks
+from common.finding.drawings import MAX_MARKS, all_ink, drawn_marks
 from common.finding.layout import lines_of
 from common.reading import Box, Glyph
 
@@ -39,6 +39,16 @@ def test_ink_is_found_at_any_polarity_and_contrast(paper: int, pen: int) -> None
     assert mark.ink.dtype == np.float32
     assert mark.ink[drawn[rows, columns] > 0.95].min() > 0.8
     assert mark.ink[drawn[rows, columns] < 0.05].max() < 0.2
+
+
+def test_all_ink_is_dark_ink_and_light_ink() -> None:
+    image = bars((3, 4, 5, 20), (12, 4, 5, 20), shape=(28, 28))
+    dark, light = all_ink(image)
+    assert dark.box == Box(3, 4, 14, 20)
+    assert np.array_equal(dark.ink, image == 0)
+    assert light.box == Box(0, 0, 28, 28)
+    assert np.array_equal(light.ink, image == 255)
+    assert all_ink(np.full((28, 28), 90, np.uint8)) == []
 
 
 @pytest.mark.parametrize("level", [0, 130, 255])
