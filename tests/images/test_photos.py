@@ -179,7 +179,7 @@ def test_a_page_that_takes_too_long_is_refused_and_the_next_one_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(heic_and_pdf, "MAX_CPU_SECONDS", 1)
-    with pytest.raises(TooLargeError, match=r"too complex: .* within 1 s of processor time"):
+    with pytest.raises(TooLargeError, match=r"too complex: .* 1 s of processor time"):
         read_image(nested_forms(8, 10))
     assert read_image(document(b"")).size
 
