@@ -20,8 +20,7 @@ surrogate, and line and paragraph separators."""
 
 
 class UserError(Exception):
-    """An error that the user can fix. The message states in one line what is wrong and what to do.
-    """
+    """An error that the user can fix. Its message says in one line what is wrong and what to do."""
 
 
 def printable(text: str) -> str:

@@ -35,8 +35,7 @@ HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"
 
 
 class DecodingError(ValueError):
-    """The picture cannot be decoded. The message is a sentence that lacks the file name before it.
-    """
+    """The picture cannot be decoded. Callers put the file name in front of the message."""
 
 
 class MissingLibraryError(DecodingError):
