@@ -57,9 +57,10 @@ def fast_cnn() -> list[layers.Layer]:
 
 
 def deep_cnn() -> list[layers.Layer]:
-    """Seven convolutions with batch normalisation, and strides, not pooling (327,065 parameters).
+    """Seven convolutions with batch normalisation; strides replace pooling (327,065 parameters).
 
-    The network has an eleventh class, "not a digit"; `data.synthetic` draws pictures to train it.
+    The network has an eleventh class, "not a digit". `data.synthetic` draws training pictures of
+    that class.
     """
     return [
         *_convolution(32, 3),

@@ -14,7 +14,7 @@ PICTURE_SIZE = 28  # pixels; side of an MNIST picture
 DIGIT_SIZE = 20  # pixels; longer side of the digit in an MNIST picture
 INK_THRESHOLD = 0.3  # minimum ink inside a stroke; the soft edge of a stroke has less
 EDGE_THRESHOLD = 0.02  # minimum ink inside a digit's bounding box
-MAX_CROSSINGS = 500_000  # steps between ink and paper; with more, outlines are not traced
+MAX_CROSSINGS = 500_000  # transitions from ink to paper; with more, outlines are not traced
 MAX_WIDENED_SIDE = 300  # pixels; larger digits are reduced to this size before widening strokes
 MIN_STROKE_WIDTH = 0.10  # as a share of the longer side; it is 0.08 to 0.25 for 98 % of MNIST
 

@@ -1,4 +1,4 @@
-"""Settings of the running process: warnings, OpenCV's threads, memory, signals and its end."""
+"""Controls the running process: warnings, OpenCV's threads, memory, signals and when it ends."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ def keep_freed_memory() -> None:
         return
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):  # missing in other C libraries, such as musl
-        trim_threshold, mmap_max, arena_max = -1, -4, -8  # as in malloc.h
+        trim_threshold, mmap_max, arena_max = -1, -4, -8  # parameter numbers from malloc.h
         library.mallopt(mmap_max, 0)
         library.mallopt(trim_threshold, 2**31 - 1)
         library.mallopt(arena_max, 1)

@@ -148,7 +148,8 @@ class DigitReading:
         box: Bounding box in pixels of the image after its EXIF rotation.
         probabilities: Probabilities of the digits 0 to 9, which sum to 1.
         number: Index of the number on its line, counted from 0 at the left.
-        sign: The sign between this digit and the next one on the line, or `DOUBTFUL`, or "".
+        sign: The sign between this digit and the next one on the line. `DOUBTFUL` stands for a mark
+            that may not be a sign, and "" for no mark.
     """
 
     digit: int

@@ -86,7 +86,7 @@ class Canvas:
         if mark.digit is not None:
             points = np.argwhere(mark.ink > 0.4)[:, ::-1].astype(np.int32)
             hull = cv2.convexHull(points)[:, 0].astype(np.float64) + np.array((left, top))
-            self.outlines.append(np.concatenate([hull, hull + 1]))  # two opposite pixel corners
+            self.outlines.append(np.concatenate([hull, hull + 1]))  # both corners of pixels
             self.lines[-1].append(mark.digit)
 
     def new_line(self) -> None:

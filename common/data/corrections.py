@@ -1,4 +1,4 @@
-"""Saves digits for training: those of the form values that people checked on the review page."""
+"""Saves digits for training from form values that people checked on the review page."""
 
 import csv
 import re
@@ -14,7 +14,7 @@ from common.images.contents import ImageError
 from common.images.decoding import read_image
 from common.preprocessing import PICTURE_SIZE
 
-MAX_BYTES = 10**8  # of a CSV file
+MAX_BYTES = 10**8  # per CSV file
 COLUMNS = ("value", "digits")  # that a CSV file must have
 DIGITS = re.compile(r"digits/[0-9a-f]{16}\.png")
 """Matches the name of the picture with the digits of a field."""

@@ -24,7 +24,7 @@ class FilledForm:
 
     Attributes:
         image: Grey image, uint8 (height, width).
-        values: Digits in each field, by the name of the field.
+        values: Digits in each field. The keys are the names of the fields.
     """
 
     image: np.ndarray

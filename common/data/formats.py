@@ -36,7 +36,7 @@ ZIP_DAMAGE = (
     zlib.error,
 )
 """Exceptions that NumPy and Python's zip reader raise on damaged files."""
-MAX_BYTES = 4 * 10**9  # of an .npz file, uncompressed
+MAX_BYTES = 4 * 10**9  # per .npz file, uncompressed
 MAX_GZIP_RATIO = 1032  # highest possible compression ratio of a .gz file (RFC 1951, 1996)
 MIN_SCORE = 0.3  # of a digit that the finder detects on a photo
 IDX_NAMES = ("train-images", "train-labels", "t10k-images", "t10k-labels")
@@ -142,7 +142,7 @@ def read_idx(path: Path, images: bool) -> np.ndarray:
         ) from error
     if len(content) != size:
         raise DataError(
-            f"{path} is damaged: its header says {shape}, but the file does not hold that many values."
+            f"{path} is damaged: its header says {shape}, but it does not hold that many values."
         )
     return np.frombuffer(content, np.uint8).reshape(shape)
 

@@ -17,7 +17,7 @@ from common.images.listing import list_images
 MY_DIGITS = PROJECT / "my_digits"
 MAX_KEPT = 100_000  # digits that the server saves
 MAX_LISTED = 100  # digits that `listed_digits` returns
-FILE = re.compile(r"[0-9a-f]{16}\.png")  # name of a file from `keep_digit`
+FILE = re.compile(r"[0-9a-f]{16}\.png")  # file names that `keep_digit` creates
 MARGIN = 0.25  # around a digit, as a share of its longer side
 
 

@@ -80,7 +80,8 @@ class PageWriter:
             glyph = ones[rng.integers(len(ones))]
         else:
             glyph = self.bank.digit(digit, hand.source, rng)
-        # Most glyphs are about 55 pixels high.
+        # Half of the glyphs are scaled to `size`. The others keep their relative sizes; most glyphs
+        # are about 55 pixels high.
         scale = size / (max(glyph.shape) if rng.random() < 0.5 else 55)
         return drawn_glyph(glyph, scale, hand, rng)
 

@@ -246,7 +246,7 @@ def _blob(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _side_region(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """Returns the corners of a random region along one side of the image, or of a part of it."""
+    """Returns the corners of a region along one side of the image or along a part of that side."""
     depth, tilt = rng.uniform(0.02, 0.35), rng.normal(0, 0.12)
     start, end = (-0.2, 1.2) if rng.random() < 0.6 else sorted(rng.uniform(-0.2, 1.2, 2))
     corners = np.array(

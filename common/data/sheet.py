@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-MIN_CONTRAST = 6.0  # grey levels between a digit and the paper around it; with less, it is hidden
+MIN_CONTRAST = 6.0  # grey levels between a visible digit and the paper around it
 INK_LEVEL = 0.3  # minimum ink of the pixels that belong to a glyph
 
 

@@ -44,7 +44,8 @@ class Scale:
     Attributes:
         min_size: Minimum size of digits that must be detected.
         max_size: Maximum size of digits that must be detected.
-        margin: Digits that are smaller or larger by up to this factor may be detected.
+        margin: Digits that are smaller or larger by up to this factor may be detected, but need not
+            be.
     """
 
     min_size: float = 16.0
@@ -80,7 +81,7 @@ def encode(
     rows, columns = owner.shape[0] // CELL, owner.shape[1] // CELL
     targets = np.zeros((rows, columns, TARGETS), np.float32)
     targets[..., HEAT_WEIGHT] = targets[..., INK_WEIGHT] = 1
-    wanted = np.zeros(len(digits) + 1, np.int8)  # 1: must be detected, 0: must not, -1: may
+    wanted = np.zeros(len(digits) + 1, np.int8)  # 1: must be detected, 0: must not be, -1: may be
     for index, (x, y, width, height) in enumerate(boxes):
         size = max(width, height)
         inside = max(SCALE.min_size / max(size, 1e-6), size / SCALE.max_size)

@@ -146,10 +146,10 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 def main() -> None:
     """Reads requests from stdin and writes answers to stdout."""
-    # Ctrl-C interrupts all processes of a terminal; the one that started this one handles it.
+    # Ctrl-C interrupts all processes of a terminal. Only the parent process must handle it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with os.fdopen(os.dup(1), "wb") as answers:
-        os.dup2(2, 1)  # keep what the libraries print out of the answers
+        os.dup2(2, 1)  # messages from the libraries must not mix with the answers
         _serve(sys.stdin.buffer, answers)
 
 
