@@ -80,7 +80,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def check_writable(*folders: Path) -> None:
-    """Creates missing folders and checks that all are writable, for use before a long run.
+    """Creates missing folders and checks that all folders are writable.
+
+    A long run calls this function first, so that it does not fail when it saves its results.
 
     Raises:
         UserError: A folder cannot be created or is not writable.

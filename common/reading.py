@@ -128,7 +128,7 @@ class ReadingRecord:
     error: str | None
     """Reason why the image could not be read; null if there was no error."""
     rotation: int
-    """Degrees clockwise that the image must be turned to be upright: 0, 90, 180 or 270."""
+    """Clockwise rotation in degrees that makes the image upright: 0, 90, 180 or 270."""
     hint: str | None
     """Likely reason why no digit was found; null if a digit was found."""
     ignored: list[DigitRecord]
@@ -235,8 +235,8 @@ class Reading:
         digits: Digits in reading order.
         left_out: Marks that are not digits or are too uncertain; see `DigitRecognizer`.
         error: Reason why the image could not be read, or None.
-        rotation: Degrees clockwise that the image must be turned to be upright: 0, 90, 180 or 270.
-            The boxes do not include this rotation.
+        rotation: Clockwise rotation in degrees that makes the image upright: 0, 90, 180 or 270. It
+            is not applied to the boxes.
         hint: Likely reason why no digit was found and a remedy, or None.
         models: The models that read the image, or None.
     """

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 MNIST_DIGIT = 20  # pixels; the longer side of a digit in the pictures of a data set
 MIN_WORKING_SCALE = 4.0  # for smooth edges, digits are enlarged at least this much, then reduced
-MAX_TRIES = 5  # pictures of a digit, of which the one with the most fitting slant is used
+MAX_TRIES = 5  # pictures of a digit to choose from; the one with the most similar slant is used
 
 Point = tuple[float, float]
 
@@ -86,7 +86,8 @@ class Canvas:
         if mark.digit is not None:
             points = np.argwhere(mark.ink > 0.4)[:, ::-1].astype(np.int32)
             hull = cv2.convexHull(points)[:, 0].astype(np.float64) + np.array((left, top))
-            self.outlines.append(np.concatenate([hull, hull + 1]))  # both corners of pixels
+            # The hull of the pixels' top left corners, and that of their bottom right corners.
+            self.outlines.append(np.concatenate([hull, hull + 1]))
             self.lines[-1].append(mark.digit)
 
     def new_line(self) -> None:

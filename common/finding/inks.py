@@ -97,7 +97,7 @@ def _digit_ink(
     whole[0] = parted[0] = False
     gate = (crop.chance * crop.own > (settings.min_ink + settings.sure_ink) / 2) & crop.inside
     kept = whole[labels] | (parted[labels] & gate)
-    # Keep the soft edges of kept components, which are below the threshold.
+    # Also keep the soft edges of strokes, except those of removed components.
     near = cv2.dilate(kept.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     return np.asarray(contrast * (kept | (near & (labels == 0))))
 
