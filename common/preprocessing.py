@@ -16,7 +16,7 @@ INK_THRESHOLD = 0.3  # minimum ink inside a stroke; the soft edge of a stroke ha
 EDGE_THRESHOLD = 0.02  # minimum ink inside a digit's bounding box
 MAX_CROSSINGS = 500_000  # transitions from ink to paper; with more, outlines are not traced
 MAX_WIDENED_SIDE = 300  # pixels; larger digits are reduced to this size before widening strokes
-MIN_STROKE_WIDTH = 0.10  # as a share of the longer side; it is 0.08 to 0.25 for 98 % of MNIST
+MIN_STROKE_WIDTH = 0.10  # as a share of the longer side; 98 % of MNIST digits have 0.08 to 0.25
 
 
 def digit_picture(ink: np.ndarray) -> np.ndarray:
@@ -27,10 +27,11 @@ def digit_picture(ink: np.ndarray) -> np.ndarray:
     applied to document recognition", 1998). Strokes too thin for the network are widened first.
 
     Args:
-        ink: float32 (height, width), 0 is paper, 1 is full ink. Empty margins are removed.
+        ink: Ink of the digit, float32 (height, width); 0 is paper and 1 is full ink. Empty margins
+            are removed.
 
     Returns:
-        The picture: uint8 (28, 28), 0 is paper, 255 is full ink. Without ink, all pixels are 0.
+        The picture, uint8 (28, 28); 0 is paper and 255 is full ink. Without ink, all pixels are 0.
     """
     left, top, width, height = cv2.boundingRect((ink > EDGE_THRESHOLD).view(np.uint8))
     picture = np.zeros((PICTURE_SIZE, PICTURE_SIZE), np.uint8)
@@ -98,9 +99,9 @@ def network_input(pictures: np.ndarray) -> np.ndarray:
     """Converts pictures to the input of a network.
 
     Args:
-        pictures: uint8 (N, 28, 28), 0 to 255.
+        pictures: Pictures of digits, uint8 (N, 28, 28), 0 to 255.
 
     Returns:
-        The input: float32 (N, 28, 28, 1), 0 to 1.
+        The input of the network, float32 (N, 28, 28, 1), 0 to 1.
     """
     return (pictures.astype(np.float32) / 255)[..., np.newaxis]

@@ -16,8 +16,8 @@ STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasat
 def prepare_libraries() -> None:
     """Makes Python print warnings as one-line notes, and limits OpenCV to one thread."""
     warnings.showwarning = _print_note
-    warnings.filterwarnings("ignore", module="PIL")  # `images.decoding` reports what matters
-    # Slow imports come after the program has started to handle Ctrl-C.
+    warnings.filterwarnings("ignore", module="PIL")  # `images.decoding` reports damaged files
+    # Imported here because this import is slow. By now, the program handles Ctrl-C.
     import cv2
 
     # On a small image, waking OpenCV's threads takes longer than the work itself. On a photo of

@@ -1,8 +1,9 @@
 """Generates test pages for many conditions: close-ups, forms, rotated pages, touching digits, ...
 
-The digits on the pages are the test images of a data set. Fonts and photos come with libraries, so
-the pages are the same on every machine. The code is independent of the training pages in `pages`,
-so the finder is also tested on conditions that it was not trained on.
+The digits on the pages are the test images of a data set. The fonts and photos are those of
+installed libraries, so the pages are the same on every machine. `pages`, which writes the training
+pages, shares no code with this module, so the finder is also tested on conditions that it was not
+trained on.
 """
 
 import zlib
@@ -26,7 +27,7 @@ from common.data.scenes import (
 )
 
 SEED = 20_260_101
-"""Seed for the random number generator of the test pages. It is constant, so they never change."""
+"""Constant seed for the random number generator, so that the test pages never change."""
 
 Condition = Callable[[np.ndarray, np.ndarray, np.random.Generator], LabelledPage]
 """Generates a page from images, uint8 (N, 28, 28), labels, int (N,), and random numbers."""

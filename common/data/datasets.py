@@ -105,7 +105,7 @@ def load_dataset(data: str | None = None) -> Dataset:
 
 
 def load_own_digits(data: str) -> Dataset:
-    """Loads a user's own digits for fine-tuning. Unlike in `load_dataset`, digits may be missing.
+    """Loads a user's own digits for fine-tuning. Not every digit from 0 to 9 needs to occur.
 
     About a fifth of the images in sub-folders become test images. Whether an image is one of them
     depends only on its content, so adding images never turns a training image into a test image.

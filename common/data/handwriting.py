@@ -1,8 +1,8 @@
 """Draws handwritten digits and letters from strokes with random variation.
 
 The sample images and the pages in the tests are drawn by this module, so they contain no person's
-handwriting and no data with a licence. `synthetic` draws training pictures with it that data sets
-lack.
+handwriting and do not depend on the licence of a data set. `synthetic` uses the module to draw
+training pictures that data sets lack.
 """
 
 from collections.abc import Sequence
@@ -111,8 +111,8 @@ LETTERS = {
     "+": ("0,50 50,50 100,50 | 50,0 50,50 50,100",),
     "?": ("10,22 40,0 85,12 80,40 50,55 48,75 | 48,96 50,100",),
 }
-"""Letters that do not look like digits, in the format of `STROKES`. I and l look like 1, O and D
-like 0, S like 5, Z like 2, g and q like 9, and G and b like 6."""
+"""Letters that do not look like digits, in the format of `STROKES`. Letters that do are left out: I
+and l (1), O and D (0), S (5), Z (2), g and q (9), and G and b (6)."""
 
 ARITHMETIC_SIGNS = (
     "0,50 50,50 100,50 | 50,0 50,50 50,100",

@@ -22,7 +22,7 @@ SHAPES = (
     (0.15, 192, 192),
     (0.15, 256, 192),
 )
-"""Share of the batches that have pages of one shape, and the height and width of these pages."""
+"""Shapes of pages: the share of batches with this shape, and the height and width in pixels."""
 
 PIXELS = 128 * 128
 """Number of pixels that count as one page in `batch_size`. Batches of larger pages have fewer
@@ -116,7 +116,7 @@ class PageSource:
         self.ahead = AHEAD * workers
         with interrupts_delayed():
             for _ in range(workers):
-                self.pool.submit(int)  # starts a process
+                self.pool.submit(int)  # any task starts a process
         self.steps, self.batch_size, self.seed = steps, batch_size, seed
         self.waiting: deque[tuple[int, Future[Batch]]] = deque()
 

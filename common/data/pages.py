@@ -25,7 +25,7 @@ from common.data.sheet import (
     touching_x,
 )
 
-CLUTTERED = (0, 1, 3, 4, 5, 6)  # indices into `kinds` of pages that may get additional clutter
+CLUTTERED = (0, 1, 3, 4, 5, 6)  # indices into `kinds`; these pages may get additional clutter
 
 
 class PageWriter:

@@ -58,7 +58,7 @@ class Hand:
 
 
 def random_hand(rng: np.random.Generator, min_ink: float = 0.12) -> Hand:
-    """Returns a random style of writing, with ink of at least the opacity `min_ink`."""
+    """Returns a random style of writing. The opacity of the ink is at least `min_ink`."""
     thick = rng.random() < 0.25
     return Hand(
         source=str(rng.choice(["data", "strokes", "fonts"], p=[0.66, 0.2, 0.14])),

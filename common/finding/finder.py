@@ -133,8 +133,8 @@ def find_at(
 def page_scales(height: int, width: int, max_side: int) -> list[float]:
     """Returns the scales at which the network sees a page, in ascending order.
 
-    At the smallest scale, a digit as large as the page just fits the largest size that the network
-    detects. Each further scale is `STEP` times the one before, but the last may be a smaller step.
+    At the smallest scale, a digit as large as the page has the largest size that the network
+    detects. Each further scale is `STEP` times the previous one. Only the last step may be smaller.
 
     Args:
         height: Height of the page in pixels.

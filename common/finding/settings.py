@@ -12,8 +12,8 @@ class Settings:
     on generated development pages and on the same half of the development images.
 
     Attributes:
-        min_paper: Drawing: minimum share of pixels with the grey level of the paper. The grey level
-            may vary by the noise.
+        min_paper: Drawing: minimum share of pixels that have the grey level of the paper, except
+            for noise.
         min_contrast: Drawing: minimum difference between ink and paper in grey levels.
         faint_ink: Drawing: minimum ink of every pixel of a mark, 0 to 1.
         strong_ink: Drawing: minimum ink of the strongest pixel of a mark, 0 to 1.
