@@ -1,6 +1,7 @@
-"""The package that the scripts share.
+"""The code that the scripts share.
 
-Imports point one way, which `tests/test_architecture.py` checks:
+An arrow means "imports". There are no imports against the arrows; `tests/test_architecture.py`
+checks this:
 
     cli, web -> batch, training -> evaluation -> data -> forms -> recognizer -> finding
              -> images, storage
@@ -14,17 +15,19 @@ PROJECT = Path(__file__).resolve().parent.parent
 """The project's folder, which holds `models/`, `plots/`, `samples/` and `data/`."""
 
 ESCAPED_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Unicode categories: control, format (such as right-to-left marks), surrogate, line breaks."""
+"""Unicode categories that `printable` escapes: control, format (such as right-to-left marks),
+surrogate, and line and paragraph separators."""
 
 
 class UserError(Exception):
-    """An error that the user can fix. Its message is one line: what was wrong and what to do."""
+    """An error that the user can fix. Its message says in one line what is wrong and what to do."""
 
 
 def printable(text: str) -> str:
-    """Returns the text with line breaks and control characters as backslash escapes.
+    """Replaces line breaks and control characters by backslash escapes.
 
-    File names can contain such characters, which could move a terminal's cursor or do worse.
+    File names can contain control characters, which a terminal would obey: they can move the cursor
+    or change its settings.
     """
     if text.isprintable():
         return text

@@ -1,4 +1,4 @@
-"""Imports Keras and hides the log messages about drivers and CPU features."""
+"""Imports Keras without its log messages about drivers and CPU features."""
 
 import os
 from importlib.util import find_spec
@@ -11,6 +11,6 @@ with hidden_stderr():
     from keras import layers, ops
 
     if keras.backend.backend() != "tensorflow" and find_spec("tensorflow"):
-        import tensorflow  # noqa: F401 (Keras imports it later anyway, and would log everything)
+        import tensorflow  # noqa: F401 (Keras would import it later, with all its messages)
 
 __all__ = ["keras", "layers", "ops"]

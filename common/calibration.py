@@ -1,14 +1,15 @@
-"""Calibrates probabilities, and combines those of both networks.
+"""Calibrates probabilities, and combines those of the classifier and the finder.
 
-The method is that of Guo et al., "On Calibration of Modern Neural Networks", 2017.
+The calibration method is temperature scaling (Guo et al., "On Calibration of Modern Neural
+Networks", 2017).
 """
 
 import numpy as np
 
 SCORE_WEIGHT, SUPPORT_WEIGHT, DETECTION_BIAS = 4.52, 4.33, 1.15
-"""Coefficients of `detection_probability`: a logistic regression on 5,441 detections of generated
-development pages; `python -m benchmarks.fit_detection` fits them again."""
-MIN_PROBABILITY = 1e-7  # as in Keras; without it, one confident mistake makes the loss infinite
+"""Coefficients of the logistic regression in `detection_probability`, fitted on 5,441 detections on
+generated development pages. `python -m benchmarks.fit_detection` fits them again."""
+MIN_PROBABILITY = 1e-7  # as in Keras; keeps the logarithm of a probability finite
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
@@ -16,7 +17,8 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
 
     Args:
         probabilities: Probabilities, float (N, 10). Each row sums to 1.
-        temperature: Temperature above 0. Above 1 softens, below 1 sharpens, 1 changes nothing.
+        temperature: Temperature, above 0. A temperature above 1 makes the probabilities more equal,
+            and one below 1 makes them less equal.
 
     Returns:
         Scaled probabilities, float (N, 10). Each row sums to 1.
@@ -34,13 +36,13 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Finds the temperature that minimises the cross-entropy (Guo et al., 2017).
 
-    The labels are smoothed, more so if there are few. Otherwise, a network that reads a small
-    validation set without a mistake would appear to be infallible (Platt, "Probabilistic Outputs
-    for Support Vector Machines", 1999).
+    The labels are smoothed (Platt, "Probabilistic Outputs for Support Vector Machines", 1999). The
+    fewer labels there are, the more they are smoothed. Without smoothing, a network that makes no
+    mistake on a small validation set would appear to be infallible.
 
     Args:
-        probabilities: Predictions on validation images, float (N, 10). Neither training nor test
-            images are suitable.
+        probabilities: Predictions on validation images, float (N, 10). Do not use training or test
+            images.
         labels: True digits, int (N,), 0 to 9.
 
     Returns:
@@ -63,16 +65,17 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 def without_rejection(probabilities: np.ndarray) -> tuple[np.ndarray, float]:
     """Separates the probability that a picture is not a digit from those of the ten digits.
 
-    Networks with an eleventh class spread its probability evenly over the digits; see
-    `networks.deep_cnn`. For other networks, it is close to 0, unless they consider all ten digits
+    A network with the eleventh class "not a digit" spreads its probability evenly over the ten
+    digits; see `networks.deep_cnn`. This function recovers it from the smallest of the ten
+    probabilities. For other networks, the result is close to 0 unless they consider all ten digits
     possible.
 
     Args:
         probabilities: Probabilities of the ten digits, float (10,).
 
     Returns:
-        The probabilities of the ten digits, given that it is one, float (10,), and the rejection,
-        0 to 1.
+        The probabilities of the ten digits if the picture is a digit, float (10,), which sum to 1.
+        The probability that the picture is not a digit, 0 to 1.
     """
     rejection = 10 * float(probabilities.min())
     digits = probabilities - probabilities.min() + MIN_PROBABILITY
@@ -80,34 +83,36 @@ def without_rejection(probabilities: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def combined(probabilities: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Combines the opinions of both networks on which digit it is: the normalised product.
+    """Multiplies the probabilities from both networks and normalises the product.
 
-    The classifier sees a digit without its surroundings, at a higher resolution. The finder sees
-    the strokes that a neighbour covers or that were cut off.
+    The networks complement each other. The classifier sees a digit at a higher resolution, but
+    without its surroundings. The finder also sees strokes that overlap with a neighbour or were cut
+    off.
 
     Args:
-        probabilities: Probabilities from the classifier, float (10,).
-        scores: Scores from the finder, float (10,).
+        probabilities: Probabilities of the digits from the classifier, float (10,).
+        scores: Scores of the digits from the finder, float (10,).
 
     Returns:
-        Probabilities, float (10,), which sum to 1.
+        Probabilities of the digits, float (10,), which sum to 1.
     """
     product = np.maximum(probabilities, MIN_PROBABILITY) * np.maximum(scores, MIN_PROBABILITY)
     return np.asarray(product / product.sum())
 
 
 def log_odds(probabilities: np.ndarray) -> np.ndarray:
-    """Converts probabilities, float (N,), to their log-odds, which are finite."""
+    """Converts probabilities, float (N,), to log-odds, which are finite even for 0 and 1."""
     likely = np.clip(probabilities, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
     return np.asarray(np.log(likely / (1 - likely)))
 
 
 def detection_probability(scores: np.ndarray, support: np.ndarray) -> np.ndarray:
-    """Estimates the probability that a detection is a digit.
+    """Estimates the probability that each detection is a digit.
 
     Args:
-        scores: Scores from the finder, float (N,), 0 to 1.
-        support: What the neighbours say, float (N,), -1 to 1; see `finding.context`.
+        scores: Scores of the detections from the finder, float (N,), 0 to 1.
+        support: Evidence from the neighbours of each detection, float (N,), -1 to 1; see
+            `finding.context.line_support`.
 
     Returns:
         The probabilities, float (N,), 0 to 1.

@@ -1,4 +1,4 @@
-"""Safe reading of untrusted files, atomic writes, locks and hashes."""
+"""Reads untrusted files, writes files atomically, and locks and hashes them."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ class FileTooLargeError(ValueError):
 
 
 def content_of(path: str | Path, limit: int) -> bytes:
-    """Reads a regular file from an untrusted source. Never blocks and never reads without end.
+    """Reads an untrusted file. Refuses pipes and devices, which could block or never end.
 
     Args:
         path: The file.
@@ -30,7 +30,7 @@ def content_of(path: str | Path, limit: int) -> bytes:
         The content of the file.
 
     Raises:
-        FileTooLargeError: The file is larger than `limit`. Nothing is read.
+        FileTooLargeError: The file is larger than `limit`.
         OSError: The file is missing, unreadable, or not a regular file.
     """
 
@@ -38,7 +38,7 @@ def content_of(path: str | Path, limit: int) -> bytes:
         return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
     with open(path, "rb", opener=opener) as file:
-        # Check the open file: by now, the path may lead to another one.
+        # Check the open file, not the path, which may lead to another file by now.
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError("it is a pipe or a device, not a file")
@@ -50,16 +50,17 @@ def content_of(path: str | Path, limit: int) -> bytes:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Replaces a file atomically with one that the block writes.
+    """Creates or replaces a file atomically.
 
-    The content is flushed to disk before the rename, so that a crash never damages the earlier
-    file. If the block raises, the temporary file is deleted.
+    The block writes a temporary file. When the block ends, the temporary file is flushed to disk
+    and renamed to `path`, so a crash cannot damage an existing file. If the block raises, the
+    temporary file is deleted.
 
     Args:
         path: The file to create or replace. Missing folders are created.
 
     Yields:
-        The path of a temporary file beside `path`, for the block to write.
+        The path of the temporary file, in the same folder as `path`.
 
     Raises:
         UserError: The file cannot be written (no space, no permission, no such folder).
@@ -79,7 +80,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def check_writable(*folders: Path) -> None:
-    """Creates missing folders and checks that they are writable, before a long run starts.
+    """Creates missing folders and checks that all folders are writable.
+
+    A long run calls this function first, so that it does not fail when it saves its results.
 
     Raises:
         UserError: A folder cannot be created or is not writable.
@@ -104,10 +107,13 @@ def exclusive_lock(path: Path, refusal: UserError) -> "FileLock":
         path: The lock file. It is created if missing.
         refusal: The error to raise if another process holds the lock.
 
+    Returns:
+        The acquired lock.
+
     Raises:
-        UserError: `refusal`, if another process holds the lock.
+        UserError: Another process holds the lock; the error is `refusal`.
     """
-    # Imported here: it would add a tenth to the time that it takes to read one image.
+    # Imported here because importing it takes a tenth as long as reading one image.
     from filelock import FileLock, Timeout
 
     lock = FileLock(path, timeout=0)
@@ -128,9 +134,9 @@ def sha256_of(path: Path) -> str:
 
 
 def shown(path: Path) -> str:
-    """Returns a path for messages: relative to the current folder if inside it, and printable."""
+    """Formats a path for messages. A path inside the current folder becomes relative to it."""
     try:
-        # Path.resolve would raise a RuntimeError for a link to itself.
+        # Path.resolve would raise a RuntimeError for a symbolic link to itself.
         return printable(str(Path(os.path.realpath(path)).relative_to(Path.cwd())))
     except ValueError:
         return printable(str(path))

@@ -1,7 +1,7 @@
-"""Defines every network.
+"""Defines the networks: four classifiers and the finder.
 
-The classifiers map float32 (N, 28, 28, 1), where 0 is paper and 1 is ink, to ten probabilities.
-The finder takes a whole page and locates the digits on it.
+A classifier maps pictures of single digits, float32 (N, 28, 28, 1), where 0 is paper and 1 is ink,
+to probabilities of the ten digits. The finder locates the digits on a whole page.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,8 @@ def simple_cnn() -> list[layers.Layer]:
 def fast_cnn() -> list[layers.Layer]:
     """A small network that trains in one epoch (109,402 parameters).
 
-    Pooling comes before normalisation and activation, so these process a quarter of the pixels.
+    Pooling comes before normalisation and activation, so those layers process only a quarter of the
+    pixels.
     """
     return [
         layers.Conv2D(16, 5, use_bias=False),
@@ -56,9 +57,10 @@ def fast_cnn() -> list[layers.Layer]:
 
 
 def deep_cnn() -> list[layers.Layer]:
-    """Seven convolutions with batch normalisation, strided instead of pooled (327,065 parameters).
+    """Seven convolutions with batch normalisation; strides replace pooling (327,065 parameters).
 
-    The network can be trained to reject pictures that are not digits; see `data.synthetic`.
+    The network has an eleventh class, "not a digit". `data.synthetic` draws training pictures of
+    that class.
     """
     return [
         *_convolution(32, 3),
@@ -78,10 +80,11 @@ def deep_cnn() -> list[layers.Layer]:
 
 
 def _eleventh_spread() -> layers.Layer:
-    """Spreads the probability of an eleventh class over the ten digits: float (N, 11) -> (N, 10).
+    """Builds a fixed layer that spreads the probability of the eleventh class over the ten digits.
 
-    The eleventh class means "not a digit". The output remains ten probabilities: for a picture
-    that is not a digit, all ten are equal.
+    The layer maps float (N, 11) to (N, 10). The eleventh class means "not a digit". Thanks to this
+    layer, the network outputs ten probabilities like all classifiers. For a picture that is not a
+    digit, all ten are equal.
     """
     layer = layers.Dense(10, use_bias=False, trainable=False, name="eleventh_spread")
     layer.build((None, 11))
@@ -98,13 +101,14 @@ def _convolution(filters: int, size: int, strides: int = 1) -> list[layers.Layer
 def finder() -> keras.Model:
     """The network that locates the digits on a page (1,168,240 parameters).
 
-    It has an hourglass shape. Strided convolutions and residual blocks (He et al., "Deep Residual
-    Learning", 2016) reduce the resolution to 1/32. Upsampling then restores it to 1/4, and each
-    stage adds the maps of the same resolution (Lin et al., "Feature Pyramid Networks", 2017).
+    The network has the shape of an hourglass. Strided convolutions and residual blocks (He et al.,
+    "Deep Residual Learning", 2016) reduce the resolution to 1/32. Upsampling then restores it to
+    1/4. Each upsampling step adds the earlier maps of the same resolution (Lin et al., "Feature
+    Pyramid Networks", 2017).
 
-    The input is float32 (N, height, width, 1) from `finding.encoding.normalised`; height and width
-    are multiples of 32. The output is float32 (N, height / 4, width / 4, 32), the maps described
-    in `finding.encoding`.
+    The input is float32 (N, height, width, 1), normalised by `finding.encoding.normalised`. Height
+    and width are multiples of 32. The output is float32 (N, height / 4, width / 4, 32);
+    `finding.encoding` describes its channels.
     """
     page = keras.Input((None, None, 1))
     half = _stage(page, 16, 5, strides=2)
@@ -148,7 +152,7 @@ def _normalised(maps: Any) -> Any:
 
 
 def _normalised_relu() -> list[layers.Layer]:
-    # With Keras's default momentum of 0.99, the averages need hundreds of steps to settle.
+    # With Keras's default momentum of 0.99, the moving averages need hundreds of steps to settle.
     return [layers.BatchNormalization(momentum=0.95), layers.ReLU()]
 
 
@@ -161,10 +165,10 @@ CLASSIFIERS: dict[str, Callable[[], list[layers.Layer]]] = {
 
 
 def build_network(name: str) -> keras.Model:
-    """Builds a network with new random weights, which depend on Keras's global seed.
+    """Builds a network with random weights, which depend on Keras's global seed.
 
     Raises:
-        KeyError: No network has that name.
+        KeyError: There is no network with this name.
     """
     if name == "finder":
         return finder()

@@ -1,7 +1,7 @@
-"""Turns the ink of a digit into the 28x28 picture that the classifier sees.
+"""Converts the ink of a digit to the 28x28 picture that the classifier sees.
 
-Training data and users' photos go through the same code, so that the network sees at prediction
-what it saw in training.
+Training data and users' photos are preprocessed by the same code, so the pictures at prediction
+resemble those in training.
 """
 
 import math
@@ -11,26 +11,27 @@ import cv2
 import numpy as np
 
 PICTURE_SIZE = 28  # pixels; side of an MNIST picture
-DIGIT_SIZE = 20  # pixels; longer side of the digit inside it
-INK_THRESHOLD = 0.3  # ink above this is part of a stroke, ink below it is the stroke's soft edge
-EDGE_THRESHOLD = 0.02  # ink above this is inside the digit's box
-MAX_CROSSINGS = 500_000  # between the pixel grid and outlines; above it, outlines are not traced
-MAX_WIDENED_SIDE = 300  # pixels; larger digits are reduced to this before strokes are widened
-MIN_STROKE_WIDTH = 0.10  # share of the longer side; 98 % of MNIST digits have 0.08 to 0.25
+DIGIT_SIZE = 20  # pixels; longer side of the digit in an MNIST picture
+INK_THRESHOLD = 0.3  # minimum ink inside a stroke; the soft edge of a stroke has less
+EDGE_THRESHOLD = 0.02  # minimum ink inside a digit's bounding box
+MAX_CROSSINGS = 500_000  # transitions from ink to paper; with more, outlines are not traced
+MAX_WIDENED_SIDE = 300  # pixels; larger digits are reduced to this size before widening strokes
+MIN_STROKE_WIDTH = 0.10  # as a share of the longer side; 98 % of MNIST digits have 0.08 to 0.25
 
 
 def digit_picture(ink: np.ndarray) -> np.ndarray:
-    """Normalises one digit as in MNIST.
+    """Converts the ink of one digit to a picture in the style of MNIST.
 
     The digit is scaled to 20 pixels on its longer side, keeping its aspect ratio, and placed in a
     28x28 picture with its centre of mass in the middle (LeCun et al., "Gradient-based learning
     applied to document recognition", 1998). Strokes too thin for the network are widened first.
 
     Args:
-        ink: float32 (height, width), 0 is paper, 1 is full ink. The margin does not matter.
+        ink: Ink of the digit, float32 (height, width); 0 is paper and 1 is full ink. Empty margins
+            are removed.
 
     Returns:
-        The picture: uint8 (28, 28), 0 is paper, 255 is full ink. Without ink, all pixels are 0.
+        The picture, uint8 (28, 28); 0 is paper and 255 is full ink. Without ink, all pixels are 0.
     """
     left, top, width, height = cv2.boundingRect((ink > EDGE_THRESHOLD).view(np.uint8))
     picture = np.zeros((PICTURE_SIZE, PICTURE_SIZE), np.uint8)
@@ -53,14 +54,14 @@ def digit_picture(ink: np.ndarray) -> np.ndarray:
 
 
 def resized(image: np.ndarray, scale: float) -> np.ndarray:
-    """Scales an image or ink by `scale`, anti-aliased, to at least one pixel per side."""
+    """Scales an image or ink by `scale`, with anti-aliasing, to at least one pixel per side."""
     size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return cast(np.ndarray, cv2.resize(image, size, interpolation=method))
 
 
 def stroke_width(ink: np.ndarray) -> float:
-    """Mean stroke width in pixels: twice the area divided by the length of the outlines."""
+    """Estimates the mean stroke width in pixels: twice the ink area over the outline length."""
     mask = (ink > INK_THRESHOLD).view(np.uint8)
     area = cv2.countNonZero(mask)
     crossings = sum(
@@ -68,12 +69,12 @@ def stroke_width(ink: np.ndarray) -> float:
         for one, other in ((mask[1:], mask[:-1]), (mask[:, 1:], mask[:, :-1]))
     )
     if crossings > MAX_CROSSINGS:
-        # Noise has millions of outlines. Their crossings with the pixel grid also give their length
-        # (Cauchy-Crofton formula), but less exactly for a digit of few pixels.
+        # Noise has too many outlines to trace. Their length can also be estimated from the number
+        # of crossings (Cauchy-Crofton formula), but less exactly for a digit of few pixels.
         return 2 * area / (math.pi / 4 * crossings)
     outlines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    # A stroke of width w and length l has the area w*l and an outline of about 2*l, since the
-    # outline runs through the centres of the edge pixels, half a pixel inside the stroke.
+    # A stroke of width w and length l has the area w * l. Its outline, which runs through the
+    # centres of the edge pixels, is about 2 * l long.
     length = sum(cv2.arcLength(outline, True) for outline in outlines)
     return 2 * area / length if length else 0.0
 
@@ -84,8 +85,8 @@ def _widen_strokes(ink: np.ndarray) -> np.ndarray:
     if missing < 1:
         return ink
     if max(ink.shape) > MAX_WIDENED_SIDE:
-        # Dilation time grows with the fourth power of the side, so a larger digit is reduced
-        # first, by taking maxima, which preserves even the thinnest stroke.
+        # The time for a dilation grows with the fourth power of the side, so large digits are
+        # reduced first. Taking the maximum of each block preserves even the thinnest stroke.
         scale = MAX_WIDENED_SIDE / max(ink.shape)
         block = np.ones((math.ceil(1 / scale), math.ceil(1 / scale)), np.uint8)
         return _widen_strokes(resized(cast(np.ndarray, cv2.dilate(ink, block)), scale))
@@ -98,9 +99,9 @@ def network_input(pictures: np.ndarray) -> np.ndarray:
     """Converts pictures to the input of a network.
 
     Args:
-        pictures: uint8 (N, 28, 28), 0 to 255.
+        pictures: Pictures of digits, uint8 (N, 28, 28), 0 to 255.
 
     Returns:
-        The input: float32 (N, 28, 28, 1), 0 to 1.
+        The input of the network, float32 (N, 28, 28, 1), 0 to 1.
     """
     return (pictures.astype(np.float32) / 255)[..., np.newaxis]

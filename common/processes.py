@@ -1,4 +1,4 @@
-"""Per-process settings: warnings, OpenCV's threads, memory, signals, the end of workers."""
+"""Controls the running process: warnings, OpenCV's threads, memory, signals and when it ends."""
 
 import os
 import signal
@@ -10,35 +10,36 @@ from contextlib import contextmanager
 from common import printable
 
 STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-"""Signals that stop a program, as Ctrl-C does. Windows has no SIGHUP."""
+"""Signals other than Ctrl-C that ask a program to stop. Windows has no SIGHUP."""
 
 
 def prepare_libraries() -> None:
-    """Prints warnings as one-line notes and limits OpenCV to one thread."""
+    """Makes Python print warnings as one-line notes, and limits OpenCV to one thread."""
     warnings.showwarning = _print_note
-    warnings.filterwarnings("ignore", module="PIL")  # `images.decoding` reports what matters
-    # Imported here, like everything slow: Ctrl-C is already handled by now.
+    warnings.filterwarnings("ignore", module="PIL")  # `images.decoding` reports damaged files
+    # Imported here because this import is slow. By now, the program handles Ctrl-C.
     import cv2
 
-    # Waking OpenCV's threads takes longer than all its work on a small image. On a photo of
-    # 12 megapixels they would save 0.03 s.
+    # On a small image, waking OpenCV's threads takes longer than the work itself. On a photo of
+    # 12 megapixels, the threads would save 0.03 s.
     cv2.setNumThreads(1)
 
 
 def keep_freed_memory() -> None:
-    """Makes the C library keep freed memory for the next allocation; only glibc needs it.
+    """Makes the C library glibc keep freed memory for the next allocation.
 
-    TensorFlow allocates and frees tensors of many sizes in each step. By default, glibc returns the
-    large ones to the system, and the pages of the next ones must be mapped and cleared again. With
-    batches of several shapes, this took 45 % of the time of training the finder.
+    TensorFlow allocates and frees tensors of many sizes in each training step. By default, glibc
+    returns the memory of large tensors to the system, which must clear it before the next tensor
+    can use it. This took 45 % of the time of training the finder, whose batches have several
+    shapes. Without glibc, the function does nothing.
     """
     import ctypes
 
     if sys.platform != "linux":
         return
     library = ctypes.CDLL(None)
-    if hasattr(library, "mallopt"):  # other C libraries, such as musl, have none
-        trim_threshold, mmap_max, arena_max = -1, -4, -8  # as in malloc.h
+    if hasattr(library, "mallopt"):  # missing in other C libraries, such as musl
+        trim_threshold, mmap_max, arena_max = -1, -4, -8  # parameter numbers from malloc.h
         library.mallopt(mmap_max, 0)
         library.mallopt(trim_threshold, 2**31 - 1)
         library.mallopt(arena_max, 1)
@@ -50,17 +51,18 @@ def _print_note(message: Warning | str, *_: object, **__: object) -> None:
 
 @contextmanager
 def interrupts_delayed() -> Iterator[None]:
-    """Delays Ctrl-C until the block ends. Processes started in the block ignore it for good."""
+    """Delays Ctrl-C until the block ends. Processes that the block starts always ignore Ctrl-C."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    # Imported here, as in `exit_with_parent`: reading one image does not need it.
+    # Imported here, as in `exit_with_parent`, because reading one image does not need it.
     from multiprocessing import resource_tracker
 
-    # Start the tracker first: multiprocessing unblocks signals whenever it starts it.
+    # Start the tracker first, because multiprocessing unblocks signals when it starts the tracker.
     resource_tracker.ensure_running()
     received: list[int] = []
-    # Child processes inherit the mask. Here, another thread can still receive the signal.
+    # Child processes inherit the signal mask. In this process, another thread can still receive the
+    # signal, so a handler records it.
     handler = signal.signal(signal.SIGINT, lambda number, _: received.append(number))
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -83,6 +85,6 @@ def exit_with_parent() -> None:
 
     def exit_after_parent() -> None:
         multiprocessing.connection.wait([sentinel])
-        os._exit(1)  # nobody is left to receive the results
+        os._exit(1)  # no process is left to receive the results
 
     threading.Thread(target=exit_after_parent, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Hides what native libraries print on stderr, including before any log level can be set."""
+"""Hides messages that native libraries print on stderr, even before a log level can be set."""
 
 import os
 import sys
@@ -10,10 +10,10 @@ from typing import BinaryIO
 
 @contextmanager
 def discarded_stderr() -> Iterator[BinaryIO]:
-    """Redirects stderr to a temporary file while the block runs.
+    """Redirects stderr to a temporary file until the block ends.
 
     Yields:
-        The temporary file. It is deleted after the block.
+        The temporary file, which is deleted after the block.
     """
     with suppress(OSError):
         sys.stderr.flush()
@@ -29,7 +29,7 @@ def discarded_stderr() -> Iterator[BinaryIO]:
 
 @contextmanager
 def hidden_stderr() -> Iterator[None]:
-    """Hides stderr while the block runs. If the block raises, prints what was hidden."""
+    """Hides stderr until the block ends. If the block raises, prints the hidden messages."""
     text = b""
     try:
         with discarded_stderr() as captured:

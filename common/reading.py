@@ -1,4 +1,4 @@
-"""The types that pass between the rooms: where a digit is, what was read, and its JSON form."""
+"""Data types that all packages share: boxes, digits, numbers and readings, and their JSON forms."""
 
 from dataclasses import asdict, dataclass, field, replace
 from functools import reduce
@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-DOUBTFUL = "?"  # in place of a sign: something is written there, but not surely a sign
-# Share of the confidence of a number that a doubtful sign leaves. On 500 generated lines of MNIST
-# training digits, 28 of 61 such marks were no signs; see `benchmarks/signs.py`.
-DOUBTFUL_SHARE = 0.5
+DOUBTFUL = "?"
+"""Stands for a mark between two digits that may or may not be a sign."""
+
+DOUBTFUL_FACTOR = 0.5
+"""A doubtful sign multiplies the confidence of its number by this factor. On 500 generated lines of
+MNIST training digits, 28 of 61 doubtful marks were not signs; see `benchmarks/signs.py`."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,13 @@ class Box:
         return self.y + self.height
 
     def joined(self, other: "Box") -> "Box":
-        """Returns the smallest box that encloses both."""
+        """Returns the smallest box that encloses both boxes."""
         x, y = min(self.x, other.x), min(self.y, other.y)
         right, bottom = max(self.right, other.right), max(self.bottom, other.bottom)
         return Box(x, y, right - x, bottom - y)
 
     def enlarged(self, factor: float) -> "Box":
-        """Returns the same place on an image `factor` times as large."""
+        """Scales the box for an image that is enlarged by `factor`."""
         return Box(*(round(side * factor) for side in (self.x, self.y, self.width, self.height)))
 
 
@@ -48,10 +50,11 @@ class Glyph:
     """A mark on the page that may be a digit and has not been read yet.
 
     Attributes:
-        box: Bounding box of its ink.
-        ink: Ink without that of its neighbours, float32 (height, width), 0 is paper and 1 is full
-            ink, with a small margin.
-        scores: Probability of each digit from the finder, float32 (10,); all 1 on a drawing.
+        box: Bounding box of the mark's ink.
+        ink: The mark's ink with a small margin, without the ink of its neighbours: float32
+            (height, width), 0 is paper and 1 is full ink.
+        scores: The finder's probability of each digit, float32 (10,). All are 1 if the mark was
+            found without the finder.
     """
 
     box: Box
@@ -61,7 +64,7 @@ class Glyph:
 
 @dataclass(frozen=True)
 class AlternativeRecord:
-    """Another digit that a mark could be."""
+    """The JSON form of another digit that a mark could be."""
 
     digit: int
     confidence: float
@@ -75,11 +78,11 @@ class DigitRecord:
     confidence: float
     """Calibrated probability of the digit, 0 to 1."""
     line: int
-    """Line of writing, counted from 0 at the top."""
+    """Index of the line of writing, counted from 0 at the top."""
     number: int
-    """Number on the line, counted from 0 at the left."""
+    """Index of the number on its line, counted from 0 at the left."""
     box: list[int]
-    """Left, top, width and height in pixels of the upright image."""
+    """Left, top, width and height in pixels of the image after its EXIF rotation."""
     alternatives: list[AlternativeRecord]
     """The next most likely digits, the most likely first."""
 
@@ -91,20 +94,19 @@ class NumberRecord:
     text: str
     """The digits of the number."""
     line: int
-    """Line of writing, counted from 0 at the top."""
+    """Index of the line of writing, counted from 0 at the top."""
     confidence: float
-    """The lowest confidence of a digit, 0 to 1; lower if a sign between them is doubtful."""
+    """The lowest confidence of its digits, 0 to 1; reduced if a sign between them is doubtful."""
     box: list[int]
-    """Left, top, width and height in pixels of the upright image."""
+    """Left, top, width and height in pixels of the image after its EXIF rotation."""
     raw: str | None
-    """The number with the signs between its digits, such as 12.50. If a sign follows it in a wide
-    gap, the next number is appended, and that one's `raw` is null. Null without signs, and if one
-    is doubtful."""
+    """The number with its signs, such as 12.50; null if it has no signs or if a sign is doubtful.
+    If the number ends with a sign, `raw` also contains the next number, whose `raw` is null."""
 
 
 @dataclass(frozen=True)
 class ModelsRecord:
-    """The names of the model files with which an image was read."""
+    """The names of the model files that read an image."""
 
     classifier: str
     finder: str
@@ -122,33 +124,32 @@ class ReadingRecord:
     digits: list[DigitRecord]
     """The digits in reading order."""
     numbers: list[NumberRecord]
-    """The numbers in reading order: digits of a line without a wide gap between them."""
+    """The numbers in reading order. A number has no wide gap between its digits."""
     error: str | None
-    """Reason why the image could not be read; null if it was."""
+    """Reason why the image could not be read; null if there was no error."""
     rotation: int
-    """Degrees clockwise by which the image was turned to be read: 0, 90, 180 or 270."""
+    """Clockwise rotation in degrees that makes the image upright: 0, 90, 180 or 270."""
     hint: str | None
-    """Likely reason why no digit was found; null if one was."""
+    """Likely reason why no digit was found; null if a digit was found."""
     ignored: list[DigitRecord]
-    """Ignored marks: not digits, or too uncertain. They belong to no line; `line` and
-    `number` are 0."""
+    """Marks that are not digits or are too uncertain. Their `line` and `number` are always 0."""
     models: ModelsRecord | None
-    """The models that read the image; null only if the reading was made by hand."""
+    """The models that read the image; null if the reading does not come from a recognizer."""
 
 
 @dataclass(frozen=True)
 class DigitReading:
-    """A mark that was read.
+    """A mark that was read as a digit.
 
     Attributes:
         digit: Most likely digit, 0 to 9.
         confidence: Calibrated probability of `digit`, 0 to 1.
-        line: Line of writing, counted from 0 at the top.
-        box: Bounding box in pixels of the upright image.
+        line: Index of the line of writing, counted from 0 at the top.
+        box: Bounding box in pixels of the image after its EXIF rotation.
         probabilities: Probabilities of the digits 0 to 9, which sum to 1.
-        number: Number on the line, counted from 0 at the left.
-        sign: The sign that follows it on its line, `DOUBTFUL` if something does that may be a sign,
-            or "".
+        number: Index of the number on its line, counted from 0 at the left.
+        sign: The sign between this digit and the next one on the line. `DOUBTFUL` stands for a mark
+            that may not be a sign, and "" for no mark.
     """
 
     digit: int
@@ -166,7 +167,7 @@ class DigitReading:
         return [(digit, self.probabilities[digit]) for digit in others[:count]]
 
     def record(self, top: int) -> DigitRecord:
-        """Returns the JSON form, with `top` alternatives."""
+        """Returns the JSON form, with the `top` next most likely digits."""
         return DigitRecord(
             self.digit,
             round(self.confidence, 6),
@@ -179,12 +180,12 @@ class DigitReading:
 
 @dataclass(frozen=True)
 class Number:
-    """Digits of a line without a wide gap between them; at least one.
+    """One or more digits on a line without a wide gap between them.
 
     Attributes:
-        digits: Its digits from left to right.
-        written: Its digits and signs, and what a sign joins to it; "" if it is joined to the number
-            before it.
+        digits: The digits from left to right.
+        written: The digits and signs of the number. If it ends with a sign, the next number is
+            included, and the `written` of the next number is "".
     """
 
     digits: tuple[DigitReading, ...]
@@ -192,7 +193,7 @@ class Number:
 
     @property
     def line(self) -> int:
-        """Line of writing, counted from 0 at the top."""
+        """Index of the line of writing, counted from 0 at the top."""
         return self.digits[0].line
 
     @property
@@ -202,16 +203,16 @@ class Number:
 
     @property
     def raw(self) -> str | None:
-        """See `NumberRecord`."""
+        """The number with its signs, or None; see `NumberRecord.raw`."""
         has_signs = self.written not in ("", self.text) and DOUBTFUL not in self.written
         return self.written if has_signs else None
 
     @property
     def confidence(self) -> float:
-        """The lowest confidence of a digit, reduced if a sign between them is doubtful."""
+        """The lowest confidence of the digits, reduced if a sign between them is doubtful."""
         is_doubtful = any(digit.sign == DOUBTFUL for digit in self.digits[:-1])
         lowest = min(digit.confidence for digit in self.digits)
-        return lowest * DOUBTFUL_SHARE if is_doubtful else lowest
+        return lowest * DOUBTFUL_FACTOR if is_doubtful else lowest
 
     def record(self) -> NumberRecord:
         """Returns the JSON form."""
@@ -227,17 +228,17 @@ class Number:
 
 @dataclass(frozen=True)
 class Reading:
-    """What is written on an image.
+    """The digits that were read on an image, or the reason why it could not be read.
 
     Attributes:
         image: Name of the image.
         digits: Digits in reading order.
-        left_out: Ignored marks: not digits, or too uncertain; see `DigitRecognizer`.
+        left_out: Marks that are not digits or are too uncertain; see `DigitRecognizer`.
         error: Reason why the image could not be read, or None.
-        rotation: Degrees clockwise by which the image was turned to be read: 0, 90, 180 or 270.
-            The boxes are in pixels of the image before it was turned.
-        hint: Likely reason why no digit was found, and what helps, or None.
-        models: The models of the recognizer that read the image, or None.
+        rotation: Clockwise rotation in degrees that makes the image upright: 0, 90, 180 or 270. It
+            is not applied to the boxes.
+        hint: Likely reason why no digit was found and a remedy, or None.
+        models: The models that read the image, or None.
     """
 
     image: str
@@ -260,7 +261,7 @@ class Reading:
 
     @property
     def confidence(self) -> float | None:
-        """The lowest confidence of a digit; None if there is no digit."""
+        """The lowest confidence of the digits; None if there are none."""
         return min((digit.confidence for digit in self.digits), default=None)
 
     @property
@@ -271,7 +272,7 @@ class Reading:
             digits = tuple(group)[::-1]
             written = "".join(f"{digit.digit}{digit.sign}" for digit in digits)
             written = written.removesuffix(DOUBTFUL)
-            if digits[-1].sign not in ("", DOUBTFUL):  # joined to the next number
+            if digits[-1].sign not in ("", DOUBTFUL):  # a sign joins the next number to this one
                 written += numbers[-1].written
                 numbers[-1] = replace(numbers[-1], written="")
             numbers.append(Number(digits, written))
@@ -283,7 +284,7 @@ class Reading:
         return [[digit for digit in self.digits if digit.line == line] for line in range(count)]
 
     def record(self, top: int = 1) -> ReadingRecord:
-        """Returns the JSON form, with `top` alternatives for each mark."""
+        """Returns the JSON form, with the `top` next most likely digits for each mark."""
         return ReadingRecord(
             self.image,
             self.text,
@@ -298,5 +299,5 @@ class Reading:
         )
 
     def as_dict(self, top: int = 1) -> dict[str, Any]:
-        """Returns the JSON form as nested dicts, with `top` alternatives for each mark."""
+        """Returns the JSON form as nested dicts, with the `top` next most likely digits."""
         return asdict(self.record(top))

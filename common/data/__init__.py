@@ -1,1 +1,1 @@
-"""Data sets and their file formats, and synthetic digits and pages."""
+"""Loads data sets of digits, and generates synthetic digits, pages and forms."""

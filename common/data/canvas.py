@@ -1,7 +1,7 @@
 """A canvas for digits, printed text and signs, which records the position of every digit.
 
-It is used only for the test pages of `conditions`. `pages` writes the pages that the finder trains
-on, and shares no code with this module.
+The canvas is used for the test pages of `conditions` and for forms. `pages` writes the pages that
+the finder trains on, and shares no code with this module.
 """
 
 from collections.abc import Sequence
@@ -13,20 +13,21 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 MNIST_DIGIT = 20  # pixels; the longer side of a digit in the pictures of a data set
-MIN_WORKING_SCALE = 4.0  # digits are enlarged at least this much, then reduced, for smooth edges
-MAX_TRIES = 5  # candidates for a digit; the one whose slant fits the writer best is used
+MIN_WORKING_SCALE = 4.0  # for smooth edges, digits are enlarged at least this much, then reduced
+MAX_TRIES = 5  # pictures of a digit to choose from; the one with the most similar slant is used
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class LabelledPage:
-    """An image whose digits are known.
+    """The image of a page and the digits on it.
 
     Attributes:
         image: Grey image, uint8 (height, width).
-        text: Digits in reading order, with "/" between lines; empty if there are none.
-        boxes: Boxes of the digits in reading order, float64 (N, 4): x, y, width, height in pixels.
+        text: Digits in reading order, with "/" between lines. Empty if there are no digits.
+        boxes: Bounding boxes of the digits in reading order, float64 (N, 4): x, y, width, height in
+            pixels.
     """
 
     image: np.ndarray
@@ -41,7 +42,7 @@ class Mark:
     Attributes:
         ink: Ink of the mark, float32 (height, width), 0 to 1, cropped to its bounding box.
         digit: The digit, 0 to 9, or None if the mark is not a digit.
-        drop: Number of pixel rows below the baseline.
+        drop: Number of rows of the mark that are below the baseline; negative if it is raised.
     """
 
     ink: np.ndarray
@@ -51,14 +52,14 @@ class Mark:
 
 @dataclass
 class Canvas:
-    """Ink on a rectangle, with a record of the digits.
+    """A rectangle to write on, which records its digits.
 
     Attributes:
         height: Height in pixels.
         width: Width in pixels.
-        ink: All ink, float32 (height, width), 0 to 1.
+        ink: All ink on the canvas, float32 (height, width), 0 to 1.
         lines: Digits of each line.
-        outlines: Outline of each digit, float64 (N, 2): x, y in pixels.
+        outlines: Points of a hull around each digit, float64 (N, 2): x, y in pixels.
     """
 
     height: int
@@ -85,11 +86,12 @@ class Canvas:
         if mark.digit is not None:
             points = np.argwhere(mark.ink > 0.4)[:, ::-1].astype(np.int32)
             hull = cv2.convexHull(points)[:, 0].astype(np.float64) + np.array((left, top))
-            self.outlines.append(np.concatenate([hull, hull + 1]))  # two opposite pixel corners
+            # The hull of the pixels' top left corners, and that of their bottom right corners.
+            self.outlines.append(np.concatenate([hull, hull + 1]))
             self.lines[-1].append(mark.digit)
 
     def new_line(self) -> None:
-        """Starts a new line, which the following digits belong to."""
+        """Starts a new line. The digits that are written next belong to it."""
         self.lines.append([])
 
     def write(
@@ -123,7 +125,7 @@ class Canvas:
         return x
 
     def page(self, image: np.ndarray, matrix: np.ndarray | None = None) -> LabelledPage:
-        """Labels an image of this canvas.
+        """Labels an image of this canvas with the digits on it.
 
         Args:
             image: Image of the canvas, uint8 (height, width).
@@ -143,13 +145,13 @@ class Canvas:
 
 
 class Writer:
-    """A writer with a pen and a slant, who writes with the digits of a data set.
+    """Writes digits of a data set in a consistent style, with one stroke width and one slant.
 
     Args:
         images: Pictures of digits, uint8 (N, 28, 28); 255 is ink.
         labels: Labels of the pictures, int (N,), 0 to 9.
-        rng: Random number generator for the digits and for the writer's style.
-        pen: Minimum and maximum stroke width, as a share of a digit's height.
+        rng: Random number generator for the style and for the choice of pictures.
+        pen: Minimum and maximum stroke width, as shares of a digit's height.
     """
 
     def __init__(
@@ -179,15 +181,15 @@ class Writer:
         return Mark(pen_ink(self.images[index], size, self.pen, shear), int(self.labels[index]))
 
     def digits(self, count: int, size: float, among: Sequence[int] = range(10)) -> list[Mark]:
-        """Writes several digits from 10 per cent below to 5 per cent above `size`."""
+        """Writes `count` digits. Their sizes vary from 90 to 105 per cent of `size`."""
         return [self.digit(size * self.rng.uniform(0.9, 1.05), among) for _ in range(count)]
 
 
 def pen_ink(picture: np.ndarray, size: float, pen: float, shear: float = 0.0) -> np.ndarray:
-    """Redraws a digit of a data set with crisp strokes of another width.
+    """Redraws a digit of a data set with crisp strokes of a given width.
 
-    Strokes grow or shrink by a signed distance from their edge. If that would close a hole or break
-    a stroke, which could turn the digit into another one, they grow or shrink less.
+    The edges of the strokes are moved outwards or inwards. If that would close a hole or break a
+    stroke, which could turn the digit into another one, the edges are moved less.
 
     Args:
         picture: Picture of a digit, uint8 (28, 28); 255 is ink.
@@ -206,7 +208,7 @@ def pen_ink(picture: np.ndarray, size: float, pen: float, shear: float = 0.0) ->
     inside = (large > 0.45).astype(np.uint8)
     outside = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
     distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5) - outside
-    # In a strip of width w, the mean distance from the edge is w / 4.
+    # The mean distance from the edge of a stroke of width w is w / 4.
     wanted = pen * MNIST_DIGIT * working / 2 - 2 * float(distance[inside > 0].mean())
     steps = [wanted * share for share in (1.0, 0.7, 0.4)]
     grown = next((step for step in steps if _topology(distance > -step) == _topology(inside)), 0.0)
@@ -222,13 +224,13 @@ def pen_ink(picture: np.ndarray, size: float, pen: float, shear: float = 0.0) ->
 
 
 def _slant(picture: np.ndarray) -> float:
-    """The slant of a digit, in columns to the right per row upwards."""
+    """Measures the slant of a digit, in columns to the right per row upwards."""
     moments = cv2.moments(picture)
     return -moments["mu11"] / max(moments["mu02"], 1.0)
 
 
 def _topology(mask: np.ndarray) -> tuple[int, int]:
-    """The number of connected components and the number of holes."""
+    """Counts the connected components and the holes of a mask."""
     _, hierarchy = cv2.findContours(
         np.asarray(mask, np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE
     )
@@ -242,14 +244,14 @@ def _cropped(ink: np.ndarray) -> np.ndarray:
 
 
 def touching(marks: Sequence[Mark], overlap: float) -> list[float]:
-    """Computes the gaps at which each mark touches the previous one.
+    """Computes the gaps at which each mark touches the previous one on the same baseline.
 
-    The marks stand on one baseline and overlap in at most a third of their rows, so that most pairs
-    of 1s do not merge into one thick stroke.
+    Marks overlap in at most a third of their rows. Otherwise, most pairs of 1s would merge into one
+    thick stroke.
 
     Args:
-        marks: The marks to write.
-        overlap: Overlap of the strokes in pixels, in the row where they come closest.
+        marks: The marks to write, from left to right.
+        overlap: Overlap of two marks in pixels, in the row where they are closest.
 
     Returns:
         The gap before each mark in pixels. The first gap is 0, and the others may be negative.
@@ -267,7 +269,7 @@ def touching(marks: Sequence[Mark], overlap: float) -> list[float]:
 
 
 def printed(text: str, font: ImageFont.FreeTypeFont, size: float) -> Mark:
-    """Prints text in a font whose capitals are about `size` pixels high."""
+    """Prints text with capitals that are about `size` pixels high."""
     # The size of a font is about 1.4 times the height of its capitals.
     font = font.font_variant(size=max(6, round(1.4 * size)))
     left, top, right, bottom = (round(side) for side in font.getbbox(text, anchor="ls"))
@@ -279,13 +281,13 @@ def printed(text: str, font: ImageFont.FreeTypeFont, size: float) -> Mark:
 def stroked(
     strokes: Sequence[Sequence[Point]], size: float, thickness: float, rng: np.random.Generator
 ) -> Mark:
-    """Draws lines through points, as with an unsteady hand.
+    """Draws lines through slightly displaced points, like an unsteady hand.
 
     Args:
         strokes: Points (x, y) of each line, as shares of `size`.
         size: Size of the drawing in pixels.
         thickness: Width of the lines in pixels.
-        rng: Random number generator, which displaces each point slightly.
+        rng: Random number generator for the displacements.
     """
     pad = int(thickness) + 2
     points = [

@@ -1,8 +1,9 @@
 """Generates test pages for many conditions: close-ups, forms, rotated pages, touching digits, ...
 
-The pages use the test images of a data set, and bundled fonts and pictures, so they are the same on
-every machine. They share no code with the training pages of `pages`, so they also test conditions
-that the finder was not trained on.
+The digits on the pages are the test images of a data set. The fonts and photos are those of
+installed libraries, so the pages are the same on every machine. `pages`, which writes the training
+pages, shares no code with this module, so the finder is also tested on conditions that it was not
+trained on.
 """
 
 import zlib
@@ -26,16 +27,16 @@ from common.data.scenes import (
 )
 
 SEED = 20_260_101
-"""Seed for the random number generator of the test pages, which are always the same."""
+"""Constant seed for the random number generator, so that the test pages never change."""
 
 Condition = Callable[[np.ndarray, np.ndarray, np.random.Generator], LabelledPage]
-"""Generates a page from uint8 (N, 28, 28) images, int (N,) labels and random numbers."""
+"""Generates a page from images, uint8 (N, 28, 28), labels, int (N,), and random numbers."""
 
-ORIENTED = (3, 4, 7)  # digits that cannot be read as a digit upside down
+ORIENTED = (3, 4, 7)  # digits that do not look like a digit when they are upside down
 
 
 def close_up(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """A photo of one digit, written with a thick marker, that fills most of the frame."""
+    """A photo of one digit that was written with a thick marker and fills most of the frame."""
     height, width = photo_size(rng, "high" if rng.random() < 0.7 else "wide")
     canvas = Canvas(height, width)
     mark = Writer(images, labels, rng, pen=(0.17, 0.28)).digit(
@@ -49,9 +50,10 @@ def close_up(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -
 
 
 def drawing(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """A drawing of one digit on a small canvas, pixelated or smooth, sometimes at the edge."""
+    """A drawing of one digit on a small canvas. It is pixelated or smooth, sometimes at an edge."""
     side = round(float(np.exp(rng.uniform(np.log(28), np.log(400)))))
-    pixel = int(rng.choice([1, max(1, side // 28), max(1, side // 56)]))  # size of a visible pixel
+    # Side of the visible pixels of the drawing, in pixels of the image.
+    pixel = int(rng.choice([1, max(1, side // 28), max(1, side // 56)]))
     canvas = Canvas(side // pixel, side // pixel)
     size = rng.uniform(0.55, 0.9) * canvas.height
     mark = Writer(images, labels, rng, pen=(0.06, 0.22)).digit(size)
@@ -73,7 +75,7 @@ def drawing(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) ->
 def object_in_frame(
     images: np.ndarray, labels: np.ndarray, rng: np.random.Generator
 ) -> LabelledPage:
-    """A photo of a page with a phone, a cup or the edge of a table at one side."""
+    """A photo of a page with a phone, a cup or the edge of a table along one side."""
     height, width = photo_size(rng)
     canvas = Canvas(height, width)
     side, depth = str(rng.choice(["left", "right", "top", "bottom"])), rng.uniform(0.12, 0.3)
@@ -95,7 +97,7 @@ def on_a_desk(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) 
 
 
 def ruled(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """Digits on ruled or squared paper, one to three line spacings high."""
+    """Digits on ruled or squared paper. They are one to three line spacings high."""
     canvas = Canvas(*photo_size(rng))
     _number_lines(canvas, Writer(images, labels, rng), rng, (0.05, 0.05, 0.95, 0.95), (1, 3))
     size = float(np.median([np.ptp(outline[:, 1]) for outline in canvas.outlines]))
@@ -124,7 +126,7 @@ def faint(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> L
 
 
 def inverted(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """Chalk on a blackboard, or white on black."""
+    """Digits in chalk on a blackboard, or in white on black."""
     canvas = Canvas(*photo_size(rng))
     _number_lines(canvas, Writer(images, labels, rng), rng, (0.08, 0.08, 0.92, 0.92), (1, 2))
     if rng.random() < 0.5:
@@ -220,15 +222,15 @@ def condition_pages(
 ) -> Iterator[LabelledPage]:
     """Generates the first `count` test pages of a condition, one at a time.
 
-    Each page depends only on its condition and its number. The first pages are the same for any
-    `count`, and adding conditions does not change them.
+    Each page depends only on its condition, its number and the seed. Neither `count` nor other
+    conditions change it.
 
     Args:
         name: Key of `CONDITIONS`.
         images: Test images of the digits, uint8 (N, 28, 28); 255 is ink.
         labels: Labels of the test images, int (N,), 0 to 9.
         count: Number of pages.
-        seed: Seed for the random number generator; by default that of the test pages.
+        seed: Seed for the random number generator. The default gives the test pages.
     """
     for number in range(count):
         rng = np.random.default_rng([seed, zlib.crc32(name.encode()), number])
@@ -248,12 +250,12 @@ def _number_lines(
 
     Args:
         canvas: Canvas to write on.
-        writer: Writer of the digits.
+        writer: Source of the digits.
         rng: Random number generator for the sizes, gaps and digits.
-        area: Left, top, right and bottom edge of the text, as shares of the canvas.
+        area: Left, top, right and bottom edges of the text, as shares of the canvas.
         lines: Minimum and maximum number of lines.
         slope: Maximum slope of the lines, up or down, in rows per column.
-        oriented: Whether each line contains a digit of `ORIENTED`.
+        oriented: Whether each line must contain a digit of `ORIENTED`.
     """
     left, top, right, bottom = np.multiply(area, (canvas.width, canvas.height) * 2)
     count, slant = int(rng.integers(lines[0], lines[1] + 1)), rng.uniform(-slope, slope)

@@ -1,4 +1,4 @@
-"""Saves the digits of values that people checked on the review page of forms, for training."""
+"""Saves digits for training from form values that people checked on the review page."""
 
 import csv
 import re
@@ -14,26 +14,27 @@ from common.images.contents import ImageError
 from common.images.decoding import read_image
 from common.preprocessing import PICTURE_SIZE
 
-MAX_BYTES = 10**8
-COLUMNS = ("value", "digits")
+MAX_BYTES = 10**8  # per CSV file
+COLUMNS = ("value", "digits")  # that a CSV file must have
 DIGITS = re.compile(r"digits/[0-9a-f]{16}\.png")
+"""Matches the name of the picture with the digits of a field."""
 
 
 def keep_corrections(file: Path, folder: Path) -> str:
-    """Saves the digits of checked values, one file each: `folder/3/NAME.png`.
+    """Saves each digit of the checked values in a file such as `folder/3/NAME.png`.
 
-    A value can only be used if as many digits were found in the field as it has.
+    A value is used only if its number of digits equals the number of digits found in its field.
 
     Args:
-        file: The CSV file that the review page saved. Every row counts as checked.
-        folder: The folder of the review page, where `digits` holds the pictures.
+        file: The CSV file that the review page saved. Its values are assumed to be correct.
+        folder: The folder of the review page. Its sub-folder `digits` holds the pictures.
 
     Returns:
-        A message that says what was saved, and how many values could not be used.
+        A message with the number of saved digits and the number of values that were not used.
 
     Raises:
-        UserError: The file is wrong, the folder is that of another review, or the digits cannot be
-            saved.
+        UserError: The file has the wrong format, the folder belongs to another review, or the
+            digits cannot be saved.
     """
     rows = _rows(file)
     values = [(row["value"].strip(), _pictures(row["digits"], folder)) for row in rows]
@@ -49,8 +50,8 @@ def keep_corrections(file: Path, folder: Path) -> str:
     message = f"Saved in {shown(folder)}: {digits:,} digits, from {len(usable):,} values."
     if len(usable) < len(rows):
         message += (
-            f" Not usable: {len(rows) - len(usable):,}, which are not numbers, or have more or "
-            "fewer digits than were found."
+            f" Not usable: {len(rows) - len(usable):,} values, which are not numbers, or have more "
+            "or fewer digits than were found in the field."
         )
     return message
 
@@ -66,8 +67,8 @@ def _rows(file: Path) -> list[dict[str, str]]:
         raise UserError(f"{file} cannot be read as CSV: {error}.") from error
     if not set(COLUMNS) <= set(reader.fieldnames or ()):
         raise UserError(
-            f"{file} has the columns {', '.join(reader.fieldnames or ['(none)'])}; expected a file "
-            f"that the review page saved, with {' and '.join(COLUMNS)}."
+            f"{file} has the columns {', '.join(reader.fieldnames or ['(none)'])}; expected the "
+            f"columns {' and '.join(COLUMNS)}, as in a file that the review page saved."
         )
     return rows
 
@@ -77,7 +78,10 @@ def _pictures(name: str, folder: Path) -> list[np.ndarray]:
     if not name:
         return []
     if not DIGITS.fullmatch(name):
-        raise UserError(f"The column digits has {name!r}; expected a name that the page saved.")
+        raise UserError(
+            f"The column digits has {name!r}; expected a name that the page saved, such as "
+            "digits/0123456789abcdef.png."
+        )
     try:
         strip = read_image(folder / name)
     except ImageError as error:
@@ -85,7 +89,7 @@ def _pictures(name: str, folder: Path) -> list[np.ndarray]:
     height, width = strip.shape
     if height != PICTURE_SIZE or width % PICTURE_SIZE:
         raise UserError(
-            f"{folder / name} has {width} x {height} pixels; expected digits of {PICTURE_SIZE} x "
-            f"{PICTURE_SIZE} side by side."
+            f"{folder / name} has {width} x {height} pixels; expected pictures of {PICTURE_SIZE} x "
+            f"{PICTURE_SIZE} pixels side by side, one for each digit."
         )
     return np.split(strip, width // PICTURE_SIZE, axis=1)

@@ -1,7 +1,8 @@
 """Finds, downloads, validates and loads data sets of labelled digits.
 
-Every loader returns a `Dataset` of 28x28 pictures in the style of MNIST: white ink (255) on black
-(0), the digit scaled to 20x20 pixels, and its centre of mass in the middle.
+Every function that loads data returns a `Dataset` of 28x28 pictures in the style of MNIST. The ink
+is white (255) on black (0), the digit fits into 20x20 pixels, and its centre of mass is in the
+middle of the picture.
 """
 
 import hashlib
@@ -31,13 +32,13 @@ from common.preprocessing import digit_picture
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 MNIST_FILE_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 MNIST_SHA256 = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
-"""`Dataset.sha256` of the original MNIST, in any file format."""
+"""`Dataset.sha256` of the original MNIST, which is the same in every file format."""
 
 
 MAX_DOWNLOAD = 20 * 10**6  # bytes; MNIST has 11.5 million
 DOWNLOAD_TIMEOUT = 20.0  # seconds without a response
-TEST_SHARE = 0.2  # share of test images in a data set that has no test part
-TEST_SEED = 0  # fixed, so that the test images do not depend on --seed
+TEST_SHARE = 0.2  # of the images, if a data set has no test set of its own
+TEST_SEED = 0  # constant, so that the test images do not depend on --seed
 
 
 class DownloadError(DataError):
@@ -46,14 +47,14 @@ class DownloadError(DataError):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled digits with a training and a test part.
+    """A training set and a test set of labelled digits.
 
     Attributes:
         name: Value of `--data` that loads this data set: "mnist", "digits" or a path.
         train_images: Training images, uint8 (N, 28, 28); ink is 255.
         train_labels: Labels of the training images, int64 (N,), 0 to 9.
         test_images: Test images, uint8 (M, 28, 28).
-        test_labels: Labels of the test images, int64 (M,).
+        test_labels: Labels of the test images, int64 (M,), 0 to 9.
     """
 
     name: str
@@ -64,7 +65,7 @@ class Dataset:
 
     @property
     def sha256(self) -> str:
-        """The hash of all pixels and labels, which does not depend on the file format."""
+        """The SHA-256 hash of all pixels and labels. It does not depend on the file format."""
         digest = hashlib.sha256()
         for images, labels in (
             (self.train_images, self.train_labels),
@@ -79,9 +80,10 @@ def load_dataset(data: str | None = None) -> Dataset:
     """Loads the data set given by `--data`.
 
     Args:
-        data: "mnist", "digits", the path of an .npz file in Keras's layout, of a folder with the
-            four IDX files, or of a folder with one sub-folder of images per digit. None loads MNIST
-            or, if that is not available, the bundled digits, with a message on stderr.
+        data: "mnist", "digits" or a path. The path leads to an .npz file with the same arrays as
+            Keras's mnist.npz, to a folder with the four IDX files, or to a folder with one
+            sub-folder of images per digit. None loads MNIST; if MNIST is not available, it loads
+            the digits bundled with scikit-learn and prints a message on stderr.
 
     Raises:
         DataError: The data set is missing, damaged or in an unknown format.
@@ -103,10 +105,13 @@ def load_dataset(data: str | None = None) -> Dataset:
 
 
 def load_own_digits(data: str) -> Dataset:
-    """Loads a user's own digits for fine-tuning, as `load_dataset`, but not all digits must occur.
+    """Loads a user's own digits for fine-tuning. Not every digit from 0 to 9 needs to occur.
 
-    In folders of images, about a fifth of the images become the test part. The content of an image
-    alone decides, so a training image stays one when the user adds more images.
+    About a fifth of the images in sub-folders become test images. Whether an image is one of them
+    depends only on its content, so adding images never turns a training image into a test image.
+
+    Args:
+        data: The data set, as for `load_dataset`.
 
     Raises:
         DataError: The data set is missing, damaged or in an unknown format.
@@ -126,8 +131,8 @@ def load_mnist(download: bool = True) -> Dataset:
         download: Whether to download MNIST if it is not on this machine.
 
     Raises:
-        DownloadError: MNIST is not on this machine and was not or could not be downloaded.
-        DataError: The file found is damaged or is not MNIST.
+        DownloadError: MNIST is not on this machine, and the download failed or is not allowed.
+        DataError: The local file is damaged or is not MNIST.
     """
     folder = PROJECT / "data"
     keras_home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
@@ -152,13 +157,13 @@ def load_mnist(download: bool = True) -> Dataset:
 
 
 def load_bundled_digits() -> Dataset:
-    """Loads the 1,797 digits bundled with scikit-learn; a fifth of them become test images.
+    """Loads the 1,797 digits bundled with scikit-learn. A fifth of them become test images.
 
     The digits are 8x8 pictures with values from 0 to 16, from the test set of UCI's "Optical
     Recognition of Handwritten Digits" (Alpaydin and Kaynak, 1998). They are normalised like a
     user's own images.
     """
-    # Imported here because scikit-learn takes two seconds, which would delay prediction.
+    # Imported here because importing scikit-learn takes two seconds, which would delay prediction.
     from sklearn.datasets import load_digits
 
     bundled = load_digits()
@@ -169,14 +174,15 @@ def load_bundled_digits() -> Dataset:
 def split_indices(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Splits a labelled data set into two stratified parts.
 
+    Each part gets at least one image of each class.
+
     Args:
-        labels: Labels, int (N,).
-        share: Share of each class in the second part, above 0 and below 1. Each part gets at least
-            one image of each class.
+        labels: Labels of the images, int (N,).
+        share: Share of each class that goes to the second part, above 0 and below 1.
         seed: Seed for the random number generator.
 
     Returns:
-        Sorted int arrays with the indices of the first and of the second part.
+        The indices of the first part and those of the second part, as sorted int arrays.
 
     Raises:
         DataError: A class has fewer than two images.
@@ -206,9 +212,12 @@ def _with_test_part(
 
 
 def _split_by_content(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Splits like `split_indices`, but the part of each image depends only on its content.
+    """Splits images into a training and a test set by a hash of each image's content.
 
-    If all images of a digit would go to the test part, they all go to the training part instead.
+    If all images of a digit would become test images, they all become training images instead.
+
+    Returns:
+        The indices of the training images and those of the test images, as sorted int arrays.
     """
     first_bytes = [hashlib.sha256(image.tobytes()).digest()[0] for image in images]
     held_out = np.array(first_bytes) < TEST_SHARE * 256
@@ -250,7 +259,8 @@ def _checked(dataset: Dataset, every_digit: bool) -> Dataset:
     """Validates a data set and converts its labels to int64.
 
     Raises:
-        DataError: An array has the wrong shape, dtype or values, or a digit is missing.
+        DataError: An array has the wrong shape, dtype or values, or a digit is missing although
+            `every_digit` is true.
     """
     parts = {}
     for part in ("train", "test"):
@@ -291,7 +301,7 @@ def _check_classes(labels: np.ndarray, where: str) -> None:
 
 
 def _download(url: str, sha256: str, path: Path) -> None:
-    """Downloads a file with a progress bar on a terminal, and saves it if its hash is correct."""
+    """Downloads a file and saves it if its hash is correct. A terminal shows a progress bar."""
     content = bytearray()
     for block in _blocks(url):
         content += block

@@ -1,4 +1,4 @@
-"""Test pages without digits: words, doodles, diagrams, textures, natural images, blank paper."""
+"""Test pages without digits: words, doodles, diagrams, textures, natural images or blank paper."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -82,7 +82,7 @@ DOODLES: dict[str, Sequence[Sequence[Point]]] = {
 
 
 def empty(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """A page without digits; `images` and `labels` are not used."""
+    """A page without digits. The arguments `images` and `labels` are not used."""
     kinds: list[Callable[[np.random.Generator], np.ndarray]] = [
         _words, _doodles, _diagram, _texture, _natural, _blank
     ]  # fmt: skip
@@ -91,7 +91,7 @@ def empty(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> L
 
 
 def word(size: float, rng: np.random.Generator) -> Mark:
-    """A printed or handwritten word whose capitals are about `size` pixels high."""
+    """Prints a random word with capitals that are about `size` pixels high."""
     fonts = bundled_fonts()
     return printed(str(rng.choice(WORDS)), fonts[rng.integers(len(fonts))], size)
 
@@ -136,7 +136,7 @@ def _doodles(rng: np.random.Generator) -> np.ndarray:
 
 
 def _diagram(rng: np.random.Generator) -> np.ndarray:
-    """A bar chart, or boxes with words, connected by arrows."""
+    """Draws a bar chart, or boxes with words that are connected by arrows."""
     height, width = photo_size(rng)
     canvas = Canvas(height, width)
     pen = max(2, round(0.004 * width))
@@ -163,7 +163,7 @@ def _diagram(rng: np.random.Generator) -> np.ndarray:
 
 
 def _texture(rng: np.random.Generator) -> np.ndarray:
-    """A texture: fabric, a desk, clouds or tiles."""
+    """Draws a texture: fabric, a desk, clouds or tiles."""
     height, width = photo_size(rng)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     pitch = rng.uniform(0.01, 0.1) * width
@@ -180,7 +180,7 @@ def _texture(rng: np.random.Generator) -> np.ndarray:
 
 
 def _natural(rng: np.random.Generator) -> np.ndarray:
-    """A random crop of a natural image, mirrored in half of the cases."""
+    """Crops a natural image at random, and mirrors half of the crops."""
     pictures = _pictures()
     picture = pictures[rng.integers(len(pictures))]
     share = rng.uniform(0.3, 1.0)

@@ -1,4 +1,4 @@
-"""Fills in the forms of `form_layouts` and scans or photographs them."""
+"""Fills in the forms of `form_layouts`, and simulates scans and photos of them."""
 
 import calendar
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from common.data.handwriting import STROKES, draw_strokes
 from common.data.scenes import lit, on_desk, scanned, sheet
 from common.forms.checks import passes_iban, passes_luhn
 
-DRAWN_HEIGHT = 80  # pixels; more than any field has
+DRAWN_HEIGHT = 80  # pixels; digits are drawn at this height and reduced to that of the field
 STAMPS = ("RECEIVED", "PAID", "COPY", "24 MAR 2026", "No. 318")
 
 
@@ -24,7 +24,7 @@ class FilledForm:
 
     Attributes:
         image: Grey image, uint8 (height, width).
-        values: The digits in each field, by name.
+        values: Digits in each field. The keys are the names of the fields.
     """
 
     image: np.ndarray
@@ -34,11 +34,12 @@ class FilledForm:
 def filled_form(
     layout: Layout, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator
 ) -> FilledForm:
-    """Fills in a form, stamps some, and scans it or takes a photo in perspective.
+    """Fills in a form with random digits, and simulates a scan or a photo of it.
 
-    Half of the images are scans, turned by up to 4 degrees; the others are photos of a form on a
-    desk. One in eight is upside down, and a third have a stamp. On a third, the digits are drawn
-    with one pen; on the others, they are pictures.
+    Half of the images are scans, rotated by up to 4 degrees. The others are photos in perspective
+    of a form on a desk. One image in eight is upside down, and one in three shows a stamp. On one
+    form in three, all digits are drawn with the same pen. On the others, they are taken from
+    `images`.
 
     Args:
         layout: The empty form.
@@ -58,7 +59,7 @@ def filled_form(
         write_value(canvas, one, value, chosen, rng)
     if rng.random() < 1 / 3:
         stamp(canvas.ink, rng)
-    # Dark print and lighter handwriting on one sheet, or the reverse.
+    # The print may be darker than the handwriting or lighter.
     ink = np.maximum(layout.ink * rng.uniform(0.7, 1.1), canvas.ink * rng.uniform(0.7, 1.0))
     paper = sheet(ink.clip(0, 1), rng, (0.02, 0.25))
     if rng.random() < 0.5:
@@ -78,7 +79,7 @@ def filled_form(
 
 
 def value_for(field: PrintedField, rng: np.random.Generator) -> str:
-    """Returns a random value that fits a field."""
+    """Returns a random value that passes the checks of a field."""
     least, most = field.digits
     count = int(rng.integers(least, most + 1))
     value = "".join(map(str, rng.integers(0, 10, count)))
@@ -104,14 +105,14 @@ def write_value(
     pictures: list[np.ndarray],
     rng: np.random.Generator,
 ) -> None:
-    """Writes a value into the cells of a field, or its digits one after another into a frame.
+    """Writes the digits of a value into the cells of a field, or side by side into a single cell.
 
     Args:
         canvas: Canvas to write on.
         field: The field.
-        value: The digits.
+        value: The digits of the value.
         pictures: A picture of each digit, uint8 (rows, columns); 255 is ink.
-        rng: Random number generator for sizes and places.
+        rng: Random number generator for sizes and positions.
     """
     canvas.new_line()
     x, y, side, height = field.cells[0]
@@ -138,15 +139,15 @@ def write_value(
 
 
 def drawn(digit: int, pen: float, rng: np.random.Generator) -> np.ndarray:
-    """Draws a digit in a random one of its handwritten forms.
+    """Draws a digit in one of its handwritten forms, chosen at random.
 
     Args:
         digit: The digit, 0 to 9.
         pen: Stroke width as a share of the height.
-        rng: Random number generator that chooses the form and varies its strokes.
+        rng: Random number generator for the form and its strokes.
 
     Returns:
-        uint8 (rows, columns), 255 is ink.
+        The picture, uint8 (rows, columns); 255 is ink.
     """
     ways = STROKES[digit]
     ink = draw_strokes(ways[rng.integers(len(ways))], DRAWN_HEIGHT, rng, pen)
@@ -154,7 +155,7 @@ def drawn(digit: int, pen: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def digit_mark(picture: np.ndarray, digit: int, size: float) -> Mark:
-    """Returns the picture of a digit as ink, scaled so that its longer side has `size` pixels."""
+    """Crops the picture of a digit to its ink and scales the longer side to `size` pixels."""
     left, top, width, height = cv2.boundingRect((picture > 64).astype(np.uint8))
     part = picture[top : top + height, left : left + width].astype(np.float32) / 255
     scale = size / max(part.shape)
@@ -164,14 +165,14 @@ def digit_mark(picture: np.ndarray, digit: int, size: float) -> Mark:
 
 
 def photo(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Takes a photo with the lamp of `scenes`, a steady hand and little noise."""
+    """Simulates a photo of a scene under the lamp of `scenes.lit`, with little blur and noise."""
     brightness = cv2.GaussianBlur(lit(reflectance, rng), (0, 0), rng.uniform(0.4, 1.3))
     noise = rng.uniform(0.5, 4) * rng.standard_normal(brightness.shape, np.float32)
     return np.rint((brightness + noise).clip(0, 255)).astype(np.uint8)
 
 
 def stamp(ink: np.ndarray, rng: np.random.Generator) -> None:
-    """Stamps a word in a frame somewhere on a sheet, turned and faint, in place."""
+    """Adds a stamp, a faint and rotated word in a frame, at a random place; modifies `ink`."""
     fonts = bundled_fonts()
     word = printed(str(rng.choice(STAMPS)), fonts[rng.integers(len(fonts))], rng.uniform(26, 48))
     framed = np.pad(word.ink, 24)

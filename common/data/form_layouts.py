@@ -1,6 +1,6 @@
-"""Three empty forms with printed labels, boxes, combs and lines, and the fields on them.
+"""Draws three empty forms with printed labels, boxes, combs and lines, and describes their fields.
 
-They are the forms of `benchmarks/forms.py` and of the sample in `docs/order_form/`.
+`benchmarks/forms.py` uses all of them. The sample in `docs/order_form/` shows one of them.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from common.data.glyphs import bundled_fonts
 
 HEIGHT, WIDTH = 1754, 1240  # pixels; A4 at 150 dpi
 PEN = 2  # pixels; width of printed lines
-INK = 0.85  # of print
+INK = 0.85  # ink of printed text and lines, 0 to 1
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class PrintedField:
     """A field of a layout.
 
     Attributes:
-        entry: Its entry in a field file.
+        entry: The entry for the field in a field file.
         digits: Minimum and maximum number of digits.
-        cells: Places where digits are written: x, y, width and height in pixels; one for each
-            digit, or a single one for all of them.
+        cells: Rectangles in which digits are written, each x, y, width and height in pixels. There
+            is one rectangle for each digit, or a single one for all digits.
     """
 
     entry: dict[str, object]
@@ -39,7 +39,7 @@ class Layout:
 
     Attributes:
         ink: Printed ink, float32 (HEIGHT, WIDTH), 0 to 1.
-        fields: Its fields.
+        fields: The fields of the form.
     """
 
     ink: np.ndarray = field(default_factory=lambda: np.zeros((HEIGHT, WIDTH), np.float32))
@@ -47,7 +47,7 @@ class Layout:
 
     @property
     def image(self) -> np.ndarray:
-        """The empty form, uint8 (HEIGHT, WIDTH), 255 is paper."""
+        """The image of the empty form, uint8 (HEIGHT, WIDTH); 255 is paper."""
         return np.rint(255 * (1 - self.ink)).astype(np.uint8)
 
     def write(self, text: str, x: int, baseline: int, size: float, font: int = 0) -> None:
@@ -65,7 +65,7 @@ class Layout:
     def boxes(
         self, x: int, y: int, count: int, side: int, digits: tuple[int, int], **entry: object
     ) -> None:
-        """Draws a row of boxes, a field with one digit in each."""
+        """Draws a row of `count` boxes and adds a field with one digit in each box."""
         for number in range(count):
             self.rectangle(x + number * side, y, side, round(1.2 * side))
         self._add(_cells(x, y, count, side), digits, entry)
@@ -73,7 +73,7 @@ class Layout:
     def comb(
         self, x: int, y: int, count: int, side: int, digits: tuple[int, int], **entry: object
     ) -> None:
-        """Draws a comb, a field with one digit between each two teeth."""
+        """Draws a comb and adds a field with one digit in each of the `count` gaps."""
         bottom = y + round(1.2 * side)
         cv2.line(self.ink, (x, bottom), (x + count * side, bottom), INK, PEN)
         for number in range(count + 1):
@@ -84,7 +84,7 @@ class Layout:
     def frame(
         self, x: int, y: int, width: int, height: int, digits: tuple[int, int], **entry: object
     ) -> None:
-        """Draws an empty rectangle, a field for any number of digits."""
+        """Draws an empty rectangle and adds a field for any number of digits."""
         self.rectangle(x, y, width, height)
         self._add([(x, y, width, height)], digits, entry)
 
@@ -104,12 +104,12 @@ class Layout:
 
 
 def _cells(x: int, y: int, count: int, side: int) -> list[tuple[int, int, int, int]]:
-    """Returns the places of `count` digits beside each other."""
+    """Returns rectangles for `count` digits side by side."""
     return [(x + number * side, y, side, round(1.2 * side)) for number in range(count)]
 
 
 def order_form() -> Layout:
-    """An order: labels beside rows of boxes."""
+    """Draws an order form: labels beside rows of boxes."""
     form = Layout()
     form.write("ORDER FORM", 100, 150, 40, 1)
     form.write("Please write one digit in each box, with a dark pen.", 100, 220, 18)
@@ -128,7 +128,7 @@ def order_form() -> Layout:
 
 
 def transfer_form() -> Layout:
-    """A bank transfer: labels above combs."""
+    """Draws a form for a bank transfer: labels above combs."""
     form = Layout()
     form.write("Credit transfer", 140, 170, 46, 4)
     form.write("Savings Bank of the Valley, branch 17", 140, 240, 20, 4)
@@ -145,7 +145,7 @@ def transfer_form() -> Layout:
 
 
 def meter_form() -> Layout:
-    """Meter readings: frames for any number of digits in a table."""
+    """Draws a form for meter readings: a table of frames for any number of digits."""
     form = Layout()
     form.write("METER READINGS 2026", 320, 160, 36, 2)
     form.write("Return this card to your supplier within 10 days.", 300, 220, 17, 2)
@@ -166,7 +166,7 @@ def meter_form() -> Layout:
 
 
 def _terms(form: Layout, top: int) -> None:
-    """Prints small print, with digits that are not to be read."""
+    """Prints terms in small type. Their digits are in no field, so they must not be read."""
     sentences = (
         "1. A machine reads the details above. Corrections outside the fields are not seen.",
         "2. Offers are valid for 30 days. Prices include 19 % tax and 4.90 for each parcel.",

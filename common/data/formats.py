@@ -1,4 +1,4 @@
-"""Reads the file formats of data sets; `datasets` validates their content."""
+"""Reads the files of data sets in several formats. `datasets` validates their content."""
 
 import gzip
 import struct
@@ -35,9 +35,9 @@ ZIP_DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""Exceptions that NumPy's and Python's zip readers raise on damaged files."""
-MAX_BYTES = 4 * 10**9  # uncompressed size of a data set's file
-MAX_GZIP_RATIO = 1032  # largest compression ratio of a .gz file (Deutsch, RFC 1951, 1996)
+"""Exceptions that NumPy and Python's zip reader raise on damaged files."""
+MAX_BYTES = 4 * 10**9  # per .npz file, uncompressed
+MAX_GZIP_RATIO = 1032  # highest possible compression ratio of a .gz file (RFC 1951, 1996)
 MIN_SCORE = 0.3  # of a digit that the finder detects on a photo
 IDX_NAMES = ("train-images", "train-labels", "t10k-images", "t10k-labels")
 
@@ -47,13 +47,13 @@ class DataError(UserError):
 
 
 def read_npz(path: Path) -> list[np.ndarray]:
-    """Reads an `.npz` file in Keras's layout.
+    """Reads an `.npz` file with the same array names as Keras's mnist.npz.
 
     Returns:
-        Training images, training labels, test images and test labels, without any conversion.
+        Training images, training labels, test images and test labels, as stored in the file.
 
     Raises:
-        DataError: The file is damaged, too large or in another layout.
+        DataError: The file is damaged, too large, or lacks one of the arrays.
     """
     keys = ("x_train", "y_train", "x_test", "y_test")
     try:
@@ -83,10 +83,13 @@ def read_npz(path: Path) -> list[np.ndarray]:
 
 
 def idx_files(folder: Path) -> list[Path]:
-    """Finds the four IDX files in a folder; the list is empty if there are none.
+    """Finds the four IDX files in a folder.
+
+    Returns:
+        The files in the order of `IDX_NAMES`, or an empty list if the folder contains none of them.
 
     Raises:
-        DataError: The folder holds only some of the files.
+        DataError: The folder contains only some of the files.
     """
     found = []
     for start in IDX_NAMES:
@@ -107,10 +110,10 @@ def read_idx(path: Path, images: bool) -> np.ndarray:
 
     Args:
         path: Path of the file.
-        images: Whether the file holds images rather than labels.
+        images: Whether the file holds images; otherwise, it holds labels.
 
     Returns:
-        uint8 (N, height, width) for images, uint8 (N,) for labels.
+        The images, uint8 (N, height, width), or the labels, uint8 (N,).
 
     Raises:
         DataError: The file is damaged.
@@ -139,8 +142,7 @@ def read_idx(path: Path, images: bool) -> np.ndarray:
         ) from error
     if len(content) != size:
         raise DataError(
-            f"{path} is damaged: its header says {shape}, but the file holds another number of "
-            "values."
+            f"{path} is damaged: its header says {shape}, but it does not hold that many values."
         )
     return np.frombuffer(content, np.uint8).reshape(shape)
 
@@ -148,11 +150,11 @@ def read_idx(path: Path, images: bool) -> np.ndarray:
 def read_image_folders(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Reads a folder with one sub-folder of images per digit.
 
-    The largest mark on a drawing or the largest digit on a photo is used. Images that cannot be
-    used are listed on stderr.
+    Each image gives one picture: that of the largest mark on a drawing, or of the largest digit on
+    a photo. Messages on stderr name unreadable images and images without digits.
 
     Returns:
-        Pictures, uint8 (N, 28, 28), and their labels, int64 (N,).
+        The pictures, uint8 (N, 28, 28), and their labels, int64 (N,).
     """
     paths, labels = [], []
     for digit in range(10):
@@ -181,7 +183,7 @@ def read_image_folders(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _largest_digit(image: np.ndarray) -> Glyph | None:
-    """Returns the largest mark on a drawing, or the largest digit that the finder detects."""
+    """Returns the largest mark on a drawing, or the largest digit that the finder detects on it."""
     glyphs = drawn_marks(image)
     if not glyphs:
         found = [digit for digit in find(image, _finder()) if digit.score > MIN_SCORE]

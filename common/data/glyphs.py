@@ -1,8 +1,8 @@
 """Glyphs for synthetic pages: digits, letters, signs, words and drawings.
 
-A glyph is a uint8 array (height, width), where 0 is paper and 255 is ink, cropped to its ink.
-Digits come from a data set, from predefined strokes and from fonts. The finder must learn to ignore
-all other glyphs.
+A glyph is a uint8 array (height, width), where 0 is paper and 255 is ink, cropped to its ink. The
+digits come from a data set, from predefined strokes and from fonts. The other glyphs are examples
+of marks that the finder must learn to ignore.
 """
 
 import string
@@ -33,11 +33,12 @@ FONTS = PROJECT / "data" / "fonts"
 """Optional folder of additional fonts (.ttf, .otf or .woff), for instance handwriting fonts."""
 
 DRAWINGS = PROJECT / "data" / "drawings"
-"""Optional folder of additional drawings (.png), for instance icons: dark on light, no digits."""
+"""Optional folder of additional drawings (.png), for instance icons. They are dark on a light
+background and contain no digits."""
 
 SOURCES = PROJECT / "data" / "SOURCES.txt"
-"""Optional text that names the sources of the files in `FONTS`, `DRAWINGS` and
-`photography.PICTURES`; it goes into the finder's card."""
+"""Optional text file that names the sources of the files in `FONTS`, `DRAWINGS` and
+`photography.PICTURES`. The model card of the finder quotes it."""
 
 GLYPH_HEIGHT = 60
 """Height in pixels at which glyphs are drawn. Pages scale them to their final size."""
@@ -63,10 +64,11 @@ CURSIVE_STROKES = (
     ((0.0, 0.0), (0.4, 0.5), (0.15, 0.4), (0.1, 0.1), (0.35, 0.1), (0.45, 0.5), (0.5, 0.0)),
     ((0.0, 0.0), (0.1, 0.5), (0.2, 0.1), (0.4, 0.5), (0.35, -0.5), (0.15, -0.4), (0.5, 0.0)),
 )
-"""Letters joined to their neighbours: points (x, y) as shares of the height, y up from the line."""
+"""Shapes of letters that imitations of cursive words consist of. Each shape is a list of points
+(x, y) as shares of the letter height. On the baseline, y is 0, and above it, y is positive."""
 
 LOOKALIKES = "bgiloqsz"
-"""Letters that look like digits, alone or as capitals."""
+"""Letters that look like digits in lower or upper case."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,14 @@ class GlyphBank:
     """The glyphs for synthetic pages.
 
     Attributes:
-        data_digits: Digits from the data set, one list for each of 0 to 9.
-        stroke_digits: Digits drawn from `handwriting.STROKES`, one list for each of 0 to 9.
-        font_digits: Digits from fonts, one list for each of 0 to 9.
-        straight_ones: 1s that are a single straight stroke.
+        data_digits: Digits from the data set, in one list for each of 0 to 9.
+        stroke_digits: Digits drawn from `handwriting.STROKES`, in one list for each of 0 to 9.
+        font_digits: Digits from fonts, in one list for each of 0 to 9.
+        straight_ones: 1s that consist of a single straight stroke.
         letters: Single letters that do not look like digits.
-        alphabets: Lists of 26 letters, each in one font and in order.
+        alphabets: Alphabets, each a list of the 26 letters in one font.
         signs: Punctuation marks and mathematical symbols.
-        words: Words of two or more letters, in many fonts, and imitations of cursive handwriting.
+        words: Words of two or more letters in many fonts, and imitations of cursive handwriting.
         drawings: Doodles, scribbles and the drawings in `DRAWINGS`.
     """
 
@@ -96,7 +98,7 @@ class GlyphBank:
     drawings: list[np.ndarray]
 
     def digit(self, digit: int, source: str, rng: np.random.Generator) -> np.ndarray:
-        """Returns a random glyph of a digit; the source is "data", "strokes" or "fonts"."""
+        """Returns a random glyph of a digit from a source: "data", "strokes" or "fonts"."""
         glyphs = {
             "data": self.data_digits,
             "strokes": self.stroke_digits,
@@ -106,7 +108,7 @@ class GlyphBank:
 
 
 def make_glyph_bank(images: np.ndarray, labels: np.ndarray, seed: int) -> GlyphBank:
-    """Draws the glyphs; the same arguments give the same bank.
+    """Draws the glyphs for synthetic pages. The same arguments always give the same glyphs.
 
     Args:
         images: Pictures of digits, uint8 (N, 28, 28); 0 is paper.
@@ -158,7 +160,7 @@ def load_fonts() -> tuple[ImageFont.FreeTypeFont, ...]:
 @cache
 def bundled_fonts() -> tuple[ImageFont.FreeTypeFont, ...]:
     """Loads the text fonts bundled with Matplotlib, sorted by path."""
-    # Imported here because importing Matplotlib takes longer than reading an image.
+    # Imported here because importing Matplotlib takes longer than reading one image.
     import matplotlib
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -167,7 +169,7 @@ def bundled_fonts() -> tuple[ImageFont.FreeTypeFont, ...]:
 
 
 def _font(path: Path) -> ImageFont.FreeTypeFont:
-    # The digits of a font are about two thirds as high as its size, so glyphs need a larger size.
+    # Digits are about two thirds as high as the size of their font, so the size must be larger.
     return ImageFont.truetype(str(path), round(1.3 * GLYPH_HEIGHT))
 
 
@@ -191,14 +193,14 @@ def load_drawings() -> list[np.ndarray]:
 def letters_from(
     alphabet: list[np.ndarray], count: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Letters in order, in random order, or one letter again and again, as in exercises."""
+    """Chooses letters of an alphabet: in order, in random order, or one letter repeatedly."""
     start = int(rng.integers(len(alphabet) - count))
     kind = rng.random()
     if kind < 0.4:
         return alphabet[start : start + count]
     if kind < 0.75:
         return [alphabet[index] for index in rng.permutation(len(alphabet))[:count]]
-    # A lookalike among its own kind cannot be told from a digit.
+    # A repeated lookalike cannot be distinguished from a number.
     distinct = [
         glyph
         for letter, glyph in zip(string.ascii_lowercase, alphabet, strict=True)
@@ -222,7 +224,7 @@ def _cropped(ink: np.ndarray) -> np.ndarray:
 
 
 def _enlarged(images: np.ndarray) -> list[np.ndarray]:
-    """Enlarges pictures three times with smooth edges; pictures without ink are ignored."""
+    """Enlarges pictures to three times their size, with smooth edges. Ignores blank pictures."""
     glyphs = []
     for image in images:
         if image.max() > 127:
@@ -240,7 +242,7 @@ def _stroke_glyph(
 
 
 def _scribble(rng: np.random.Generator) -> np.ndarray:
-    """A scribble of one to four strokes through random points."""
+    """Draws a scribble of one to four strokes through random points."""
     strokes = [
         " ".join(f"{x},{y}" for x, y in rng.integers(0, 101, (rng.integers(4, 9), 2)))
         for _ in range(rng.integers(1, 5))
@@ -249,7 +251,7 @@ def _scribble(rng: np.random.Generator) -> np.ndarray:
 
 
 def _cursive_word(rng: np.random.Generator) -> np.ndarray:
-    """A word-like line of joined strokes, as in cursive writing of any alphabet."""
+    """Draws joined strokes that look like a cursive word in an unknown alphabet."""
     points, x = [], 0.0
     for _ in range(rng.integers(3, 9)):
         letter = np.array(CURSIVE_STROKES[rng.integers(len(CURSIVE_STROKES))])
@@ -274,7 +276,7 @@ def _text_glyph(text: str, font: ImageFont.FreeTypeFont) -> np.ndarray:
 
 
 def _alphabet(rng: np.random.Generator, font: ImageFont.FreeTypeFont) -> list[np.ndarray]:
-    """The letters of a font, lower or upper case."""
+    """Draws the 26 letters of a font, all in lower case or all in upper case."""
     letters = string.ascii_lowercase if rng.random() < 0.7 else string.ascii_uppercase
     return [_text_glyph(letter, font) for letter in letters]
 
@@ -282,10 +284,10 @@ def _alphabet(rng: np.random.Generator, font: ImageFont.FreeTypeFont) -> list[np
 def _word(rng: np.random.Generator) -> str:
     letters, weights = zip(*LETTER_FREQUENCIES.items(), strict=True)
     shares = np.array(weights) / sum(weights)
-    if rng.random() < 0.3:  # only its neighbours tell such a letter from a digit
+    if rng.random() < 0.3:  # more lookalikes, which only their neighbours distinguish from digits
         shares = np.where([letter in LOOKALIKES for letter in letters], 5 * shares, shares)
     word = "".join(rng.choice(letters, size=rng.integers(2, 10), p=shares / shares.sum()))
-    if set(word) <= set(LOOKALIKES):  # it cannot be told from a number
+    if set(word) <= set(LOOKALIKES):  # such a word could be a number
         word += "e"
     case = rng.random()
     return word.upper() if case < 0.2 else word.capitalize() if case < 0.45 else word

@@ -1,7 +1,8 @@
 """Draws handwritten digits and letters from strokes with random variation.
 
-The sample images and the pages in the tests use it, so they need no person's handwriting and no
-data set's licence. `synthetic` uses it for training pictures that data sets lack.
+The sample images and the pages in the tests are drawn by this module, so they contain no person's
+handwriting and do not depend on the licence of a data set. `synthetic` uses the module to draw
+training pictures that data sets lack.
 """
 
 from collections.abc import Sequence
@@ -53,8 +54,8 @@ STROKES = {
         "80,18 50,1 20,20 24,45 52,52 78,28 80,10 80,55 79,100",
     ),
 }
-"""The ways to write each digit, the most common first. Strokes are separated by |, and each passes
-through points x,y in hundredths of the digit's width and height."""
+"""The ways to write each digit, the most common one first. The character | separates strokes. Each
+stroke passes through points x,y, in hundredths of the digit's width and height."""
 
 LETTERS = {
     "A": ("0,100 48,0 52,0 100,100 | 20,62 82,62",),
@@ -110,8 +111,8 @@ LETTERS = {
     "+": ("0,50 50,50 100,50 | 50,0 50,50 50,100",),
     "?": ("10,22 40,0 85,12 80,40 50,55 48,75 | 48,96 50,100",),
 }
-"""Letters that do not look like digits, in the format of `STROKES`. They exclude I and l (1), O and
-D (0), S (5), Z (2), g and q (9), and G and b (6)."""
+"""Letters that do not look like digits, in the format of `STROKES`. Letters that do are left out: I
+and l (1), O and D (0), S (5), Z (2), g and q (9), and G and b (6)."""
 
 ARITHMETIC_SIGNS = (
     "0,50 50,50 100,50 | 50,0 50,50 50,100",
@@ -138,8 +139,8 @@ OTHER_SIGNS = (
     "5,35 50,34 95,35 | 5,65 50,66 95,65 | 72,0 50,50 28,100",
     "95,5 35,15 10,50 35,85 95,95 | 10,50 45,50 85,50",
 )
-"""Asterisk, root, less than, greater than, brace, bracket, full stop, comma, not equal and element
-of, in the format of `STROKES`."""
+"""Asterisk, root, less than, greater than, brace, bracket, full stop, comma, not equal to and is an
+element of, in the format of `STROKES`."""
 
 DOODLES = (
     "50,100 5,45 10,5 40,5 50,25 60,5 90,5 95,45 50,100",
@@ -158,7 +159,7 @@ DOODLES = (
 def draw_digit(
     digit: int, height: int, generator: np.random.Generator, pen: float = 0.1
 ) -> np.ndarray:
-    """Draws a digit, 0 to 9, in the most common way; see `draw_strokes`."""
+    """Draws a digit, 0 to 9, in its most common form; for the arguments, see `draw_strokes`."""
     return draw_strokes(STROKES[digit][0], height, generator, pen)
 
 
@@ -205,7 +206,7 @@ def draw_strokes(
 
 
 def smooth(points: np.ndarray) -> np.ndarray:
-    """Interpolates points by a Catmull-Rom spline: (N, 2) -> (16 * (N - 1) + 1, 2)."""
+    """Interpolates N points by a Catmull-Rom spline of 16 * (N - 1) + 1 points."""
     ends = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     a, b, c, d = ends[:-3], ends[1:-2], ends[2:-1], ends[3:]
     t = np.linspace(0, 1, 16, endpoint=False)[:, None, None]
@@ -225,11 +226,11 @@ def write_page(
     """Writes lines of digits on a page.
 
     Args:
-        lines: Digits of each line; a space leaves a gap.
+        lines: Digits of each line. A space becomes a gap.
         height: Height of the digits in pixels.
         generator: Random number generator for the shape and position of each digit.
-        pen: Stroke width as a share of the height.
-        tilt: Rotation of the lines in degrees; positive values make them rise.
+        pen: Stroke width as a share of the height of the digits.
+        tilt: Rotation of the lines in degrees. Positive values make them rise to the right.
 
     Returns:
         The ink, float32 (rows, columns), 0 to 1.

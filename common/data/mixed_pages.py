@@ -1,4 +1,4 @@
-"""Test pages of digits among printed forms, words or arithmetic signs; see `conditions`."""
+"""Test pages with digits in printed forms, between words and between arithmetic signs."""
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ SIGNS = {
     "(": ([(0.25, 0.0), (0.08, 0.25), (0.05, 0.55), (0.1, 0.8), (0.25, 1.05)],),
     ")": ([(0.0, 0.0), (0.17, 0.25), (0.2, 0.55), (0.15, 0.8), (0.0, 1.05)],),
 }
-"""Strokes of each sign, through points (x, y) as shares of the height of the digits."""
+"""Strokes of each sign. A stroke passes through points (x, y), in shares of a digit's height."""
 
 FIELDS = ("Name", "Date", "Phone", "Amount", "Account", "Customer no.", "Post code", "Order", "Tax")
 
@@ -55,7 +55,7 @@ def form(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> La
 
 
 def among_letters(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """Lines of two words with a number of one to four digits between them."""
+    """One to three lines, each with a number of one to four digits between two words."""
     canvas = Canvas(*photo_size(rng))
     writer = Writer(images, labels, rng)
     count = int(rng.integers(1, 4))
@@ -99,5 +99,5 @@ def expression(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator)
 
 
 def _baseline(canvas: Canvas, line: int, count: int, rng: np.random.Generator) -> float:
-    """The row of the baseline of one of `count` lines on the canvas."""
+    """Returns the row of the baseline of line number `line` of `count` lines on the canvas."""
     return (line + rng.uniform(0.65, 0.85)) * canvas.height / count

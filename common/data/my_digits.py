@@ -1,4 +1,4 @@
-"""Saves the user's own digits for training, one file each: `my_digits/3/NAME.png`."""
+"""Saves each of the user's own digits for training in a file such as `my_digits/3/NAME.png`."""
 
 import hashlib
 import heapq
@@ -15,22 +15,22 @@ from common.files import replacing
 from common.images.listing import list_images
 
 MY_DIGITS = PROJECT / "my_digits"
-MAX_KEPT = 100_000  # then the server saves no more
-MAX_LISTED = 100
-FILE = re.compile(r"[0-9a-f]{16}\.png")
-MARGIN = 0.25  # of background around a digit, as a share of its longer side
+MAX_KEPT = 100_000  # digits that the server saves
+MAX_LISTED = 100  # digits that `listed_digits` returns
+FILE = re.compile(r"[0-9a-f]{16}\.png")  # file names that `keep_digit` creates
+MARGIN = 0.25  # around a digit, as a share of its longer side
 
 
 def keep_digit(ink: np.ndarray, digit: int, folder: Path) -> Path:
-    """Saves one digit at its original size, black on white and without its neighbours.
+    """Saves the ink of one digit at its original size, as a PNG file in black on white.
 
-    The file name is a hash of the pixels, so the same digit is saved only once. Saving it again
-    under another label moves it there.
+    The file name is a hash of the pixels, so an identical digit is saved only once. If it is saved
+    again with another label, the file moves to the sub-folder of that label.
 
     Args:
-        ink: float32 (height, width), 0 is background, 1 is full ink.
-        digit: The label, 0 to 9.
-        folder: The folder with the sub-folders 0 to 9.
+        ink: Ink of the digit, float32 (height, width); 0 is background, 1 is full ink.
+        digit: Label of the digit, 0 to 9.
+        folder: Folder with the sub-folders 0 to 9.
 
     Returns:
         Path of the PNG file.
@@ -53,22 +53,22 @@ def keep_digit(ink: np.ndarray, digit: int, folder: Path) -> Path:
 
 
 def kept_digits(folder: Path) -> int:
-    """Number of digits in the folder."""
+    """Counts the images in the sub-folders 0 to 9 of a folder."""
     return sum(len(list_images(part)) for part in folder.glob("[0-9]") if part.is_dir())
 
 
 def listed_digits(folder: Path) -> list[tuple[int, str]]:
-    """The labels and names of the digits that `keep_digit` saved last, the newest first."""
+    """Returns the labels and names of the digits that `keep_digit` saved last, the newest first."""
     found = []
     for path in folder.glob("[0-9]/*.png"):
         if FILE.fullmatch(path.name):
-            with suppress(OSError):  # deleted meanwhile, or a link to nothing
+            with suppress(OSError):  # the file was deleted meanwhile, or is a broken link
                 found.append((path.stat().st_mtime, path))
     newest = heapq.nlargest(MAX_LISTED, found)
     return [(int(path.parent.name), path.stem) for _, path in newest]
 
 
 def path_of(folder: Path, digit: int, name: str) -> Path | None:
-    """The file of a digit that `keep_digit` saved, or None if there is no such file."""
+    """Returns the file of a digit that `keep_digit` saved, or None if there is no such file."""
     path = folder / str(digit) / f"{name}.png"
     return path if FILE.fullmatch(path.name) and path.is_file() else None

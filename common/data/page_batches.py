@@ -1,4 +1,4 @@
-"""Batches of synthetic pages, generated in separate processes during training."""
+"""Generates batches of synthetic pages in separate processes during training."""
 
 import multiprocessing
 import os
@@ -22,21 +22,28 @@ SHAPES = (
     (0.15, 192, 192),
     (0.15, 256, 192),
 )
-"""Share of the batches, and height and width of their pages in pixels."""
+"""Shapes of pages: the share of batches with this shape, and the height and width in pixels."""
 
 PIXELS = 128 * 128
-"""Pixels per unit of `batch_size`; a batch of larger pages has fewer pages."""
+"""Number of pixels that count as one page in `batch_size`. Batches of larger pages have fewer
+pages."""
 
 AHEAD = 8  # batches that are generated in advance, per worker process
 
 Batch = tuple[np.ndarray, np.ndarray]
 """Pages, float32 (N, height, width, 1), and targets, float32 (N, height / 4, width / 4, 36)."""
 
-_writer: PageWriter  # the writer of a worker process
+_writer: PageWriter  # of this worker process
 
 
 def make_writer(images: np.ndarray, labels: np.ndarray, seed: int) -> PageWriter:
-    """Creates a writer of synthetic pages; the arguments are those of `make_glyph_bank`."""
+    """Creates a writer of synthetic pages.
+
+    Args:
+        images: Pictures of digits for the pages, uint8 (N, 28, 28).
+        labels: Labels of the pictures, int (N,), 0 to 9.
+        seed: Seed for the random number generator of the glyphs.
+    """
     return PageWriter(make_glyph_bank(images, labels, seed), Photographer(load_pictures()))
 
 
@@ -45,8 +52,8 @@ def make_batch(writer: PageWriter, batch_size: int, key: tuple[int, ...]) -> Bat
 
     Args:
         writer: Writer of the pages.
-        batch_size: Size of the batch: it has as many pixels as this number of 128x128 pages.
-        key: Seed for the random number generator; the last number is the step in the epoch.
+        batch_size: Size of the batch. The batch has as many pixels as this number of 128x128 pages.
+        key: Seed for the random number generator. The last number is the step in the epoch.
     """
     rng = np.random.default_rng(key)
     height, width = _shape(key[-1], rng)
@@ -54,8 +61,8 @@ def make_batch(writer: PageWriter, batch_size: int, key: tuple[int, ...]) -> Bat
     pages = np.empty((count, height, width, 1), np.float32)
     targets = np.empty((count, height // CELL, width // CELL, TARGETS), np.float32)
     for number in range(count):
-        # The sides of a real page are rarely multiples of the network's stride, so its last rows
-        # and columns are repeated. Some training pages imitate this.
+        # The sides of a real page are rarely multiples of the network's stride, so the page is
+        # padded by repeating its last row and column. Some training pages are padded likewise.
         short = rng.integers(0, STRIDE, 2) if rng.random() < 0.4 else np.zeros(2, int)
         page = writer.page(height - int(short[0]), width - int(short[1]), rng)
         padding = ((0, int(short[0])), (0, int(short[1])))
@@ -66,9 +73,9 @@ def make_batch(writer: PageWriter, batch_size: int, key: tuple[int, ...]) -> Bat
 
 
 def _shape(step: int, rng: np.random.Generator) -> tuple[int, int]:
-    """The height and width of the pages in a batch."""
-    # Keras infers the input shape from the first two batches and assumes that sides which are equal
-    # in both are equal in all batches. So the first two batches have different shapes.
+    """Chooses the height and width of the pages in a batch."""
+    # Keras infers the input shape from the first two batches. If a side is equal in both, Keras
+    # assumes that it is equal in all batches. So both sides differ in the first two batches.
     number = 2 * step if step < 2 else rng.choice(len(SHAPES), p=[share for share, *_ in SHAPES])
     return SHAPES[number][1:]
 
@@ -82,40 +89,39 @@ def _start_worker(images: np.ndarray, labels: np.ndarray, seed: int) -> None:
 
 def _batch_of_worker(batch_size: int, key: tuple[int, ...]) -> Batch:
     pages, targets = make_batch(_writer, batch_size, key)
-    # Half precision halves the time that it takes to send a batch to the training process.
+    # Half precision halves the time to send a batch to the training process.
     return pages.astype(np.float16), targets.astype(np.float16)
 
 
 class PageSource:
-    """Generates batches in advance, in one worker process for each core but one.
+    """Generates batches in advance in worker processes, one fewer than there are cores.
 
-    Each batch depends only on the seed, the epoch and the step.
+    Each batch depends only on the data, the seed, the epoch and the step.
 
     Args:
         images: Pictures of digits for the pages, uint8 (N, 28, 28).
         labels: Labels of the pictures, int (N,), 0 to 9.
         steps: Number of batches per epoch.
-        batch_size: Size of a batch, as in `make_batch`.
+        batch_size: Size of each batch, as in `make_batch`.
         seed: Seed for the random number generators of the glyphs and the pages.
     """
 
     def __init__(
         self, images: np.ndarray, labels: np.ndarray, steps: int, batch_size: int, seed: int
     ) -> None:
-        # The processes are spawned, because a fork does not copy the threads of TensorFlow and
-        # OpenCV.
+        # Spawn the processes: a forked process lacks the threads of TensorFlow and OpenCV.
         context = multiprocessing.get_context("spawn")
         workers = max(1, (os.cpu_count() or 1) - 1)
         self.pool = ProcessPoolExecutor(workers, context, _start_worker, (images, labels, seed))
         self.ahead = AHEAD * workers
         with interrupts_delayed():
             for _ in range(workers):
-                self.pool.submit(int)  # starts a process
+                self.pool.submit(int)  # any task starts a process
         self.steps, self.batch_size, self.seed = steps, batch_size, seed
         self.waiting: deque[tuple[int, Future[Batch]]] = deque()
 
     def batch(self, epoch: int, step: int) -> Batch:
-        """Returns the batch of a step in an epoch; both count from 0."""
+        """Returns the batch of a step in an epoch. Epochs and steps are counted from 0."""
         position = epoch * self.steps + step
         if not self.waiting or self.waiting[0][0] != position:
             for _, future in self.waiting:

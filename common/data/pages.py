@@ -1,7 +1,8 @@
 """Synthetic pages for training the finder: digits among words, drawings, forms and objects.
 
-A page is created in three steps: paper and its ruling, then digits and other marks, then an image
-of the page; see `photography`. The position and the ink of each digit are recorded.
+A page is created in three steps. `photography` creates paper, sometimes with ruled lines. This
+module writes digits and other marks on it, and records the position and the ink of each digit.
+Then, `photography` takes an image of the page.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,22 +25,22 @@ from common.data.sheet import (
     touching_x,
 )
 
-CLUTTERED = (0, 1, 3, 4, 5, 6)  # indices of the kinds of pages that may get additional clutter
+CLUTTERED = (0, 1, 3, 4, 5, 6)  # indices into `kinds`; these pages may get additional clutter
 
 
 class PageWriter:
     """Writes random synthetic pages.
 
     Args:
-        bank: Glyphs to write with.
-        photographer: Photographer, who provides paper and takes the image.
+        bank: Glyphs of the digits and other marks.
+        photographer: Source of paper and of images of the written pages.
     """
 
     def __init__(self, bank: GlyphBank, photographer: Photographer) -> None:
         self.bank, self.photographer = bank, photographer
 
     def page(self, height: int, width: int, rng: np.random.Generator) -> SyntheticPage:
-        """Writes a random page; the same random numbers give the same page."""
+        """Writes a random page. The same state of `rng` always gives the same page."""
         kinds: list[tuple[float, Callable[[Sheet, np.random.Generator], None]]] = [
             (0.14, self._single),
             (0.22, self._lines),
@@ -69,7 +70,7 @@ class PageWriter:
         return finished(sheet, image)
 
     def _size(self, sheet: Sheet, rng: np.random.Generator, low: float, high: float) -> float:
-        """A random height of digits in pixels, at most the height of the page."""
+        """Returns a random height for digits in pixels, less than the height of the page."""
         high = min(high, 0.95 * sheet.grey.shape[0])
         return float(np.exp(rng.uniform(np.log(min(low, high)), np.log(high))))
 
@@ -79,7 +80,8 @@ class PageWriter:
             glyph = ones[rng.integers(len(ones))]
         else:
             glyph = self.bank.digit(digit, hand.source, rng)
-        # Most glyphs are about 55 pixels high.
+        # Half of the glyphs are scaled to `size`. The others keep their relative sizes; most glyphs
+        # are about 55 pixels high.
         scale = size / (max(glyph.shape) if rng.random() < 0.5 else 55)
         return drawn_glyph(glyph, scale, hand, rng)
 
@@ -146,9 +148,18 @@ class PageWriter:
         rng: np.random.Generator,
         raised: bool = False,
     ) -> None:
-        """Writes digits (ints) and other glyphs (arrays) from left to right, up to the edge.
+        """Writes a line of digits and other glyphs from left to right, up to the edge of the page.
 
-        If `raised`, some digits are small and stand higher, like exponents.
+        Args:
+            sheet: Sheet to write on.
+            tokens: Digits as ints, and other glyphs as arrays.
+            size: Height of the digits in pixels.
+            top: Top of the line in pixels, in the middle of the page.
+            tilt: Slope of the line, in rows per column.
+            closeness: Distance between glyphs: "touching", "close" or "apart".
+            hand: Style of the writer.
+            rng: Random number generator.
+            raised: Whether some digits are small and raised, like exponents.
         """
         width = sheet.grey.shape[1]
         x = rng.uniform(-0.3, 1.0) * size if rng.random() < 0.6 else rng.uniform(0, 0.7) * width
@@ -183,7 +194,7 @@ class PageWriter:
     def _expression(self, sheet: Sheet, rng: np.random.Generator) -> None:
         """Writes lines of digits among signs, letters and words."""
         hand = random_hand(rng)
-        # A slash is a 1 that leans more than the others, so the 1s must lean alike.
+        # Only the slant distinguishes a slash from a straight 1, so all 1s need the same slant.
         hand = replace(hand, straight=hand.straight or rng.random() < 0.5)
         size = self._size(sheet, rng, 14, 60)
         kinds = rng.dirichlet([3, 1.5, 0.7, 0.5])
@@ -207,7 +218,7 @@ class PageWriter:
             y += rng.uniform(1.3, 2.5) * size
 
     def _form(self, sheet: Sheet, rng: np.random.Generator) -> None:
-        """Draws a row of boxes, most of them with a digit, and a label beside or above them."""
+        """Draws a row of boxes with a label beside or above it, and writes digits in most boxes."""
         hand = random_hand(rng)
         height, width = sheet.grey.shape
         size = self._size(sheet, rng, 14, 50)
@@ -255,7 +266,7 @@ class PageWriter:
                 sheet.put(ink, x, y, hand.ink, digit)
 
     def _text(self, sheet: Sheet, rng: np.random.Generator) -> None:
-        """Writes lines of words or letters in the style of one writer."""
+        """Writes lines of words or letters, all in the style of one writer."""
         hand = random_hand(rng)
         size = self._size(sheet, rng, 12, 80)
         y, tilt = rng.uniform(-0.5, 1.0) * size, rng.normal(0, 0.06)
@@ -281,7 +292,7 @@ class PageWriter:
         glyphs = sources[rng.choice(4, p=[0.4, 0.35, 0.1, 0.15])]
         glyph = glyphs[rng.integers(len(glyphs))]
         size = self._size(sheet, rng, 15, 150)
-        # Long words are not shrunk to the width of a letter.
+        # The divisor is limited, so that long words do not shrink to the width of a letter.
         ink = drawn_glyph(glyph, size / min(max(glyph.shape), 2 * GLYPH_HEIGHT), hand, rng)
         x = (width - ink.shape[1]) * rng.uniform(-0.1, 1.1)
         y = (height - ink.shape[0]) * rng.uniform(-0.1, 1.1)
@@ -322,7 +333,7 @@ class PageWriter:
             y += rng.uniform(1.3, 4) * size
 
     def _clutter(self, sheet: Sheet, rng: np.random.Generator) -> None:
-        """Adds words, drawings, signs and shapes where the page is free."""
+        """Adds words, drawings, signs and shapes to free places on the page."""
         height, width = sheet.grey.shape
         for _ in range(rng.integers(1, 5)):
             hand, size = random_hand(rng), self._size(sheet, rng, 8, 60)

@@ -1,4 +1,4 @@
-"""Paper, lighting and camera of synthetic training pages."""
+"""Simulates paper, lighting and a camera for synthetic training pages."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,8 @@ class Light:
     """Lighting and camera settings of one page.
 
     Attributes:
-        is_flat: Whether the page looks like a drawing or a clean scan, without gradient, texture,
-            shadow or noise.
+        is_flat: Whether the page looks like a drawing or a clean scan: no gradient, texture, shadow
+            or noise.
         paper: Brightness of the paper, 0 to 255.
         noise: Standard deviation of the sensor noise, in grey levels.
         inverted: Whether the ink is light and the paper is dark.
@@ -32,12 +32,12 @@ class Light:
 
 
 def load_pictures() -> list[np.ndarray]:
-    """Loads the bundled pictures and those in `PICTURES`: grey images, uint8 (height, width)."""
+    """Loads the bundled natural images and those in `PICTURES` as grey, uint8 (height, width)."""
     return bundled_pictures() + _pictures_in(PICTURES)
 
 
 def bundled_pictures() -> list[np.ndarray]:
-    """Loads the natural images bundled with scikit-learn."""
+    """Loads the natural images bundled with scikit-learn as grey, uint8 (height, width)."""
     # Imported here because only training and evaluation need it.
     import sklearn.datasets
 
@@ -81,13 +81,17 @@ class Photographer:
     def paper(
         self, height: int, width: int, light: Light, natural: bool, rng: np.random.Generator
     ) -> np.ndarray:
-        """Creates bare paper, or a natural image instead: float32 (height, width), 0 to 255."""
+        """Creates the background of a page: bare paper or, if `natural`, a natural image.
+
+        Returns:
+            Grey levels, float32 (height, width), 0 to 255.
+        """
         if natural:
             return self._crop(height, width, rng)
         grey = np.full((height, width), light.paper, np.float32)
         if light.is_flat:
             return grey
-        if rng.random() < 0.8:  # a gradient, as with light from one side
+        if rng.random() < 0.8:  # a gradient, like that of light from one side
             x, y = np.meshgrid(np.linspace(-0.5, 0.5, width), np.linspace(-0.5, 0.5, height))
             angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.4)
             grey *= (1 + strength * (np.cos(angle) * x + np.sin(angle) * y)).astype(np.float32)
@@ -103,7 +107,7 @@ class Photographer:
         return grey
 
     def rule(self, grey: np.ndarray, rng: np.random.Generator) -> None:
-        """Draws the lines of ruled or squared paper, straight or slightly rotated."""
+        """Draws the lines of ruled or squared paper on `grey`, slightly rotated."""
         height, width = grey.shape
         pitch = rng.uniform(8, 70)
         opacity, thickness = rng.uniform(0.05, 0.6), int(rng.choice([1, 1, 1, 2]))
@@ -126,7 +130,7 @@ class Photographer:
         grey *= 1 - opacity * mask.clip(0, 1)
 
     def cover(self, grey: np.ndarray, light: Light, rng: np.random.Generator) -> np.ndarray:
-        """Adds shadows, and objects or a background that hide a part of the page.
+        """Draws shadows on `grey`, and objects or a background that hide a part of the page.
 
         Returns:
             Mask of the hidden pixels, bool (height, width).
@@ -149,10 +153,17 @@ class Photographer:
     def take(
         self, grey: np.ndarray, light: Light, digit_size: float, rng: np.random.Generator
     ) -> np.ndarray:
-        """Takes an image of the page, as by a camera, a scanner or a drawing program: uint8.
+        """Takes an image of a page like a camera, a scanner or a drawing program.
 
-        Large digits may be much out of focus, small ones only a little; `digit_size` is the usual
-        longer side in pixels, or 0 if there are none.
+        Args:
+            grey: Grey levels of the page, float32 (height, width), 0 to 255.
+            light: Lighting and camera settings.
+            digit_size: Usual longer side of the digits in pixels, or 0 if there are none. Larger
+                digits may be more out of focus.
+            rng: Random number generator.
+
+        Returns:
+            The image, uint8 (height, width).
         """
         height, width = grey.shape
         if light.inverted:
@@ -183,7 +194,7 @@ class Photographer:
         return image
 
     def _crop(self, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-        """A random crop of a natural image, at a random scale and rotated by quarter turns."""
+        """Crops a natural image at random, rotates it by quarter turns and resizes it."""
         picture = self.pictures[rng.integers(len(self.pictures))]
         rows, columns = picture.shape
         share = np.exp(rng.uniform(np.log(0.15), 0))
@@ -194,7 +205,7 @@ class Photographer:
         return part.astype(np.float32)
 
     def _surroundings(self, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-        """The surface of an object beside or on the paper, such as a desk, a phone or a hand."""
+        """Creates the surface of an object beside or on the paper: a desk, a phone or a hand."""
         if rng.random() < 0.4:
             return self._crop(height, width, rng)
         level = rng.uniform(0, 130) if rng.random() < 0.75 else rng.uniform(130, 255)
@@ -203,7 +214,7 @@ class Photographer:
 
 
 def _smooth_noise(height: int, width: int, sigma: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise of unit variance, smoothed by about `sigma` pixels: float32 (height, width)."""
+    """Creates smooth noise of unit variance, blurred by about `sigma` pixels: float32."""
     factor = max(1.0, sigma / 2)
     rows, columns = int(height / factor) + 2, int(width / factor) + 2
     noise = cv2.GaussianBlur(
@@ -214,7 +225,7 @@ def _smooth_noise(height: int, width: int, sigma: float, rng: np.random.Generato
 
 
 def _sprinkle(grey: np.ndarray, rng: np.random.Generator) -> None:
-    """Adds dust: up to 40 specks of at most 3 pixels, all darker or all lighter than the paper."""
+    """Adds dust: up to 40 specks of at most 3 pixels, all of them dark or all of them light."""
     height, width = grey.shape
     mask = np.zeros((height, width), np.float32)
     radius = rng.uniform(0.3, 1.5)
@@ -227,7 +238,7 @@ def _sprinkle(grey: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def _blob(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """The mask of a random polygon with 3 to 6 corners: float32 (height, width), 0 or 1."""
+    """Creates a mask of a random polygon with 3 to 6 corners: float32 (height, width), 0 or 1."""
     mask = np.zeros((height, width), np.float32)
     corners = rng.uniform(-0.5, 1.5, (rng.integers(3, 7), 2)) * (width, height)
     cv2.fillPoly(mask, [corners.astype(np.int32)], 1.0)
@@ -235,7 +246,7 @@ def _blob(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _side_region(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """The corners of a region along one side of the image, or of a box that enters from there."""
+    """Returns the corners of a region along one side of the image or along a part of that side."""
     depth, tilt = rng.uniform(0.02, 0.35), rng.normal(0, 0.12)
     start, end = (-0.2, 1.2) if rng.random() < 0.6 else sorted(rng.uniform(-0.2, 1.2, 2))
     corners = np.array(
@@ -247,7 +258,7 @@ def _side_region(height: int, width: int, rng: np.random.Generator) -> np.ndarra
 
 
 def _motion_kernel(rng: np.random.Generator) -> np.ndarray:
-    """A kernel for motion blur over 2 to 5 pixels."""
+    """Creates a kernel for motion blur over 2 to 5 pixels."""
     kernel = np.zeros((7, 7), np.float32)
     angle, length = rng.uniform(0, np.pi), rng.uniform(1, 2.5)
     move = np.array([np.cos(angle), np.sin(angle)]) * length

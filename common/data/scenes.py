@@ -1,7 +1,7 @@
-"""Paper, lighting, camera and surroundings of the test pages in `conditions`.
+"""Simulates paper, its surroundings, lighting and a camera for the test pages in `conditions`.
 
-Reflectance is float32 (height, width), where 0 is black and 1 is white. The pages that the finder
-trains on use different models of paper, lighting and camera; see `photography`.
+A scene is described by its reflectance, float32 (height, width), where 0 is black and 1 is white.
+The pages that the finder trains on come from a different simulation; see `photography`.
 """
 
 import cv2
@@ -10,18 +10,20 @@ import numpy as np
 NOISE_SIDE = 256  # pixels; pink noise is generated at this size and then resized to the page
 
 PHOTO_SIZES = ((480, 640), (600, 800), (720, 960), (768, 1024), (960, 1280), (1200, 1600))
+"""Shorter and longer sides of photos and scans in pixels."""
 PHOTO_SHARES = (0.2, 0.25, 0.25, 0.15, 0.1, 0.05)
+"""Share of photos and scans of each size in `PHOTO_SIZES`."""
 
 
 def photo_size(rng: np.random.Generator, shape: str = "any") -> tuple[int, int]:
-    """A random height and width of a photo or scan; the shape is "wide", "high" or "any"."""
+    """Returns a random height and width of a photo or scan. `shape` is "wide", "high" or "any"."""
     low, high = PHOTO_SIZES[rng.choice(len(PHOTO_SIZES), p=PHOTO_SHARES)]
     is_wide = rng.random() < 0.5 if shape == "any" else shape == "wide"
     return (low, high) if is_wide else (high, low)
 
 
 def pink_noise(shape: tuple[int, ...], power: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise of unit variance with an amplitude inversely proportional to frequency ** `power`."""
+    """Creates noise of unit variance whose amplitude is proportional to frequency ** -power."""
     frequencies = np.fft.fftfreq(NOISE_SIDE)
     radius = np.hypot(frequencies[:, None], frequencies[None, : NOISE_SIDE // 2 + 1])
     radius[0, 0] = 1.0
@@ -36,11 +38,11 @@ def pink_noise(shape: tuple[int, ...], power: float, rng: np.random.Generator) -
 def sheet(
     ink: np.ndarray, rng: np.random.Generator, pen: tuple[float, float] = (0.05, 0.35)
 ) -> np.ndarray:
-    """The reflectance of a written sheet of paper.
+    """Returns the reflectance of a written sheet of paper.
 
     Args:
         ink: Ink on the sheet, float32 (height, width), 0 to 1.
-        rng: Random number generator for paper and pen.
+        rng: Random number generator for the paper and the ink.
         pen: Minimum and maximum reflectance of the ink.
     """
     paper = rng.uniform(0.78, 0.98) + rng.uniform(0, 0.012) * pink_noise(ink.shape, 1.0, rng)
@@ -48,7 +50,7 @@ def sheet(
 
 
 def board(ink: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The reflectance of a blackboard: uneven chalk strokes on a dark ground with wiping marks."""
+    """Returns the reflectance of a blackboard with uneven chalk strokes and traces of wiping."""
     ground = rng.uniform(0.04, 0.2) + rng.uniform(0.003, 0.02) * pink_noise(ink.shape, 1.3, rng)
     grain = rng.uniform(0, 0.12) * pink_noise(ink.shape, 0.2, rng)
     chalk = (rng.uniform(0.6, 0.95) + grain).clip(0.35, 1)
@@ -56,7 +58,7 @@ def board(ink: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def desk(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """The reflectance of a dark or wooden desk."""
+    """Returns the reflectance of a dark or wooden desk."""
     grain = pink_noise((height, width), 1.2, rng)
     if rng.random() < 0.5:
         top = rng.uniform(0.04, 0.25) + 0.012 * grain
@@ -75,13 +77,14 @@ def on_desk(paper: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np
         rng: Random number generator for the desk and the point of view.
 
     Returns:
-        The reflectance of the scene, in the same shape, and the homography from sheet to scene.
+        The reflectance of the scene, in the shape of the sheet, and the homography from the sheet
+        to the scene.
     """
     height, width = paper.shape
     share, angle = rng.uniform(0.62, 0.86), np.radians(rng.uniform(-10, 10))
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * (width / 2, height / 2) * share
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    corners = corners @ turn.T * rng.uniform(0.88, 1.0, (4, 1))  # unequal factors: perspective
+    corners = corners @ turn.T * rng.uniform(0.88, 1.0, (4, 1))  # unequal factors for perspective
     corners += np.array([width, height]) * (0.5 + rng.uniform(-0.04, 0.04, 2))
     edges = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     matrix = cv2.getPerspectiveTransform(edges, corners.astype(np.float32))
@@ -94,12 +97,13 @@ def on_desk(paper: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np
 
 
 def lay_object(scene: np.ndarray, side: str, depth: float, rng: np.random.Generator) -> None:
-    """Draws a phone, a cup or the edge of a table at one side of a scene.
+    """Draws a phone, a cup or the edge of a table along one side of a scene.
 
     Args:
         scene: Reflectance of the scene, which is modified in place.
-        side: "left", "right", "top" or "bottom".
-        depth: Depth of the object in the scene, as a share of the scene's width or height.
+        side: Side of the scene: "left", "right", "top" or "bottom".
+        depth: Distance by which the object reaches into the scene, as a share of the scene's width
+            or height.
         rng: Random number generator for the object and its position.
     """
     quarters = {"left": 0, "top": 1, "right": 2, "bottom": 3}[side]
@@ -121,7 +125,7 @@ def lay_object(scene: np.ndarray, side: str, depth: float, rng: np.random.Genera
 
 
 def _phone(scene: np.ndarray, reach: float, rng: np.random.Generator) -> None:
-    """Draws a dark phone with a slight glare, whose right edge is `reach` pixels from the left."""
+    """Draws a dark phone with a slight glare. Its right edge is at column `reach`."""
     long = rng.uniform(1.9, 2.2) * max(reach, 0.3 * scene.shape[0])
     top = rng.uniform(-0.2, 0.9) * (scene.shape[0] - 0.5 * long)
     left = reach - rng.uniform(0.5, 0.52) * long
@@ -144,7 +148,7 @@ def _phone(scene: np.ndarray, reach: float, rng: np.random.Generator) -> None:
 
 
 def _cup(scene: np.ndarray, reach: float, rng: np.random.Generator) -> None:
-    """Draws a cup of coffee seen from above, clipped by the left edge."""
+    """Draws a cup of coffee seen from above. The left edge of the scene clips it."""
     radius = max(reach, 0.2 * scene.shape[0]) * rng.uniform(0.7, 1.0)
     centre = round(reach - radius), round(rng.uniform(0.1, 0.9) * scene.shape[0])
     rim, coffee = rng.uniform(0.3, 1.0), rng.uniform(0.05, 0.2)
@@ -153,7 +157,11 @@ def _cup(scene: np.ndarray, reach: float, rng: np.random.Generator) -> None:
 
 
 def lit(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Lights a scene with a lamp, sometimes with the shadow of a hand: float32, 0 to 255."""
+    """Lights a scene with a lamp, sometimes with the shadow of a hand.
+
+    Returns:
+        The brightness, float32 (height, width), 0 to 255.
+    """
     height, width = reflectance.shape
     diagonal = float(np.hypot(height, width))
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) / diagonal
@@ -173,19 +181,27 @@ def lit(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def photographed(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Takes a photo of a scene, with lamp, blur, shot noise and JPEG: uint8 (height, width)."""
+    """Takes a photo of a scene, with a lamp, blur, shot noise and JPEG compression.
+
+    Returns:
+        The photo, uint8 (height, width).
+    """
     brightness = lit(reflectance, rng)
     focus = rng.uniform(0.3, 0.3 + max(brightness.shape) / 900)
     brightness = cv2.GaussianBlur(brightness, (0, 0), focus)
     noise = rng.standard_normal(brightness.shape, np.float32)
-    if rng.random() < 0.5:  # smooth noise, as after the noise reduction of a phone
+    if rng.random() < 0.5:  # smooth noise, like that after a phone's noise reduction
         noise = 1.8 * cv2.GaussianBlur(noise, (0, 0), 0.7)
     noise *= np.sqrt(rng.uniform(0.2, 2) + rng.uniform(0, 0.06) * brightness.clip(0))
     return _jpeg(brightness + noise, int(rng.integers(40, 96)))
 
 
 def scanned(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Scans a scene, with even light and little noise: uint8 (height, width)."""
+    """Scans a scene with even light and little noise.
+
+    Returns:
+        The scan, uint8 (height, width).
+    """
     values = cv2.GaussianBlur(
         255 * reflectance ** rng.uniform(0.7, 1.3), (0, 0), rng.uniform(0.3, 0.8)
     )
@@ -194,14 +210,18 @@ def scanned(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def photographed_or_scanned(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Takes a photo of a scene or, in 30 % of the cases, a scan: uint8 (height, width)."""
+    """Takes a photo of a scene or, in 30 % of cases, scans it.
+
+    Returns:
+        The image, uint8 (height, width).
+    """
     return (scanned if rng.random() < 0.3 else photographed)(reflectance, rng)
 
 
 def on_grey_paper(
     picture: np.ndarray, side: int, paper: float, ink: float, noise: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Enlarges a picture of a data set, as dark ink on uniformly grey paper.
+    """Enlarges a picture of a digit, and draws it in uniform ink on uniformly grey paper.
 
     Args:
         picture: Picture of a digit, uint8 (28, 28); 255 is ink.

@@ -1,4 +1,4 @@
-"""Frames, lines, shapes and diagrams on synthetic pages."""
+"""Draws frames, lines, shapes and diagrams on synthetic pages."""
 
 from itertools import pairwise
 
@@ -12,7 +12,7 @@ from common.data.sheet import Hand, Sheet, drawn_glyph, random_hand
 def draw_frame(
     sheet: Sheet, x: float, y: float, width: float, height: float, rng: np.random.Generator
 ) -> None:
-    """Draws a box around a digit."""
+    """Draws a frame with a random margin around the given rectangle in pixels."""
     left, top = (rng.uniform(0.02, 0.6, 2) * height).astype(int)
     right, bottom = (rng.uniform(0.02, 0.6, 2) * height).astype(int)
     mask = np.zeros(sheet.grey.shape, np.float32)
@@ -23,7 +23,7 @@ def draw_frame(
 
 
 def draw_underline(sheet: Sheet, y: float, hand: Hand, rng: np.random.Generator) -> None:
-    """Draws a line in the hand's ink at row `y`, over a random part of the width."""
+    """Draws a line in the ink of `hand` at row `y`, across a random part of the sheet."""
     height, width = sheet.grey.shape
     x0, x1 = sorted(rng.uniform(-0.1, 1.1, 2) * width)
     mask = np.zeros((height, width), np.float32)
@@ -35,12 +35,12 @@ def draw_underline(sheet: Sheet, y: float, hand: Hand, rng: np.random.Generator)
 def draw_diagram(
     sheet: Sheet, letters: list[np.ndarray], size: float, rng: np.random.Generator
 ) -> None:
-    """Draws parts connected by horizontal and vertical lines, like a circuit or flow chart.
+    """Draws symbols connected by horizontal and vertical lines, like a circuit or a flow chart.
 
     Args:
         sheet: Sheet to draw on.
-        letters: Letters that may stand for parts; see `glyphs`.
-        size: Height of the parts in pixels.
+        letters: Glyphs of letters, some of which are drawn as symbols; see `glyphs`.
+        size: Height of the symbols in pixels.
         rng: Random number generator.
     """
     height, width = sheet.grey.shape
@@ -64,7 +64,11 @@ def draw_diagram(
 
 
 def random_shape(size: float, rng: np.random.Generator) -> np.ndarray:
-    """Draws the ink of a polygon, chart, arrow, half ellipse, circle or blob: float32, 0 to 1."""
+    """Draws a random polygon, curve, arrow, half ellipse, circle or blob.
+
+    Returns:
+        The ink, float32 (height, width), 0 to 1. The sides are about `size` pixels long.
+    """
     side = max(12, round(size))
     canvas = np.zeros((side + 8, side + 8), np.uint8)
     thickness = int(rng.integers(1, max(2, round(0.1 * side)) + 1))

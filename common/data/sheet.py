@@ -5,20 +5,21 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-MIN_CONTRAST = 6.0  # grey levels between a digit and the paper around it; less is invisible
+MIN_CONTRAST = 6.0  # grey levels between a visible digit and the paper around it
 INK_LEVEL = 0.3  # minimum ink of the pixels that belong to a glyph
 
 
 @dataclass(frozen=True)
 class SyntheticPage:
-    """An image and the digits on it.
+    """The image of a synthetic page and the digits on it.
 
     Attributes:
         image: Grey image, uint8 (height, width).
         digits: Digits in the order of writing, int (N,), 0 to 9.
-        boxes: Boxes of the visible ink, float32 (N, 4): x, y, width, height in pixels.
-        visible: Share of each digit's ink that is inside the image and not hidden, float32 (N,);
-            0 if the digit cannot be distinguished from the paper.
+        boxes: Bounding box of the visible ink of each digit, float32 (N, 4): x, y, width, height in
+            pixels.
+        visible: Share of each digit's ink that is visible, float32 (N,), 0 to 1. Ink is not visible
+            if it is hidden, outside the image, or as bright as the paper.
         owner: Map of the ink, int16 (height, width): i + 1 for the ink of digit i, 0 elsewhere.
     """
 
@@ -35,13 +36,15 @@ class Hand:
 
     Attributes:
         source: Source of the digits: "data", "strokes" or "fonts".
-        pen: Change of the stroke width in pixels, for glyphs 60 pixels high; negative is thinner.
+        pen: Change of the stroke width in pixels, for glyphs that are 60 pixels high. Negative
+            values make strokes thinner.
         slant: Horizontal shift of the top relative to the bottom, as a share of the height.
-        aspect: Factor for the width.
+        aspect: Factor for the width of each glyph.
         turn: Rotation of each glyph in degrees.
         ink: Opacity of the ink, 0 to 1.
         straight: Whether each 1 is a single straight stroke.
-        gaps: Share of the strokes that the pen leaves white, 0 to 1; chalk and dry brushes do.
+        gaps: Share of the strokes without ink, 0 to 1, like the gaps that chalk or a dry brush
+            leaves.
     """
 
     source: str
@@ -55,7 +58,7 @@ class Hand:
 
 
 def random_hand(rng: np.random.Generator, min_ink: float = 0.12) -> Hand:
-    """A writer with a random style."""
+    """Returns a random style of writing. The opacity of the ink is at least `min_ink`."""
     thick = rng.random() < 0.25
     return Hand(
         source=str(rng.choice(["data", "strokes", "fonts"], p=[0.66, 0.2, 0.14])),
@@ -70,7 +73,7 @@ def random_hand(rng: np.random.Generator, min_ink: float = 0.12) -> Hand:
 
 
 def random_digits(count: int, rng: np.random.Generator) -> list[int]:
-    """Random digits; sometimes a few of them repeat, as in prices and in exercises."""
+    """Returns random digits. Sometimes, a few digits are frequent, as in prices and exercises."""
     shares = rng.dirichlet(np.full(10, rng.choice([0.3, 100.0])))
     return [int(digit) for digit in rng.choice(10, count, p=shares)]
 
@@ -78,10 +81,10 @@ def random_digits(count: int, rng: np.random.Generator) -> list[int]:
 def drawn_glyph(
     glyph: np.ndarray, scale: float, hand: Hand, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draws a glyph in the style of `hand`.
+    """Draws a glyph in the style of a writer.
 
     Args:
-        glyph: The glyph, uint8 (height, width); see `glyphs`.
+        glyph: The glyph, uint8 (height, width); 255 is ink.
         scale: Factor for the size of the glyph.
         hand: Style of the writer.
         rng: Random number generator for the variation between glyphs.
@@ -94,7 +97,7 @@ def drawn_glyph(
     if pen:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (pen + 1, pen + 1))
         thinned = glyph if hand.pen > 0 else cv2.erode(glyph, kernel)
-        # Strokes as thin as the kernel would vanish, so such glyphs are not thinned.
+        # Erosion would remove strokes that are as thin as the kernel, so such glyphs are kept.
         if hand.pen > 0:
             glyph = cv2.dilate(glyph, kernel)
         elif thinned.sum() > 0.4 * glyph.sum():
@@ -111,7 +114,8 @@ def drawn_glyph(
     columns, rows = np.ceil(corners.max(axis=1) - low).astype(int) + 2
     affine = np.column_stack([matrix, 1 - low])
     ink = cv2.warpAffine(glyph, affine, (int(columns), int(rows))).astype(np.float32) / 255
-    if scale > 0.5:  # a crisp edge, like that of a pen; the level slightly varies the stroke width
+    # Make the edge crisp, like that of a pen. The random level slightly varies the stroke width.
+    if scale > 0.5:
         level, steepness = rng.uniform(0.35, 0.65), 1 + 1.5 * scale
         ink = ((ink - level) * steepness + 0.5).clip(0, 1)
     if hand.gaps and min(ink.shape) > 12:  # smaller strokes would fall apart
@@ -121,7 +125,7 @@ def drawn_glyph(
 
 
 def _gaps(shape: tuple[int, ...], share: float, rng: np.random.Generator) -> np.ndarray:
-    """Grains or hatching of random size, direction and strength: float32 of `shape`, 0 to 1."""
+    """Creates random grains or hatching without ink: float32 of `shape`, from 0 to 1 (no ink)."""
     height, width = shape
     largest = max(1.0, 0.05 * max(shape))
     across, along = np.exp(rng.uniform(0, np.log(largest) + 0.7, 2))
@@ -137,9 +141,9 @@ class Sheet:
     Attributes:
         grey: Grey levels, float32 (height, width), 0 to 255.
         owner: Map of the ink, as in `SyntheticPage`.
-        taken: Mask of the rectangles of all marks, bool (height, width).
+        taken: Mask of the bounding boxes of all marks, bool (height, width).
         digits: Digits in the order of writing.
-        total: Number of ink pixels of each digit, including those outside the image.
+        total: Number of ink pixels of each digit, including pixels outside the image.
     """
 
     grey: np.ndarray
@@ -153,7 +157,7 @@ class Sheet:
         self.taken = np.zeros(self.grey.shape, bool)
 
     def put(self, ink: np.ndarray, x: float, y: float, opacity: float, digit: int = -1) -> None:
-        """Draws ink with its top left corner at (x, y); `digit` is -1 if it is not a digit."""
+        """Draws ink with its top left corner at (x, y). `digit` is -1 unless the ink is a digit."""
         left, top = round(x), round(y)
         height, width = self.grey.shape
         if digit >= 0:
@@ -171,7 +175,7 @@ class Sheet:
             self.owner[y0:y1, x0:x1][marked] = len(self.digits)
 
     def digit_size(self) -> float:
-        """The median longer side of the visible digits in pixels; 0 if there are none."""
+        """Returns the median longer side of the visible digits in pixels; 0 if there are none."""
         sizes = [
             max(cv2.boundingRect((self.owner == number).astype(np.uint8))[2:])
             for number in np.unique(self.owner)
@@ -180,7 +184,7 @@ class Sheet:
         return float(np.median(sizes)) if sizes else 0.0
 
     def is_free(self, x: float, y: float, width: float, height: float) -> bool:
-        """Whether a rectangle is free of marks."""
+        """Checks whether a rectangle contains no marks."""
         left, top = max(round(x), 0), max(round(y), 0)
         return not self.taken[top : round(y + height), left : round(x + width)].any()
 
@@ -196,14 +200,15 @@ def finished(sheet: Sheet, image: np.ndarray) -> SyntheticPage:
             ink = sheet.owner == index + 1
             boxes[index] = cv2.boundingRect(ink.astype(np.uint8))
             contrast = _contrast(image, ink, boxes[index].astype(int))
-            if contrast < 2 * MIN_CONTRAST:  # hard to see, so neither a positive nor a negative
+            # The finder may detect a digit with little contrast, but need not.
+            if contrast < 2 * MIN_CONTRAST:
                 visible[index] = min(visible[index], 0.5 if contrast > MIN_CONTRAST else 0)
     digits = np.array(sheet.digits, np.int64)
     return SyntheticPage(image, digits, boxes, visible, sheet.owner)
 
 
 def _contrast(image: np.ndarray, ink: np.ndarray, box: np.ndarray) -> float:
-    """The difference in grey levels between the ink of a digit and its surroundings."""
+    """Returns the difference in grey levels between the ink of a digit and its surroundings."""
     x, y, width, height = box
     reach = max(width, height) // 8 + 2
     rows = slice(max(y - reach, 0), y + height + reach)
@@ -216,12 +221,12 @@ def _contrast(image: np.ndarray, ink: np.ndarray, box: np.ndarray) -> float:
 
 
 def touching_x(before: tuple[np.ndarray, float, float], ink: np.ndarray, y: float) -> float:
-    """The x position at which ink just touches the previous glyph.
+    """Returns the x position at which a glyph just touches the previous glyph.
 
     Args:
         before: Ink, x and y of the previous glyph.
-        ink: Ink of the next glyph.
-        y: Top of the next glyph, in pixels.
+        ink: Ink of the glyph, float32 (height, width).
+        y: Top of the glyph, in pixels.
     """
     left, left_x, left_y = before
     top, bottom = round(max(left_y, y)), round(min(left_y + len(left), y + len(ink)))
@@ -236,8 +241,7 @@ def touching_x(before: tuple[np.ndarray, float, float], ink: np.ndarray, y: floa
     )
     starts = np.where(right_rows.any(axis=1), right_rows.argmax(axis=1), 10_000)
     distance = int((starts - ends).min())
-    # Limit the overlap to half of the narrower glyph, so that digits touch but do not hide each
-    # other.
+    # Limit the overlap to half of the narrower glyph, so that glyphs do not hide each other.
     max_overlap = 0.5 * min(left.shape[1], ink.shape[1])
     return (
         left_x + max(-distance, left.shape[1] - max_overlap)

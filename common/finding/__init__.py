@@ -1,1 +1,1 @@
-"""From a grey page to the places of its digits, in reading order."""
+"""Finds the digits on a grey page and puts them into reading order."""

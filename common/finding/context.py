@@ -1,4 +1,4 @@
-"""Measures what the neighbours of a detection say about it: digits stand in lines."""
+"""Measures whether the neighbours of a detection suggest that it is a digit."""
 
 import numpy as np
 
@@ -8,19 +8,21 @@ from common.finding.settings import SETTINGS, Settings
 def line_support(
     boxes: np.ndarray, scores: np.ndarray, settings: Settings = SETTINGS
 ) -> np.ndarray:
-    """Measures how much the marks on the line of each detection look like digits.
+    """Measures whether the neighbours of each detection look like digits.
 
-    A 1 is a mere stroke, and many letters and scribbles look like a digit. A number around it, or
-    a word, tells which it is. Marks of the same size at the same level count most, at any distance.
+    A 1 is a mere stroke, and many letters and scribbles look like a digit. The neighbours help to
+    distinguish them, because digits stand in numbers and letters in words. A neighbour counts most
+    if it has the same size and is at the same height on the page; its distance does not matter.
 
     Args:
         boxes: Boxes of the detections, float (N, 4): x, y, width, height in pixels.
         scores: Scores of the detections, float (N,), 0 to 1.
-        settings: How much neighbours count.
+        settings: Parameters `size_spread` and `alone`.
 
     Returns:
-        float (N,), between -1 and 1: positive if most marks on its line are probably digits,
-        negative if not; the more marks, the larger the absolute value; 0 without neighbours.
+        The support for each detection, float (N,), -1 to 1. Positive if most neighbours are
+        probably digits, negative if most are not, and 0 without neighbours. The more neighbours
+        there are, the larger is the absolute value.
     """
     size = boxes[:, 2:].max(axis=1, initial=1e-6)
     middle = boxes[:, 1] + boxes[:, 3] / 2

@@ -1,9 +1,9 @@
-"""The finder's output and targets: maps at a quarter of the page's resolution.
+"""The format of the finder's outputs and targets: maps at a quarter of the page's resolution.
 
-The maps follow Zhou et al., "Objects as Points", 2019. The centre of each digit is a peak in the
-heat map of its class, and the cell of the peak holds the exact centre and the size of its box. Two
-further maps mark the ink of digits, and give for each cell with ink the distance to the centre of
-its digit, which separates touching digits.
+The maps follow Zhou et al., "Objects as Points", 2019. In the heat map of its class, each digit is
+a peak. At the peak, the box maps hold the exact centre and the size of the digit's box. The ink
+maps mark the pixels of digits. In each cell with ink, the vote maps hold the offset to the centre
+of the digit that the ink belongs to; this separates touching digits.
 """
 
 from dataclasses import dataclass
@@ -21,29 +21,31 @@ BOX = slice(10, 14)
 INK = slice(14, 14 + CELL * CELL)
 VOTE = slice(30, 32)
 OUTPUTS = 32
-"""Number of channels of the output: logits in HEAT and INK, distances and sizes in BOX and VOTE."""
+"""Number of output channels. HEAT and INK hold logits, BOX offsets and sizes, VOTE offsets."""
 
 HEAT_WEIGHT, BOX_WEIGHT, INK_WEIGHT, VOTE_WEIGHT = 32, 33, 34, 35
 TARGETS = 36
-"""Number of channels of the targets: those of the output, and their weights in each cell."""
+"""Number of target channels: the output channels, and the weight of each of the four losses."""
 
 SIZE_UNIT = 32.0
-"""Boxes are encoded as the logarithms of their sides in this unit, in pixels."""
+"""A side of s pixels is encoded as log(s / SIZE_UNIT)."""
 
 VOTE_UNIT = 4.0
-"""Votes are encoded in this unit, in cells."""
+"""A vote for a centre that is n cells away is encoded as n / VOTE_UNIT."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The sizes of digits (longer side in pixels) that the network detects.
+    """Sizes of digits that the network detects. The size is the longer side in pixels.
 
     The network sees the page at several scales, so that each digit has such a size at one of them
     (SNIP: Singh and Davis, "An Analysis of Scale Invariance in Object Detection", 2018).
 
     Attributes:
-        min_size, max_size: Limits between which a digit must be detected.
-        margin: Factor beyond the limits within which a digit may be detected.
+        min_size: Minimum size of digits that must be detected.
+        max_size: Maximum size of digits that must be detected.
+        margin: Digits that are smaller or larger by up to this factor may be detected, but need not
+            be.
     """
 
     min_size: float = 16.0
@@ -65,20 +67,21 @@ def encode(
     """Encodes the digits of one page as targets.
 
     Args:
-        digits: int (N,), 0 to 9.
-        boxes: float (N, 4): x, y, width, height in pixels.
-        visible: float (N,), 0 to 1.
-        owner: int (height, width), both multiples of 4: i + 1 for the ink of digit i, 0 elsewhere.
-        min_visible: Minimum visible share of the digits that must be detected.
-        max_hidden: Maximum visible share of the digits that must not be detected.
+        digits: Digits, int (N,), 0 to 9.
+        boxes: Bounding boxes, float (N, 4): x, y, width, height in pixels.
+        visible: Visible share of each digit, float (N,), 0 to 1.
+        owner: Map of the ink, int (height, width): i + 1 for the ink of digit i, 0 elsewhere.
+            Height and width are multiples of 4.
+        min_visible: Digits with at least this visible share must be detected.
+        max_hidden: Digits with at most this visible share must not be detected.
 
     Returns:
-        float32 (height / 4, width / 4, 36); see the constants of this module.
+        The targets, float32 (height / 4, width / 4, 36); see the constants of this module.
     """
     rows, columns = owner.shape[0] // CELL, owner.shape[1] // CELL
     targets = np.zeros((rows, columns, TARGETS), np.float32)
     targets[..., HEAT_WEIGHT] = targets[..., INK_WEIGHT] = 1
-    wanted = np.zeros(len(digits) + 1, np.int8)  # 1: must be detected, 0: no digit, -1: may be
+    wanted = np.zeros(len(digits) + 1, np.int8)  # 1: must be detected, 0: must not be, -1: may be
     for index, (x, y, width, height) in enumerate(boxes):
         size = max(width, height)
         inside = max(SCALE.min_size / max(size, 1e-6), size / SCALE.max_size)
@@ -103,7 +106,7 @@ def encode(
 
 
 def _encode_votes(targets: np.ndarray, own: np.ndarray, box: np.ndarray) -> None:
-    """Makes the cells of one digit's ink, bool (rows, columns), point to its centre."""
+    """Encodes the offset from each cell of a digit's ink, bool (rows, columns), to its centre."""
     x, y, width, height = box / CELL
     rows, columns = np.nonzero(own)
     targets[rows, columns, VOTE.start] = (x + width / 2 - columns - 0.5) / VOTE_UNIT
@@ -135,16 +138,17 @@ def _encode_digit(targets: np.ndarray, digit: int, box: np.ndarray) -> None:
 
 
 def normalised(page: np.ndarray) -> np.ndarray:
-    """Normalises the brightness and contrast of a page, as the network expects it.
+    """Normalises the brightness and contrast of a page for the network.
 
     Args:
-        page: uint8 (height, width) or (N, height, width).
+        page: One or more pages, uint8 (height, width) or (N, height, width).
 
     Returns:
-        float32 of the same shape.
+        The normalised pages, float32 of the same shape, with mean 0 and a standard deviation of at
+        most 1.
     """
     grey = page.astype(np.float32)
     mean = grey.mean(axis=(-2, -1), keepdims=True)
     spread = grey.std(axis=(-2, -1), keepdims=True)
-    # The noise of a blank page must not be amplified.
+    # The minimum of 12 prevents the noise of a blank page from being amplified.
     return np.asarray((grey - mean) / np.maximum(spread, 12))

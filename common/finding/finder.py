@@ -1,4 +1,4 @@
-"""Runs the finder over a page at several scales: grey page -> detections."""
+"""Detects the digits on a page by running the finder on it at several scales."""
 
 import warnings
 from dataclasses import dataclass, replace
@@ -22,14 +22,14 @@ from common.finding.overlap import overlaps
 from common.finding.settings import SETTINGS, Settings
 from common.storage.loading import Finder
 
-MAX_PEAKS = 20_000  # per page, at all scales together; a digit has about five
+MAX_PEAKS = 20_000  # per page, over all scales; a digit has about five
 MAX_DETECTIONS = 2_000  # per page
 MAX_SIDE = 1536  # pixels; longer side of the page at the largest scale
-MAX_PIXELS = 2**20  # in one call of the network, whose memory grows with them
-OVERLAP = 3 * STRIDE  # pixels; what the network sees above and below a band of a large page
-MAX_ENLARGEMENT = 3.0  # of small pages
-STEP = 2**0.5  # from one scale to the next; the answers at several scales correct each other
-MAX_COVERED = 0.9  # of a box, by more likely ones together; beyond it, the box is a phantom
+MAX_PIXELS = 2**20  # per call of the network, whose memory use grows with the number of pixels
+OVERLAP = 3 * STRIDE  # pixels of context above and below each band of a large page
+MAX_ENLARGEMENT = 3.0  # largest scale of small pages
+STEP = 2**0.5  # ratio of successive scales; averaging several scales reduces errors
+MAX_COVERED = 0.9  # share of a box that more likely boxes cover; above it, the box is not a digit
 MIN_SAME = 0.4  # intersection over union of the boxes of one digit at different scales
 
 
@@ -38,9 +38,9 @@ class Level:
     """The network's output at one scale of the page.
 
     Attributes:
-        scale: Scale of the page at this level.
-        ink: Probability that a pixel is a digit's ink, float32 (height, width).
-        votes: Distance from each cell to the centre of its digit, float32
+        scale: Size of the page at this level, divided by its original size.
+        ink: Probability that each pixel is ink of a digit, float32 (height, width).
+        votes: Offset from each cell to the centre of the digit there, float32
             (height / 4, width / 4, 2), x and y in pixels of this level.
     """
 
@@ -55,8 +55,8 @@ class Detection:
 
     Attributes:
         x, y, width, height: Bounding box in pixels of the page.
-        scores: Probability of each digit, float32 (10,), 0 to 1; they need not sum to 1.
-        level: Level at which it was found.
+        scores: Probability of each digit, float32 (10,), 0 to 1. The sum need not be 1.
+        level: Level at which the digit was found.
     """
 
     x: float
@@ -86,9 +86,9 @@ def find(
     of them. The scores of a digit are its mean probabilities at these scales.
 
     Args:
-        page: uint8 (height, width), ink darker or lighter than the paper.
+        page: The page, uint8 (height, width). Its ink is darker or lighter than the paper.
         finder: The network.
-        settings: What decides which outputs are digits.
+        settings: Thresholds for detections.
         max_side: Longer side in pixels of the page at the largest scale.
 
     Returns:
@@ -100,7 +100,7 @@ def find(
 def find_at(
     page: np.ndarray, scales: list[float], finder: Finder, settings: Settings = SETTINGS
 ) -> list[Detection]:
-    """Finds the digits on a page that the network sees at the given scales; see `find`."""
+    """Finds the digits on a page at the given scales. Otherwise like `find`."""
     peaks = [peak for scale in scales for peak in peaks_at(page, scale, finder, settings)]
     peaks = sorted(peaks, key=lambda peak: -peak.score)[:MAX_PEAKS]
     boxes = np.array([(peak.x, peak.y, peak.width, peak.height) for peak in peaks]).reshape(-1, 4)
@@ -131,9 +131,15 @@ def find_at(
 
 
 def page_scales(height: int, width: int, max_side: int) -> list[float]:
-    """Returns the scales at which the network sees a page: in steps of `STEP`, the last one less.
+    """Returns the scales at which the network sees a page, in ascending order.
 
-    At the smallest, a digit as large as the page has the largest size that the network detects.
+    At the smallest scale, a digit as large as the page has the largest size that the network
+    detects. Each further scale is `STEP` times the previous one. Only the last step may be smaller.
+
+    Args:
+        height: Height of the page in pixels.
+        width: Width of the page in pixels.
+        max_side: Longer side in pixels of the page at the largest scale.
     """
     short, long = min(height, width), max(height, width)
     smallest = 0.95 * SCALE.max_size / long
@@ -141,7 +147,7 @@ def page_scales(height: int, width: int, max_side: int) -> list[float]:
     scales = [smallest]
     while scales[-1] * STEP**0.5 < largest:
         scales.append(min(STEP * scales[-1], largest))
-    # At the small scales, a strip is too low for digits of any size.
+    # At small scales, the short side of a long strip has no room for a digit of detectable size.
     suitable = [scale for scale in scales if short * scale >= 1.3 * SCALE.min_size]
     return suitable or scales[-1:]
 
@@ -154,7 +160,7 @@ def scale_for(size: float) -> float:
 def peaks_at(
     page: np.ndarray, scale: float, finder: Finder, settings: Settings = SETTINGS
 ) -> list[Detection]:
-    """Returns the peaks of the heat maps at one scale, with the network's probabilities there."""
+    """Returns one detection for each peak in the heat maps of a page at one scale."""
     output = _maps_at(page, scale, finder)
     heats = _sigmoid(output[..., HEAT])
     heat = heats.max(axis=2)
@@ -181,15 +187,15 @@ def peaks_at(
 
 
 def heat_map(page: np.ndarray, finder: Finder, max_side: int) -> np.ndarray:
-    """Returns the probability that a digit's centre is at each pixel of a page, for display.
+    """Returns the probability that each pixel of a page is the centre of a digit, for display.
 
     Args:
-        page: uint8 (height, width).
+        page: The page, uint8 (height, width).
         finder: The network.
         max_side: Longer side in pixels of the page at the largest scale.
 
     Returns:
-        float32 (height, width), the maximum over the ten digits and all scales.
+        The maximum probability over the ten digits and all scales, float32 (height, width).
     """
     height, width = page.shape
     heat = np.zeros(page.shape, np.float32)
@@ -213,10 +219,10 @@ def _maps_at(page: np.ndarray, scale: float, finder: Finder) -> np.ndarray:
 
 
 def _in_bands(page: np.ndarray, finder: Finder) -> np.ndarray:
-    """Runs the network on a normalised page, in horizontal bands if it is large.
+    """Runs the network on a normalised page. A large page is split into horizontal bands.
 
     Args:
-        page: float32 (height, width), both multiples of `STRIDE`.
+        page: The page, float32 (height, width). Height and width are multiples of `STRIDE`.
         finder: The network.
 
     Returns:
@@ -234,7 +240,7 @@ def _in_bands(page: np.ndarray, finder: Finder) -> np.ndarray:
 
 
 def _size_at(page: np.ndarray, scale: float) -> tuple[int, int]:
-    """Returns the height and width of a page at a scale."""
+    """Returns the height and width of a page in pixels at a scale."""
     height, width = page.shape
     return max(1, round(height * scale)), max(1, round(width * scale))
 

@@ -1,19 +1,19 @@
-"""Explains why no digit was found on an image, and what helps."""
+"""Explains why no digit was found on an image, and suggests a remedy."""
 
 import numpy as np
 
 MIN_SIDE = 10  # pixels; smaller digits cannot be distinguished
 MIN_CONTRAST = 24  # grey levels between the darkest and the lightest pixel
 READ_EVERYTHING = "; a minimum confidence of 0 reads everything."
-"""The end of a hint that names a setting, which the web page does not have."""
+"""The end of a hint. The web page omits it, because it has no setting for the confidence."""
 
 
 def hint(image: np.ndarray, marks: int) -> str:
-    """Returns a sentence with the likely reason why no digit was found, and what helps.
+    """Returns a sentence with the likely reason why no digit was found, and a remedy.
 
     Args:
-        image: uint8 (height, width).
-        marks: Number of marks that do not look like digits.
+        image: The image, uint8 (height, width).
+        marks: Number of marks that were ignored because they do not look like digits.
     """
     height, width = image.shape
     contrast = int(image.max()) - int(image.min())

@@ -1,4 +1,4 @@
-"""Cuts the digits that the finder found out of a page, without ruled lines and neighbours."""
+"""Extracts the ink of each detected digit, without ruled lines and neighbours."""
 
 import math
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from common.finding.finder import Detection
 from common.finding.settings import SETTINGS, Settings
 from common.reading import Box, Glyph
 
-CROP_SIZE = 56  # pixels; the longer side of a digit's box is reduced to this at most
+CROP_SIZE = 56  # pixels; digits with a longer side are reduced to this size
 
 
 @dataclass(frozen=True)
 class _Crop:
-    """The surroundings of a digit's box, as arrays of the same shape (rows, columns).
+    """A digit's box with a margin, as arrays of the same shape (rows, columns).
 
     Attributes:
         grey: Grey levels, float32, 0 to 255.
-        inside: Whether a pixel is inside the box, bool.
-        chance: Probability of ink from the finder, float32, 0 to 1.
-        own: 1 where the finder assigns a pixel to this digit, 0 where to a neighbour, float32.
-        rim: Whether a pixel lies at the edge of the surroundings, but not of the page, bool.
+        inside: Whether each pixel is inside the box, bool.
+        chance: Probability from the finder that each pixel is ink, float32, 0 to 1.
+        own: 1 for pixels that the finder assigns to this digit, 0 for those of neighbours, float32.
+        rim: Whether each pixel is at an edge of the crop that is not an edge of the page, bool.
     """
 
     grey: np.ndarray
@@ -37,12 +37,13 @@ def cut_out(page: np.ndarray, found: list[Detection], settings: Settings = SETTI
     """Cuts the digits out of a page.
 
     Args:
-        page: uint8 (height, width), upright; ink darker or lighter than the paper.
+        page: The upright page, uint8 (height, width). Its ink is darker or lighter than the paper.
         found: The detections on the page.
-        settings: What decides which pixels are ink.
+        settings: Thresholds for ink.
 
     Returns:
-        The digits in the order of `found`, with their boxes in whole pixels inside the page.
+        The digits in the order of `found`. Their boxes are rounded to whole pixels and clipped to
+        the page.
     """
     return [
         Glyph(_box(digit, page), _digit_ink(page, digit, found, settings), digit.scores)
@@ -64,18 +65,18 @@ def _digit_ink(
 ) -> np.ndarray:
     """Cuts out the ink of one digit.
 
-    Connected components inside the box are taken as they are. Of components that leave the box,
-    such as ruled lines, frames and touching neighbours, only the pixels are taken that the network
-    assigns to this digit.
+    A connected component inside the digit's box is kept as a whole. Some components continue
+    outside the box: ruled lines, frames and touching neighbours. Of these, only the pixels that the
+    finder assigns to this digit are kept.
 
     Args:
-        page: uint8 (height, width).
+        page: The page, uint8 (height, width).
         digit: The digit.
-        others: All digits of the page.
-        settings: What decides which pixels are ink.
+        others: All digits on the page.
+        settings: Thresholds for ink.
 
     Returns:
-        float32 (rows, columns), 0 is paper and 1 is full ink.
+        The ink, float32 (rows, columns); 0 is paper and 1 is full ink.
     """
     crop = _crop(page, digit, others, settings.ink_margin)
     if crop is None:
@@ -88,14 +89,15 @@ def _digit_ink(
     inside = np.bincount(labels.ravel(), crop.inside.ravel(), count) / size
     own = np.bincount(labels.ravel(), crop.own.ravel(), count) / size
     chance = np.bincount(labels.ravel(), crop.chance.ravel(), count) / size
-    # A ruled line has few pixels outside the box, so whatever reaches the rim also leaves it.
+    # The crop may contain only a short piece of a ruled line outside the box. So components that
+    # reach the rim of the crop also count as leaving the box.
     leaves = (inside < settings.min_component) | (np.bincount(labels.ravel(), crop.rim.ravel()) > 0)
     whole = ~leaves & (own > 0.5) & (chance > settings.min_ink)
     parted = leaves & (chance * inside > 0)
     whole[0] = parted[0] = False
     gate = (crop.chance * crop.own > (settings.min_ink + settings.sure_ink) / 2) & crop.inside
     kept = whole[labels] | (parted[labels] & gate)
-    # Soft edges are kept, except those of removed components.
+    # Also keep the soft edges of strokes, except those of removed components.
     near = cv2.dilate(kept.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     return np.asarray(contrast * (kept | (near & (labels == 0))))
 
@@ -116,7 +118,8 @@ def _crop(
         shape = (max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale)))
         grey = cv2.resize(grey, shape, interpolation=cv2.INTER_AREA)
     rows, columns = grey.shape
-    # The centres of the crop's pixels, in pixels of the page, and below in pixels of the level.
+    # The centres of the crop's pixels, in page coordinates. Below, `map_x` and `map_y` hold them in
+    # coordinates of the level.
     xs = (np.arange(columns, dtype=np.float32) + 0.5) / columns * (x1 - x0) + x0
     ys = (np.arange(rows, dtype=np.float32) + 0.5) / rows * (y1 - y0) + y0
     slack = 0.05 * size + 0.5
@@ -146,7 +149,12 @@ def _own(
     map_x: np.ndarray,
     map_y: np.ndarray,
 ) -> np.ndarray:
-    """Returns 1 where the vote points closer to the digit than to a neighbour, 0 elsewhere."""
+    """Assigns pixels to a digit or its neighbours by the centre that the finder votes for.
+
+    Returns:
+        float32 (rows, columns): 1 where the vote is closer to the centre of the digit than to the
+        centre of any neighbour, 0 elsewhere.
+    """
     near = [
         other
         for other in others
@@ -171,13 +179,13 @@ def _own(
 
 
 def _contrast(crop: _Crop, settings: Settings) -> np.ndarray:
-    """Returns the brightness of each pixel, scaled so that paper is 0 and ink is 1."""
+    """Returns the contrast of each pixel to the paper, scaled so that paper is 0 and ink is 1."""
     grey = _evenly_lit(crop, settings)
     level, _ = cv2.threshold(
         grey[crop.inside].astype(np.uint8), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU
     )
     light = grey > level
-    # The finder tells which side of the threshold is ink.
+    # Ink is the side of the threshold with the higher probability of ink from the finder.
     is_light = _mean(crop.chance, light) > _mean(crop.chance, ~light)
     inked = light if is_light else ~light
     paper = (~inked & (crop.chance < settings.sure_ink)).astype(np.float32)
@@ -196,7 +204,7 @@ def _contrast(crop: _Crop, settings: Settings) -> np.ndarray:
 
 
 def _evenly_lit(crop: _Crop, settings: Settings) -> np.ndarray:
-    """Removes shadows and gradients, which the pixels that are certainly not ink show."""
+    """Removes shadows and gradients, which are estimated from pixels that are certainly paper."""
     bare = (crop.chance < settings.min_ink).astype(np.float32)
     if not bare.any():
         return crop.grey
@@ -207,7 +215,7 @@ def _evenly_lit(crop: _Crop, settings: Settings) -> np.ndarray:
 
 
 def _local_mean(grey: np.ndarray, where: np.ndarray, usual: float, reach: float) -> np.ndarray:
-    """Averages `grey` around each pixel, over the pixels where `where` is 1; `usual` if none."""
+    """Averages `grey` around each pixel over the pixels where `where` is 1; `usual` without any."""
     total = cv2.GaussianBlur(grey * where, (0, 0), reach) + 1e-3 * usual
     return np.asarray(total / (cv2.GaussianBlur(where, (0, 0), reach) + 1e-3))
 

@@ -1,4 +1,4 @@
-"""Puts digits into reading order, in lines, and groups those of a line into numbers."""
+"""Sorts digits into reading order and groups them into lines and numbers."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,14 +9,14 @@ import numpy as np
 from common.finding.signs import signs_after
 from common.reading import DigitReading
 
-MAX_TILT = 0.7  # slope (35 degrees); steeper neighbours are on different lines
-MAX_DISTANCE = 3.0  # digit heights between neighbours that determine the tilt
+MAX_TILT = 0.7  # slope, 35 degrees; neighbours at a steeper angle are on different lines
+MAX_DISTANCE = 3.0  # digit heights; neighbours farther away are not used to estimate the tilt
 
-# How far apart the digits of a number may be, in digit heights. Tuned on 3,000 generated lines of
-# MNIST training digits; see `benchmarks/numbers.py`.
+# Gaps between digits, in digit heights. Tuned on 3,000 generated lines of MNIST training digits;
+# see `benchmarks/numbers.py`.
 MIN_GAP = 0.8  # smaller gaps never separate numbers
-MIN_EXCESS = 0.4  # by which a gap between numbers exceeds the gaps inside them
-MIN_WIDTH = 0.5  # of a digit; a 1 takes up as much room as other digits
+MIN_EXCESS = 0.4  # a gap between numbers exceeds the usual gap inside numbers by at least this
+MIN_WIDTH = 0.5  # assumed for narrower digits; even a 1 takes up about as much room as others
 
 
 class Placed(Protocol):
@@ -36,11 +36,11 @@ class Placed(Protocol):
 
 
 def in_lines(digits: list[DigitReading], page: np.ndarray) -> tuple[DigitReading, ...]:
-    """Sorts digits into reading order, with their lines, their numbers and the signs after them.
+    """Sorts digits into reading order, and sets their lines, numbers and signs.
 
     Args:
         digits: The digits in any order.
-        page: uint8 (height, width), upright.
+        page: The upright page, uint8 (height, width), on which signs are searched for.
     """
     sorted_digits: list[DigitReading] = []
     for count, line in enumerate(lines_of([digit.box for digit in digits])):
@@ -57,8 +57,9 @@ def in_lines(digits: list[DigitReading], page: np.ndarray) -> tuple[DigitReading
 def lines_of(places: Sequence[Placed]) -> list[list[int]]:
     """Groups boxes into lines of writing.
 
-    First, the tilt of the lines is removed, estimated as the median slope between neighbours. Then,
-    from left to right, each box joins the line whose last box shares the most rows with it.
+    First, the tilt of the lines is estimated as the median slope between neighbours, and removed.
+    Then, from left to right, each box joins the line whose last box shares the most rows with it. A
+    box that shares no rows with any line starts a new line.
 
     Args:
         places: Boxes in any order.
@@ -90,29 +91,29 @@ def lines_of(places: Sequence[Placed]) -> list[list[int]]:
 def numbers_of(places: Sequence[Placed]) -> list[int]:
     """Groups the boxes of a line into numbers.
 
-    A gap separates two numbers if it is wide, both compared to the digits and to the gaps inside
-    numbers. These are estimated by the lower quartile of the narrow gaps on the line or, if there
-    are none, of all. Digits that are far apart, but evenly spaced, such as those in the boxes of a
+    A gap separates two numbers if it is wide compared to both the digits and the usual gap inside
+    numbers. The usual gap is the lower quartile of the narrow gaps on the line or, without narrow
+    gaps, of all gaps. Digits that are far apart but evenly spaced, such as those in the boxes of a
     form, are therefore one number.
 
     Args:
-        places: At least one box, from left to right.
+        places: The boxes from left to right; at least one.
 
     Returns:
-        The number that each box belongs to, counted from 0, in ascending order.
+        For each box, the index of its number on the line, counted from 0.
     """
     height = float(np.median([place.height for place in places]))
     centers = np.array([place.x + place.width / 2 for place in places])
     widths = np.maximum([place.width for place in places], MIN_WIDTH * height)
     gaps = np.diff(centers) - (widths[1:] + widths[:-1]) / 2
-    narrow = gaps[gaps < MIN_GAP * height]  # inside numbers, even if most gaps are not
+    narrow = gaps[gaps < MIN_GAP * height]  # certainly inside numbers
     usual = float(np.quantile(narrow if narrow.size else gaps, 0.25)) if len(gaps) > 1 else 0.0
     apart = gaps > max(MIN_GAP * height, usual + MIN_EXCESS * height)
     return [0, *np.cumsum(apart).tolist()]
 
 
 def _tilt(centers: np.ndarray, heights: np.ndarray) -> float:
-    """Returns the median slope from each box to its nearest neighbour on the right; 0 if none."""
+    """Returns the median slope from a box to its nearest right neighbour; 0 without neighbours."""
     slopes = []
     for center, height in zip(centers, heights, strict=True):
         dx, dy = (centers - center).T

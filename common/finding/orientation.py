@@ -1,4 +1,7 @@
-"""Finds the orientation of a page: the finder gives the highest scores to upright digits."""
+"""Finds the orientation of a page in which its digits are upright.
+
+The finder runs on the page in all four orientations. It gives the highest scores to upright digits.
+"""
 
 import numpy as np
 
@@ -12,9 +15,10 @@ MAX_SIDE = 768  # pixels; longer side of the reduced page on which orientations 
 
 
 def evidence(found: list[Detection]) -> float:
-    """Returns the evidence for upright digits: -0.5 to 0.5 for each detection.
+    """Returns the evidence for upright digits: the sum of `score - 0.5` of all detections.
 
-    Letters on a page that lies on its side resemble digits, too, but get low scores.
+    On a page that lies on its side, letters may be detected as digits. Their scores are low, so
+    they reduce the sum.
     """
     return sum(digit.score - 0.5 for digit in found)
 
@@ -25,10 +29,10 @@ def rotation_of(
     """Returns the degrees clockwise by which a page must be turned so that its digits are upright.
 
     Args:
-        page: uint8 (height, width).
+        page: The page, uint8 (height, width).
         finder: The network.
-        found: The detections on the page as it is.
-        settings: What decides whether the page is turned.
+        found: The detections on the page before it is turned.
+        settings: Thresholds for turning the page.
 
     Returns:
         0, 90, 180 or 270; 0 unless another orientation is clearly better.
@@ -55,10 +59,10 @@ def turned(page: np.ndarray, angle: int) -> np.ndarray:
 
 
 def turned_back(box: Box, angle: int, height: int, width: int) -> Box:
-    """Returns the place of a box of the turned page on the original page.
+    """Converts a box on the turned page to a box on the original page.
 
     Args:
-        box: In pixels of the turned page.
+        box: The box in pixels of the turned page.
         angle: Degrees clockwise by which the page was turned.
         height: Height of the original page in pixels.
         width: Width of the original page in pixels.

@@ -7,8 +7,8 @@ def overlaps(boxes: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndar
     """Measures the overlap of each pair of boxes.
 
     Args:
-        boxes: Float (N, 4): x, y, width, height.
-        others: Float (M, 4).
+        boxes: Boxes, float (N, 4): x, y, width, height.
+        others: Boxes in the same format, float (M, 4).
 
     Returns:
         Two float arrays (N, M) with values from 0 to 1: the intersection over union, and the share

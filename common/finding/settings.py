@@ -1,41 +1,46 @@
-"""The tuned numbers that decide what is a digit; `benchmarks/sensitivity.py` varies each."""
+"""Tuned parameters of digit detection; `benchmarks/sensitivity.py` varies each of them."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The tuned numbers that decide what is a digit.
+    """Tuned parameters of digit detection.
 
-    Those of drawings were tuned on MNIST training images and on the first half of the development
-    images; all others on generated development pages and on the same half.
+    "Drawing" marks the parameters of `drawings`, which needs no network. They were tuned on MNIST
+    training images and on the first half of the development images. The other parameters were tuned
+    on generated development pages and on the same half of the development images.
 
     Attributes:
-        min_paper: Drawing: minimum share of pixels with the grey level of the paper, give or take
-            noise.
+        min_paper: Drawing: minimum share of pixels that have the grey level of the paper, except
+            for noise.
         min_contrast: Drawing: minimum difference between ink and paper in grey levels.
-        faint_ink: Drawing: minimum ink of the pixels of a mark, 0 to 1.
-        strong_ink: Drawing: minimum ink of at least one pixel of each mark, 0 to 1.
-        speck: Drawing: marks with both sides below this share of the digits' height are ignored.
-        max_gap: Drawing: maximum gap between a stroke and the digit below or above that it belongs
-            to, like the bar of a 5, as a share of the digits' height.
-        sure: Drawing: minimum confidence of each digit; otherwise, the finder is asked.
-        min_peak: Finder: minimum probability at the centre of a digit, at any scale.
-        max_overlap: Finder: two boxes with a larger intersection over union are one digit.
-        max_inside: Finder: a box with a larger share inside a more likely box is a part of it.
-        ink_margin: Finder: margin around a digit in which its ink is searched for, as a share of
-            its longer side.
-        min_ink: Finder: minimum probability of ink in a connected component of a digit.
-        sure_ink: Finder: minimum probability of ink of the pixels of a digit that touches others.
-        stroke: Finder: minimum contrast of the pixels of a stroke, where 1 is the contrast of most.
-        min_component: Finder: minimum share of a connected component inside the box.
-        size_spread: Finder: standard deviation of the logarithm of the sizes of digits on one line.
-        alone: Finder: weight, in neighbours, of the assumption that the neighbours of a detection
-            say nothing about it.
+        faint_ink: Drawing: minimum ink of every pixel of a mark, 0 to 1.
+        strong_ink: Drawing: minimum ink of the strongest pixel of a mark, 0 to 1.
+        speck: Drawing: marks whose sides are both below this share of the digits' height are
+            ignored.
+        max_gap: Drawing: maximum vertical gap between a digit and a separate stroke of it, such as
+            the bar of a 5, as a share of the digits' height.
+        sure: Drawing: minimum confidence of every digit. Below it, the finder is used as well.
+        min_peak: Finder: minimum probability of a peak in the heat maps.
+        max_overlap: Finder: maximum intersection over union of the boxes of two different digits.
+        max_inside: Finder: maximum share of a digit's box that is inside a more likely box.
+        ink_margin: Finder: width of the margin around a digit's box in which its ink is searched
+            for, as a share of the box's longer side.
+        min_ink: Finder: minimum mean probability of ink in a connected component of a digit.
+        sure_ink: Finder: maximum probability of ink of a paper pixel. In a connected component that
+            several digits share, a digit's pixels need the mean of `min_ink` and `sure_ink`.
+        stroke: Finder: minimum contrast of the pixels of a stroke, as a share of the usual contrast
+            between ink and paper.
+        min_component: Finder: minimum share of a connected component that is inside a digit's box.
+            A component with a smaller share continues outside the box.
+        size_spread: Finder: standard deviation of the logarithm of the digit sizes on one line.
+        alone: Finder: term that is added to the total weight of a detection's neighbours. It
+            reduces the evidence from few or distant neighbours.
         min_confidence: Minimum confidence of a digit.
-        upright: Orientation: minimum median score of the digits on a page that must be upright.
-        turned_evidence: Orientation: a page is turned if that adds this much evidence for upright
-            digits; each digit adds at most 0.5.
+        upright: Orientation: a page whose digits have at least this median score is not turned.
+        turned_evidence: Orientation: minimum gain in evidence for upright digits for which a page
+            is turned. Each digit contributes at most 0.5.
     """
 
     min_paper: float = 0.4

@@ -1,7 +1,8 @@
 """Recognises the signs . , - + : between the digits of a line.
 
-The finder does not know signs. What is inked between two digits, and belongs to neither, is a sign
-if it has the shape and the place of one. A slash is not recognised: it is read as a 1.
+The finder detects only digits, so signs are recognised by rules. A mark between two digits is a
+sign if it belongs to neither digit and has the shape and the position of the sign. A slash is not
+recognised, because the finder reads it as a 1.
 """
 
 from collections.abc import Sequence
@@ -16,36 +17,38 @@ from common.reading import DOUBTFUL, Box
 
 SIGNS = ".,-+:"
 
-# All lengths are shares of the height of the digits. Tuned on 500 generated lines of MNIST training
-# digits; see `benchmarks/signs.py`.
-MIN_HEIGHT = 16  # pixels; the signs between smaller digits have too few pixels
-CROP_HEIGHT = 64  # pixels; larger digits are reduced
-MAX_SIDE = 1.0  # of a sign
+# Lengths are in digit heights. Tuned on 500 generated lines of MNIST training digits; see
+# `benchmarks/signs.py`.
+MIN_HEIGHT = 16  # pixels of a digit; the signs between smaller digits have too few pixels
+CROP_HEIGHT = 64  # pixels of a digit; larger digits are reduced to this height
+MAX_SIDE = 1.0  # width or height of any sign
 MIN_DOT, MAX_DOT = 0.1, 0.33  # sides of a dot; smaller marks are dirt
-MAX_DOT_BELOW, MIN_COMMA_BELOW = 0.04, 0.11  # how far they reach below the digits
+MAX_DOT_BELOW, MIN_COMMA_BELOW = 0.04, 0.11  # length of the part that is below the digits
 MAX_COMMA = 0.4, 0.65  # width and height of a comma
-MIN_LEAN = 0.15  # correlation of the rows of a comma with its columns, to the left
+MIN_LEAN = 0.15  # correlation between the rows of a comma and its columns from right to left
 MIN_DASH = 0.3  # width of a dash
 MAX_FLAT = 0.6  # height of a dash, as a share of its width
-MIN_FILLED = 0.55  # share of its box that a dash or dot covers
+MIN_FILLED = 0.55  # share of the bounding box that a dash or dot fills
 MIN_PLUS, MAX_PLUS = 0.3, 0.85  # sides of a plus
-MAX_ASPECT = 1.5  # longer side of a dot or plus, as a share of the other
-MAX_CORNER = 0.12  # share of the corners of its box that a plus covers
-MIDDLE = (0.1, 0.7)  # centres of dashes and pluses: from 0 at the top of the digits to 1
-BASE = (0.75, 1.1)  # centres of dots
-LINE = (0.0, 1.25)  # centres of all signs
+MAX_ASPECT = 1.5  # longer side of a dot or plus, divided by the shorter side
+MAX_CORNER = 0.12  # share of ink in each corner of the bounding box of a plus
+
+# Vertical positions of the centres of signs: 0 is the top of the digits, and 1 is their bottom.
+MIDDLE = (0.1, 0.7)  # dashes and pluses
+BASE = (0.75, 1.1)  # dots; commas may be lower
+LINE = (0.0, 1.25)  # all signs
 
 
 @dataclass(frozen=True)
 class _Mark:
-    """A connected component between two digits, in heights of the digits.
+    """A connected component between two digits. Lengths are in digit heights.
 
     Attributes:
-        width, height: Sides of its box.
-        x: Its centre, from any point on the line.
-        level: Its centre, from 0 at the top of the digits to 1 at their bottom.
-        below: How far it reaches below the digits.
-        mask: Its pixels, bool (rows, columns).
+        width, height: Sides of the bounding box.
+        x: Horizontal distance of the centre from the left edge of the digit before the mark.
+        level: Vertical position of the centre; 0 is the top of the digits, and 1 is their bottom.
+        below: Length of the part that is below the digits.
+        mask: Pixels of the component, bool (rows, columns).
     """
 
     width: float
@@ -60,12 +63,12 @@ def signs_after(page: np.ndarray, boxes: Sequence[Box]) -> list[str]:
     """Returns the sign after each digit of a line.
 
     Args:
-        page: uint8 (height, width), upright.
-        boxes: The digits, from left to right.
+        page: The upright page, uint8 (height, width).
+        boxes: The bounding boxes of the digits, from left to right.
 
     Returns:
-        One of `SIGNS` if it is surely there, `DOUBTFUL` if something is, or "" for each digit but
-        the last, and "" for the last.
+        For each digit, one of `SIGNS`, `DOUBTFUL` for a mark that may not be a sign, or "" for no
+        sign. The last digit has no sign.
     """
     height = float(np.median([box.height for box in boxes]))
     if height < MIN_HEIGHT:
@@ -78,7 +81,7 @@ def _sign(page: np.ndarray, left: Box, right: Box, height: float) -> str:
     if not marks:
         return ""
     if len(marks) > 2 or any(mark.height > MAX_SIDE for mark in marks):
-        return ""  # writing, or a shadow
+        return ""  # the marks are other writing or a shadow
     if len(marks) == 1:
         tests = {".": _is_dot, ",": _is_comma, "-": _is_dash, "+": _is_plus}
         return next((sign for sign, test in tests.items() if test(marks[0])), DOUBTFUL)
@@ -86,7 +89,7 @@ def _sign(page: np.ndarray, left: Box, right: Box, height: float) -> str:
 
 
 def _marks(page: np.ndarray, left: Box, right: Box, height: float) -> list[_Mark]:
-    """Finds what is inked between two digits and belongs to neither, from top to bottom."""
+    """Finds the marks between two digits that belong to neither, sorted from top to bottom."""
     top, bottom = (left.y + right.y) / 2, (left.bottom + right.bottom) / 2
     y, x = max(0, round(top - 0.4 * height)), left.x
     crop = page[y : round(bottom + 0.6 * height), x : right.right]
@@ -135,7 +138,7 @@ def _is_dot(mark: _Mark) -> bool:
 
 def _is_comma(mark: _Mark) -> bool:
     long = mark.width <= min(mark.height, MAX_COMMA[0]) and mark.height <= MAX_COMMA[1]
-    # What is too high for a dot need not reach as far below.
+    # A mark that is too high for a dot may be a comma even if little of it is below the digits.
     low = mark.below >= (MIN_COMMA_BELOW if mark.height <= MAX_DOT else MAX_DOT_BELOW)
     rows, columns = np.nonzero(mark.mask)
     leans = rows.std() * columns.std() > 0 and np.corrcoef(rows, columns)[0, 1] <= -MIN_LEAN

@@ -1,1 +1,1 @@
-"""Turns image files, folders and addresses into upright grey pages."""
+"""Finds image files, reads them and decodes them to upright grey pages."""

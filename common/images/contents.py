@@ -1,4 +1,4 @@
-"""Reads the bytes of image files from paths and addresses, within limits.
+"""Reads the bytes of image files from paths and addresses, up to a maximum size.
 
 Every problem with a file raises an `ImageError`.
 """
@@ -20,7 +20,7 @@ from common.files import FileTooLargeError, content_of
 PAGED = (".pdf", ".tif", ".tiff")
 """Suffixes of files that may have several pages."""
 PAGE = re.compile(r"(.+\.(?:pdf|tiff?))#([1-9]\d{0,5})", re.IGNORECASE | re.DOTALL)
-"""The name of a page of a PDF or TIFF file, such as scan.pdf#2."""
+"""Matches the name of a page of a PDF or TIFF file, such as scan.pdf#2."""
 MAX_BYTES = 200_000_000  # per image file
 
 
@@ -29,7 +29,7 @@ class ImageError(UserError):
 
 
 class UnknownFormatError(ImageError):
-    """The content is in no supported format, or in one that needs a library that is missing."""
+    """The file is not in a supported format, or the optional library for its format is missing."""
 
 
 class TooLargeError(ImageError):
@@ -37,10 +37,10 @@ class TooLargeError(ImageError):
 
 
 def split_page(source: str | Path | bytes) -> tuple[str | Path | bytes, int | None]:
-    """Splits the name of a page of a PDF or TIFF file into the file and the number of the page.
+    """Splits the name of a page, such as scan.pdf#2, into the file and the page number.
 
-    For anything else, including an existing file whose name ends like that of a page, the number is
-    None.
+    For other sources, the page number is None. If a file named scan.pdf#2 exists, it is a file, not
+    a page.
     """
     if isinstance(source, bytes) or not (match := PAGE.fullmatch(str(source))):
         return source, None
@@ -54,7 +54,7 @@ def failures_named(name: str) -> Iterator[None]:
     """Turns a `MemoryError` or an OpenCV error into an `ImageError` that names the image.
 
     Args:
-        name: Name of the image in the error message.
+        name: Name of the image in error messages.
     """
     try:
         yield
@@ -70,7 +70,7 @@ def read_bytes(source: str | Path | bytes) -> bytes:
     """Reads the bytes of an image file.
 
     Raises:
-        ImageError: The file is missing, is not a file, cannot be read, or is too large.
+        ImageError: The file is missing, unreadable, too large, or not a regular file.
     """
     name = display_name(source)
     try:
@@ -105,10 +105,13 @@ def read_bytes(source: str | Path | bytes) -> bytes:
 
 @contextmanager
 def mapped_bytes(source: str | Path) -> Iterator[bytes | mmap.mmap]:
-    """Gives access to the bytes of a file; of a local one, only those that are used are read.
+    """Maps a local file into memory, so that only the bytes that are used are read.
+
+    Yields:
+        The mapped file, or all bytes of a file at an address.
 
     Raises:
-        ImageError: The file is missing, is not a file, cannot be read, or is too large.
+        ImageError: The file is missing, unreadable, too large, or not a regular file.
     """
     if is_address(source) or not os.path.isfile(source) or not os.path.getsize(source):
         yield read_bytes(source)
@@ -128,7 +131,7 @@ def _too_many_bytes(name: str) -> TooLargeError:
 
 
 def _fetch(address: str) -> bytes:
-    """Fetches the bytes at an address, and stops just above `MAX_BYTES`."""
+    """Fetches the bytes at an address, at most one more than `MAX_BYTES`."""
     filesystem, path = filesystem_of(address)
     if "file" in filesystem.protocol:
         return content_of(path, MAX_BYTES)
@@ -143,23 +146,23 @@ def _fetch(address: str) -> bytes:
 
 @lru_cache(maxsize=1)
 def _fetch_document(address: str) -> bytes:
-    """Fetches a file with pages, and keeps the last one: the pages are read in a row."""
+    """Fetches a file with pages, and caches it because its pages are read one after another."""
     return _fetch(address)
 
 
 def is_address(name: str | Path) -> bool:
-    """Whether a name is an address such as s3://bucket/7.png rather than a path."""
+    """Checks whether a name is an address such as s3://bucket/7.png, not a path."""
     return isinstance(name, str) and "://" in name
 
 
 def filesystem_of(address: str) -> tuple[Any, str]:
-    """The fsspec file system of an address, and the path inside it.
+    """Returns the fsspec file system of an address, and the path inside it.
 
     Raises:
-        UserError: The address is a chain such as "filecache::s3://...", or fsspec or its driver for
-            this kind of address is not installed.
+        UserError: fsspec or its driver for this kind of address is not installed, or the address is
+            a chain such as filecache::s3://bucket/7.png.
     """
-    if "::" in address:  # a file cache would fetch the whole file before its size can be checked
+    if "::" in address:  # a cache fetches the whole file before its size can be checked
         raise UserError(
             f"{address} chains several kinds of storage; use a plain one, as in s3://bucket/7.png."
         )
@@ -176,10 +179,10 @@ def filesystem_of(address: str) -> tuple[Any, str]:
 
 
 def display_name(source: str | Path | bytes) -> str:
-    """The name of an image in messages."""
+    """Returns the name of an image for messages."""
     return "The input" if isinstance(source, bytes) else name_of(source)
 
 
 def name_of(path: str | Path) -> str:
-    """A path as text that JSON can hold: bytes that are not UTF-8 become backslash escapes."""
+    """Converts a path to text for JSON. Bytes that are not UTF-8 become backslash escapes."""
     return str(path).encode("utf-8", "backslashreplace").decode()

@@ -1,7 +1,7 @@
-"""Reads image files, within limits, and decodes them to upright grey pages.
+"""Decodes image files to upright grey pages.
 
-Files are untrusted. Their bytes, pixels and scans are counted before anything is decoded, and every
-problem with a file raises an `ImageError`.
+Files are untrusted. A file with too many bytes, pixels or scans is rejected before it is decoded.
+Every problem with a file raises an `ImageError`.
 """
 
 import warnings
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from common.images import isolated
+from common.images import heic_and_pdf
 from common.images.contents import (
     ImageError,
     TooLargeError,
@@ -35,26 +35,26 @@ from common.images.structure import (
 from common.quiet import discarded_stderr
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
-"""Formats that Pillow decodes; HEIC and PDF need optional libraries, see `isolated`."""
+"""Formats that Pillow decodes. HEIC and PDF need optional libraries; see `heic_and_pdf`."""
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
     *(".heic", ".heif", ".pdf"),
 )
 MAX_PIXELS = 125_000_000  # per image; phone cameras have up to 108 million
-MAX_WEBP_PIXELS = 50_000_000  # lower, since decoding WebP takes 16 bytes a pixel instead of 4
-MAX_SCANNED_PIXELS = 300_000_000  # pixels times the scans beyond three, e.g. 43 million, ten scans
-MAX_EXIF_BYTES = 1_000_000
+MAX_WEBP_PIXELS = 50_000_000  # per image; decoding WebP takes 16 bytes a pixel instead of 4
+MAX_SCANNED_PIXELS = 300_000_000  # pixels times scans, not counting the first three scans
+MAX_EXIF_BYTES = 1_000_000  # per image
 
 
 def read_image(source: str | Path | bytes) -> np.ndarray:
     """Decodes an image file, turns it upright and converts it to grey.
 
     Args:
-        source: A path, an address (see `is_address`), a page of a PDF or TIFF file such as
+        source: A path, an address such as s3://bucket/7.png, a page of a PDF or TIFF file such as
             scan.pdf#2, or the bytes of an image file.
 
     Returns:
-        The image: uint8 (height, width), 0 is black, 255 is white.
+        The image, uint8 (height, width); 0 is black and 255 is white.
 
     Raises:
         ImageError: The image is missing, damaged, too large, or not in a supported format.
@@ -68,7 +68,10 @@ def read_image(source: str | Path | bytes) -> np.ndarray:
 
 
 def open_upright(source: str | Path | bytes) -> Image.Image:
-    """Decodes an image file, see `read_image`, and turns it upright.
+    """Decodes an image file and turns it upright, without converting it to grey.
+
+    Args:
+        source: The image, as for `read_image`.
 
     Raises:
         ImageError: The image is missing, damaged, too large, or not in a supported format.
@@ -77,21 +80,22 @@ def open_upright(source: str | Path | bytes) -> Image.Image:
 
 
 def page_sources(source: str | Path) -> list[str | Path]:
-    """The pages of a PDF or TIFF file as sources of their own: scan.pdf#1, scan.pdf#2 and so on.
+    """Returns the pages of a PDF or TIFF file as sources: scan.pdf#1, scan.pdf#2 and so on.
 
-    A TIFF file with a single page keeps its name, and so does anything that is called so.
+    A TIFF file with a single page keeps its name. So does a file that is not TIFF, despite its
+    name.
 
     Raises:
-        ImageError: The file cannot be read, is called .pdf but is not a PDF file, or has too many
-            pages.
+        ImageError: The file cannot be read, has too many pages, or is not PDF, although its name
+            ends in .pdf.
     """
     name = display_name(source)
     if str(source).lower().endswith(".pdf"):
         content = read_bytes(source)
-        if isolated.kind_of(content) != "PDF":
+        if heic_and_pdf.kind_of(content) != "PDF":
             raise UnknownFormatError(f"{name} is not a PDF file.")
-        with _isolated_failures_named(name):
-            count = isolated.count_pages(content)
+        with _decoding_failures_named(name):
+            count = heic_and_pdf.count_pages(content)
     else:
         with mapped_bytes(source) as mapped:
             count = len(_tiff_pages(mapped, name))
@@ -104,20 +108,23 @@ def page_sources(source: str | Path) -> list[str | Path]:
 
 
 def open_in_colour(source: str | Path | bytes) -> Image.Image:
-    """Opens an image upright as RGBA, for display.
+    """Decodes an image file, turns it upright and converts it to RGBA for display.
+
+    Args:
+        source: The image, as for `read_image`.
 
     Raises:
         ImageError: The image is missing, damaged, too large, or not in a supported format.
     """
     image = open_upright(source)
     with failures_named(display_name(source)):
-        if image.mode.startswith(("I", "F")):  # Pillow clips these, `grey` scales them
+        if image.mode.startswith(("I", "F")):  # Pillow would clip these pixels; `grey` scales them
             image = Image.fromarray(grey(image))
         return image.convert("RGBA")
 
 
 def image_size(content: bytes) -> tuple[int, int] | None:
-    """Width and height from the header of an image file; None if it cannot be read."""
+    """Reads the width and height from the header of an image file; None if that fails."""
     try:
         count_scans(content)
         with Image.open(BytesIO(content), formats=FORMATS) as image:
@@ -131,16 +138,16 @@ def _opened(source: str | Path | bytes, note: bool) -> Image.Image:
     """Decodes an image file to an upright image.
 
     Args:
-        source: As for `read_image`.
-        note: Whether to warn if the file has several pictures.
+        source: The image, as for `read_image`.
+        note: Whether to warn if the file has several pictures or pages.
     """
     name = display_name(source)
     file, page = split_page(source)
     content = read_bytes(file)
-    kind = isolated.kind_of(content)
+    kind = heic_and_pdf.kind_of(content)
     if kind is not None:
-        with _isolated_failures_named(name), failures_named(name):
-            decoded = isolated.decode(content, kind, page or 1)
+        with _decoding_failures_named(name), failures_named(name):
+            decoded = heic_and_pdf.decode(content, kind, page or 1)
         several, image, parts = decoded.count > 1, decoded.image, "pages"
     elif pages := _tiff_pages(content, name):
         if page is not None and page > len(pages):
@@ -162,7 +169,7 @@ def _opened(source: str | Path | bytes, note: bool) -> Image.Image:
 
 
 def _tiff_pages(content: Content, name: str) -> list[int]:
-    """The pages of a TIFF file, see `structure.tiff_pages`; errors call the file `name`."""
+    """Calls `structure.tiff_pages`. Error messages call the file `name`."""
     try:
         return tiff_pages(content)
     except StructureError as error:
@@ -170,25 +177,30 @@ def _tiff_pages(content: Content, name: str) -> list[int]:
 
 
 @contextmanager
-def _isolated_failures_named(name: str) -> Iterator[None]:
-    """Turns an `IsolatedError` into an `ImageError` that names the image."""
+def _decoding_failures_named(name: str) -> Iterator[None]:
+    """Turns a `DecodingError` into an `ImageError` that names the image."""
     try:
         yield
-    except isolated.MissingLibraryError as error:
+    except heic_and_pdf.MissingLibraryError as error:
         raise UnknownFormatError(f"{name} {error}") from error
-    except isolated.LimitError as error:
+    except heic_and_pdf.LimitError as error:
         raise TooLargeError(f"{name} {error}") from error
-    except isolated.IsolatedError as error:
+    except heic_and_pdf.DecodingError as error:
         raise ImageError(f"{name} {error}") from error
 
 
 def _decode(content: bytes, name: str) -> Image.Image:
-    """Decodes the bytes of a file to an upright image; errors call it `name`."""
+    """Decodes the bytes of a file with Pillow and turns the image upright.
+
+    Args:
+        content: The bytes of the file.
+        name: Name of the image in error messages.
+    """
     try:
         scans = count_scans(content)
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             _check_limits(image, scans, name)
-            # On a damaged TIFF, libtiff itself prints many lines to stderr.
+            # On a damaged TIFF file, libtiff prints many lines to stderr.
             with discarded_stderr() if image.format == "TIFF" else nullcontext():
                 image.load()
             if len(image.info.get("exif", b"")) > MAX_EXIF_BYTES:
@@ -216,7 +228,7 @@ def _decode(content: bytes, name: str) -> Image.Image:
 
 
 def _check_limits(image: Image.Image, scans: int, name: str) -> None:
-    """Raises a `TooLargeError` if decoding would take too much memory or time."""
+    """Raises a `TooLargeError` if decoding the image would take too much memory or time."""
     pixels = image.width * image.height
     limit = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
     if pixels > limit:
@@ -224,7 +236,7 @@ def _check_limits(image: Image.Image, scans: int, name: str) -> None:
             f"{name} has too many pixels, {image.width} x {image.height}; expected at most "
             f"{limit // 10**6} million in a {image.format} file."
         )
-    if pixels * (scans - 3) > MAX_SCANNED_PIXELS:  # a baseline JPEG has up to three
+    if pixels * (scans - 3) > MAX_SCANNED_PIXELS:  # a baseline JPEG has at most three scans
         raise TooLargeError(
             f"{name} has too many scans, {scans} of {image.width} x {image.height} pixels; save "
             "it as a baseline JPEG or a PNG file."
@@ -235,6 +247,6 @@ def _has_several(content: bytes) -> bool:
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             return bool(getattr(image, "is_animated", False))
-    # Pillow may raise any exception on a damaged second picture; the first one is fine.
+    # Pillow may raise any exception on a damaged second picture. Only the first one is needed.
     except Exception:
         return False

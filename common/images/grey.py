@@ -1,4 +1,4 @@
-"""Converts images of any mode to grey pages."""
+"""Converts images of any mode to grey."""
 
 import numpy as np
 from PIL import Image
@@ -7,9 +7,12 @@ from PIL import Image
 def grey(image: Image.Image) -> np.ndarray:
     """Converts an image of any mode to grey, uint8 (height, width).
 
-    16-bit and floating-point pixels are stretched so that the darkest becomes 0 and the lightest
-    255 (less if they are close together). Transparency is replaced by paper: the median of the
-    opaque pixels if most pixels are opaque, otherwise white, or black under light strokes.
+    16-bit and floating-point pixels are scaled so that the lightest becomes 255 and the darkest 0.
+    If both are almost equal, the darkest stays above 0.
+
+    Transparent pixels are replaced by paper. If most pixels are opaque, the paper has their median
+    grey level. Otherwise, the opaque pixels are strokes: the paper is black under light strokes and
+    white under dark ones.
     """
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _stretch(np.array(image, dtype=np.float32))
@@ -19,11 +22,12 @@ def grey(image: Image.Image) -> np.ndarray:
 
 
 def _stretch(values: np.ndarray) -> np.ndarray:
-    """Stretches float32 values of any range to uint8; changes `values`."""
+    """Scales float32 values of any range to uint8; modifies `values`."""
     np.copyto(values, 0, where=~np.isfinite(values))
     values *= 0.25  # keeps `high - low` within the range of float32
     low, high = float(values.min()), float(values.max())
-    # Blank paper has a narrow range. Stretched fully, its grain would look like ink.
+    # Blank paper has a narrow range of values. Scaled to the full range, its grain would look like
+    # ink.
     span = max(high - low, 0.1 * max(abs(low), abs(high)), 1e-12)
     values /= span
     values -= high / span

@@ -1,4 +1,4 @@
-"""Finds the images that a command line names: files, folders, patterns, lists, addresses."""
+"""Finds the images that a command line names by files, folders, patterns, lists or addresses."""
 
 import glob
 import os
@@ -15,25 +15,25 @@ from common.images.contents import MAX_BYTES, PAGED, ImageError, filesystem_of, 
 from common.images.decoding import SUFFIXES, page_sources
 
 MAX_LIST_BYTES = 200_000_000  # per list of images
-MAX_NAMES = 10_000_000  # per list of images; they take 5 GB of memory
+MAX_NAMES = 10_000_000  # per list of images; so many names take 5 GB of memory
 
 Source = tuple[str, str | Path | bytes]
-"""The name of an image, and its path, address or bytes. Pages of a file end in #1, #2, ..."""
+"""The name of an image, and its path, address or bytes. The names of pages end in #1, #2, ..."""
 
 
 def image_sources(arguments: list[str], recursive: bool = False) -> list[Source]:
-    """The images that the arguments name, in order.
+    """Returns the images that the arguments name, in the order of the arguments.
 
-    The images of a folder or a pattern come in natural order. In patterns, ** matches any number of
-    folders. Each page of a PDF or TIFF file is an image.
-    A folder without images, or a pattern without matches, is an error if it is the only argument.
-    Among others, it becomes a source of its own, and reading it fails like reading any other bad
-    file.
+    The images of a folder or pattern are in natural order: digit2 before digit10. In a pattern, **
+    matches any number of folders. Each page of a PDF or TIFF file is an image.
+
+    A folder without images or a pattern without matches is an error if it is the only argument.
+    Among other arguments, it is returned as a source, and reading that source fails later.
 
     Args:
         arguments: Files, folders, patterns, addresses (see `listed_at`), or "-" to read the bytes
             of one image from stdin.
-        recursive: Whether the images in the sub-folders of a folder belong to it.
+        recursive: Whether to include the sub-folders of folders.
 
     Raises:
         UserError: The only argument is a folder without images or a pattern without matches.
@@ -68,7 +68,10 @@ def image_sources(arguments: list[str], recursive: bool = False) -> list[Source]
 
 
 def sources_from(listing: Path) -> list[Source]:
-    """The images that a text file names, one per line; "-" reads the list from stdin.
+    """Returns the images that a text file names, one per line.
+
+    Args:
+        listing: The text file, or "-" to read the list from stdin.
 
     Raises:
         UserError: The list cannot be read, is empty, or is too long.
@@ -96,7 +99,10 @@ def sources_from(listing: Path) -> list[Source]:
 
 
 def _page_by_page(sources: list[Source]) -> list[Source]:
-    """Replaces each PDF or TIFF file by its pages. If it cannot be read, its reading says why."""
+    """Replaces each PDF or TIFF file by its pages.
+
+    An unreadable file stays in the list; the reason is reported when it is read.
+    """
     pages: list[Source] = []
     for name, source in sources:
         if isinstance(source, bytes) or not name.lower().endswith(PAGED):
@@ -110,7 +116,10 @@ def _page_by_page(sources: list[Source]) -> list[Source]:
 
 
 def _matches(pattern: str, recursive: bool) -> list[Path]:
-    """The files that match a pattern, and unless it holds **, the images in matching folders."""
+    """Returns the files that match a pattern and the images in folders that match it.
+
+    If the pattern contains **, matching folders are skipped.
+    """
     images: list[Path] = []
     for name in sorted(glob.glob(pattern, recursive=True), key=natural_key):
         if not os.path.isdir(name):
@@ -125,20 +134,21 @@ def _can_list(folder: str | Path) -> bool:
 
 
 def _has_folders(folder: Path) -> bool:
-    """Whether a folder has sub-folders that are not hidden."""
+    """Checks whether a folder has sub-folders that are not hidden."""
     entries = (entry for entry in os.scandir(folder) if not entry.name.startswith("."))
     return any(entry.is_dir(follow_symlinks=False) for entry in entries)
 
 
 def listed_at(address: str, recursive: bool = False) -> list[str]:
-    """The images at an address such as s3://bucket/scans/, memory://x.png or file:///scans/*.png.
+    """Lists the images at an address.
 
     Args:
-        address: An address of an image or a folder, or a pattern.
+        address: Address of an image, folder or pattern, such as memory://x.png, s3://bucket/scans/
+            or file:///scans/*.png.
         recursive: Whether to also list the sub-folders of a folder.
 
     Raises:
-        UserError: There are no images, or the storage cannot be listed.
+        UserError: There are no images at the address, or it cannot be listed.
     """
     filesystem, path = filesystem_of(address)
     try:
@@ -162,13 +172,13 @@ def _is_image(name: Any) -> bool:
 
 
 def list_images(folder: Path, recursive: bool = False) -> list[Path]:
-    """The image files of a folder in natural order: digit2 before digit10.
+    """Lists the image files in a folder in natural order: digit2 before digit10.
 
     Args:
         folder: The folder.
-        recursive: Whether to also list its sub-folders, each after the images of the folder that
-            holds it. Links to folders are not followed. A sub-folder that cannot be listed is
-            itself in the list.
+        recursive: Whether to also list the sub-folders, each after the images of its parent folder.
+            Links to folders are not followed. A sub-folder that cannot be listed is returned like
+            an image, so that reading it reports the error.
 
     Raises:
         OSError: The folder cannot be listed.
@@ -193,7 +203,7 @@ def list_images(folder: Path, recursive: bool = False) -> list[Path]:
 
 
 def natural_key(name: str) -> list[tuple[int, int | str]]:
-    """Sort key that compares the numbers inside names by value."""
+    """Returns a sort key that compares numbers in names by value."""
     return [
         (0, int(part)) if part.isdecimal() else (1, part.lower())
         for part in re.split(r"(\d+)", name)
@@ -202,6 +212,6 @@ def natural_key(name: str) -> list[tuple[int, int | str]]:
 
 
 def real_paths(sources: list[Source]) -> set[str]:
-    """The files behind the sources, with symbolic links resolved."""
+    """Returns the real paths of all sources that are files, with symbolic links resolved."""
     names = {str(source) for _, source in sources if isinstance(source, Path)}
     return {os.path.realpath(name) for name in names if "\0" not in name}

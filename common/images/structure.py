@@ -1,7 +1,8 @@
 """Counts the parts of an image file before it is decoded, and finds the pages of a TIFF file.
 
-Decoders visit every part of a file, and for some parts every pixel as well. Since a small file can
-hold millions of parts, this module counts them first, reading only their headers.
+A small file can hold millions of parts. A decoder visits each part and, for some parts, every pixel
+of the image. To reject such a file quickly, this module counts the parts by reading only their
+headers.
 """
 
 import mmap
@@ -9,33 +10,34 @@ import re
 import struct
 from dataclasses import dataclass
 
-MAX_SCANS = 50  # per JPEG; each one visits all pixels; encoders write up to 18
+MAX_SCANS = 50  # per JPEG; the decoder visits all pixels in each scan; encoders write up to 18
 MAX_PARTS = 50_000  # segments, chunks, blocks or strips; a PNG of 50 megapixels has 20,000
 JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
-"""A JPEG marker, except stuffed bytes and restart markers, which occur inside scans."""
+"""Matches JPEG markers, except stuffed bytes and restart markers, which occur inside scans."""
 
 SCAN, END, WITHOUT_LENGTH = b"\xda", b"\xd9", (b"\xd8", b"\x01")
-MAX_TIFF_PAGES = 10_000  # as for PDF
-NEW_SUBFILE_TYPE = 254  # TIFF tag; it comes first in a directory
-BYTE_TYPES = (1, 2, 6, 7)  # TIFF value types that stay raw bytes, so that their number is harmless
+MAX_TIFF_PAGES = 10_000  # per file; the same as for PDF
+NEW_SUBFILE_TYPE = 254  # TIFF tag that marks thumbnails; it comes first in a directory
+BYTE_TYPES = (1, 2, 6, 7)  # TIFF types that decoders keep as raw bytes; many values are harmless
 
 
 Content = bytes | mmap.mmap
 
 
 class StructureError(ValueError):
-    """The file has too many parts; the message says which kind and the limit."""
+    """The file has too many parts. The message names the kind of parts and the limit."""
 
 
 def count_scans(content: bytes) -> int:
-    """Counts the scans of an image file, and checks that it does not have too many parts.
+    """Counts the scans of an image file and checks the number of its parts.
+
+    Counting stops where a file is damaged. The damage is reported later, by the decoder.
 
     Args:
         content: The bytes of any file.
 
     Returns:
-        Number of scans of a JPEG; 1 for other files. Counting stops where a file is damaged: its
-        decoder reports the damage.
+        Number of scans of a JPEG; 1 for other files.
 
     Raises:
         StructureError: The file has too many scans or other parts.
@@ -57,12 +59,12 @@ def count_scans(content: bytes) -> int:
 
 
 def _count_jpeg(content: bytes) -> tuple[int, int]:
-    """Numbers of scans and of segments of the first picture in a JPEG."""
+    """Counts the scans and the segments of the first picture in a JPEG."""
     scans = segments = 0
     offset = 2
     while segments <= MAX_PARTS and (marker := JPEG_MARKER.search(content, offset)):
         kind, offset = marker[1], marker.end()
-        if kind == END:  # a preview image may follow
+        if kind == END:  # the end of the picture; a preview may follow
             break
         segments += 1
         scans += kind == SCAN
@@ -72,7 +74,7 @@ def _count_jpeg(content: bytes) -> tuple[int, int]:
 
 
 def _count_png(content: bytes) -> int:
-    """Number of chunks of a PNG."""
+    """Counts the chunks of a PNG."""
     chunks, offset = 0, 8
     while chunks <= MAX_PARTS and offset < len(content):
         offset += 12 + int.from_bytes(content[offset : offset + 4], "big")
@@ -81,7 +83,7 @@ def _count_png(content: bytes) -> int:
 
 
 def _count_gif(content: bytes) -> int:
-    """Number of extension blocks before the first picture of a GIF."""
+    """Counts the extension blocks before the first picture of a GIF."""
     blocks = 0
     flags = content[10] if len(content) > 10 else 0
     offset = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
@@ -99,7 +101,14 @@ def _count_gif(content: bytes) -> int:
 
 @dataclass(frozen=True)
 class _TiffForms:
-    """The `struct` formats of a TIFF file, and where its first directory is recorded."""
+    """The `struct` formats of a TIFF file, which depend on byte order and word size.
+
+    Attributes:
+        word: Format of an offset.
+        count: Format of the number of entries in a directory.
+        entry: Format of an entry: tag, type, number of values, value.
+        head: Position in the file of the offset of the first directory.
+    """
 
     word: str
     count: str
@@ -115,7 +124,10 @@ def _tiff_forms(content: Content) -> _TiffForms:
 
 
 def _count_tiff(content: bytes) -> int:
-    """Largest number of values in an entry of a TIFF's first directory; each strip has one."""
+    """Returns the largest number of values in any entry of a TIFF file's first directory.
+
+    The entry that locates the strips has one value for each strip.
+    """
     forms = _tiff_forms(content)
     values = 0
     try:
@@ -134,14 +146,14 @@ def _count_tiff(content: bytes) -> int:
 
 
 def tiff_pages(content: Content) -> list[int]:
-    """Finds the pages of a TIFF file; thumbnails are not pages.
+    """Finds the pages of a TIFF file, not counting thumbnails.
 
     Args:
         content: The bytes of any file.
 
     Returns:
-        The offset of the directory of each page; empty if the file is not a TIFF file. If the next
-        directory is damaged or cut off, it is the last one: decoding it reports the damage.
+        The offset of the directory of each page; empty if the file is not a TIFF file. A damaged
+        or truncated directory is the last in the list, so that decoding it reports the damage.
 
     Raises:
         StructureError: The file has more than `MAX_TIFF_PAGES` pages.
@@ -173,11 +185,11 @@ def tiff_pages(content: Content) -> list[int]:
 
 
 def tiff_from(content: bytes, directory: int) -> bytes:
-    """Returns a TIFF file that begins with another of its pages.
+    """Returns a copy of a TIFF file that begins with a given page.
 
     Args:
         content: The bytes of a TIFF file.
-        directory: Offset of the page's directory, from `tiff_pages`.
+        directory: Offset of the page's directory, as returned by `tiff_pages`.
     """
     forms = _tiff_forms(content)
     start = struct.pack(forms.word, directory)

@@ -73,7 +73,7 @@ def test_values_with_another_number_of_digits_are_counted_and_not_used(
     rows.append({"value": "7", "digits": ""})
     said = keep_corrections(reviewed(tmp_path, rows), tmp_path)
     assert ": 4 digits, from 1 values." in said
-    assert "Not usable: 5, which are not numbers" in said
+    assert "Not usable: 5 values, which are not numbers" in said
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
-"""Decodes HEIC photos and pages of PDF files in a separate process with limits on time and memory.
+"""Decodes HEIC photos and pages of PDF files in a separate process.
 
-The decoders of these formats, libheif and PDFium, are optional, large, and written in C++. A file
-can make them crash, or demand any amount of work. At worst, such a file ends the process.
+The decoders of these formats, libheif and PDFium, are large C++ libraries. A malicious file can
+make them crash, or use any amount of time and memory. In a separate process with limits on both,
+such a file can end only that process, not the program. `heic_and_pdf_process` is the code of the
+separate process, and this module sends files to it.
 """
 
 import atexit
@@ -20,27 +22,27 @@ from PIL import Image
 
 from common import PROJECT
 
-MAX_SECONDS = 120  # wall-clock limit per picture or page, for a busy machine
+MAX_SECONDS = 120  # wall-clock time per picture or page; long enough for a busy machine
 MAX_CPU_SECONDS = 10  # per picture or page; a photo of 50 megapixels takes 2
-MAX_MEGABYTES = 700  # in addition to the memory of the libraries
-MAX_HEIC_PIXELS = 50_000_000  # decoding takes up to 9 bytes a pixel
-MAX_PAGE_PIXELS = 50_000_000  # per page of a PDF; larger pages are rendered smaller
-MAX_PAGES = 10_000  # per PDF
-PAGE_DPI = 200  # resolution at which pages are rendered
+MAX_MEGABYTES = 700  # per picture or page, without the memory of the libraries themselves
+MAX_HEIC_PIXELS = 50_000_000  # per photo; decoding takes up to 9 bytes a pixel
+MAX_PAGE_PIXELS = 50_000_000  # per page; larger pages are rendered at a lower resolution
+MAX_PAGES = 10_000  # per PDF file
+PAGE_DPI = 200  # resolution at which pages of PDF files are rendered
 
 LIBRARIES = {"HEIC": "pillow-heif", "PDF": "pypdfium2"}
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
-class IsolatedError(ValueError):
-    """The picture cannot be decoded. The message completes a sentence that starts with the file."""
+class DecodingError(ValueError):
+    """The picture cannot be decoded. Callers put the file name in front of the message."""
 
 
-class MissingLibraryError(IsolatedError):
+class MissingLibraryError(DecodingError):
     """The optional library for this format is not installed."""
 
 
-class LimitError(IsolatedError):
+class LimitError(DecodingError):
     """The picture exceeds a limit on pixels, pages, time or memory."""
 
 
@@ -49,7 +51,7 @@ class Decoded:
     """A decoded picture.
 
     Attributes:
-        image: The picture, upright.
+        image: The upright picture.
         count: Number of pictures or pages in the file.
     """
 
@@ -58,7 +60,7 @@ class Decoded:
 
 
 def kind_of(content: bytes) -> str | None:
-    """Returns "HEIC", "PDF" or, for all other files, None."""
+    """Returns the format of a file: "HEIC", "PDF", or None for any other format."""
     if content[4:8] == b"ftyp" and content[8:12] in HEIC_BRANDS:
         return "HEIC"
     return "PDF" if content[:1024].lstrip().startswith(b"%PDF-") else None
@@ -69,11 +71,11 @@ def decode(content: bytes, kind: str, page: int = 1) -> Decoded:
 
     Args:
         content: The bytes of the file.
-        kind: "HEIC" or "PDF".
-        page: Number of the page, from 1.
+        kind: Format of the file, "HEIC" or "PDF".
+        page: Number of the page of a PDF file, counted from 1.
 
     Raises:
-        IsolatedError: The picture cannot be decoded.
+        DecodingError: The picture cannot be decoded.
     """
     answer, pixels = _ask({"kind": kind, "page": page}, content)
     size = (answer["width"], answer["height"])
@@ -85,14 +87,18 @@ def count_pages(content: bytes) -> int:
     """Counts the pages of a PDF file.
 
     Raises:
-        IsolatedError: The file is damaged or has too many pages.
+        DecodingError: The file is damaged or has too many pages.
     """
     answer, _ = _ask({"kind": "PDF", "page": None}, content)
     return int(answer["count"])
 
 
 def _ask(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
-    """Sends a file to the process, and returns its answer and the pixels."""
+    """Sends a file to the decoding process. Returns its answer and the pixels.
+
+    Raises:
+        DecodingError: The picture cannot be decoded.
+    """
     library = LIBRARIES[request["kind"]]
     if find_spec(library.replace("-", "_")) is None:
         raise MissingLibraryError(f"needs {library}: pip install -r requirements/photos.txt")
@@ -107,14 +113,14 @@ def _ask(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes
     if "too_large" in answer:
         raise LimitError(answer["too_large"])
     if "missing" in answer:
-        raise IsolatedError(answer["missing"])
+        raise DecodingError(answer["missing"])
     if "damage" in answer:
-        raise IsolatedError(f"is damaged or unreadable ({answer['damage']}).")
+        raise DecodingError(f"is damaged or unreadable ({answer['damage']}).")
     return answer, pixels
 
 
 class _Process:
-    """A process that decodes one picture after another. It starts when it is first needed."""
+    """A process that decodes one picture after another. It starts with the first request."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -122,16 +128,16 @@ class _Process:
         self.owner = 0
 
     def ask(self, request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
-        """Sends a request and a file; returns the answer and the pixels.
+        """Sends a request and a file to the process. Returns its answer and the pixels.
 
         Raises:
-            IsolatedError: The process could not be started, ended early, or took too long.
+            DecodingError: The process cannot be started, ends early, or takes too long.
         """
         with self.lock:
             try:
                 process = self._running()
-            except OSError as error:  # no memory, or too many processes
-                raise IsolatedError(f"cannot be decoded: {error.strerror or error}.") from error
+            except OSError as error:  # too little memory or too many processes
+                raise DecodingError(f"cannot be decoded: {error.strerror or error}.") from error
             assert process.stdin is not None
             assert process.stdout is not None
             with self._ended_on_failure(process):
@@ -148,7 +154,7 @@ class _Process:
     def _running(self) -> subprocess.Popen[bytes]:
         if self.process is None or self.owner != os.getpid():
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "common.images.isolated_process"],
+                [sys.executable, "-m", "common.images.heic_and_pdf_process"],
                 cwd=PROJECT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -160,9 +166,9 @@ class _Process:
 
     @contextmanager
     def _ended_on_failure(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
-        """Ends the process if the block fails or takes too long; the next request starts another.
+        """Ends the process if the block raises or takes too long; the next request starts another.
 
-        The block may also fail because of Ctrl-C, in the middle of a message.
+        Ctrl-C, too, ends the process, since it may interrupt the block in the middle of a message.
         """
         timer = threading.Timer(MAX_SECONDS, process.kill)
         timer.start()
@@ -176,8 +182,8 @@ class _Process:
             if not isinstance(error, (OSError, ValueError, EOFError)):
                 raise
             raise LimitError(
-                f"is damaged or too complex: decoding it did not end within {MAX_CPU_SECONDS} s "
-                f"of processor time and {MAX_MEGABYTES} MB."
+                "is damaged or too complex: decoding it crashed, or needed more than "
+                f"{MAX_CPU_SECONDS} s of processor time or {MAX_MEGABYTES} MB of memory."
             ) from error
         finally:
             timer.cancel()

@@ -1,6 +1,10 @@
-"""The process that decodes HEIC photos and pages of PDF files; `isolated.py` starts it.
+"""Decodes HEIC photos and pages of PDF files that it receives from `heic_and_pdf`.
 
-    python -m common.images.isolated_process
+    python -m common.images.heic_and_pdf_process
+
+The code runs in a process of its own because a malicious file can make the decoders crash or use
+any amount of time and memory. This process limits its own time and memory. If it ends, the program
+reports an error and continues with the next file.
 
 A request on stdin is one line of JSON, followed by the bytes of a file. The answer on stdout is one
 line of JSON, followed by the bytes of the pixels.
@@ -16,22 +20,22 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 Answer = tuple[dict[str, Any], Any]
-"""The answer, and a buffer with the pixels."""
+"""The fields of the JSON line, and a buffer with the pixels."""
 
 
 class TooLargeError(Exception):
-    """The file exceeds a limit; the message says which one."""
+    """The file exceeds the limit that the message names."""
 
 
 class MissingPageError(Exception):
-    """The document has no page with this number; the message says how many it has."""
+    """The PDF file has no page with the requested number. The message says how many it has."""
 
 
 def decoded_heic(content: bytes, request: dict[str, Any]) -> Answer:
-    """Decodes the main picture of a HEIC file, with 8 bits per channel, turned upright."""
+    """Decodes the main picture of a HEIC file to upright pixels with 8 bits per channel."""
     import pillow_heif
 
-    # The EXIF orientation repeats the rotation that libheif applies.
+    # libheif turns the picture upright. The EXIF orientation must not be applied again.
     file = pillow_heif.open_heif(io.BytesIO(content))
     picture = file[file.primary_index]
     width, height = picture.size
@@ -45,7 +49,7 @@ def decoded_heic(content: bytes, request: dict[str, Any]) -> Answer:
 
 
 def rendered_page(content: bytes, request: dict[str, Any]) -> Answer:
-    """Renders a page of a PDF file on white; without a page number, only counts the pages."""
+    """Renders a page of a PDF file on white. If the page number is None, only counts the pages."""
     import pypdfium2
 
     document = pypdfium2.PdfDocument(content)
@@ -65,7 +69,7 @@ def rendered_page(content: bytes, request: dict[str, Any]) -> Answer:
         width, height = (max(side, 1.0) for side in page.get_size())  # in points, 1/72 inch
         scale = min(request["dpi"] / 72, (request["pixels"] / (width * height)) ** 0.5)
         scale = min(scale, request["pixels"] / 2 / max(width, height))
-        # Sides are rounded up: without the factor, 600.0001 pixels would become 601.
+        # pypdfium2 rounds sides up. Without the factor, 600.0001 pixels would become 601.
         bitmap = page.render(scale=scale * (1 - 1e-6), rev_byteorder=True)
         mode = {1: "L", 3: "RGB", 4: "RGBA"}[bitmap.n_channels]
         size = (bitmap.width, bitmap.height)
@@ -91,7 +95,7 @@ def _answered(content: bytes, request: dict[str, Any]) -> Answer:
         return {"too_large": str(error)}, b""
     except MissingPageError as error:
         return {"missing": str(error)}, b""
-    except MemoryError:  # ends the process, so that the next picture has all of its memory again
+    except MemoryError:  # ends this process; the next picture gets a new one with free memory
         raise
     # On damaged files, the libraries may raise any exception.
     except Exception as error:
@@ -99,7 +103,7 @@ def _answered(content: bytes, request: dict[str, Any]) -> Answer:
 
 
 def _limit_memory(megabytes: int) -> None:
-    """Limits the memory of this process, in addition to what it uses (Linux only)."""
+    """Limits the memory that this process may allocate from now on (Linux only)."""
     import resource
 
     fields = Path("/proc/self/statm").read_text().split()
@@ -109,7 +113,7 @@ def _limit_memory(megabytes: int) -> None:
 
 
 def _limit_time(seconds: int) -> None:
-    """Limits the processor time of this process from now on (Linux only)."""
+    """Limits the processor time that this process may use from now on (Linux only)."""
     import resource
 
     used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
@@ -124,7 +128,7 @@ def _limit(kind: int, value: int) -> None:
 
 
 def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answers requests until the other process ends."""
+    """Answers requests until the other process closes the pipe or ends."""
     limited = False
     while line := requests.readline():
         request = json.loads(line)
@@ -141,10 +145,11 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def main() -> None:
-    """Serves the process at the other end of stdin and stdout."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal
+    """Reads requests from stdin and writes answers to stdout."""
+    # Ctrl-C interrupts all processes of a terminal. Only the parent process must handle it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with os.fdopen(os.dup(1), "wb") as answers:
-        os.dup2(2, 1)  # whatever the libraries print is no answer
+        os.dup2(2, 1)  # messages from the libraries must not mix with the answers
         _serve(sys.stdin.buffer, answers)
 
 
