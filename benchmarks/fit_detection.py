@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def detections(finder: Finder, pages: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Collects the finder's detections on the development pages that need not be turned.
+    """Collects the finder's detections on all development pages that are upright.
 
     Args:
         finder: The finder to run.

@@ -2,11 +2,12 @@
 """Read generated filled forms: python -m benchmarks.forms.
 
 The forms of `common.data.form_layouts` are filled in with MNIST test digits or with digits drawn by
-a script. Some are stamped. They look scanned, or photographed in perspective. The script prints the
-share of fields read exactly, the share of fields sent to review, the share of the other fields that
-are exact, the number of forms read per second, and how many of 100 forms are refused when the
-reader has the template of another form. With --development, the forms have training digits and
-another seed. The settings were chosen on such forms.
+a script. Some are stamped. They look like scans, or like photos in perspective.
+
+The script prints the share of fields read exactly, the share of fields sent to review, the share of
+the other fields that are exact, the number of forms read per second, and how many of 100 forms are
+refused when the reader has the template of another form. With --development, the forms have
+training digits and another seed. The settings were chosen on such forms.
 """
 
 import argparse
@@ -74,7 +75,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def form_of(layout: Layout) -> Form:
-    """Builds the form of a layout, as `load_form` would from a field file and a template."""
+    """Builds the form that `load_form` would read from a field file and template of the layout."""
     fields = parsed_fields([field.entry for field in layout.fields], "the layout")
     return Form(fields, layout.image, sha256(layout.image.tobytes()).hexdigest())
 

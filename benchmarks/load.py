@@ -29,7 +29,7 @@ WHY_REQUESTS = 30  # per image
 START_SECONDS = 180.0  # limit for the time until a training reports progress
 STOP_SECONDS = 30.0  # limit for the time until a cancelled training has stopped
 PHOTO = PROJECT / "samples" / "photo.jpg"
-SAVED = {"2_transparent.png": 2, "3.png": 3, "5_chalk.png": 5, "7.jpeg": 7}  # to train on
+SAVED = {"2_transparent.png": 2, "3.png": 3, "5_chalk.png": 5, "7.jpeg": 7}  # digits to train on
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def copied(folder: Path) -> Path:
-    """Copies the files that the server and a training need to a folder, and returns it."""
+    """Copies the files that the server and a training need into a folder; returns the folder."""
     for script in ("draw_digit.py", "train_model.py"):
         shutil.copy(PROJECT / script, folder)
     shutil.copytree(PROJECT / "common", folder / "common")

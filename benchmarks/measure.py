@@ -41,7 +41,7 @@ def in_turn(
     """Runs the contenders in turn, and returns the median time of each.
 
     Args:
-        contenders: By name, functions that do the work once and return the time in seconds.
+        contenders: Functions by name. Each does the work once and returns its time in seconds.
         rounds: Number of rounds. Every contender runs once per round.
     """
     taken: dict[str, list[float]] = {name: [] for name in contenders}

@@ -1,4 +1,4 @@
-"""The MNIST digits of benchmarks that generate their pages, and the option --lines."""
+"""What benchmarks on generated pages share: their MNIST digits, and the option --lines."""
 
 import argparse
 

@@ -77,7 +77,7 @@ def grouped_text(text: str, boxes: np.ndarray) -> str:
 def number_pages(
     images: np.ndarray, labels: np.ndarray, count: int, seed: int
 ) -> Iterator[tuple[str, LabelledPage]]:
-    """Generates the text and the page of each line; a space separates two numbers of the text.
+    """Yields the text of each generated line, with spaces between its numbers, and its page.
 
     Args:
         images: Pictures of digits, uint8 (N, 28, 28); 255 is ink.

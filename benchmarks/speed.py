@@ -89,7 +89,7 @@ def folder_of_images(folder: Path) -> list[Row]:
     cv2.setNumThreads(1)  # predict_image.py does the same
 
     def image_by_image() -> float:
-        """Extrapolates from some of the images, since all of them would take minutes."""
+        """Times some of the images and extrapolates, since all of them would take minutes."""
         first = command(*USUAL, KERAS_MODEL, "each", *some[:1])()
         others = command(*USUAL, KERAS_MODEL, "each", *some)() - first
         return first + others * (len(paths) - 1) / (len(some) - 1)

@@ -14,7 +14,7 @@ from common.data.datasets import load_mnist
 
 
 def main() -> None:
-    """Runs all images twice, and prints the second time: the first run includes compiling."""
+    """Runs all images twice and prints the time of the second run; the first one compiles."""
     network = keras.models.load_model(sys.argv[1])
     size = int(sys.argv[3])
     images = load_mnist().test_images[..., None].astype("float32") / 255

@@ -1,6 +1,6 @@
-"""Read digits as usual: python -m benchmarks.rivals.predict MODEL each|batch IMAGE [IMAGE ...].
+"""Read digits as most scripts do: python -m benchmarks.rivals.predict MODEL each|batch IMAGE ...
 
-Calls `model.predict` for each image, or once for a batch of all images.
+With `each`, `model.predict` is called for each image; with `batch`, once for all images.
 """
 
 import sys

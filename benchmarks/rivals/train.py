@@ -1,4 +1,4 @@
-"""Trains a usual CNN with 32 and 64 filters until it reaches 99 % accuracy on the test images.
+"""Trains a common CNN with 32 and 64 filters until it reaches 99 % accuracy on the test images.
 
 Prints the training time in seconds.
 """

@@ -1,4 +1,4 @@
-"""Chooses the most likely value of a form field, given the length, pattern and check of values."""
+"""Chooses the most likely value of a form field among the values that fit the field's rules."""
 
 import heapq
 import math
@@ -16,7 +16,7 @@ MIN_PROBABILITY = 1e-6  # keeps logarithms and quotients finite
 
 @dataclass(frozen=True)
 class Value:
-    """A value of a field.
+    """A possible value of a field, with its probability.
 
     Attributes:
         digits: The marks read as digits, from left to right.

@@ -182,7 +182,7 @@ class _Entry:
         raise FieldFileError(f"{self.where}: {key} {received}; expected {expected}.")
 
     def text(self, key: str, pattern: str, expected: str) -> str | None:
-        """Returns the string of a key, which must match a pattern, or None without the key."""
+        """Returns the string under a key, which must match `pattern`; None if there is no key."""
         if key not in self.values:
             return None
         value = self.values[key]

@@ -25,10 +25,10 @@ MAX_PIECES = 5000  # limit for the lines, the teeth and the boxes of a form
 MIN_LINE = 0.01  # length of a vertical line; a horizontal line is at least twice as long
 MIN_HEIGHT, MAX_HEIGHT = 0.012, 0.09  # height of a box
 MIN_ASPECT = 0.4  # width divided by height of a box
-MIN_FILLED = 0.85  # share of its bounding box that the inside of a box covers
+MIN_FILLED = 0.85  # share of its bounding rectangle that a box must fill
 MAX_RULE = 0.006  # width of the line between two boxes of a row
 MIN_TEETH = 4  # teeth of a comb
-MAX_UNEVEN = 0.1  # deviation of the distance of two teeth from the median, as a share of it
+MAX_UNEVEN = 0.1  # deviation of a distance between teeth from the median, as a share of it
 COMB_HEIGHT = 1.2  # height of the field above a comb, as a multiple of the distance of its teeth
 DIGIT_WIDTH = 0.4  # width of the narrowest digits in a frame, divided by the frame's height
 

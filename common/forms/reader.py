@@ -17,20 +17,20 @@ from common.preprocessing import digit_picture
 from common.reading import Box, DigitReading, Glyph, Reading
 from common.recognizer import MIN_CONFIDENCE, DigitRecognizer, Setup
 
-# Chosen on 300 generated forms of MNIST training digits; see `benchmarks/forms.py`.
+# Chosen on 300 generated forms with MNIST training digits; see `benchmarks/forms.py`.
 MIN_ACCEPTED = 0.95  # values with at least this confidence need no review
 FIELD_HEIGHT = 72  # pixels; fields are scaled to this height before they are read
 DIGIT_SIZES = (0.45, 0.64, 0.9)  # expected heights of digits, as shares of the field's height
 MARGIN = 0.25  # added around a field for digits that cross its edge, as a share of its height
-MAX_REDUCTION = 8  # factor by which a field is oversampled at most before it is scaled down
+MAX_REDUCTION = 8  # maximum factor by which a field is oversampled before it is scaled down
 MAX_WIDTH = 4000  # pixels; wider fields are scaled to this width instead
-MIN_WRITTEN = 0.5  # share of a digit's ink that remains after print is removed
+MIN_WRITTEN = 0.5  # share of a mark's ink that must remain when print is removed
 PRINT_MARGIN = 9  # pixels; diameter of the brush that widens print before it is removed
 
 
 @dataclass(frozen=True)
 class FormSetup(Setup):
-    """What determines how forms are read. It can be pickled, for other processes.
+    """The settings with which a form is read. They can be sent to other processes.
 
     Attributes:
         form: The form to read.
@@ -91,7 +91,7 @@ class FormReader(DigitRecognizer):
         finder: str | Path | None = None,
     ) -> None:
         template = form.template
-        # Before the models are loaded, which takes longer: the template may be unusable.
+        # An unusable template is reported before the models are loaded, which takes longer.
         self.registration = None if template is None else Registration(template)
         super().__init__(model, min_confidence, threads, finder)
         setup = self.setup
@@ -168,7 +168,7 @@ class FormReader(DigitRecognizer):
     def _read_field(
         self, crop: _Crop, field: Field
     ) -> tuple[Value, FieldRecord, tuple[bytes, ...]]:
-        """Reads a field. The last item of the result is for `FieldReading.pictures`."""
+        """Reads a field; returns its value, its record, and the pictures for `FieldReading`."""
         sizes = [size * crop.field.height for size in DIGIT_SIZES]
         # Very wide fields are only a few pixels high, and enlarging them would add no detail.
         scales = sorted({min(scale_for(size), 1.0) for size in sizes})

@@ -15,7 +15,7 @@ from common import UserError
 from common.images.contents import ImageError
 from common.preprocessing import resized
 
-# Checked on 75 generated forms of MNIST training digits; see `benchmarks/forms.py`.
+# Checked on 75 generated forms with MNIST training digits; see `benchmarks/forms.py`.
 SIDE = 1000  # pixels; larger images are scaled down to this longer side before they are matched
 MAX_FEATURES = 3000  # per image
 MAX_RATIO = 0.8  # distance to the best match, divided by that to the second best
@@ -23,7 +23,7 @@ MAX_ERROR = 3.0  # pixels between a projected feature and its match
 MIN_MATCHES = 12  # matches that agree with the homography
 MIN_AGREEMENT = 0.7  # correlation of print and ink; 0.92 or more if it is the form, else <= 0.45
 INK_SIZE = 13  # pixels; size of the dilation kernel, wider than printed lines and letters
-NEAR = 9  # pixels; size of the dilation kernel that adds the surroundings of print
+NEAR = 9  # pixels; kernel size of the dilation that widens print to the compared area
 
 
 class Registration:
@@ -46,7 +46,7 @@ class Registration:
         if len(self.points) < 2 * MIN_MATCHES:
             raise UserError(
                 f"Too little is printed on the template: it has {len(self.points)} image features; "
-                f"expected at least {2 * MIN_MATCHES}, as printed words and boxes give."
+                f"expected at least {2 * MIN_MATCHES}, from printed words and boxes."
             )
 
     def locate(self, image: np.ndarray, name: str) -> np.ndarray:
@@ -72,7 +72,7 @@ class Registration:
         return np.diag([1 / scale, 1 / scale, 1.0]) @ matrix @ np.diag([self.scale] * 2 + [1.0])
 
     def _homography(self, image: np.ndarray) -> np.ndarray | None:
-        """Fits the homography from the reduced template to a reduced image, or returns None."""
+        """Fits a homography from the reduced template to a reduced image; None without matches."""
         points, descriptors = self._features(image)
         if len(points) < MIN_MATCHES:
             return None
@@ -112,7 +112,7 @@ class Registration:
 
 
 def printed_ink(image: np.ndarray) -> np.ndarray:
-    """Returns how much of each pixel is thin, dark ink: float32 (height, width), 0 to 1.
+    """Returns the strength of thin, dark ink at each pixel: float32 (height, width), 0 to 1.
 
     Args:
         image: The grey image, uint8 (height, width).

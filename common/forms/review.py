@@ -1,7 +1,7 @@
 """Writes a static web page on which people check the values that need a review.
 
-The folder `digits` beside the page holds one picture for each value, for training. It shows, side
-by side, the 28x28 pictures that the classifier saw of the digits.
+The folder `digits` beside the web page holds one picture for each value, for training. It shows the
+28x28 pictures that the classifier saw of the digits, side by side.
 """
 
 import base64
@@ -22,7 +22,7 @@ from common.reading import Reading
 
 PICTURE_HEIGHT = 72  # pixels
 MAX_PICTURE_WIDTH = 1400  # pixels
-MARGIN = 0.3  # shown around a field, as a share of its height
+MARGIN = 0.3  # width of the surroundings shown with a field, as a share of its height
 
 HEAD = """<!DOCTYPE html>
 <html lang="en">
@@ -78,7 +78,7 @@ if (inputs.length) inputs[0].focus();
 
 @dataclass
 class ReviewPage:
-    """Collects the values that need a review, and writes the page.
+    """Collects the values that need a review, and writes the web page.
 
     Attributes:
         path: The HTML file to write.
@@ -119,7 +119,7 @@ class ReviewPage:
         return name
 
     def write(self) -> None:
-        """Writes the page, with the least certain values first.
+        """Writes the web page, with the least certain values first.
 
         Raises:
             UserError: The file cannot be written.

@@ -20,7 +20,7 @@ UNKNOWN_MODEL = "There is no model of that name; GET /models lists them."
 MAX_LISTED = 50
 MAX_LOADED = 8  # models in memory besides the server's own
 MAX_NAME = 100  # characters
-MAX_REMEMBERED = 20_000_000  # pixels; a cached reading of such an image takes up to 0.1 GB
+MAX_CACHED_PIXELS = 20_000_000  # pixels of an image whose reading is cached; it takes up to 0.1 GB
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class Examined:
-    """The reading of an image, with what it was derived from.
+    """An image that has been read.
 
     Attributes:
         shape: Height and width of the upright image in pixels.
-        glyphs: The ink of each mark, that is, of each digit and each ignored shape.
+        glyphs: The ink of each mark. A mark is a digit, or a shape that was ignored.
         reading: The digits and the ignored marks.
     """
 
@@ -57,8 +57,8 @@ class Classifiers:
     """The server's own classifier, and the classifiers in a folder.
 
     Classifiers are loaded when a request first names them. The name is only compared with the names
-    of the files in the folder; it never becomes part of a path. Files are skipped if JSON cannot
-    hold their names. All classifiers share one finder. This class is not thread-safe.
+    of the files in the folder; it never becomes part of a path. Files whose names JSON cannot hold
+    are skipped. All classifiers share one finder. This class is not thread-safe.
 
     Args:
         recognizer: Recognizer with the server's own classifier.
@@ -101,7 +101,7 @@ class Classifiers:
 
         Raises:
             HTTPException: With status 404, if there is no such classifier.
-            ModelError: The file is damaged or refused.
+            ModelError: The classifier's file is damaged, or cannot be used.
         """
         if name is None or name == self.own_name:
             return self._explainer
@@ -121,7 +121,7 @@ class Classifiers:
         """Tells whether a file belongs to the server's own model."""
         return _stem(path) == _stem(self.own.setup.model)
 
-    def name_of_start(self, keras: Path) -> str | None:
+    def name_of_model(self, keras: Path) -> str | None:
         """Returns the name of the classifier that belongs to a `.keras` file, or None."""
         if self.is_own(keras):
             return self.own_name
@@ -152,7 +152,7 @@ class Classifiers:
         Raises:
             HTTPException: With status 404, if there is no such classifier.
             ImageError: The image cannot be read.
-            ModelError: The classifier's file is damaged or refused.
+            ModelError: The classifier's file is damaged, or cannot be used.
         """
         recognizer, digest = self.recognizer(name), hashlib.sha256(content).digest()
         if self._last is not None and self._last[:2] == (recognizer, digest):
@@ -160,7 +160,7 @@ class Classifiers:
         image = read_image(content)
         height, width = image.shape
         examined = Examined((height, width), *recognizer.examine(image))
-        is_small = image.size <= MAX_REMEMBERED
+        is_small = image.size <= MAX_CACHED_PIXELS
         self._last = (recognizer, digest, examined) if is_small else None
         return examined
 

@@ -13,7 +13,7 @@ from common.images.contents import ImageError, TooLargeError, UnknownFormatError
 from common.images.decoding import image_size
 
 MAX_BYTES = 20 * 10**6  # per image in a request
-MAX_PIXELS = 50_000_000  # per image; decoded, they take up to 0.5 GB
+MAX_PIXELS = 50_000_000  # per image; decoding an image of this size takes up to 0.5 GB
 MAX_REQUESTS = 16  # requests with an image, in progress or waiting
 # An image must arrive within BODY_SECONDS, plus a second per BODY_BYTES_PER_SECOND received so far.
 BODY_SECONDS = 5.0

@@ -1,4 +1,4 @@
-"""The types of the HTTP API's JSON answers, with their texts for the OpenAPI description."""
+"""Describes the JSON answers of the HTTP API, for its OpenAPI description."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ for record in RECORDS:
 
 
 class LookRecord(BaseModel):
-    """The reading of an image, with all that the web page shows."""
+    """The reading of an image, with everything that the web page shows."""
 
     width: int = Field(description="Width of the upright image in pixels.")
     height: int = Field(description="Height of the upright image in pixels.")
@@ -61,14 +61,12 @@ class WhyRecord(BaseModel):
         description="One picture for each of the first two layers: up to sixteen feature maps."
     )
     occlusion: str = Field(
-        description="28x28 pixels: red parts speak for the digit, blue parts against it."
+        description="28x28 pixels: evidence for the digit in red, evidence against it in blue."
     )
     nearest: list[NearestDigit] = Field(
         description="MNIST training digits that look most like the mark, the most similar first."
     )
-    nearest_error: str | None = Field(
-        description="Reason why `nearest` is empty; null if it is not."
-    )
+    nearest_error: str | None = Field(description="Reason why `nearest` is empty; null otherwise.")
 
 
 class KeptDigit(BaseModel):
@@ -88,7 +86,7 @@ class KeptRecord(BaseModel):
 
 
 class TrainingRow(BaseModel):
-    """Metrics of a training at one moment. Only the last row of an epoch has `val_...`."""
+    """Metrics at one moment of a training; `val_loss` and `val_accuracy` only after an epoch."""
 
     epoch: float
     loss: float | None = None

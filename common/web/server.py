@@ -19,16 +19,16 @@ HEAD_SECONDS = 10.0  # time for the complete head of a request to arrive
 # that it has not read yet.
 ANSWER_SECONDS = 10.0
 ANSWER_BYTES_PER_SECOND = 500_000
-STOP_SECONDS = 1  # time that the server gives answers in progress when it stops
+STOP_SECONDS = 1  # time for answers in progress to end when the server stops
 MAX_CONNECTIONS = 200
 
 
 class PromptProtocol(H11Protocol):
     """HTTP/1.1 protocol that closes the connections of clients that send or read too slowly.
 
-    The head of a request must arrive within `HEAD_SECONDS`, and the client must read its answer
-    within the time that `ANSWER_SECONDS` and `ANSWER_BYTES_PER_SECOND` give it. uvicorn itself only
-    closes connections that are idle after an answer.
+    The head of a request must arrive within `HEAD_SECONDS`. The client must read the answer within
+    the time that `ANSWER_SECONDS` and `ANSWER_BYTES_PER_SECOND` allow. uvicorn itself only closes
+    connections that are idle after an answer.
     """
 
     _head_timer: asyncio.TimerHandle | None = None
@@ -87,7 +87,7 @@ class PromptServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Stops the server on each stop signal, except ignored ones (nohup ignores SIGHUP)."""
-        if threading.current_thread() is not threading.main_thread():  # only it can handle signals
+        if threading.current_thread() is not threading.main_thread():  # only it handles signals
             yield
             return
         with super().capture_signals():
@@ -105,7 +105,7 @@ class PromptServer(uvicorn.Server):
         """Cancels answers that take longer than `STOP_SECONDS`, then stops the application."""
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         await super().shutdown(sockets)
-        await self.lifespan.shutdown()  # does nothing the second time
+        await self.lifespan.shutdown()  # does nothing if it is shut down already
 
 
 def server_of(app: ASGIApp) -> uvicorn.Server:

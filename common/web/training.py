@@ -18,7 +18,7 @@ from common.storage.model_files import existing_file
 
 MAX_LOG_BYTES = 200_000
 KILL_SECONDS = 10.0  # time for a cancelled training to stop before it is killed
-STOP_SECONDS = 3.0  # the same time when the server stops
+STOP_SECONDS = 3.0  # time for a training to stop before it is killed, when the server stops
 NICENESS = 10  # lower priority of the training, so that the server stays responsive
 LINE = re.compile(r"Epoch ([\d.]+)/(\d+): (.+)")
 """Matches a line of progress; see `common.training.progress.ProgressLines`."""
@@ -28,7 +28,7 @@ State = Literal["idle", "running", "done", "failed", "cancelled"]
 
 @dataclass
 class _Run:
-    """A training that has been started. Times are in seconds since the epoch.
+    """A training that has been started. Times are Unix times in seconds.
 
     Attributes:
         name: Name of the new model.
@@ -62,7 +62,7 @@ class Trainer:
         self._run: _Run | None = None
 
     def start(self, start: Path) -> None:
-        """Starts a training.
+        """Starts a training in a new process.
 
         Args:
             start: The `.keras` file of the model to fine-tune.

@@ -7,7 +7,7 @@ const MIN_SIDE = 800; // pixels; smaller pictures are enlarged
 const COLOURS = { sure: "#00795a", unsure: "#b34a00", "left-out": "#6b7280" };
 
 // Resolves to the PNG file. `shown` is the canvas or image element with the picture. `width` and
-// `height` are the size of the picture that was read, in which the boxes are given.
+// `height` are the size of the picture that was read, to which the boxes refer.
 export function annotated(shown, { width, height }, marks) {
   const [wide, high] = [shown.naturalWidth ?? shown.width, shown.naturalHeight ?? shown.height];
   const enlarged = Math.max(1, MIN_SIDE / Math.max(wide, high));

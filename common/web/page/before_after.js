@@ -8,7 +8,7 @@ const byId = (id) => document.getElementById(id);
 export class BeforeAndAfter {
   #models;
   #names = null; // names of the models before and after, or null if they cannot be compared
-  #comparison = 0; // number of the latest comparison; earlier ones stop when it changes
+  #comparison = 0; // number of the latest comparison; earlier ones stop
 
   // `models` is the list of the server's models, a `Models`.
   constructor(models) {

@@ -4,7 +4,7 @@ import { percent, sharesOf } from "./marks.js";
 
 const MAYBE = 0.3; // minimum confidence of an ignored mark that may be a digit
 
-const savedAs = new Map(); // the digit as which each picture was saved
+const savedAs = new Map(); // picture (data: URL) -> the digit as which it was saved
 
 // Replaces the cards. A card with the same picture as before keeps the text and focus of its input.
 // The form of a card calls actions.keep(mark, digit), which resolves to whether the mark was saved.
@@ -58,7 +58,7 @@ function correctWith(item, mark, keep) {
     const digit = form.querySelector("input").value;
     if (!(await keep(mark, digit))) return;
     savedAs.set(mark.picture, digit);
-    // If the picture was read again in the meantime, the mark has a new card.
+    // All cards, since the mark has a new card if the picture was read again in the meantime.
     for (const each of document.getElementById("marks").children) showSaved(each);
   });
   showSaved(item);
@@ -76,7 +76,7 @@ async function toggleReasons(item, mark, why) {
     if (!answer) return;
     const [occlusion, ...layers] = reasons.querySelectorAll("figure img");
     occlusion.src = answer.occlusion;
-    occlusion.alt = `Which parts speak for a ${mark.digit}`;
+    occlusion.alt = `Evidence for a ${mark.digit} in red, against it in blue`;
     layers.forEach((picture, index) => (picture.src = answer.layers[index] ?? ""));
     layers.forEach((picture) => (picture.parentElement.hidden = picture.src === ""));
     showNearest(reasons.querySelector(".nearest"), answer);

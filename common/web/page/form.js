@@ -45,7 +45,7 @@ async function open(file) {
     template = file.name;
     boxes.choose(null);
     change(proposed.map(fieldOf));
-    isSaved = true; // the user has not changed the proposals
+    isSaved = true; // the user has not changed anything yet
     const count = proposed.length;
     const none = "No boxes or combs found. Draw a box around each field.";
     say(count ? `${count} boxes and combs found.` : none);

@@ -43,7 +43,7 @@ export class Boxes extends EventTarget {
     }
   }
 
-  // Chooses a field, whose box is highlighted; null chooses none.
+  // Chooses a field and highlights its box. With null, no field is chosen.
   choose(field) {
     if (field !== this.#chosen) {
       this.#chosen = field;
@@ -143,7 +143,7 @@ function place(element, [left, top, width, height]) {
   for (const [side, share] of Object.entries(sides)) element.style[side] = `${share}%`;
 }
 
-// Returns the box after a move or, if `resizes`, a resize, within the page.
+// Moves a box, or resizes it if `resizes`. Returns the new box, which stays within the page.
 function shifted([left, top, width, height], resizes, right, down) {
   if (resizes) {
     const wide = limited(width + right, MIN_SIDE, 100 - left);

@@ -26,12 +26,13 @@ export class Models extends EventTarget {
     this.refresh();
   }
 
-  // Fetches the list again. From now on, the model named `chosen` reads, if it is given.
+  // Fetches the list again. If `chosen` is given, the model of that name reads from now on.
   refresh(chosen = this.#reader.model) {
     return this.#showAnswer(server.models(), chosen);
   }
 
-  // Returns {name, network, data, own, accuracy, default, deletable} of a model, or undefined.
+  // Returns the model of that name, or undefined. A model is {name, network, data, own, accuracy,
+  // default, deletable}.
   named(name) {
     return this.#models.find((model) => model.name === name);
   }
@@ -52,7 +53,7 @@ export class Models extends EventTarget {
     this.#compare();
   }
 
-  // Sets the picture on which the models are compared, if the user has turned that on.
+  // Sets the picture to compare the models on. Compares them if the user has turned this on.
   follow({ picture }) {
     this.#picture = picture;
     this.#compare();

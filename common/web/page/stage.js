@@ -5,8 +5,8 @@ import * as server from "./server.js";
 
 const byId = (id) => document.getElementById(id);
 
-// Dispatches "change" when the drawing or the image changes. Dispatches "ready" when the picture
-// can be read, with the time since which it has not changed. Dispatches "problem" with a message.
+// Dispatches "change" when the drawing or the image changes. Dispatches "ready" with the time of
+// the last change when the picture can be read. Dispatches "problem" with a message.
 export class Stage extends EventTarget {
   #image = null; // the image file shown instead of the paper, or null
   #opening = 0; // number of the latest image; an earlier one may arrive after it

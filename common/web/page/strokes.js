@@ -14,7 +14,7 @@ export function paint(context, strokes) {
   for (const stroke of strokes) paintStroke(context, stroke, 1);
 }
 
-// Paints the part of a stroke that starts at the point before index `first`.
+// Paints the segments of a stroke that end at the point with index `first` or later.
 export function paintStroke(context, stroke, first) {
   const scale = context.canvas.width;
   context.strokeStyle = context.fillStyle = stroke.erases ? PAPER : INK;

@@ -17,11 +17,11 @@ export class Training {
   #beforeAndAfter;
   #timer;
   #latest = null; // the last answer of /training
-  #progress = { rows: 0, seconds: 0 }; // `seconds`: duration when the last row arrived
+  #progress = { rows: 0, seconds: 0 }; // rows so far, and duration when the last one arrived
   #wasRunning = false;
   #hasSeenEnd = false; // whether a training ended while the web page was open
 
-  // `models` is the list of models, a `Models`. It gets the new model after a training.
+  // `models` is the list of models, a `Models`. It is fetched again after a training.
   constructor(models) {
     this.#models = models;
     this.#beforeAndAfter = new BeforeAndAfter(models);

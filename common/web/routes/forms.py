@@ -69,7 +69,7 @@ def form_routes(desk: Desk) -> APIRouter:
         "/check-fields", summary="Check a field file", responses=FILE_REFUSALS, **FILE_REQUEST
     )
     async def check_fields(request: Request) -> CheckRecord:
-        """Checks a field file as `predict_image.py --fields` does, but without its template."""
+        """Checks a field file as `predict_image.py --fields` does, except for its template."""
         return CheckRecord(problem=await desk.do(request, _problem))
 
     return routes

@@ -142,7 +142,7 @@ def _file_of(my_digits: Path, digit: int, name: str) -> Path:
 
 
 def training_command(my_digits: Path, model: Path, card: SavedCard | None) -> str:
-    """Returns the command that trains on the user's own digits, starting from `start_of`."""
+    """Returns the command that fine-tunes the model from `start_of` on the user's own digits."""
     paths = (shown(path) for path in (my_digits, start_of(model, card)))
     return "python train_model.py --data {} --from {}".format(*map(shlex.quote, paths))
 

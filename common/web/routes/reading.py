@@ -1,4 +1,4 @@
-"""The endpoints /read and /look, which read images, and /upright."""
+"""The endpoints /read and /look, which read images, and /upright, which turns them."""
 
 from dataclasses import asdict
 from io import BytesIO
@@ -79,7 +79,7 @@ def _add_upright(routes: APIRouter, desk: Desk) -> None:
         responses={200: {"content": {"image/png": {}}}, **REFUSALS},
     )
     async def upright(request: Request) -> Response:
-        """Returns an upright, reduced PNG, for browsers that cannot show the original image."""
+        """Returns the image as a small upright PNG, for browsers that cannot show the original."""
         return Response(await desk.do(request, _upright), media_type="image/png")
 
 
@@ -108,7 +108,7 @@ def _look(examined: Examined) -> dict[str, Any]:
 
 
 def _places(examined: Examined) -> dict[Box, int]:
-    """Returns the position of each box in the reading order of the turned page."""
+    """Returns the position of each box in reading order, on the page turned as for reading."""
     boxes = [glyph.box for glyph in examined.glyphs]
     rotation = examined.reading.rotation
     shape = examined.shape if rotation % 180 == 0 else examined.shape[::-1]

@@ -66,7 +66,7 @@ def _record(trainer: Trainer, classifiers: Classifiers, allowed: bool) -> record
     return records.TrainingRecord(
         state=state,
         name=trainer.name,
-        start=classifiers.name_of_start(start) if start else None,
+        start=classifiers.name_of_model(start) if start else None,
         seconds=round(trainer.seconds, 1),
         epochs=epochs,
         history=[records.TrainingRow(**row) for row in rows],
