@@ -1,4 +1,4 @@
-"""Runs every speed benchmark: one table on stdout and in benchmarks/RESULTS.md (`make bench`)."""
+"""Runs every speed benchmark, and writes one table to stdout and benchmarks/RESULTS.md."""
 
 import os
 import platform
@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def markdown(rows: list[Row]) -> str:
-    """Formats the table, below a description of the machine and the library versions."""
+    """Formats the rows as a table, below the date, the machine and the library versions."""
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
     lines = [
         "# Speed",
@@ -43,7 +43,7 @@ def markdown(rows: list[Row]) -> str:
 
 
 def processor() -> str:
-    """The name of the processor on Linux, otherwise the machine type."""
+    """Returns the name of the processor on Linux, and the machine type on other systems."""
     info = Path("/proc/cpuinfo")
     names = [
         line.split(":")[1].strip()

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Fit the probability that a detection is a digit: python -m benchmarks.fit_detection.
 
-Runs the finder on generated development pages, and fits a logistic regression that tells digits
-from other marks. Its coefficients are SCORE_WEIGHT, SUPPORT_WEIGHT and DETECTION_BIAS of
-`common.calibration`. The development pages have the conditions of the test pages, but training
-images and another seed. Fit again after each training of the finder.
+Runs the finder on generated development pages, and fits a logistic regression that separates digits
+from other marks. Copy the printed coefficients to SCORE_WEIGHT, SUPPORT_WEIGHT and DETECTION_BIAS
+in `common.calibration`. The development pages are generated like the test pages, but from MNIST's
+training images and with another seed. Repeat this after each training of the finder.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from common.storage.loading import Finder
 from common.storage.model_files import PRETRAINED_FINDER, load_finder
 
 SEED = 778
-IMAGES = 6_000  # the last training images
+IMAGES = 6_000  # the last images of the training set
 
 
 def main() -> int:
@@ -44,16 +44,16 @@ def main() -> int:
         f"SCORE_WEIGHT, SUPPORT_WEIGHT, DETECTION_BIAS = "
         f"{score_weight:.2f}, {support_weight:.2f}, {regression.intercept_[0]:.2f}"
     )
-    now = log_loss(is_digit, detection_probability(scores, support))
+    current = log_loss(is_digit, detection_probability(scores, support))
     print(
         f"log loss {log_loss(is_digit, regression.predict_proba(features)[:, 1]):.4f}, "
-        f"with the present coefficients {now:.4f}"
+        f"with the current coefficients {current:.4f}"
     )
     return console.OK
 
 
 def detections(finder: Finder, pages: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Finds digits on the development pages, except where the page has to be turned first.
+    """Collects the finder's detections on all development pages that are upright.
 
     Args:
         finder: The finder to run.

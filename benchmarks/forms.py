@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Read generated filled forms: python -m benchmarks.forms.
 
-The forms of `common.data.form_layouts` are filled in with MNIST test digits or with drawn strokes,
-some are stamped, and they are scanned or photographed in perspective. The script prints the share
-of fields that are read exactly, the share that needs a review, the share of the others that are
-exact, the forms read in a second, and how many of 100 forms are refused with the template of
-another form. --development uses training digits and other random numbers: the settings were chosen
-on such forms.
+The forms of `common.data.form_layouts` are filled in with MNIST test digits or with digits drawn by
+a script. Some are stamped. They look like scans, or like photos in perspective.
+
+The script prints the share of fields read exactly, the share of fields sent to review, the share of
+the other fields that are exact, the number of forms read per second, and how many of 100 forms are
+refused when the reader has the template of another form. With --development, the forms have
+training digits and another seed. The settings were chosen on such forms.
 """
 
 import argparse
@@ -17,9 +18,9 @@ from hashlib import sha256
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.mnist_sets import mnist_sets
 from common.cli import console
 from common.cli.arguments import ArgumentParser, positive_int
-from common.data.datasets import load_mnist
 from common.data.filled_forms import filled_form
 from common.data.form_layouts import LAYOUTS, Layout
 from common.forms.field_file import Form, parsed_fields
@@ -34,16 +35,12 @@ WRONG_TEMPLATES = 100
 def main() -> int:
     """Reads the forms, and prints the figures."""
     arguments = parse_arguments()
-    dataset = load_mnist()
     name = "development" if arguments.development else "test"
-    images, labels = (
-        (dataset.train_images, dataset.train_labels)
-        if arguments.development
-        else (dataset.test_images, dataset.test_labels)
-    )
+    images, labels = mnist_sets()[name]
     layouts = {name: layout() for name, layout in LAYOUTS.items()}
     readers = {name: FormReader(form_of(layout)) for name, layout in layouts.items()}
-    kinds, others = list(layouts), dict(zip(layouts, [*layouts][1:] + [*layouts][:1], strict=True))
+    kinds = list(layouts)
+    other_kinds = dict(zip(kinds, kinds[1:] + kinds[:1], strict=True))
     counts: Counter[str] = Counter()
     seconds = 0.0
     for number in tqdm(range(arguments.forms), name, leave=False, disable=None):
@@ -54,7 +51,7 @@ def main() -> int:
         counts += count_fields(readers[kind], filled.image, filled.values)
         seconds += time.perf_counter() - started
         if number < WRONG_TEMPLATES:
-            counts["refused"] += is_refused(readers[others[kind]], filled.image)
+            counts["refused"] += is_refused(readers[other_kinds[kind]], filled.image)
     print_figures(name, arguments.forms, counts, seconds)
     return console.OK
 
@@ -65,25 +62,36 @@ def parse_arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--forms", type=positive_int, metavar="N", default=500, help="(default: %(default)s)"
+        "--forms",
+        type=positive_int,
+        metavar="N",
+        default=500,
+        help="number of forms to read (default: %(default)s)",
     )
-    parser.add_argument("--development", action="store_true", help="the forms for development")
+    parser.add_argument(
+        "--development", action="store_true", help="read development forms instead of test forms"
+    )
     return parser.parse_args()
 
 
 def form_of(layout: Layout) -> Form:
-    """Returns the form of a layout, as its field file and its template would give it."""
+    """Builds the form that `load_form` would read from a field file and template of the layout."""
     fields = parsed_fields([field.entry for field in layout.fields], "the layout")
     return Form(fields, layout.image, sha256(layout.image.tobytes()).hexdigest())
 
 
 def count_fields(reader: FormReader, image: np.ndarray, values: dict[str, str]) -> Counter[str]:
-    """Counts the fields of a form: all, exact, exact as read, accepted, and both.
+    """Reads a filled-in form, and counts its fields.
 
     Args:
-        reader: The reader of the form.
-        image: The form, uint8 (height, width).
-        values: The digits in each field.
+        reader: The reader for this form.
+        image: Image of the filled-in form, uint8 (height, width).
+        values: The digits in each field, by the field's name.
+
+    Returns:
+        The number of all "fields"; of those that are "exact", "plain" (exact without the rules of
+        the field), "accepted" (not sent to review), and "accepted and exact"; and of "unaligned"
+        forms, 0 or 1.
     """
     counts: Counter[str] = Counter(fields=len(values))
     try:
@@ -104,7 +112,7 @@ def count_fields(reader: FormReader, image: np.ndarray, values: dict[str, str]) 
 
 
 def is_refused(reader: FormReader, image: np.ndarray) -> bool:
-    """Tells whether a form is refused because it does not match the template."""
+    """Tells whether the reader refuses an image because it does not match the template."""
     try:
         reader.examine(image)
     except ImageError:
@@ -113,15 +121,15 @@ def is_refused(reader: FormReader, image: np.ndarray) -> bool:
 
 
 def print_figures(name: str, forms: int, counts: Counter[str], seconds: float) -> None:
-    """Prints the figures, one on each line."""
+    """Prints one figure per line."""
     fields, accepted = counts["fields"], counts["accepted"]
     print(f"{name}: {forms} forms, {fields} fields")
     print(f"not aligned                      {counts['unaligned']} forms")
-    print(f"exact without knowledge          {counts['plain'] / fields:.1%} of the fields")
+    print(f"exact without field rules        {counts['plain'] / fields:.1%} of the fields")
     print(f"exact                            {counts['exact'] / fields:.1%}")
     print(f"sent to review                   {1 - accepted / fields:.1%}")
     print(f"exact, of those accepted         {counts['accepted and exact'] / max(accepted, 1):.2%}")
-    print(f"read                             {forms / seconds:.1f} forms a second")
+    print(f"speed                            {forms / seconds:.1f} forms per second")
     print(f"wrong templates refused          {counts['refused']} of {min(forms, WRONG_TEMPLATES)}")
 
 

@@ -1,7 +1,8 @@
-"""Measures how fast the web page's server answers, also while it trains: python -m benchmarks.load.
+"""Measures how fast the web server answers, with and without a training: python -m benchmarks.load.
 
-It takes about two minutes, uses only the loopback interface, and works in a copy of the project, so
-that your models and saved digits stay as they are. It needs MNIST in `data/` or in Keras's cache.
+The measurement takes about two minutes and uses only the loopback interface. It runs in a copy of
+the project, so that your models and saved digits stay as they are. MNIST must be in `data/` or in
+Keras's cache.
 """
 
 import json
@@ -23,16 +24,16 @@ from common import PROJECT
 from common.data.datasets import load_mnist
 from common.storage.model_files import PRETRAINED, PRETRAINED_FINDER, model_paths
 
-SECONDS = 8.0  # per number of clients
-QUESTIONS = 30  # per image
-START_SECONDS = 180.0  # until a training shows its first progress
-STOP_SECONDS = 30.0  # until it is cancelled
+SECONDS = 8.0  # time of the measurement for each number of clients
+WHY_REQUESTS = 30  # per image
+START_SECONDS = 180.0  # limit for the time until a training reports progress
+STOP_SECONDS = 30.0  # limit for the time until a cancelled training has stopped
 PHOTO = PROJECT / "samples" / "photo.jpg"
-SAVED = {"2_transparent.png": 2, "3.png": 3, "5_chalk.png": 5, "7.jpeg": 7}
+SAVED = {"2_transparent.png": 2, "3.png": 3, "5_chalk.png": 5, "7.jpeg": 7}  # digits to train on
 
 
 def main() -> None:
-    """Runs the measurements, and prints a row for each."""
+    """Runs the measurements, and prints one line for each."""
     load_mnist(download=False)
     print(f"{processor()}, {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as folder, server(copied(Path(folder))) as (port, _):
@@ -41,7 +42,7 @@ def main() -> None:
 
 
 def copied(folder: Path) -> Path:
-    """Copies what the server and a training need."""
+    """Copies the files that the server and a training need into a folder; returns the folder."""
     for script in ("draw_digit.py", "train_model.py"):
         shutil.copy(PROJECT / script, folder)
     shutil.copytree(PROJECT / "common", folder / "common")
@@ -55,23 +56,23 @@ def copied(folder: Path) -> Path:
 
 
 def rows(address: str) -> Iterator[Row]:
-    """Measures "Why?" and `POST /read`, the latter also during a training."""
+    """Measures `POST /why`, and then `POST /read` without and with a training."""
     yield from why(address)
     yield from reading(address, "")
     with training(address):
         yield from reading(address, ", training")
         if asked(f"{address}/training")["state"] != "running":
-            raise RuntimeError("The training ended before the measurement.")
+            raise RuntimeError("The training ended before the measurement was complete.")
 
 
 def why(address: str) -> Iterator[Row]:
-    """The time for `POST /why` about a digit of the image that was sent before."""
+    """Measures `POST /why` about one digit of an image: the first request, and the later ones."""
     for image in (DRAWING, PHOTO):
         content = image.read_bytes()
         box = asked(f"{address}/look", content)["digits"][0]["box"]
         query = urlencode(dict(zip(("x", "y", "width", "height"), box, strict=True)))
         taken = []
-        for _ in range(QUESTIONS):
+        for _ in range(WHY_REQUESTS):
             started = time.perf_counter()
             asked(f"{address}/why?{query}", content)
             taken.append(time.perf_counter() - started)
@@ -80,7 +81,7 @@ def why(address: str) -> Iterator[Row]:
 
 
 def reading(address: str, circumstances: str) -> Iterator[Row]:
-    """The time for `POST /read` with each number of clients."""
+    """Measures `POST /read` with each number of concurrent clients."""
     port = int(address.rsplit(":", 1)[1])
     for clients in CLIENTS:
         statuses, taken = load(port, clients, SECONDS)
@@ -97,7 +98,7 @@ def reading(address: str, circumstances: str) -> Iterator[Row]:
 
 @contextmanager
 def training(address: str) -> Iterator[None]:
-    """Saves some digits and trains on them, until the end of the block."""
+    """Saves some digits, and trains on them until the end of the `with` block."""
     for name, digit in SAVED.items():
         content = (PROJECT / "samples" / name).read_bytes()
         box = asked(f"{address}/look", content)["digits"][0]["box"]
@@ -120,7 +121,7 @@ def wait(address: str, seconds: float, is_reached: Callable[[dict[str, Any]], ob
 
 
 def asked(address: str, content: bytes | None = None) -> Any:
-    """Sends a GET request, or a POST request with some content, and returns the JSON answer."""
+    """Sends a POST request if there is content, else a GET request; returns the parsed JSON."""
     with urllib.request.urlopen(address, content, timeout=60) as answer:
         return json.loads(answer.read())
 

@@ -1,4 +1,4 @@
-"""Measurement tools: contenders that take turns, medians, and the rows of the table."""
+"""Tools for benchmarks: timing contenders in turn, peak memory, and rows of the table."""
 
 import statistics
 import subprocess
@@ -41,7 +41,7 @@ def in_turn(
     """Runs the contenders in turn, and returns the median time of each.
 
     Args:
-        contenders: Functions that do the work once and return the time in seconds.
+        contenders: Functions by name. Each does the work once and returns its time in seconds.
         rounds: Number of rounds. Every contender runs once per round.
     """
     taken: dict[str, list[float]] = {name: [] for name in contenders}
@@ -63,7 +63,7 @@ def timed(work: Callable[[], object]) -> Callable[[], float]:
 
 
 def command(*words: str | Path) -> Callable[[], float]:
-    """A contender that runs a command and returns its time in seconds."""
+    """Returns a contender that runs a command."""
     return timed(lambda: run(*words))
 
 
@@ -76,8 +76,8 @@ def run(*words: str | Path) -> str:
 
 
 def peak_memory(*words: str | Path) -> float:
-    """Peak memory of a command in megabytes."""
-    # In a separate process, since ru_maxrss is the maximum over all children so far.
+    """Runs a command, and returns its peak memory in megabytes."""
+    # The command runs in a process of its own, since ru_maxrss is the maximum over all children.
     code = (
         "import resource, subprocess, sys;"
         "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True);"

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Read MNIST's test images on grey paper: python -m benchmarks.mnist_on_paper.
 
-Each test image is enlarged to between 28 and 560 pixels, printed dark on paper of a random grey,
-given white noise of 0 to 8 grey levels, and read like any other page. The table shows the share of
-images read exactly. For comparison, the first line gives the accuracy of the classifier on the
-original test images. All 10,000 images take hours; --images limits their number.
+Each test image is enlarged to a side of 28 to 560 pixels and drawn with dark ink on paper of a
+random grey. White noise with a standard deviation of 0 to 8 grey levels is added. The table shows
+the share of these pages that are read exactly. For comparison, the first line gives the accuracy of
+the classifier on the original test images. All 10,000 images take hours; --images limits them.
 """
 
 import argparse
@@ -57,12 +57,12 @@ def parse_arguments() -> argparse.Namespace:
 def exact_share(
     recognizer: DigitRecognizer, images: np.ndarray, labels: np.ndarray, side: int, noise: float
 ) -> float:
-    """Share of the images whose text is exactly their label.
+    """Returns the share of images that are read as exactly their label.
 
     Args:
         recognizer: The recognizer to measure.
-        images: uint8 (N, 28, 28), 255 is ink.
-        labels: int (N,), 0 to 9.
+        images: Pictures of digits, uint8 (N, 28, 28), 255 is ink.
+        labels: Labels of the pictures, int (N,), 0 to 9.
         side: Side of the enlarged images in pixels.
         noise: Standard deviation of the noise in grey levels.
     """

@@ -1,4 +1,4 @@
-"""Reads many images in one process, in two, and with Ray."""
+"""Measures reading many images in one process, in two processes, and with Ray."""
 
 import shutil
 import subprocess
@@ -23,7 +23,7 @@ ENGINES: dict[str, tuple[str, ...]] = {
 
 
 def scale(data: Dataset, folder: Path) -> list[Row]:
-    """Images per second written to shards of JSON Lines, start-up time, and peak memory."""
+    """Measures images per second, start-up time and peak memory when writing JSON Lines shards."""
     images = folder / "many"
     images.mkdir()
     for number in range(IMAGES):

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Vary each tuned number by 20 %: python -m benchmarks.sensitivity.
+"""Vary each tuned setting by 20 %: python -m benchmarks.sensitivity.
 
-`common.finding.settings` holds the numbers that decide what is a digit. For each of them, the table
-shows the share of generated test pages that the reader reads exactly with the number 20 % smaller
-and 20 % larger. No result should depend on one number.
+The settings in `common.finding.settings` decide what counts as a digit. For each setting, the table
+shows the share of generated test pages that are read exactly when the setting is 20 % smaller and
+20 % larger. If the result depended on the exact value of a setting, its shares would be much lower.
 """
 
 import argparse
@@ -25,15 +25,15 @@ from common.storage.model_files import PRETRAINED
 FACTORS = (0.8, 1.2)
 
 
-class Remembering:
-    """A finder that computes its output for the same page only once."""
+class CachedFinder:
+    """A finder that remembers its output for each input."""
 
     def __init__(self, finder: Finder) -> None:
         self.finder = finder
         self.known: dict[bytes, np.ndarray] = {}
 
     def __call__(self, pages: np.ndarray) -> np.ndarray:
-        """Returns the output of the finder."""
+        """Returns the output of the finder for an array of pages."""
         key = pages.tobytes()
         if key not in self.known:
             self.known[key] = self.finder(pages)
@@ -57,7 +57,7 @@ def main() -> int:
             for page in condition_pages(
                 condition, dataset.test_images, dataset.test_labels, arguments.pages
             ):
-                recognizer.finder = Remembering(finder)
+                recognizer.finder = CachedFinder(finder)
                 for variant, settings in variants.items():
                     use(recognizer, settings)
                     lines = recognizer.examine(page.image)[1].lines
@@ -65,7 +65,7 @@ def main() -> int:
                 progress.update()
     count = arguments.pages * len(CONDITIONS)
     print(f"{count} pages, read exactly as tuned: {exact['', 1.0] / count:.1%}\n")
-    print(f"{'number':18}{'value':>8}" + "".join(f"{f'x {factor}':>9}" for factor in FACTORS))
+    print(f"{'setting':18}{'value':>8}" + "".join(f"{f'x {factor}':>9}" for factor in FACTORS))
     for name, value in asdict(SETTINGS).items():
         shares = "".join(f"{exact[name, factor] / count:9.1%}" for factor in FACTORS)
         print(f"{name:18}{value:8}{shares}")

@@ -15,13 +15,13 @@ from benchmarks.measure import PYTHON, Row
 from common import PROJECT
 from common.storage.model_files import PRETRAINED
 
-SECONDS = 20.0  # per number of clients
+SECONDS = 20.0  # time of the measurement for each number of clients
 CLIENTS = (1, 8, 64)
 DRAWING = PROJECT / "samples" / "3.png"
 
 
 def serving() -> list[Row]:
-    """Requests per second and latency for each number of concurrent clients."""
+    """Measures requests per second and latency for each number of concurrent clients."""
     rows = []
     with server() as (port, process):
         for clients in CLIENTS:
@@ -41,7 +41,7 @@ def serving() -> list[Row]:
 
 
 def quantiles(taken: list[float]) -> str:
-    """Formats the median and the 95th percentile of some seconds."""
+    """Formats the median and the 95th percentile of times in seconds."""
     middle, slow = np.quantile(taken, [0.5, 0.95]) * 1000
     return f"p50 {middle:.0f} ms, p95 {slow:.0f} ms"
 
@@ -60,10 +60,15 @@ def server(project: Path = PROJECT) -> Iterator[tuple[int, "subprocess.Popen[str
 
 
 def load(port: int, clients: int, seconds: float = SECONDS) -> tuple[Counter[int], list[float]]:
-    """Sends requests from concurrent clients for some seconds.
+    """Sends `POST /read` requests from concurrent clients.
+
+    Args:
+        port: Port of the server on 127.0.0.1.
+        clients: Number of concurrent clients.
+        seconds: How long the clients send requests.
 
     Returns:
-        The number of answers with each status, and the seconds each successful answer took.
+        The number of answers with each status, and the time of each successful one in seconds.
     """
     statuses: list[int] = []
     taken: list[float] = []

@@ -2,10 +2,10 @@
 """Read signs between the digits of generated lines: python -m benchmarks.signs.
 
 Each page has one line of digits, with signs, dirt, letters, box lines or nothing between them. A
-sign that was given is right if the same sign, and no other, was written between the two digits. The
-table shows, for each sign, the share of those given that are right, and the share of those written
-that were given correctly. The development pages, on which the rules were tuned, use training images
-and other random numbers.
+sign that the reader reports between two digits is right if it is the only sign written there. For
+each sign, the table shows the precision (the share of reported signs that are right) and the recall
+(the share of written signs that are reported correctly). The rules were tuned on the development
+pages, which have training images and another seed.
 """
 
 import argparse
@@ -16,17 +16,17 @@ from itertools import pairwise
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.mnist_sets import add_lines_argument, mnist_sets
 from common.cli import console
-from common.cli.arguments import ArgumentParser, positive_int
+from common.cli.arguments import ArgumentParser
 from common.data.canvas import Canvas, Mark, Writer, stroked
-from common.data.datasets import load_mnist
 from common.data.scenes import photo_size, photographed_or_scanned, sheet
 from common.finding.signs import SIGNS
 from common.reading import DOUBTFUL, Reading
 from common.recognizer import DigitRecognizer
 
 SEED = {"development": 3, "test": 4}
-OTHERS = ("/", "speck", "letter", "line")  # between digits, besides signs
+OTHERS = ("/", "speck", "letter", "line")  # other marks between digits
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class SignPage:
     """A page with one line of digits.
 
     Attributes:
-        image: uint8 (height, width).
-        signs: Horizontal position of each sign in pixels, and the sign.
+        image: The grey page, uint8 (height, width).
+        signs: For each written sign, its horizontal position in pixels and the sign itself.
     """
 
     image: np.ndarray
@@ -43,28 +43,24 @@ class SignPage:
 
 
 def main() -> int:
-    """Reads the pages of both sets, and prints the tables."""
+    """Reads the pages of the chosen sets, and prints a table for each."""
     arguments = parse_arguments()
-    dataset = load_mnist()
     recognizer = DigitRecognizer()
-    digits = {
-        "development": (dataset.train_images, dataset.train_labels),
-        "test": (dataset.test_images, dataset.test_labels),
-    }
+    sets = mnist_sets()
     for name in arguments.sets:
-        written, given, right = Counter[str](), Counter[str](), Counter[str]()
+        written, reported, right = Counter[str](), Counter[str](), Counter[str]()
         for number in tqdm(range(arguments.lines), name, leave=False, disable=None):
             rng = np.random.default_rng([SEED[name], number])
-            page = sign_page(*digits[name], rng)
+            page = sign_page(*sets[name], rng)
             written.update(sign for _, sign in page.signs)
-            for sign, is_right in given_signs(recognizer.read(page.image), page):
-                given[sign] += 1
+            for sign, is_right in reported_signs(recognizer.read(page.image), page):
+                reported[sign] += 1
                 right[sign] += is_right
-        print(f"\n{name}, {arguments.lines:,} lines\nsign  written  given  precision  recall")
+        print(f"\n{name}, {arguments.lines:,} lines\nsign  written  reported  precision  recall")
         for sign in (*SIGNS, "all"):
-            counts = [c.total() if sign == "all" else c[sign] for c in (written, given, right)]
+            counts = [c.total() if sign == "all" else c[sign] for c in (written, reported, right)]
             shares = counts[2] / max(counts[1], 1), counts[2] / max(counts[0], 1)
-            print(f"{sign:4}  {counts[0]:7}  {counts[1]:5}  {shares[0]:9.1%}  {shares[1]:6.1%}")
+            print(f"{sign:4}  {counts[0]:7}  {counts[1]:8}  {shares[0]:9.1%}  {shares[1]:6.1%}")
     return console.OK
 
 
@@ -73,27 +69,27 @@ def parse_arguments() -> argparse.Namespace:
     parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    add_lines_argument(parser, 1000)
     parser.add_argument(
-        "--lines", type=positive_int, default=1000, help="lines of each set (default: %(default)s)"
+        "--sets", nargs="+", choices=SEED, default=[*SEED], help="the sets to read (default: both)"
     )
-    parser.add_argument("--sets", nargs="+", choices=SEED, default=[*SEED], help="default: both")
     return parser.parse_args()
 
 
-def given_signs(reading: Reading, page: SignPage) -> list[tuple[str, bool]]:
-    """Returns each sign that a reading gives, and whether it was written there."""
-    given = []
+def reported_signs(reading: Reading, page: SignPage) -> list[tuple[str, bool]]:
+    """Returns each sign that the reader reports, and whether it is right."""
+    reported = []
     for line in reading.digits_by_line():
         for left, right in pairwise(line):
             start, end = (digit.box.x + digit.box.width / 2 for digit in (left, right))
             if left.sign not in ("", DOUBTFUL):
                 written = [sign for x, sign in page.signs if start < x < end]
-                given.append((left.sign, written == [left.sign]))
-    return given
+                reported.append((left.sign, written == [left.sign]))
+    return reported
 
 
 def sign_page(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> SignPage:
-    """Generates one page."""
+    """Generates a page with one line of digits, and with signs or other marks between some."""
     canvas = Canvas(*photo_size(rng, "wide"))
     writer = Writer(images, labels, rng)
     count = int(rng.integers(2, 10))
@@ -101,7 +97,7 @@ def sign_page(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) 
     size = min(0.92 * canvas.width / (count * (1.3 + close)), 0.25 * canvas.height)
     slope, x, signs = rng.uniform(-0.05, 0.05), 0.03 * canvas.width, []
     baseline = rng.uniform(0.4, 0.7) * canvas.height
-    share = rng.choice([0.0, 0.3, 0.6])  # of the gaps with something in them
+    share = rng.choice([0.0, 0.3, 0.6])  # share of the gaps with a mark in them
     canvas.new_line()
     for place, digit in enumerate(writer.digits(count, size)):
         if place and rng.random() < share:
@@ -122,7 +118,7 @@ def sign_page(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) 
 
 
 def between(kind: str, size: float, pen: float, rng: np.random.Generator) -> Mark:
-    """Draws what stands between two digits.
+    """Draws a sign or another mark that stands between two digits.
 
     Args:
         kind: One of `SIGNS` or `OTHERS`.
@@ -132,7 +128,7 @@ def between(kind: str, size: float, pen: float, rng: np.random.Generator) -> Mar
     """
     u = rng.uniform
     dot = [(0.0, 0.0), (u(0, 0.04), u(0, 0.04))]
-    wide, level = u(0.25, 0.55), u(0.35, 0.6)  # of a dash or plus; its height above the baseline
+    wide, level = u(0.25, 0.55), u(0.35, 0.6)  # width and height above the baseline of "-" and "+"
     lean, slant, apart = u(0.15, 0.55), u(-0.06, 0.06), u(0.3, 0.55)
     thick = pen * u(1.0, 1.4)
     strokes, bottom = {

@@ -1,4 +1,4 @@
-"""Measures speed against common alternatives; each function returns a few rows of the table."""
+"""Measures the speed of this project and its rivals. Functions return rows of the table."""
 
 import cProfile
 import os
@@ -33,7 +33,7 @@ LOOP_IMAGES = 200  # per round, for the slowest rival
 
 
 def training(folder: Path) -> list[Row]:
-    """Time to train to 99.0 % accuracy on the test images."""
+    """Measures the time to train to 99.0 % accuracy on the test images."""
     stem = folder / "fast"
     accuracies: list[float] = []
 
@@ -60,7 +60,7 @@ def training(folder: Path) -> list[Row]:
 
 
 def one_image(folder: Path) -> list[Row]:
-    """The complete command for one image."""
+    """Measures the complete command for one image."""
     image = folder / "0.png"
     taken = in_turn(
         {
@@ -77,7 +77,7 @@ def one_image(folder: Path) -> list[Row]:
 
 
 def folder_of_images(folder: Path) -> list[Row]:
-    """A folder of 28x28 PNG files: complete commands, and where the time goes."""
+    """Measures complete commands for a folder of 28x28 PNG files, and where the time goes."""
     paths = sorted(folder.glob("*.png"))[:FOLDER_IMAGES]
     some = paths[:LOOP_IMAGES]
     batch = folder / "batch"
@@ -86,10 +86,10 @@ def folder_of_images(folder: Path) -> list[Row]:
         os.link(path, batch / path.name)
 
     recognizer = DigitRecognizer(PRETRAINED)
-    cv2.setNumThreads(1)  # as in predict_image.py
+    cv2.setNumThreads(1)  # predict_image.py does the same
 
     def image_by_image() -> float:
-        """Extrapolates from some of the images, since all of them would take minutes."""
+        """Times some of the images and extrapolates, since all of them would take minutes."""
         first = command(*USUAL, KERAS_MODEL, "each", *some[:1])()
         others = command(*USUAL, KERAS_MODEL, "each", *some)() - first
         return first + others * (len(paths) - 1) / (len(some) - 1)
@@ -117,7 +117,7 @@ def folder_of_images(folder: Path) -> list[Row]:
 
 
 def where_time_goes(paths: list[Path]) -> str:
-    """Shares of the time for decoding, finding, normalising and the network, without start-up."""
+    """Formats the shares of decoding, finding, normalising and the network, without start-up."""
     recognizer = DigitRecognizer(PRETRAINED)
     profile = cProfile.Profile()
     profile.runcall(lambda: list(recognizer.read_many((str(path), path) for path in paths)))
@@ -136,14 +136,14 @@ def where_time_goes(paths: list[Path]) -> str:
 
 
 def network_alone() -> list[Row]:
-    """10,000 images through the network alone, and as many operations in NumPy."""
+    """Measures the network alone on 10,000 images, and as many operations in NumPy."""
     data = load_mnist()
     images = network_input(data.test_images)
     predictor = load_predictor(PRETRAINED)
     left = np.random.default_rng(0).random((2048, 2048), np.float32)
 
     def tensorflow(method: str, size: int) -> Callable[[], float]:
-        # In a separate process, since TensorFlow's threads keep spinning for a while.
+        # A separate process, since TensorFlow's threads stay busy for a while after a call.
         words = (PYTHON, "-m", "benchmarks.rivals.network", KERAS_MODEL, method, str(size))
         return lambda: float(run(*words))
 
@@ -178,7 +178,7 @@ def network_alone() -> list[Row]:
 
 
 def by_batch(images: np.ndarray) -> str:
-    """Time per image by number of threads (one or all) and images per call."""
+    """Measures the time per image by number of threads (one or all) and images per call."""
     images = images[:2048]
     taken = in_turn(
         {
@@ -193,7 +193,7 @@ def by_batch(images: np.ndarray) -> str:
 
 
 def _interpreter(threads: int, size: int) -> Interpreter:
-    """An interpreter of the pretrained model that takes `size` images per call."""
+    """Returns an interpreter of the pretrained model that takes `size` images per call."""
     made = Interpreter(model_content=PRETRAINED.read_bytes(), num_threads=threads)
     made.resize_tensor_input(made.get_input_details()[0]["index"], (size, 28, 28, 1))
     made.allocate_tensors()
@@ -209,12 +209,12 @@ def _call(interpreter: Interpreter, images: np.ndarray) -> None:
 
 
 def accuracy(probabilities: np.ndarray, data: Dataset) -> str:
-    """The share of the test images classified correctly."""
+    """Formats the share of test images that are classified correctly."""
     return f"{np.mean(probabilities.argmax(axis=1) == data.test_labels):.2%}"
 
 
 def operations(network: object) -> int:
-    """Number of additions and multiplications per image in the layers with weights."""
+    """Counts the additions and multiplications per image in the layers with weights."""
     total = 0
     for layer in network.layers:  # type: ignore[attr-defined]
         if type(layer).__name__ in ("Conv2D", "Dense"):
@@ -224,7 +224,7 @@ def operations(network: object) -> int:
 
 
 def large_photo(folder: Path) -> list[Row]:
-    """A photo of 12 megapixels: time and peak memory of the complete command."""
+    """Measures time and peak memory of the complete command for a photo of 12 megapixels."""
     photo = folder / "photo.jpg"
     sample = Image.fromarray(read_image(PROJECT / "samples" / "photo.jpg"))
     sample.resize((4000, 3000), Image.Resampling.BICUBIC).save(photo, quality=92)
@@ -236,7 +236,7 @@ def large_photo(folder: Path) -> list[Row]:
 
 
 def growth(folder: Path) -> list[Row]:
-    """Time and memory for folders of 100, 1,000 and 10,000 images."""
+    """Measures time and memory for folders of 100, 1,000 and 10,000 images."""
     paths = sorted(folder.glob("*.png"))
     rows = []
     for count in (100, 1_000, 10_000):
@@ -254,7 +254,7 @@ def growth(folder: Path) -> list[Row]:
 
 
 def _against(name: str, taken: dict[str, float], ours: str, rival: str, limit: str = "") -> Row:
-    """A row that compares this project's time with a rival's."""
+    """Builds a row that compares this project's time with a rival's."""
     return Row(
         name,
         f"{taken[ours]:.3g} s",

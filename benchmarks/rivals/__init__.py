@@ -1,1 +1,1 @@
-"""The usual ways, made again in a few lines from how such projects describe themselves."""
+"""Short versions of what other digit recognisers usually do, as rivals for the benchmarks."""

@@ -1,4 +1,4 @@
-"""The least that a reader of images can do: python -m benchmarks.rivals.decode FOLDER."""
+"""Decode all images of a folder, and do no more: python -m benchmarks.rivals.decode FOLDER."""
 
 import sys
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from PIL import Image
 
 
 def decode(paths: Iterable[Path]) -> None:
-    """Decodes images with Pillow and does nothing with them."""
+    """Decodes images with Pillow, and discards the pixels."""
     for path in paths:
         with Image.open(path) as image:
             np.asarray(image if image.mode == "L" else image.convert("L"))

@@ -1,6 +1,7 @@
-"""A network in TensorFlow: python -m benchmarks.rivals.network MODEL predict|function SIZE.
+"""Time a Keras model: python -m benchmarks.rivals.network MODEL predict|function SIZE.
 
-Prints the seconds that MNIST's 10,000 test images take, SIZE at a time.
+Prints the time in seconds that `model.predict` or a `tf.function` takes for MNIST's 10,000 test
+images, in batches of SIZE.
 """
 
 import sys
@@ -13,7 +14,7 @@ from common.data.datasets import load_mnist
 
 
 def main() -> None:
-    """Runs them twice, since the first time includes compiling, and prints the second."""
+    """Runs all images twice and prints the time of the second run; the first one compiles."""
     network = keras.models.load_model(sys.argv[1])
     size = int(sys.argv[3])
     images = load_mnist().test_images[..., None].astype("float32") / 255

@@ -1,4 +1,7 @@
-"""The usual script: python -m benchmarks.rivals.predict MODEL each|batch IMAGE [IMAGE ...]."""
+"""Read digits as most scripts do: python -m benchmarks.rivals.predict MODEL each|batch IMAGE ...
+
+With `each`, `model.predict` is called for each image; with `batch`, once for all images.
+"""
 
 import sys
 
@@ -8,13 +11,13 @@ from PIL import Image
 
 
 def picture(path: str) -> np.ndarray:
-    """An image file shrunk to 28x28, inverted and divided by 255."""
+    """Returns an image file as float32 (28, 28): shrunk, inverted and divided by 255."""
     with Image.open(path) as image:
         return 1 - np.asarray(image.convert("L").resize((28, 28)), dtype="float32") / 255
 
 
 def main() -> None:
-    """Prints the digit on each image."""
+    """Prints the predicted digit of each image."""
     model = keras.models.load_model(sys.argv[1])
     if sys.argv[2] == "batch":
         pictures = np.stack([picture(path) for path in sys.argv[3:]])[..., None]

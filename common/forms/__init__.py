@@ -1,1 +1,1 @@
-"""Reading the fields of forms: the field file, registration, checks, and the best reading."""
+"""Reads forms: field files, alignment with the empty form, checks, and the best values."""

@@ -1,4 +1,4 @@
-"""Chooses the most likely value of a field that fits what is known about the field."""
+"""Chooses the most likely value of a form field among the values that fit the field's rules."""
 
 import heapq
 import math
@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 from common.forms.field_file import Field
 from common.reading import DigitReading
 
-MAX_MARKS = 75  # in a field; more are not a value
-MAX_CANDIDATES = 50  # values kept for each number of digits
-MAX_ALTERNATIVES = 4  # digits considered for each mark
-MISFITS = 0.01  # share of the fields on real forms whose value does not fit
-MIN_SHARE = 1e-6  # limits of probabilities: nothing is certain or impossible
+MAX_MARKS = 75  # per field; a field with more marks gets no best value
+MAX_CANDIDATES = 50  # partial values that the search keeps for each number of digits
+MAX_ALTERNATIVES = 4  # most likely digits considered for each mark
+MISFIT_WEIGHT = 0.01  # prior weight of a value that does not fit, since writers make mistakes
+MIN_PROBABILITY = 1e-6  # keeps logarithms and quotients finite
 
 
 @dataclass(frozen=True)
 class Value:
-    """A value of a field.
+    """A possible value of a field, with its probability.
 
     Attributes:
-        digits: The marks that are digits, each with its digit.
-        probability: Probability that these marks, and no others, are these digits, 0 to 1.
+        digits: The marks read as digits, from left to right.
+        probability: Probability that every digit is right and none is missing or extra, 0 to 1.
     """
 
     digits: tuple[DigitReading, ...]
@@ -28,20 +28,20 @@ class Value:
 
     @property
     def text(self) -> str:
-        """The digits."""
+        """The digits as a string."""
         return "".join(str(digit.digit) for digit in self.digits)
 
 
 def plain_value(marks: list[DigitReading], min_confidence: float) -> Value:
-    """Returns the value that is read if nothing is known about the field.
+    """Returns the value as read, without the rules of the field.
 
     Args:
-        marks: The marks in the field, from left to right.
+        marks: Possible digits in the field, from left to right.
         min_confidence: Marks below this confidence are ignored.
     """
     kept = [mark.confidence >= min_confidence for mark in marks]
     chances = (
-        mark.confidence if taken else 1 - _likely(mark)
+        mark.confidence if taken else 1 - _digit_probability(mark)
         for mark, taken in zip(marks, kept, strict=True)
     )
     digits = tuple(mark for mark, taken in zip(marks, kept, strict=True) if taken)
@@ -49,22 +49,23 @@ def plain_value(marks: list[DigitReading], min_confidence: float) -> Value:
 
 
 def best_value(marks: list[DigitReading], field: Field) -> Value | None:
-    """Returns the most likely value that fits the field, or None if none of the likely ones does.
+    """Returns the most likely value that fits the field, or None if no likely value fits.
 
-    Every mark may be a digit, or be ignored. For each number of digits, the `MAX_CANDIDATES` most
-    likely values are kept from left to right. That a value fits makes it more likely (Bayes'
-    theorem), but if only unlikely values fit, the writer may have made a mistake.
+    A beam search goes through the marks from left to right. It reads each mark as one of its likely
+    digits or ignores it, and keeps the `MAX_CANDIDATES` most likely partial values of each length.
+    The probability of the result follows from Bayes' theorem: a value that fits has the prior
+    weight 1, any other value `MISFIT_WEIGHT`. If only unlikely values fit, the probability is low.
 
     Args:
-        marks: The marks in the field, from left to right, including those ignored otherwise.
-        field: What is known about the value.
+        marks: Possible digits in the field, from left to right, including uncertain ones.
+        field: The field, with the rules for its values.
     """
     if len(marks) > MAX_MARKS:
         return None
-    # Logarithm of the probability, and for each mark up to here its digit, or None.
+    # For each length: log probability, and the digit of each mark so far (None: ignored).
     kept: dict[int, list[tuple[float, tuple[int | None, ...]]]] = {0: [(0.0, ())]}
     for mark in marks:
-        options = [(_log(1 - _likely(mark)), None), *_digit_options(mark)]
+        options = [(_log(1 - _digit_probability(mark)), None), *_digit_options(mark)]
         longer: dict[int, list[tuple[float, tuple[int | None, ...]]]] = {}
         for count, values in kept.items():
             for log, digit in options:
@@ -85,32 +86,33 @@ def best_value(marks: list[DigitReading], field: Field) -> Value | None:
     if not fitting:
         return None
     share, chosen = max(fitting, key=lambda value: value[0])
-    fits = min(sum(other for other, _ in fitting), 1.0)
-    return Value(_as_digits(marks, chosen), share / (fits + MISFITS * (1 - fits)))
+    fitting_share = min(sum(other for other, _ in fitting), 1.0)
+    evidence = fitting_share + MISFIT_WEIGHT * (1 - fitting_share)
+    return Value(_as_digits(marks, chosen), share / evidence)
 
 
-def _likely(mark: DigitReading) -> float:
+def _digit_probability(mark: DigitReading) -> float:
     """Returns the probability that a mark is a digit."""
-    return min(mark.confidence / max(mark.probabilities[mark.digit], MIN_SHARE), 1.0)
+    return min(mark.confidence / max(mark.probabilities[mark.digit], MIN_PROBABILITY), 1.0)
 
 
 def _digit_options(mark: DigitReading) -> list[tuple[float, int]]:
-    """Returns the most likely digits of a mark, with the logarithms of their probabilities."""
-    likely = _likely(mark)
+    """Returns the most likely digits of a mark, each as a pair of log probability and digit."""
+    likely = _digit_probability(mark)
     ranked = sorted(range(10), key=lambda digit: -mark.probabilities[digit])
     return [(_log(likely * mark.probabilities[d]), d) for d in ranked[:MAX_ALTERNATIVES]]
 
 
-def _log(share: float) -> float:
-    return math.log(min(max(share, MIN_SHARE), 1.0))
+def _log(probability: float) -> float:
+    return math.log(min(max(probability, MIN_PROBABILITY), 1.0))
 
 
 def _as_digits(
     marks: list[DigitReading], chosen: tuple[int | None, ...]
 ) -> tuple[DigitReading, ...]:
-    """Returns the marks that are digits, with the chosen digits and their confidences."""
+    """Returns the marks that were not ignored, with their chosen digits and confidences."""
     return tuple(
-        replace(mark, digit=digit, confidence=_likely(mark) * mark.probabilities[digit])
+        replace(mark, digit=digit, confidence=_digit_probability(mark) * mark.probabilities[digit])
         for mark, digit in zip(marks, chosen, strict=True)
         if digit is not None
     )

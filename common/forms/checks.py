@@ -1,4 +1,4 @@
-"""Checks of values that detect most misread digits: Luhn, IBAN and date."""
+"""Validity checks that detect most misread digits: Luhn, IBAN and date."""
 
 import datetime
 from itertools import permutations
@@ -8,34 +8,34 @@ CHECKS = ("luhn", "iban", "date")
 DATE_FORMATS = tuple(
     "".join(parts) for year in ("YYYY", "YY") for parts in permutations(("DD", "MM", year))
 )
-"""Orders of day, month and year. Two digits of a year mean 2000 to 2099."""
+"""Possible orders of day, month and year. The year YY is between 2000 and 2099."""
 
 
 def passes_luhn(digits: str) -> bool:
-    """Checks the last digit of a card or account number (ISO/IEC 7812-1, Luhn's algorithm)."""
+    """Checks whether the last digit is the Luhn check digit of the others (ISO/IEC 7812-1)."""
     doubled = [2 * int(digit) for digit in digits[-2::-2]]
     total = sum(map(int, digits[-1::-2])) + sum(number // 10 + number % 10 for number in doubled)
     return bool(digits) and total % 10 == 0
 
 
 def passes_iban(digits: str, country: str) -> bool:
-    """Checks the check digits of an IBAN without letters after its country (ISO 13616).
+    """Checks the check digits of an IBAN with only digits after its country code (ISO 13616).
 
     Args:
-        digits: The digits after the country: two check digits and the account number.
-        country: Code of the country, two capital letters.
+        digits: The IBAN without its country code: two check digits and the account number.
+        country: Country code, two capital letters.
     """
-    # A is 10, B is 11, and so on.
+    # The check moves the country code and the check digits to the end. A counts as 10, B as 11, ...
     moved = digits[2:] + "".join(str(ord(letter) - 55) for letter in country) + digits[:2]
     return len(digits) > 2 and int(moved) % 97 == 1
 
 
 def is_date(digits: str, order: str) -> bool:
-    """Checks whether digits are a date of the calendar.
+    """Checks whether digits form a date that exists.
 
     Args:
-        digits: Digits without separators.
-        order: One of `DATE_FORMATS`.
+        digits: The date without separators.
+        order: Order of day, month and year, one of `DATE_FORMATS`.
     """
     if len(digits) != len(order):
         return False

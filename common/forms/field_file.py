@@ -1,4 +1,4 @@
-"""Reads a field file: the fields of a form, and what is known about their values."""
+"""Reads field files, which list the fields of a form and the rules for their values."""
 
 import hashlib
 import json
@@ -17,11 +17,11 @@ from common.images.decoding import read_image
 MAX_BYTES = 10**6
 MAX_FIELDS = 500
 MAX_DIGITS = 50  # per field
-MIN_SIDE = 0.1  # per cent of the page; of a field
+MIN_SIDE = 0.1  # per cent of the page; minimum width and height of a field
 FORM_KEYS = ("template", "fields")
 FIELD_KEYS = ("name", "box", "digits", "pattern", "check", "country", "format")
 NAME = re.compile(r"\w[\w -]{0,99}")
-RESERVED_NAMES = ("image", "review", "error")  # columns of the CSV output
+RESERVED_NAMES = ("image", "review", "error")  # other columns of the CSV output
 
 
 class FieldFileError(UserError):
@@ -30,16 +30,16 @@ class FieldFileError(UserError):
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a form, and what is known about its value.
+    """A field of a form, with the rules for its value.
 
     Attributes:
-        name: Its name, a column of tables.
+        name: Name of the field, and of its column in tables.
         box: Left, top, width and height in per cent of the page's width and height.
         digits: Minimum and maximum number of digits.
-        pattern: Regular expression that matches the whole value, or None.
-        check: One of `CHECKS`, or None.
-        country: Check "iban": country of the account, two capital letters.
-        format: Check "date": one of `DATE_FORMATS`.
+        pattern: Regular expression that must match the whole value, or None.
+        check: Validity check that the value must pass, one of `CHECKS`, or None.
+        country: Country code of the account, two capital letters; only with the check "iban".
+        format: Order of day, month and year, one of `DATE_FORMATS`; only with the check "date".
     """
 
     name: str
@@ -51,7 +51,7 @@ class Field:
     format: str = "DDMMYYYY"
 
     def objection(self, text: str) -> str | None:
-        """Returns why a value does not fit the field; None if it fits."""
+        """Returns the reason why a value does not fit the field, or None if it fits."""
         least, most = self.digits
         if not least <= len(text) <= most:
             expected = f"{least}" if least == most else f"{least} to {most}"
@@ -61,9 +61,9 @@ class Field:
         if self.pattern is not None and not re.fullmatch(self.pattern, text):
             return f"{text} does not match {self.pattern}"
         if self.check == "luhn" and not passes_luhn(text):
-            return f"{text} fails the check luhn"
+            return f"{text} fails the Luhn check"
         if self.check == "iban" and not passes_iban(text, self.country):
-            return f"{self.country}{text} fails the check iban"
+            return f"{self.country}{text} fails the IBAN check"
         if self.check == "date" and not is_date(text, self.format):
             return f"{text} is not a date in the format {self.format}"
         return None
@@ -71,11 +71,12 @@ class Field:
 
 @dataclass(frozen=True)
 class Form:
-    """A form whose fields can be read.
+    """A form, as its field file describes it.
 
     Attributes:
         fields: The fields, in the order of the output.
-        template: The empty form, uint8 (height, width), or None if pages are not aligned.
+        template: Image of the empty form, uint8 (height, width), or None. Without a template,
+            images are read without alignment.
         sha256: Hash of the field file and the pixels of the template.
     """
 
@@ -85,7 +86,7 @@ class Form:
 
 
 def load_form(path: Path) -> Form:
-    """Reads a field file and the template that it names.
+    """Reads a field file and the image of the empty form that it names.
 
     Args:
         path: A JSON file such as `{"template": "empty_form.png", "fields": [{"name": "amount",
@@ -93,7 +94,7 @@ def load_form(path: Path) -> Form:
             the folder of the file.
 
     Raises:
-        FieldFileError: The file is missing or wrong; the message says what is expected.
+        FieldFileError: The file is missing or invalid; the message says what is expected.
         ImageError: The template cannot be read.
     """
     try:
@@ -109,17 +110,17 @@ def load_form(path: Path) -> Form:
 
 
 def parsed_form(content: bytes, where: str) -> tuple[tuple[Field, ...], str | None]:
-    """Checks the content of a field file.
+    """Parses and checks the content of a field file.
 
     Args:
         content: The bytes of the file.
         where: Name of the file, for error messages.
 
     Returns:
-        The fields, and the path of the template, if there is one.
+        The fields, and the path of the template, or None if the file names none.
 
     Raises:
-        FieldFileError: The content is wrong; the message says what is expected.
+        FieldFileError: The content is invalid; the message says what is expected.
     """
     try:
         parsed = json.loads(content)
@@ -134,14 +135,14 @@ def parsed_form(content: bytes, where: str) -> tuple[tuple[Field, ...], str | No
 
 
 def parsed_fields(entries: list[Any], where: str) -> tuple[Field, ...]:
-    """Checks the entries of a field file.
+    """Parses and checks the entries of the list `fields` of a field file.
 
     Args:
-        entries: The objects in the list `fields`.
-        where: Where they are, for error messages.
+        entries: The parsed JSON value of each entry.
+        where: Name of the file, for error messages.
 
     Raises:
-        FieldFileError: An entry is wrong; the message says what is expected.
+        FieldFileError: An entry is invalid; the message says what is expected.
     """
     fields = tuple(
         _field(_Entry(f"{where}, field {number}", entry, FIELD_KEYS))
@@ -150,20 +151,20 @@ def parsed_fields(entries: list[Any], where: str) -> tuple[Field, ...]:
     names = [field.name.lower() for field in fields]
     for number, name in enumerate(names):
         if name in names[:number]:
-            raise FieldFileError(f"{where} names two fields {name!r}; expected different names.")
+            raise FieldFileError(f"{where} has two fields named {name!r}; expected unique names.")
     return fields
 
 
 class _Entry:
-    """An object of the field file, with errors that say where it is.
+    """A JSON object in a field file. Its methods raise errors that say where it is.
 
     Args:
-        where: Where the object is, for error messages.
-        values: The object.
-        keys: The keys that it may have.
+        where: Place of the object, for error messages, such as "form.json, field 2".
+        values: The parsed JSON value, which should be an object.
+        keys: The keys that the object may have.
 
     Raises:
-        FieldFileError: It is not an object, or has other keys.
+        FieldFileError: `values` is not an object, or has other keys.
     """
 
     def __init__(self, where: str, values: Any, keys: tuple[str, ...]) -> None:
@@ -176,12 +177,12 @@ class _Entry:
                 raise FieldFileError(f"{where} has the key {_shown(key)}; expected {expected}.")
 
     def refuse(self, key: str, expected: str) -> NoReturn:
-        """Raises an error about the value of a key."""
+        """Raises a `FieldFileError` about the value of a key."""
         received = f"is {_shown(self.values[key])}" if key in self.values else "is missing"
         raise FieldFileError(f"{self.where}: {key} {received}; expected {expected}.")
 
     def text(self, key: str, pattern: str, expected: str) -> str | None:
-        """Returns a text that must match a pattern; None if the key is missing."""
+        """Returns the string under a key, which must match `pattern`; None if there is no key."""
         if key not in self.values:
             return None
         value = self.values[key]
@@ -204,9 +205,9 @@ def _field(entry: _Entry) -> Field:
     country = entry.text("country", "[A-Z]{2}", 'two capital letters, as in "DE"')
     order = entry.text("format", "|".join(DATE_FORMATS), f"one of {', '.join(DATE_FORMATS)}")
     if (country is not None) != (check == "iban"):
-        entry.refuse("country", 'two capital letters with the check "iban", and only there')
+        entry.refuse("country", 'two capital letters if the check is "iban", else no country')
     if order is not None and check != "date":
-        entry.refuse("format", 'no format without the check "date"')
+        entry.refuse("format", 'no format unless the check is "date"')
     form = order or Field.format
     box, digits = _box(entry), _digits(entry)
     if check == "date" and not digits[0] <= len(form) <= digits[1]:
@@ -217,8 +218,8 @@ def _field(entry: _Entry) -> Field:
 def _box(entry: _Entry) -> tuple[float, float, float, float]:
     box = entry.values.get("box")
     expected = (
-        "left, top, width and height in per cent of the page, inside the page, and a width and "
-        f"height of at least {MIN_SIDE}"
+        "left, top, width and height of a box inside the page, in per cent of the page, with a "
+        f"width and height of at least {MIN_SIDE}"
     )
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
         entry.refuse("box", expected)
@@ -236,7 +237,7 @@ def _digits(entry: _Entry) -> tuple[int, int]:
     if not whole or not 0 <= limits[0] <= limits[1] <= MAX_DIGITS or limits[1] == 0:
         entry.refuse(
             "digits",
-            f"the number of digits, at most {MAX_DIGITS}, or a list of the minimum and the maximum",
+            f"the number of digits, at most {MAX_DIGITS}, or a list [minimum, maximum]",
         )
     return limits[0], limits[1]
 
@@ -246,6 +247,6 @@ def _is_number(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """Returns a value as JSON, shortened."""
+    """Returns a value as JSON, shortened to 60 characters."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:57]}..."

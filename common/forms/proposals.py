@@ -1,4 +1,7 @@
-"""Proposes fields for the boxes and combs that are drawn on an empty form."""
+"""Proposes fields for the boxes and combs on an empty form.
+
+A comb is a horizontal line with short vertical teeth; one digit is written between two teeth.
+"""
 
 import json
 from itertools import pairwise
@@ -15,29 +18,29 @@ from common.images.decoding import read_image
 from common.preprocessing import resized
 from common.reading import Box
 
-MAX_SIDE = 4000  # pixels; larger pages are reduced first
-MAX_PIECES = 5000  # lines, teeth or boxes on a form
+MAX_SIDE = 4000  # pixels; larger pages are scaled down first
+MAX_PIECES = 5000  # limit for the lines, the teeth and the boxes of a form
 
-# Chosen on the three layouts of `data/form_layouts.py`; lengths are shares of the page's height.
-MIN_STROKE = 0.01  # of a line
-MIN_HEIGHT, MAX_HEIGHT = 0.012, 0.09  # of a box
-MIN_ASPECT = 0.4  # width by height of a box
-MIN_FILLED = 0.85  # share of its rectangle that a box covers
-MAX_RULE = 0.006  # width of the line between two boxes
-MIN_TEETH = 4  # of a comb
-MAX_UNEVEN = 0.1  # difference between the teeth of a comb, as a share of their distance
-COMB_HEIGHT = 1.2  # height of the digits above a comb, as a share of the distance of its teeth
-DIGIT_WIDTH = 0.4  # width by height of the narrowest digits in a frame
+# Chosen on the three layouts of `common.data.form_layouts`; lengths are shares of the page height.
+MIN_LINE = 0.01  # length of a vertical line; a horizontal line is at least twice as long
+MIN_HEIGHT, MAX_HEIGHT = 0.012, 0.09  # height of a box
+MIN_ASPECT = 0.4  # width divided by height of a box
+MIN_FILLED = 0.85  # share of its bounding rectangle that a box must fill
+MAX_RULE = 0.006  # width of the line between two boxes of a row
+MIN_TEETH = 4  # teeth of a comb
+MAX_UNEVEN = 0.1  # deviation of a distance between teeth from the median, as a share of it
+COMB_HEIGHT = 1.2  # height of the field above a comb, as a multiple of the distance of its teeth
+DIGIT_WIDTH = 0.4  # width of the narrowest digits in a frame, divided by the frame's height
 
 
 def field_file_for(path: Path) -> str:
     """Returns the text of a field file with the proposed fields of an empty form.
 
     Args:
-        path: Image of the empty form.
+        path: Path of an image of the empty form.
 
     Raises:
-        UserError: The image cannot be read, or has no boxes and combs.
+        UserError: The image cannot be read, or has no boxes or combs.
     """
     entries = proposed_entries(read_image(path))
     if not entries:
@@ -47,10 +50,10 @@ def field_file_for(path: Path) -> str:
 
 
 def proposed_entries(page: np.ndarray) -> list[dict[str, Any]]:
-    """Returns the proposed fields of an empty form, as in a field file, from top to bottom.
+    """Returns the proposed fields of an empty form as entries of a field file, top to bottom.
 
     Args:
-        page: uint8 (height, width), dark lines on light paper.
+        page: Grey image, uint8 (height, width), with dark lines on light paper.
 
     Raises:
         ImageError: The page has too many lines for a form.
@@ -66,24 +69,24 @@ def proposed_entries(page: np.ndarray) -> list[dict[str, Any]]:
 
 
 def proposals(page: np.ndarray) -> list[tuple[Box, int | list[int]]]:
-    """Finds rows of boxes, frames and combs on an empty form.
+    """Finds rows of boxes, single frames and combs on an empty form.
 
     Args:
-        page: uint8 (height, width), dark lines on light paper.
+        page: Grey image, uint8 (height, width), with dark lines on light paper.
 
     Returns:
-        The place of each field in pixels, from top to bottom, and its number of digits: one for
-        each box, or the minimum and the maximum.
+        For each field, from top to bottom, its box in pixels and its number of digits, or a list
+        of the minimum and maximum number.
 
     Raises:
         ImageError: The page has too many lines for a form.
     """
     ink = cv2.threshold(page, 0, 255, cv2.THRESH_BINARY_INV + cv2.THRESH_OTSU)[1]
-    stroke = max(3, round(MIN_STROKE * page.shape[0]))
-    level = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, 2 * stroke), np.uint8))
-    upright = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((stroke, 1), np.uint8))
-    found = _combs(level, upright)
-    for row in _rows(_cells(cv2.bitwise_or(level, upright)), page.shape[0]):
+    length = max(3, round(MIN_LINE * page.shape[0]))
+    horizontal = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, 2 * length), np.uint8))
+    vertical = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
+    found = _combs(horizontal, vertical)
+    for row in _rows(_cells(cv2.bitwise_or(horizontal, vertical)), page.shape[0]):
         first, last = row[0], row[-1]
         box = first.joined(last)
         most = min(max(1, round(box.width / (DIGIT_WIDTH * box.height))), MAX_DIGITS)
@@ -93,23 +96,27 @@ def proposals(page: np.ndarray) -> list[tuple[Box, int | list[int]]]:
 
 
 def _cells(lines: np.ndarray) -> list[Box]:
-    """Returns the insides of the boxes that lines enclose, from left to right."""
+    """Returns the rectangles that lines enclose, from left to right.
+
+    Args:
+        lines: Binary image of the lines, uint8 (height, width), 255 is a line.
+    """
     page_height = lines.shape[0]
-    # The paper around all boxes touches the edge, and is no box.
+    # A white border connects all paper outside the boxes, so that no part of it looks like a box.
     paper = cv2.copyMakeBorder(cv2.bitwise_not(lines), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=255)
     stats = cv2.connectedComponentsWithStats(paper, connectivity=4)[2][1:]
     width, height, area = stats[:, 2], stats[:, 3], stats[:, 4]
     is_box = (height >= MIN_HEIGHT * page_height) & (height <= MAX_HEIGHT * page_height)
     is_box &= (width >= MIN_ASPECT * height) & (area >= MIN_FILLED * width * height)
-    boxes = [Box(x - 1, y - 1, w, h) for x, y, w, h, _ in _few(stats[is_box]).tolist()]
+    boxes = [Box(x - 1, y - 1, w, h) for x, y, w, h, _ in _few_enough(stats[is_box]).tolist()]
     return sorted(boxes, key=lambda box: box.x)
 
 
-def _few(stats: np.ndarray) -> np.ndarray:
-    """Returns connected components unless there are too many for a form.
+def _few_enough(stats: np.ndarray) -> np.ndarray:
+    """Returns the statistics of connected components, if they are few enough for a form.
 
     Raises:
-        ImageError: There are too many.
+        ImageError: There are more than `MAX_PIECES` components.
     """
     if len(stats) > MAX_PIECES:
         raise ImageError(f"The form has more than {MAX_PIECES:,} lines or boxes.")
@@ -117,7 +124,7 @@ def _few(stats: np.ndarray) -> np.ndarray:
 
 
 def _rows(cells: list[Box], page_height: int) -> list[list[Box]]:
-    """Groups boxes that stand beside each other, with nothing but a line between them."""
+    """Groups boxes of the same size into rows, in which only a line separates neighbours."""
     rows: list[list[Box]] = []
     for cell in cells:
         for row in rows:
@@ -132,11 +139,20 @@ def _rows(cells: list[Box], page_height: int) -> list[list[Box]]:
     return rows
 
 
-def _combs(level: np.ndarray, upright: np.ndarray) -> list[tuple[Box, int | list[int]]]:
-    """Finds horizontal lines with evenly spaced short teeth that end on them."""
-    teeth = _few(cv2.connectedComponentsWithStats(upright)[2][1:])
+def _combs(horizontal: np.ndarray, vertical: np.ndarray) -> list[tuple[Box, int | list[int]]]:
+    """Finds combs: horizontal lines with short, evenly spaced vertical teeth that end on them.
+
+    Args:
+        horizontal: Binary image of the horizontal lines, uint8 (height, width).
+        vertical: Binary image of the vertical lines, uint8 (height, width).
+
+    Returns:
+        The box of the digits above each comb, and their number.
+    """
+    teeth = _few_enough(cv2.connectedComponentsWithStats(vertical)[2][1:])
     combs: list[tuple[Box, int | list[int]]] = []
-    for x, y, width, height, _ in _few(cv2.connectedComponentsWithStats(level)[2][1:]).tolist():
+    lines = _few_enough(cv2.connectedComponentsWithStats(horizontal)[2][1:])
+    for x, y, width, height, _ in lines.tolist():
         slack = height + 3
         ends = teeth[:, cv2.CC_STAT_TOP] + teeth[:, cv2.CC_STAT_HEIGHT]
         on_line = (np.abs(ends - y - height) <= slack) & (teeth[:, 0] >= x - slack)

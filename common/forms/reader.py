@@ -17,64 +17,64 @@ from common.preprocessing import digit_picture
 from common.reading import Box, DigitReading, Glyph, Reading
 from common.recognizer import MIN_CONFIDENCE, DigitRecognizer, Setup
 
-# Chosen on 300 generated forms of MNIST training digits; see `benchmarks/forms.py`.
-MIN_ACCEPTED = 0.95  # confidence of a value that needs no review
-FIELD_HEIGHT = 72  # pixels; height of a field whose digits are searched for
-DIGIT_SIZES = (0.45, 0.64, 0.9)  # of the digits that are searched for, in heights of the field
-MARGIN = 0.25  # heights of the field around it, for digits that leave it
-MAX_REDUCTION = 8  # of large images
-MAX_WIDTH = 4000  # pixels; wider fields are reduced
-MIN_WRITTEN = 0.5  # share of the ink of a digit that is not print
-PRINT_MARGIN = 9  # pixels; width of the brush that covers print
+# Chosen on 300 generated forms with MNIST training digits; see `benchmarks/forms.py`.
+MIN_ACCEPTED = 0.95  # values with at least this confidence need no review
+FIELD_HEIGHT = 72  # pixels; fields are scaled to this height before they are read
+DIGIT_SIZES = (0.45, 0.64, 0.9)  # expected heights of digits, as shares of the field's height
+MARGIN = 0.25  # added around a field for digits that cross its edge, as a share of its height
+MAX_REDUCTION = 8  # maximum factor by which a field is oversampled before it is scaled down
+MAX_WIDTH = 4000  # pixels; wider fields are scaled to this width instead
+MIN_WRITTEN = 0.5  # share of a mark's ink that must remain when print is removed
+PRINT_MARGIN = 9  # pixels; diameter of the brush that widens print before it is removed
 
 
 @dataclass(frozen=True)
 class FormSetup(Setup):
-    """What determines the readings of forms; it can be sent to other processes.
+    """The settings with which a form is read. They can be sent to other processes.
 
     Attributes:
-        form: The form.
+        form: The form to read.
     """
 
     form: Form
 
     def recognizer(self, threads: int | None = None) -> "FormReader":
-        """Loads the models; see `Setup.recognizer`."""
+        """Loads the models, and returns a reader for the form; see `Setup.recognizer`."""
         return FormReader(self.form, self.model, self.min_confidence, threads, self.finder)
 
     @property
     def field_names(self) -> tuple[str, ...]:
-        """The names of the fields."""
+        """Names of the fields, in the order of the output."""
         return tuple(field.name for field in self.form.fields)
 
     @property
     def form_sha256(self) -> str:
-        """Hash of the form."""
+        """Hash of the field file and the template."""
         return self.form.sha256
 
 
 @dataclass(frozen=True)
 class _Crop:
-    """A field, cut out of an image.
+    """A field and its margin, cut out of an image.
 
     Attributes:
-        page: The field and its margin without print, uint8 (height, width).
-        filled: The same with print.
-        field: Place of the field in `page`.
-        matrix: Homography from `page` to the image, float64 (3, 3).
+        page: The pixels after print is removed, uint8 (height, width).
+        original: The pixels before print is removed, uint8 (height, width).
+        field: Box of the field without its margin, in pixels of `page`.
+        matrix: Homography from pixels of `page` to pixels of the image, float64 (3, 3).
     """
 
     page: np.ndarray
-    filled: np.ndarray
+    original: np.ndarray
     field: Box
     matrix: np.ndarray
 
 
 class FormReader(DigitRecognizer):
-    """Reads the fields of forms, and nothing else on them.
+    """Reads the fields of a form, and ignores everything else on the page.
 
     Args:
-        form: The form.
+        form: The form to read.
         model, min_confidence, threads, finder: As for `DigitRecognizer`.
 
     Raises:
@@ -91,7 +91,7 @@ class FormReader(DigitRecognizer):
         finder: str | Path | None = None,
     ) -> None:
         template = form.template
-        # First: if the template is unusable, no models need to be loaded.
+        # An unusable template is reported before the models are loaded, which takes longer.
         self.registration = None if template is None else Registration(template)
         super().__init__(model, min_confidence, threads, finder)
         setup = self.setup
@@ -100,7 +100,7 @@ class FormReader(DigitRecognizer):
         self.print = None if template is None else (printed_ink(template) > 0.3).astype(np.uint8)
 
     def read_many(self, sources: Iterable[tuple[str, str | Path | bytes]]) -> Iterator[Reading]:
-        """Reads any number of forms; see `DigitRecognizer.read_many`."""
+        """Reads the form on any number of images; see `DigitRecognizer.read_many`."""
         for reading in super().read_many(sources):
             if isinstance(reading, FormReading):
                 yield reading
@@ -108,7 +108,7 @@ class FormReader(DigitRecognizer):
                 yield FormReading(reading.image, error=reading.error, models=self.models)
 
     def examine(self, image: np.ndarray, name: str = "The image") -> tuple[list[Glyph], Reading]:
-        """Reads a form on a grey image, uint8 (height, width), and returns no glyphs.
+        """Reads the form on a grey image, uint8 (height, width). The list of glyphs is empty.
 
         Raises:
             ImageError: The image cannot be aligned with the template, or there is not enough
@@ -136,11 +136,11 @@ class FormReader(DigitRecognizer):
     def _crop(
         self, image: np.ndarray, field: Field, matrix: np.ndarray, shape: tuple[int, ...]
     ) -> _Crop:
-        """Cuts a field out of an image and removes print.
+        """Cuts a field out of an image, and removes the print of the template from it.
 
         Args:
-            image: The image, uint8 (height, width).
-            field: The field.
+            image: The whole image, uint8 (height, width).
+            field: The field to cut out.
             matrix: Homography from the template to the image, float64 (3, 3).
             shape: Height and width of the template in pixels.
         """
@@ -157,20 +157,20 @@ class FormReader(DigitRecognizer):
             ]
         )
         total = (width + 2 * margin, height + 2 * margin)
-        page = filled = _warped(image, matrix @ to_template, total)
+        page = original = _warped(image, matrix @ to_template, total)
         if self.print is not None:
             printed = _warped(255 * self.print, to_template, total) > 64
             brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (PRINT_MARGIN, PRINT_MARGIN))
             mask = cv2.dilate(printed.astype(np.uint8), brush)
-            page = cv2.inpaint(filled, mask, 3, cv2.INPAINT_TELEA)
-        return _Crop(page, filled, Box(margin, margin, width, height), matrix @ to_template)
+            page = cv2.inpaint(original, mask, 3, cv2.INPAINT_TELEA)
+        return _Crop(page, original, Box(margin, margin, width, height), matrix @ to_template)
 
     def _read_field(
         self, crop: _Crop, field: Field
     ) -> tuple[Value, FieldRecord, tuple[bytes, ...]]:
-        """Reads a field; also returns the pictures of its digits, see `FieldReading`."""
+        """Reads a field; returns its value, its record, and the pictures for `FieldReading`."""
         sizes = [size * crop.field.height for size in DIGIT_SIZES]
-        # Very wide fields have few pixels in height; enlarging them would not add any.
+        # Very wide fields are only a few pixels high, and enlarging them would add no detail.
         scales = sorted({min(scale_for(size), 1.0) for size in sizes})
         found = self.marks(crop.page, scales)
         marks = [
@@ -199,15 +199,15 @@ class FormReader(DigitRecognizer):
 
 
 def _warped(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Samples an image, anti-aliased, at the pixels of a rectangle.
+    """Maps a part of an image to an upright rectangle, with anti-aliasing.
 
     Args:
-        image: uint8 (height, width).
-        matrix: Homography from the rectangle to the image, float64 (3, 3).
-        size: Width and height of the rectangle.
+        image: The whole image, uint8 (height, width).
+        matrix: Homography from pixels of the rectangle to pixels of the image, float64 (3, 3).
+        size: Width and height of the rectangle in pixels.
 
     Returns:
-        uint8 (height, width) of the rectangle.
+        The rectangle, uint8 (height, width).
     """
     width, height = size
     corners = np.array([[(0, 0), (width, 0), (width, height), (0, height)]], np.float64)
@@ -232,23 +232,23 @@ def _inside(box: Box, field: Box) -> bool:
 
 
 def _is_print(box: Box, crop: _Crop) -> bool:
-    """Tells whether most of the ink in a box is print, of which traces remain."""
+    """Tells whether most of the ink in a box disappeared when print was removed."""
     rows, columns = slice(box.y, box.bottom), slice(box.x, box.right)
     paper = float(np.median(crop.page))
     left, all_ink = (
-        (paper - page[rows, columns]).clip(0).sum() for page in (crop.page, crop.filled)
+        (paper - page[rows, columns]).clip(0).sum() for page in (crop.page, crop.original)
     )
     return bool(left < MIN_WRITTEN * all_ink)
 
 
 def _corners(box: Box, crop: _Crop) -> np.ndarray:
-    """Returns the corners of a box on the image, float64 (4, 2), clockwise from the top left."""
+    """Maps the corners of a box in a crop to the image: float64 (4, 2), clockwise from top left."""
     corners = [(box.x, box.y), (box.right, box.y), (box.right, box.bottom), (box.x, box.bottom)]
     return np.asarray(cv2.perspectiveTransform(np.array([corners], np.float64), crop.matrix)[0])
 
 
 def _on_image(digit: DigitReading, crop: _Crop, line: int) -> DigitReading:
-    """Returns a digit with its line, and its box on the image."""
+    """Returns a digit of a crop with its line number, and with its box in pixels of the image."""
     places = _corners(digit.box, crop)
     left, top = np.floor(places.min(axis=0)).clip(0).astype(int).tolist()
     right, bottom = np.ceil(places.max(axis=0)).astype(int).tolist()

@@ -1,4 +1,4 @@
-"""What was read in the fields of a form, and its JSON form."""
+"""The readings of a form and its fields, and their representation in JSON."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,31 +8,31 @@ from common.reading import Reading
 
 @dataclass(frozen=True)
 class FieldRecord:
-    """The JSON form of what was read in a field."""
+    """The reading of a field, as it appears in JSON."""
 
     text: str
-    """The most likely digits that fit the field; if none do, the digits as read."""
+    """The most likely value that fits the field. If no likely value fits, the digits as read."""
     confidence: float
-    """Probability that all digits are right, and no digit is missing or extra, 0 to 1."""
+    """Probability that every digit is right and none is missing or extra, 0 to 1."""
     ok: bool
     """Whether the value fits the field and is certain enough to need no review."""
     reason: str | None
-    """Why the value needs a review; null if it does not."""
+    """Reason why the value needs a review; null if it needs none."""
     plain: str | None
-    """The digits as read without knowledge of the field; null if they are the same."""
+    """The digits as read without the rules of the field; null if they equal `text`."""
 
 
 @dataclass(frozen=True)
 class FieldReading:
-    """What was read in a field.
+    """The reading of a field, with its place on the image.
 
     Attributes:
         name: Name of the field.
-        record: What was read, in its JSON form.
-        corners: Place of the field on the image: x and y of its top left, top right, bottom right
-            and bottom left corner, in pixels.
-        pictures: If the value needs a review, what the classifier saw of each digit: the pixels of
-            28x28 pictures, uint8; see `preprocessing.digit_picture`.
+        record: The reading, as it appears in JSON.
+        corners: The corners of the field on the image, each x and y in pixels, in the order top
+            left, top right, bottom right, bottom left.
+        pictures: The picture that the classifier saw of each digit, as the bytes of uint8 (28, 28);
+            see `preprocessing.digit_picture`. Empty if the value needs no review.
     """
 
     name: str
@@ -43,7 +43,7 @@ class FieldReading:
 
 @dataclass(frozen=True)
 class FormReading(Reading):
-    """What is written in the fields of a form. Each field with digits is a line.
+    """The reading of a form. The digits of each field form one line; empty fields have none.
 
     Attributes:
         fields: One reading for each field, in the order of the field file; empty if the image
@@ -53,6 +53,6 @@ class FormReading(Reading):
     fields: tuple[FieldReading, ...] = ()
 
     def as_dict(self, top: int = 1) -> dict[str, Any]:
-        """Returns the JSON form as nested dicts, with the key `fields`: null after an error."""
+        """Returns the JSON object with the extra key `fields`, which is None after an error."""
         fields = {field.name: asdict(field.record) for field in self.fields}
         return super().as_dict(top) | {"fields": None if self.error else fields}

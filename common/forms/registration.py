@@ -1,9 +1,9 @@
-"""Aligns images of a filled form with the empty form.
+"""Aligns images of a filled-in form with the image of the empty form.
 
-Local features of both are matched, and the matches determine a homography (Lowe, "Distinctive
-Image Features from Scale-Invariant Keypoints", 2004; Barath et al., "MAGSAC++, a Fast, Reliable and
-Accurate Robust Estimator", 2020). It is accepted only if the image then has ink where the empty
-form is printed.
+SIFT features of both images are matched (Lowe, "Distinctive Image Features from Scale-Invariant
+Keypoints", 2004), and a homography is fitted to the matches (Barath et al., "MAGSAC++, a Fast,
+Reliable and Accurate Robust Estimator", 2020). The homography is accepted only if the aligned image
+has ink where the empty form is printed.
 """
 
 from functools import cached_property
@@ -15,22 +15,22 @@ from common import UserError
 from common.images.contents import ImageError
 from common.preprocessing import resized
 
-# Checked on 75 generated forms of MNIST training digits; see `benchmarks/forms.py`.
-SIDE = 1000  # pixels; longer side of the images whose features are matched
+# Checked on 75 generated forms with MNIST training digits; see `benchmarks/forms.py`.
+SIDE = 1000  # pixels; larger images are scaled down to this longer side before they are matched
 MAX_FEATURES = 3000  # per image
-MAX_RATIO = 0.8  # of the distances to the best and the second-best match
-MAX_ERROR = 3.0  # pixels between a feature and its match
-MIN_MATCHES = 12  # that agree on a homography
-MIN_AGREEMENT = 0.7  # correlation of print and ink; forms had at least 0.92, others at most 0.45
-INK_SIZE = 13  # pixels; wider than the strokes of printed lines and letters
-NEAR = 9  # pixels; the surroundings of printed ink that are compared
+MAX_RATIO = 0.8  # distance to the best match, divided by that to the second best
+MAX_ERROR = 3.0  # pixels between a projected feature and its match
+MIN_MATCHES = 12  # matches that agree with the homography
+MIN_AGREEMENT = 0.7  # correlation of print and ink; 0.92 or more if it is the form, else <= 0.45
+INK_SIZE = 13  # pixels; size of the dilation kernel, wider than printed lines and letters
+NEAR = 9  # pixels; kernel size of the dilation that widens print to the compared area
 
 
 class Registration:
-    """An empty form with which images are aligned.
+    """Aligns images with an empty form.
 
     Args:
-        template: The empty form, uint8 (height, width).
+        template: Image of the empty form, uint8 (height, width).
 
     Raises:
         UserError: Too little is printed on the template.
@@ -45,22 +45,22 @@ class Registration:
         self.points, self.descriptors = self._features(small)
         if len(self.points) < 2 * MIN_MATCHES:
             raise UserError(
-                f"The template has {len(self.points)} features; expected the image of an empty "
-                f"form with at least {2 * MIN_MATCHES}, such as printed words and boxes."
+                f"Too little is printed on the template: it has {len(self.points)} image features; "
+                f"expected at least {2 * MIN_MATCHES}, from printed words and boxes."
             )
 
     def locate(self, image: np.ndarray, name: str) -> np.ndarray:
-        """Finds the form on an image, in perspective, at any scale and angle.
+        """Finds the form on an image: at any scale and angle, and also in perspective.
 
         Args:
-            image: uint8 (height, width).
-            name: Name of the image in errors.
+            image: The grey image, uint8 (height, width).
+            name: Name of the image for error messages.
 
         Returns:
             The homography from pixels of the template to pixels of the image, float64 (3, 3).
 
         Raises:
-            ImageError: The image does not show the form, or too little of it.
+            ImageError: The image does not show the form, or shows too little of it.
         """
         small, scale = _reduced(image)
         matrix = self._homography(small)
@@ -72,7 +72,7 @@ class Registration:
         return np.diag([1 / scale, 1 / scale, 1.0]) @ matrix @ np.diag([self.scale] * 2 + [1.0])
 
     def _homography(self, image: np.ndarray) -> np.ndarray | None:
-        """Returns the homography from the reduced template to a reduced image, if there is one."""
+        """Fits a homography from the reduced template to a reduced image; None without matches."""
         points, descriptors = self._features(image)
         if len(points) < MIN_MATCHES:
             return None
@@ -88,7 +88,7 @@ class Registration:
         return np.asarray(matrix)
 
     def _agreement(self, image: np.ndarray, matrix: np.ndarray) -> float:
-        """Returns the correlation of printed ink and the ink on the image, -1 to 1."""
+        """Returns the correlation of the template's ink with the aligned image's ink, -1 to 1."""
         height, width = self.ink.shape
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         aligned = cv2.warpPerspective(image, matrix, (width, height), flags=flags)
@@ -105,17 +105,17 @@ class Registration:
         return cv2.SIFT.create(MAX_FEATURES)
 
     def _features(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the places, float32 (N, 2), and descriptors, float32 (N, 128), of features."""
+        """Returns the positions, float32 (N, 2), and descriptors, float32 (N, 128), of features."""
         keypoints, descriptors = self._detector.detectAndCompute(image, None)
         points = np.array([point.pt for point in keypoints], np.float32).reshape(-1, 2)
         return points, np.zeros((0, 128), np.float32) if descriptors is None else descriptors
 
 
 def printed_ink(image: np.ndarray) -> np.ndarray:
-    """Returns the thin dark structures of an image, such as print: float32 (height, width), 0 to 1.
+    """Returns the strength of thin, dark ink at each pixel: float32 (height, width), 0 to 1.
 
     Args:
-        image: uint8 (height, width).
+        image: The grey image, uint8 (height, width).
     """
     kernel = np.ones((INK_SIZE, INK_SIZE), np.uint8)
     around = cv2.GaussianBlur(cv2.dilate(image, kernel), (0, 0), INK_SIZE / 2)
@@ -125,6 +125,6 @@ def printed_ink(image: np.ndarray) -> np.ndarray:
 
 
 def _reduced(image: np.ndarray) -> tuple[np.ndarray, float]:
-    """Returns an image whose longer side is `SIDE` pixels at most, and its scale."""
+    """Scales an image down to a longer side of at most `SIDE` pixels; also returns the scale."""
     scale = min(1.0, SIDE / max(image.shape))
     return resized(image, scale), scale

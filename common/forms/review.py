@@ -1,7 +1,7 @@
-"""A static web page on which people check the values that need a review.
+"""Writes a static web page on which people check the values that need a review.
 
-Beside the page, the folder `digits` keeps the digits of each value, for training: one picture for
-each value, with what the classifier saw of its digits side by side.
+The folder `digits` beside the web page holds one picture for each value, for training. It shows the
+28x28 pictures that the classifier saw of the digits, side by side.
 """
 
 import base64
@@ -22,7 +22,7 @@ from common.reading import Reading
 
 PICTURE_HEIGHT = 72  # pixels
 MAX_PICTURE_WIDTH = 1400  # pixels
-SURROUNDINGS = 0.3  # heights of the field that are shown around it
+MARGIN = 0.3  # width of the surroundings shown with a field, as a share of its height
 
 HEAD = """<!DOCTYPE html>
 <html lang="en">
@@ -37,8 +37,8 @@ HEAD = """<!DOCTYPE html>
   .changed { background: #ffefb0; }
 </style>
 <h1>Review</h1>
-<p>Correct the values, then save them. Enter goes to the next value, Shift+Enter to the one
-before.</p>
+<p>Correct the values, then save them. Enter moves to the next value, Shift+Enter to the previous
+one.</p>
 <p><button id="save">Save as CSV</button></p>
 <table>
 <tr><th>Image</th><th>Field</th><th>Picture</th><th>Value</th><th>Reason</th></tr>
@@ -56,7 +56,7 @@ inputs.forEach((input, place) => {
     if (next) { next.focus(); next.select(); }
   });
 });
-// No spreadsheet may run a file name as a formula; ./=1.png is the same file.
+// Spreadsheets run text that starts with = as a formula; ./=1.png is the same file.
 const file = name => /^[=+@\\uFF1D\\uFF0B\\uFF0D\\uFF20-]/.test(name) ? "./" + name : name;
 const cell = text => `"${text.replaceAll('"', '""')}"`;
 document.getElementById("save").addEventListener("click", () => {
@@ -78,25 +78,25 @@ if (inputs.length) inputs[0].focus();
 
 @dataclass
 class ReviewPage:
-    """Collects the values that need a review.
+    """Collects the values that need a review, and writes the web page.
 
     Attributes:
         path: The HTML file to write.
-        rows: Confidence and HTML of each value so far.
+        rows: Confidence and HTML table row of each value so far.
     """
 
     path: Path
     rows: list[tuple[float, str]] = field(default_factory=list)
 
     def add(self, source: str | Path | bytes, reading: Reading) -> None:
-        """Adds the values of a form that need a review, with their pictures.
+        """Adds those values of a form that need a review, with their pictures.
 
         Args:
-            source: The image, which is read again if there are such values.
-            reading: Its reading.
+            source: The image of the form. It is decoded again if a value needs a review.
+            reading: The reading of that image.
 
         Raises:
-            ImageError: The image cannot be read again.
+            ImageError: The image cannot be decoded again.
             UserError: The digits cannot be saved.
         """
         fields = reading.fields if isinstance(reading, FormReading) else ()
@@ -108,7 +108,7 @@ class ReviewPage:
                 self.rows.append((one.record.confidence, row))
 
     def _save_digits(self, one: FieldReading) -> str:
-        """Saves the digits of a value, and returns the path of their picture; "" without digits."""
+        """Saves the digits of a value as one picture; returns its path, or "" without digits."""
         if not one.pictures:
             return ""
         pixels = b"".join(one.pictures)
@@ -119,7 +119,7 @@ class ReviewPage:
         return name
 
     def write(self) -> None:
-        """Writes the page, the least certain values first.
+        """Writes the web page, with the least certain values first.
 
         Raises:
             UserError: The file cannot be written.
@@ -144,12 +144,12 @@ def _row(image: str, one: FieldReading, picture: bytes, digits: str) -> str:
 
 
 def _picture(image: np.ndarray, one: FieldReading) -> bytes:
-    """Returns a picture of a field and its surroundings, upright, as a PNG file."""
+    """Returns a PNG file with an upright picture of a field and its surroundings."""
     corners = np.array(one.corners, np.float32)
     width = float(np.linalg.norm(corners[1] - corners[0]))
     height = max(float(np.linalg.norm(corners[3] - corners[0])), 1.0)
     scale = PICTURE_HEIGHT / height
-    margin = SURROUNDINGS * PICTURE_HEIGHT
+    margin = MARGIN * PICTURE_HEIGHT
     right, bottom = min(width * scale, MAX_PICTURE_WIDTH) + margin, PICTURE_HEIGHT + margin
     places = np.array(
         [(margin, margin), (right, margin), (right, bottom), (margin, bottom)], np.float32

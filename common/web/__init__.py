@@ -1,1 +1,1 @@
-"""The web page to draw on and its HTTP API; needs `requirements/web.txt`."""
+"""The web pages and the HTTP API. They need the packages of `requirements/web.txt`."""

@@ -1,4 +1,4 @@
-"""The ASGI application: the web page, and the HTTP API for it and for other programs."""
+"""Builds the ASGI application, which serves the web pages and the HTTP API."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -37,10 +37,10 @@ def make_app(
     """Builds the ASGI application.
 
     Args:
-        recognizer: The recognizer that reads the images, unless a request names another model.
-        my_digits: Folder for the digits that the user saves.
-        host: Host name that requests may use, see `Guard`.
-        models: Folder with the models that a request can name.
+        recognizer: Reads the images of requests that do not name another model.
+        my_digits: Folder in which the digits of the user are saved.
+        host: Host name to accept in requests; see `Guard`.
+        models: Folder with the models that requests can name.
     """
     trainer = Trainer(my_digits, models)
 
@@ -102,10 +102,10 @@ async def _invalid_parameter(_: Request, error: Any) -> JSONResponse:
 
 
 async def _server_error(_: Request, error: Any) -> JSONResponse:
-    """Answers with 500 if the server fails on a valid request, such as on a full disk."""
+    """Answers with 500 if the server fails on a valid request, for example on a full disk."""
     return JSONResponse({"error": str(error)}, 500)
 
 
 async def _unusable_file(_: Request, error: Any) -> JSONResponse:
-    """Answers with 500 if a saved digit or a model is not readable, or changes meanwhile."""
+    """Answers with 500 if a file cannot be read, or is deleted while it is used."""
     return JSONResponse({"error": name_of(f"Cannot use a file: {error}")}, 500)

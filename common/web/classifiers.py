@@ -1,4 +1,4 @@
-"""The classifiers that a request can name, loaded when they are first used."""
+"""Finds and loads the classifiers that requests can name."""
 
 import hashlib
 from collections import OrderedDict
@@ -18,9 +18,9 @@ from common.storage.model_files import model_paths
 
 UNKNOWN_MODEL = "There is no model of that name; GET /models lists them."
 MAX_LISTED = 50
-MAX_LOADED = 8  # besides the server's own model
+MAX_LOADED = 8  # models in memory besides the server's own
 MAX_NAME = 100  # characters
-MAX_REMEMBERED = 20_000_000  # pixels of an image whose reading is kept; it takes up to 0.1 GB
+MAX_CACHED_PIXELS = 20_000_000  # pixels of an image whose reading is cached; it takes up to 0.1 GB
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Choice:
     """A classifier that a request can name.
 
     Attributes:
-        name: Its name in requests.
-        path: Its file.
-        card: Its card, or None.
+        name: Name of the classifier in requests.
+        path: Model file of the classifier.
+        card: Card of the model, or None if it has none.
     """
 
     name: str
@@ -40,12 +40,12 @@ class Choice:
 
 @dataclass(frozen=True)
 class Examined:
-    """An image that was read.
+    """An image that has been read.
 
     Attributes:
         shape: Height and width of the upright image in pixels.
-        glyphs: The ink of each mark.
-        reading: What was read.
+        glyphs: The ink of each mark. A mark is a digit, or a shape that was ignored.
+        reading: The digits and the ignored marks.
     """
 
     shape: tuple[int, int]
@@ -54,14 +54,16 @@ class Examined:
 
 
 class Classifiers:
-    """The server's own classifier and those in a folder whose names JSON can hold.
+    """The server's own classifier, and the classifiers in a folder.
 
-    A request names a classifier, and the name is compared with the files in the folder; it never
-    becomes part of a path. All classifiers share one finder. This class is not thread-safe.
+    Classifiers are loaded when a request first names them. The name is only compared with the names
+    of the files in the folder; it never becomes part of a path. Files whose names JSON cannot hold
+    are skipped. All classifiers share one finder. This class is not thread-safe.
 
     Args:
-        recognizer: The recognizer with the server's own classifier.
-        folder: The folder; only its `.tflite` files count, since they need no TensorFlow.
+        recognizer: Recognizer with the server's own classifier.
+        folder: Folder with more classifiers. Only its `.tflite` files are used, since they need no
+            TensorFlow.
     """
 
     def __init__(self, recognizer: DigitRecognizer, folder: Path) -> None:
@@ -72,13 +74,13 @@ class Classifiers:
 
     @property
     def own_name(self) -> str:
-        """Name of the server's own classifier: with a suffix if it is not in the folder."""
+        """Name of the server's own classifier, with its suffix if it is not in the folder."""
         path = self.own.setup.model
         is_in_folder = path.resolve() in map(Path.resolve, self._files())
         return path.stem if is_in_folder else name_of(path.name)
 
     def choices(self) -> list[Choice]:
-        """The server's own classifier, then those in the folder, the newest first."""
+        """Lists the server's own classifier, then those in the folder, with the newest first."""
         own = self.own.predictor
         choices = [Choice(self.own_name, own.path, own.card)]
         for path in self._files():
@@ -86,7 +88,7 @@ class Classifiers:
                 continue
             try:
                 choices.append(Choice(path.stem, path, load_card(path)))
-            except UserError:  # its card is damaged, so it cannot be used either
+            except UserError:  # a model with a damaged card cannot be loaded
                 continue
         return choices
 
@@ -95,11 +97,11 @@ class Classifiers:
         return self.explainer(name).recognizer
 
     def explainer(self, name: str | None) -> Explainer:
-        """Returns the explainer for the named classifier, or for the server's own without a name.
+        """Returns the explainer of the named classifier, or of the server's own if `name` is None.
 
         Raises:
             HTTPException: With status 404, if there is no such classifier.
-            ModelError: The file is damaged or refused.
+            ModelError: The classifier's file is damaged, or cannot be used.
         """
         if name is None or name == self.own_name:
             return self._explainer
@@ -119,8 +121,8 @@ class Classifiers:
         """Tells whether a file belongs to the server's own model."""
         return _stem(path) == _stem(self.own.setup.model)
 
-    def name_of_start(self, keras: Path) -> str | None:
-        """The name of the classifier beside a `.keras` file, or None if none is there."""
+    def name_of_model(self, keras: Path) -> str | None:
+        """Returns the name of the classifier that belongs to a `.keras` file, or None."""
         if self.is_own(keras):
             return self.own_name
         files = self._files()
@@ -133,23 +135,24 @@ class Classifiers:
             OSError: A file cannot be deleted.
         """
         keras, tflite, card = model_paths(self.folder / name)
-        for path in (tflite, keras, card):  # without the first, it is no longer listed
+        # Without its .tflite file, a model is no longer listed, so this file goes first.
+        for path in (tflite, keras, card):
             path.unlink(missing_ok=True)
 
     def examine(self, name: str | None, content: bytes) -> Examined:
         """Reads an image with the named classifier.
 
-        The last reading is kept, because the web page asks about the marks of the image that it
-        has just sent.
+        The last reading is cached, because the web page asks about the marks of the same image
+        right after it is read.
 
         Args:
-            name: As for `explainer`.
-            content: The bytes of the image.
+            name: Name of the classifier, or None for the server's own.
+            content: The bytes of the image file.
 
         Raises:
             HTTPException: With status 404, if there is no such classifier.
             ImageError: The image cannot be read.
-            ModelError: The classifier's file is damaged or refused.
+            ModelError: The classifier's file is damaged, or cannot be used.
         """
         recognizer, digest = self.recognizer(name), hashlib.sha256(content).digest()
         if self._last is not None and self._last[:2] == (recognizer, digest):
@@ -157,18 +160,18 @@ class Classifiers:
         image = read_image(content)
         height, width = image.shape
         examined = Examined((height, width), *recognizer.examine(image))
-        is_small = image.size <= MAX_REMEMBERED
+        is_small = image.size <= MAX_CACHED_PIXELS
         self._last = (recognizer, digest, examined) if is_small else None
         return examined
 
     def _files(self) -> list[Path]:
-        """The classifiers in the folder, the newest first."""
+        """Lists the model files in the folder, with the newest first."""
         found = [path for path in self.folder.glob("*.tflite") if _is_classifier(path)]
         return sorted(found, key=lambda path: (-(_modification_time(path) or 0), path.name))
 
 
 def _modification_time(path: Path) -> int | None:
-    """Returns when a file was changed, in nanoseconds; None if it has just been deleted."""
+    """Returns the modification time in nanoseconds, or None if the file was just deleted."""
     try:
         return path.stat().st_mtime_ns
     except FileNotFoundError:
@@ -176,7 +179,7 @@ def _modification_time(path: Path) -> int | None:
 
 
 def _stem(path: Path) -> Path:
-    """The path that all files of a model have in common."""
+    """Returns the path of a model without the suffix, which is the same for all its files."""
     return path.resolve().with_suffix("")
 
 

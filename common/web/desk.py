@@ -1,4 +1,4 @@
-"""Receives images within limits, and processes them one after the other."""
+"""Receives the images of requests, limits their size and number, and processes them in turn."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -13,18 +13,19 @@ from common.images.contents import ImageError, TooLargeError, UnknownFormatError
 from common.images.decoding import image_size
 
 MAX_BYTES = 20 * 10**6  # per image in a request
-MAX_PIXELS = 50_000_000  # per image; decoded, they take up to 0.5 GB
-MAX_REQUESTS = 16  # with an image, waiting or in progress
-BODY_SECONDS = 5.0  # time for an image to arrive ...
-BODY_BYTES_PER_SECOND = 500_000  # ... plus one second for each such piece received so far
+MAX_PIXELS = 50_000_000  # per image; decoding an image of this size takes up to 0.5 GB
+MAX_REQUESTS = 16  # requests with an image, in progress or waiting
+# An image must arrive within BODY_SECONDS, plus a second per BODY_BYTES_PER_SECOND received so far.
+BODY_SECONDS = 5.0
+BODY_BYTES_PER_SECOND = 500_000
 Answer = TypeVar("Answer")
 Work = Callable[[bytes], Answer]
 
 
 class Desk:
-    """Processes images one after the other, with a limit on the number that wait.
+    """Processes the images of requests one after the other, and refuses more than `MAX_REQUESTS`.
 
-    One thread is enough: a drawing takes a few milliseconds, and the model is not thread-safe.
+    One thread does the work: a drawing takes a few milliseconds, and models are not thread-safe.
     """
 
     def __init__(self) -> None:
@@ -32,10 +33,10 @@ class Desk:
         self.active = 0
 
     async def do(self, request: Request, work: Work[Answer]) -> Answer:
-        """Receives the image of a request, and calls `work` with its bytes.
+        """Receives the image of a request, and calls `work` with its bytes in the worker thread.
 
         Raises:
-            HTTPException: With status 408, 413, 415, 422 or 503, see `parameters.REFUSALS`.
+            HTTPException: With status 408, 413, 415, 422 or 503; see `parameters.REFUSALS`.
         """
         with self._slot():
             content = await _receive(request)
@@ -68,8 +69,8 @@ class Desk:
 
 
 async def _receive(request: Request) -> bytes:
-    """Receives the body of a request, if it is small enough and arrives in time."""
-    too_large = HTTPException(413, f"The image has more than {MAX_BYTES // 10**6} MB, the maximum.")
+    """Receives the body of a request, or refuses it if it is too large or too slow."""
+    too_large = HTTPException(413, f"The image is larger than {MAX_BYTES // 10**6} MB, the limit.")
     if int(request.headers.get("content-length", 0)) > MAX_BYTES:
         raise too_large
     content = bytearray()
@@ -92,7 +93,7 @@ async def _receive(request: Request) -> bytes:
 
 
 def _check_size(content: bytes) -> None:
-    """Raises a `TooLargeError` before the image is decoded; decoding finds other faults."""
+    """Raises a `TooLargeError` if the image has too many pixels, before it is decoded."""
     size = image_size(content)
     if size and size[0] * size[1] > MAX_PIXELS:
         raise TooLargeError(

@@ -1,4 +1,4 @@
-"""Refuses requests that come from elsewhere, and adds security headers to every answer."""
+"""Refuses requests from other web sites and computers, and adds security headers to answers."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -23,12 +23,12 @@ UNKNOWN_HOST = "The Host header names another server; use localhost or an IP add
 class Guard:
     """Refuses requests that come from other web sites, and adds `HEADERS` to every answer.
 
-    A web site can make its visitors' browsers post to 127.0.0.1; the `Origin` header reveals this.
-    Or it can point its own name to 127.0.0.1 (DNS rebinding); the `Host` header reveals that. An
-    IP address in `Host` is safe, since it cannot be rebound.
+    A web site can make its visitors' browsers send requests to 127.0.0.1; the `Origin` header
+    reveals this. A site can also point its own host name to 127.0.0.1 (DNS rebinding); the `Host`
+    header then contains that name. An IP address in `Host` is safe, since it cannot be rebound.
 
     Args:
-        app: The application to guard.
+        app: The ASGI application to guard.
         host: A host name to accept besides localhost and IP addresses.
     """
 
@@ -36,7 +36,7 @@ class Guard:
         self.app, self.accepted = app, ("localhost", host.lower())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request, or refuses it with 400 or 403."""
+        """Passes a request to the application, or refuses it with status 400 or 403."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -75,12 +75,12 @@ def is_this_computer(request: Request) -> bool:
 
 
 def this_computer_only(request: Request) -> None:
-    """Refuses requests from other computers: they may draw, but not train or delete.
+    """Refuses requests from other computers, which may neither train nor delete.
 
     Raises:
         HTTPException: With status 403.
     """
     if not is_this_computer(request):
         raise HTTPException(
-            403, "Only the computer that runs the server can do this, at http://127.0.0.1."
+            403, "This is only possible at http://127.0.0.1, on the computer that runs the server."
         )

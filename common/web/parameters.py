@@ -1,4 +1,4 @@
-"""What several endpoints share: parameters, the request body, and the refusals they document."""
+"""Parameters, request bodies and documented refusals that several endpoints share."""
 
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ from common.web import records
 from common.web.classifiers import MAX_NAME, Examined
 
 Refusals = dict[int | str, dict[str, Any]]
-"""Descriptions of answers by their status, for the OpenAPI description."""
+"""Answers by HTTP status, as FastAPI takes them for the OpenAPI description."""
 
 IMAGE_REQUEST: dict[str, Any] = {
     "openapi_extra": {
@@ -21,47 +21,50 @@ IMAGE_REQUEST: dict[str, Any] = {
         }
     }
 }
-"""OpenAPI description of the request body, which FastAPI does not parse."""
+"""OpenAPI description of an image as request body, since FastAPI does not parse the body."""
 
 
 def refusal(status: int, description: str) -> Refusals:
-    """Describes an answer with an error."""
+    """Describes an error answer for the OpenAPI description."""
     return {status: {"model": records.ErrorRecord, "description": description}}
 
 
 REFUSALS: Refusals = {
     **refusal(408, "The image arrived too slowly."),
-    **refusal(413, "Too many bytes or pixels, or too little memory."),
-    **refusal(415, "The format is not supported."),
-    **refusal(422, "Damaged image or invalid parameter."),
+    **refusal(413, "The image has too many bytes or pixels, or the server has too little memory."),
+    **refusal(415, "The body is not an image, or its format is not supported."),
+    **refusal(422, "The image is damaged, or a parameter is invalid."),
     **refusal(503, "Too many requests at once."),
 }
-"""The refusals of every endpoint that takes an image."""
+"""The refusals that every endpoint with an image has."""
 
 NO_MODEL = refusal(404, "There is no model of that name.")
 NO_MARK = refusal(404, "No mark has that box, or there is no model of that name.")
 
 ModelName = Annotated[
     str | None,
-    Query(max_length=MAX_NAME, description="A model from /models; by default the server's own."),
+    Query(
+        max_length=MAX_NAME,
+        description="Name of a model from /models; by default, the server's own model.",
+    ),
 ]
 
 
 def _box(
-    x: Annotated[int, Query(description="Left edge of the mark's box, from /look.")],
-    y: Annotated[int, Query(description="Top edge.")],
-    width: Annotated[int, Query(description="Width of the box.")],
-    height: Annotated[int, Query(description="Height of the box.")],
+    x: Annotated[int, Query(description="Left edge of the mark's box in pixels, from /look.")],
+    y: Annotated[int, Query(description="Top edge of the box in pixels.")],
+    width: Annotated[int, Query(description="Width of the box in pixels.")],
+    height: Annotated[int, Query(description="Height of the box in pixels.")],
 ) -> Box:
     return Box(x, y, width, height)
 
 
 MarkBox = Annotated[Box, Depends(_box)]
-"""The box of a mark, from the query of a request."""
+"""The box of a mark, from the query parameters of a request."""
 
 
 def marked(examined: Examined, box: Box) -> tuple[Glyph, DigitReading]:
-    """Returns the ink and the reading of the mark in a box.
+    """Returns the ink and the reading of the mark with a given box.
 
     Raises:
         HTTPException: With status 404, if no mark has that box.

@@ -1,4 +1,4 @@
-"""Pictures for the web page, as PNG files and data: URLs."""
+"""Draws pictures for the web page, as PNG files and data: URLs."""
 
 import base64
 
@@ -7,32 +7,33 @@ import numpy as np
 
 from common.evaluation.explanation import mosaic
 
-RED, BLUE = (178, 24, 43), (33, 102, 172)  # for and against a digit; red, green, blue
-MIN_EFFECT = 1.0  # log-odds; smaller effects look pale
+RED, BLUE = (178, 24, 43), (33, 102, 172)  # RGB colours of evidence for and against a digit
+MIN_EFFECT = 1.0  # log-odds; full colour means at least this effect
 
 
 def png(picture: np.ndarray) -> bytes:
-    """Encodes a picture, uint8 (height, width) or with 3 or 4 channels in OpenCV's order."""
+    """Encodes a picture, uint8 (height, width) or with channels BGR or BGRA, as a PNG file."""
     return bytes(cv2.imencode(".png", picture)[1])
 
 
 def data_url(picture: np.ndarray) -> str:
-    """Encodes a picture as `png` does, as a data: URL."""
+    """Encodes a picture as a data: URL; see `png`."""
     return f"data:image/png;base64,{base64.b64encode(png(picture)).decode()}"
 
 
 def layer_picture(maps: np.ndarray) -> np.ndarray:
-    """Draws sixteen maps of a layer, float32 (maps, height, width), in colour."""
+    """Draws up to sixteen feature maps of a layer, float32 (maps, height, width), in colour."""
     grey = cv2.convertScaleAbs(mosaic(maps), alpha=255)
     return np.asarray(cv2.applyColorMap(grey, cv2.COLORMAP_VIRIDIS))
 
 
 def occlusion_picture(picture: np.ndarray, effect: np.ndarray) -> np.ndarray:
-    """Draws what speaks for a digit in red and what speaks against it in blue, over its picture.
+    """Draws a picture with the evidence for its digit in red and against it in blue.
 
     Args:
-        picture: uint8 (28, 28), 255 is ink.
-        effect: float32 (28, 28); see `explanation.occlusion`.
+        picture: What the classifier sees, uint8 (28, 28), 255 is ink.
+        effect: Effect of each pixel on the digit in log-odds, float32 (28, 28); see
+            `explanation.occlusion`.
     """
     share = effect / max(float(np.abs(effect).max()), MIN_EFFECT)
     colour = np.where(share[..., None] > 0, RED[::-1], BLUE[::-1])
@@ -42,7 +43,7 @@ def occlusion_picture(picture: np.ndarray, effect: np.ndarray) -> np.ndarray:
 
 
 def heat_picture(heat: np.ndarray) -> np.ndarray:
-    """Draws a heat map, float32 (height, width), 0 to 1, to be laid over its image."""
+    """Draws a heat map, float32 (height, width), 0 to 1, as an overlay, transparent at 0."""
     levels = cv2.convertScaleAbs(heat, alpha=255)
     colours = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)
     opacity = cv2.convertScaleAbs(np.minimum(1, 2 * heat), alpha=220)

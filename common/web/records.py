@@ -1,4 +1,4 @@
-"""The JSON answers of the HTTP API, for its OpenAPI description."""
+"""Describes the JSON answers of the HTTP API, for its OpenAPI description."""
 
 from dataclasses import dataclass
 
@@ -16,12 +16,12 @@ from common.web.training import State
 
 @dataclass(frozen=True)
 class SeenDigit(DigitRecord):
-    """A digit or an ignored mark, with the picture of it that the classifier sees."""
+    """A digit or an ignored mark, with its picture as the classifier sees it."""
 
     picture: str
-    """28x28 pixels, as a data: URL of a PNG file."""
+    """The picture of 28x28 pixels, as a data: URL of a PNG file."""
     place: int
-    """Position in reading order, ignored marks included."""
+    """Position in reading order, counted over digits and ignored marks."""
 
 
 RECORDS = (AlternativeRecord, DigitRecord, NumberRecord, ModelsRecord, ReadingRecord, SeenDigit)
@@ -35,38 +35,44 @@ class LookRecord(BaseModel):
     width: int = Field(description="Width of the upright image in pixels.")
     height: int = Field(description="Height of the upright image in pixels.")
     text: str
-    hint: str | None = Field(description="Likely reason why no digit was found; null if one was.")
-    rotation: int = Field(description="Degrees clockwise by which the image was turned to be read.")
+    hint: str | None = Field(
+        description="Likely reason why no digit was found; null if there are digits."
+    )
+    rotation: int = Field(
+        description="Clockwise angle in degrees by which the image was turned before reading."
+    )
     digits: list[SeenDigit]
-    left_out: list[SeenDigit] = Field(description="Ignored marks: not digits, or too uncertain.")
+    left_out: list[SeenDigit] = Field(
+        description="Marks that were ignored, because they are not digits or are too uncertain."
+    )
 
 
 class NearestDigit(BaseModel):
     """A training digit that looks like a mark."""
 
-    digit: int = Field(description="Its label.")
-    picture: str = Field(description="28x28 pixels, as a data: URL of a PNG file.")
+    digit: int = Field(description="The label of the training digit.")
+    picture: str = Field(description="Its 28x28 pixels, as a data: URL of a PNG file.")
 
 
 class WhyRecord(BaseModel):
-    """How the classifier read a mark. All pictures are data: URLs of PNG files."""
+    """Explains how the classifier read a mark. All pictures are data: URLs of PNG files."""
 
     layers: list[str] = Field(
-        description="What its first two layers respond to: up to sixteen maps of each, in a square."
+        description="One picture for each of the first two layers: up to sixteen feature maps."
     )
     occlusion: str = Field(
-        description="28x28 pixels: red where a part speaks for the digit, blue where against it."
+        description="28x28 pixels: evidence for the digit in red, evidence against it in blue."
     )
     nearest: list[NearestDigit] = Field(
-        description="The training digits of MNIST that look most like the mark, the nearest first."
+        description="MNIST training digits that look most like the mark, the most similar first."
     )
-    nearest_error: str | None = Field(description="Reason why they cannot be shown.")
+    nearest_error: str | None = Field(description="Reason why `nearest` is empty; null otherwise.")
 
 
 class KeptDigit(BaseModel):
-    """A digit that the user saved; `GET /kept/{digit}/{name}` is its picture."""
+    """A digit that the user saved. `GET /kept/{digit}/{name}` returns its picture."""
 
-    digit: int = Field(description="Its label.")
+    digit: int = Field(description="The label of the digit.")
     name: str
 
 
@@ -75,12 +81,12 @@ class KeptRecord(BaseModel):
 
     folder: str
     count: int = Field(ge=0)
-    command: str = Field(description="Command that trains on them.")
-    digits: list[KeptDigit] = Field(description="Those saved by this server, the newest first.")
+    command: str = Field(description="Command that trains on the saved digits.")
+    digits: list[KeptDigit] = Field(description="The last saved digits, the newest first.")
 
 
 class TrainingRow(BaseModel):
-    """The metrics of a training at one moment. Those on validation images follow each epoch."""
+    """Metrics at one moment of a training; `val_loss` and `val_accuracy` only after an epoch."""
 
     epoch: float
     loss: float | None = None
@@ -90,35 +96,40 @@ class TrainingRow(BaseModel):
 
 
 class TrainingRecord(BaseModel):
-    """The latest training."""
+    """The state of the latest training."""
 
     state: State
     name: str | None = Field(description="Name of the new model.")
     start: str | None = Field(
-        description="The model from which it started; null before the end, and if it cannot read."
+        description="Model from which the training started; null until the training is done, "
+        "and if that model cannot read images."
     )
-    seconds: float = Field(description="Duration so far.")
+    seconds: float = Field(description="Duration of the training so far.")
     epochs: int | None = Field(description="Total number of epochs; null before it is known.")
     history: list[TrainingRow]
     error: str | None = Field(description="Reason why the training failed.")
-    comparison: str | None = Field(description="Table with the accuracy before and after.")
-    allowed: bool = Field(description="Whether this client may train and delete.")
+    comparison: str | None = Field(
+        description="Table with the accuracy before and after the training."
+    )
+    allowed: bool = Field(
+        description="Whether this client may train, and delete digits and models."
+    )
 
 
 class ModelRecord(BaseModel):
-    """A model that can read. `network`, `data`, `own` and `accuracy` come from its card."""
+    """A model that requests can name. `network`, `data`, `own`, `accuracy` come from its card."""
 
-    name: str = Field(description="Its name, for the parameter `model` of other requests.")
+    name: str = Field(description="Name of the model, for the parameter `model` of other requests.")
     network: str | None
-    data: str | None = Field(description="The data set that it was trained on.")
-    own: str | None = Field(description="The user's own digits that it was fine-tuned on.")
-    accuracy: float | None = Field(description="Test accuracy, 0 to 1.")
-    default: bool = Field(description="Whether it is the server's own model.")
-    deletable: bool = Field(description="Whether this client may delete it.")
+    data: str | None = Field(description="Data set on which the model was trained.")
+    own: str | None = Field(description="The user's own digits on which the model was fine-tuned.")
+    accuracy: float | None = Field(description="Accuracy on test images, 0 to 1.")
+    default: bool = Field(description="Whether this is the server's own model.")
+    deletable: bool = Field(description="Whether this client may delete the model.")
 
 
 class HealthRecord(BaseModel):
-    """The state of the server, and its model."""
+    """The state of the server, and the file name of its own model."""
 
     status: str
     model: str

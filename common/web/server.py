@@ -1,4 +1,4 @@
-"""The HTTP server, with time limits for slow clients and for shutting down."""
+"""Configures the HTTP server, with time limits for slow clients and for shutting down."""
 
 import asyncio
 import logging
@@ -15,17 +15,20 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from common.processes import STOP_SIGNALS
 
 HEAD_SECONDS = 10.0  # time for the complete head of a request to arrive
-ANSWER_SECONDS = 10.0  # time for a client to read an answer ...
-ANSWER_BYTES_PER_SECOND = 500_000  # ... plus one second for each such piece still unread
-STOP_SECONDS = 1  # time for answers in progress when the server stops
+# A client must read an answer within ANSWER_SECONDS, plus a second per ANSWER_BYTES_PER_SECOND
+# that it has not read yet.
+ANSWER_SECONDS = 10.0
+ANSWER_BYTES_PER_SECOND = 500_000
+STOP_SECONDS = 1  # time for answers in progress to end when the server stops
 MAX_CONNECTIONS = 200
 
 
 class PromptProtocol(H11Protocol):
-    """HTTP/1.1 that closes the connection of a client that is too slow to send or to read.
+    """HTTP/1.1 protocol that closes the connections of clients that send or read too slowly.
 
-    The complete head of a request must arrive within `HEAD_SECONDS`, and the client must read
-    `ANSWER_BYTES_PER_SECOND`. uvicorn itself only closes connections that are idle after an answer.
+    The head of a request must arrive within `HEAD_SECONDS`. The client must read the answer within
+    the time that `ANSWER_SECONDS` and `ANSWER_BYTES_PER_SECOND` allow. uvicorn itself only closes
+    connections that are idle after an answer.
     """
 
     _head_timer: asyncio.TimerHandle | None = None
@@ -42,13 +45,13 @@ class PromptProtocol(H11Protocol):
         self._await_head()
 
     def pause_writing(self) -> None:
-        """Starts the timer for the client to read the answer."""
+        """Starts the timer for reading the answer, because the client has fallen behind."""
         super().pause_writing()
         seconds = self.transport.get_write_buffer_size() / ANSWER_BYTES_PER_SECOND
         self._answer_timer = self.loop.call_later(ANSWER_SECONDS + seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Replaces the answer's timer with the one for the next request."""
+        """Stops the timer for reading the answer, and starts the one for the next request."""
         self._cancel(self._answer_timer)
         super().resume_writing()
         self._await_head()
@@ -64,9 +67,9 @@ class PromptProtocol(H11Protocol):
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._close_without_head)
 
     def _close_without_head(self) -> None:
-        paused = self.flow.write_paused  # then the answer's timer is running
+        paused = self.flow.write_paused  # then the timer for reading the answer applies
         if (self.cycle is None or self.cycle.response_complete) and not paused:
-            self.transport.abort()  # close() would wait until the client has read the rest
+            self.transport.abort()  # close() would wait for the client to read the rest
 
     @staticmethod
     def _cancel(timer: asyncio.TimerHandle | None) -> None:
@@ -75,16 +78,16 @@ class PromptProtocol(H11Protocol):
 
 
 class PromptServer(uvicorn.Server):
-    """A server that stops quickly, without log messages about the answers it cancels.
+    """A server that stops within seconds, and logs nothing about the answers that it cancels.
 
-    uvicorn itself ends at once on SIGHUP and on a second Ctrl-C, without the shutdown of the
-    application, which ends the training.
+    On SIGHUP and on a second Ctrl-C, uvicorn would end without shutting down the application, and a
+    running training would go on. This server always shuts the application down.
     """
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stops the server on every stop signal, unless it is ignored (nohup ignores SIGHUP)."""
-        if threading.current_thread() is not threading.main_thread():  # which gets all signals
+        """Stops the server on each stop signal, except ignored ones (nohup ignores SIGHUP)."""
+        if threading.current_thread() is not threading.main_thread():  # only it handles signals
             yield
             return
         with super().capture_signals():
@@ -99,7 +102,7 @@ class PromptServer(uvicorn.Server):
                     signal.signal(number, handler)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Waits `STOP_SECONDS` for answers in progress, cancels them, and stops the application."""
+        """Cancels answers that take longer than `STOP_SECONDS`, then stops the application."""
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         await super().shutdown(sockets)
         await self.lifespan.shutdown()  # does nothing if it is shut down already

@@ -1,4 +1,4 @@
-"""Trains on the user's own digits: `train_model.py` in a process of its own, one at a time."""
+"""Trains on the user's own digits by running `train_model.py` in a separate process."""
 
 import os
 import re
@@ -17,27 +17,27 @@ from common.storage.card import SavedCard
 from common.storage.model_files import existing_file
 
 MAX_LOG_BYTES = 200_000
-KILL_SECONDS = 10.0  # after which a training that does not react to its cancellation is killed
-STOP_SECONDS = 3.0  # the same, when the server stops
-NICENESS = 10  # of the training, so that the server stays responsive
+KILL_SECONDS = 10.0  # time for a cancelled training to stop before it is killed
+STOP_SECONDS = 3.0  # time for a training to stop before it is killed, when the server stops
+NICENESS = 10  # lower priority of the training, so that the server stays responsive
 LINE = re.compile(r"Epoch ([\d.]+)/(\d+): (.+)")
-"""A line of progress, see `common.training.progress.ProgressLines`."""
+"""Matches a line of progress; see `common.training.progress.ProgressLines`."""
 
 State = Literal["idle", "running", "done", "failed", "cancelled"]
 
 
 @dataclass
 class _Run:
-    """A training that was started.
+    """A training that has been started. Times are Unix times in seconds.
 
     Attributes:
         name: Name of the new model.
-        start: The `.keras` file of the model from which it started.
-        process: The process that trains.
-        log: What it prints.
-        started: Time of its start.
-        ended: Time of its last output, once it has ended.
-        cancelled: Time of its cancellation, or None.
+        start: The `.keras` file of the model that it fine-tunes.
+        process: The process that runs `train_model.py`.
+        log: The file with the output of the process.
+        started: Time at which the process was started.
+        ended: Time of the last output, or None until the end of the process is noticed.
+        cancelled: Time at which the user cancelled the training, or None.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Trainer:
         self._run: _Run | None = None
 
     def start(self, start: Path) -> None:
-        """Starts a training.
+        """Starts a training in a new process.
 
         Args:
             start: The `.keras` file of the model to fine-tune.
@@ -86,7 +86,7 @@ class Trainer:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    start_new_session=True,  # Ctrl-C is for the server, which ends the training
+                    start_new_session=True,  # Ctrl-C must only reach the server, see `close`
                 )
         except OSError:
             shutil.rmtree(log.parent, ignore_errors=True)
@@ -97,14 +97,14 @@ class Trainer:
             os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
 
     def cancel(self) -> None:
-        """Asks the running training to stop; it takes up to `KILL_SECONDS`."""
+        """Asks the running training to stop, which takes up to `KILL_SECONDS`."""
         run = self._run
         if run and self.state() == "running" and run.cancelled is None:
             run.cancelled = time.time()
             run.process.terminate()
 
     def close(self) -> None:
-        """Ends a running training and deletes the log."""
+        """Cancels a running training, waits for its end, and deletes the log."""
         self.cancel()
         if self._run:
             try:
@@ -116,7 +116,7 @@ class Trainer:
             self._forget_log()
 
     def state(self) -> State:
-        """The state of the latest training."""
+        """Returns the state of the latest training."""
         run = self._run
         if run is None:
             return "idle"
@@ -128,10 +128,10 @@ class Trainer:
         if run.ended is None:
             try:
                 run.ended = run.log.stat().st_mtime
-            except OSError:  # somebody has deleted the log, as cleaners of /tmp do
+            except OSError:  # the log was deleted, for example when /tmp was cleaned
                 run.ended = time.time()
-            # A training that failed keeps its checkpoint. It may be that of another server's
-            # training, which has the same name and is the reason why this one failed.
+            # The checkpoint is deleted only after a cancellation. After a failure, it may belong to
+            # another server's training of the same name, which made this one fail.
             if status and run.cancelled is not None:
                 shutil.rmtree(self.models / f"{run.name}.checkpoint", ignore_errors=True)
         if status == 0:
@@ -140,16 +140,16 @@ class Trainer:
 
     @property
     def name(self) -> str | None:
-        """Name of the model of the latest training, or None if there was none."""
+        """Name of the model of the latest training, or None if there was no training."""
         return self._run.name if self._run else None
 
     @property
     def start_model(self) -> Path | None:
-        """The `.keras` file from which the latest training started, or None if there was none."""
+        """The `.keras` file that the latest training fine-tunes, or None without a training."""
         return self._run.start if self._run else None
 
     def has_made(self, name: str, card: SavedCard | None) -> bool:
-        """Tells whether a training on the user's own digits made a model, by its name and card."""
+        """Tells from a model's name and card whether it was fine-tuned on the user's own digits."""
         is_named = re.fullmatch(rf"{re.escape(self.my_digits.name)}_[1-9]\d*", name)
         own = card.get("own") if card else None
         return bool(is_named and own) and os.path.realpath(self.my_digits) == own
@@ -161,7 +161,7 @@ class Trainer:
         return max(0.0, (run.ended or time.time()) - run.started) if run else 0.0
 
     def output(self) -> str:
-        """What the latest training has printed so far; "" if somebody has deleted the log."""
+        """Returns the output of the latest training so far, or "" if the log was deleted."""
         if self._run is None:
             return ""
         try:
@@ -185,14 +185,14 @@ class Trainer:
 
 
 def rows_of(output: str) -> tuple[list[dict[str, float]], int | None]:
-    """Reads the lines of progress of a training.
+    """Parses the progress lines of a training.
 
     Args:
         output: What `train_model.py` printed.
 
     Returns:
-        One row for each line, with "epoch" and the metrics; and the total number of epochs, or
-        None before the first line.
+        One row for each progress line, with "epoch" and the metrics; and the total number of
+        epochs, or None before the first progress line.
     """
     rows, epochs = [], None
     for epoch, total, metrics in LINE.findall(output):
@@ -203,13 +203,13 @@ def rows_of(output: str) -> tuple[list[dict[str, float]], int | None]:
 
 
 def error_of(output: str) -> str:
-    """The error that a training printed, or else its last line."""
+    """Returns the last error that a training printed, or else the last line of its output."""
     lines = output.strip().splitlines() or ["It printed nothing."]
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     return (errors or lines)[-1]
 
 
 def comparison_of(output: str) -> str | None:
-    """The table that compares the model before and after, if a training has printed it."""
+    """Returns the table with the accuracy before and after, once a training has printed it."""
     start = re.search(r"^accuracy .*before .*after$", output, re.MULTILINE)
     return output[start.start() :].rstrip() if start else None

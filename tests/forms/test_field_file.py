@@ -49,7 +49,7 @@ BAD: dict[str, tuple[object, str]] = {
     "other key": ({"fields": [AMOUNT], "page": 1}, 'has the key "page"; expected'),
     "no fields": ({}, "fields is missing; expected a list of 1 to 500 fields"),
     "empty": ({"fields": []}, "fields is []; expected a list of 1 to 500 fields"),
-    "twice": ({"fields": [AMOUNT, {**AMOUNT, "name": "Amount"}]}, "two fields 'amount'"),
+    "twice": ({"fields": [AMOUNT, {**AMOUNT, "name": "Amount"}]}, "two fields named 'amount'"),
     "template": ({"template": 3, "fields": [AMOUNT]}, "template is 3; expected the path of an"),
     "gone": ({"template": "gone.png", "fields": [AMOUNT]}, "gone.png does not exist"),
 }
@@ -74,12 +74,12 @@ BAD_FIELDS: dict[str, tuple[object, str]] = {
     "pattern": ({**AMOUNT, "pattern": "["}, 'pattern is "["; expected a regular expression'),
     "check": ({**AMOUNT, "check": "isbn"}, 'check is "isbn"; expected one of luhn, iban, date'),
     "country": ({**AMOUNT, "check": "iban"}, "country is missing; expected two capital letters"),
-    "only": ({**AMOUNT, "country": "DE"}, 'country is "DE"; expected two capital letters with'),
+    "only": ({**AMOUNT, "country": "DE"}, 'country is "DE"; expected two capital letters if'),
     "format": (
         {**AMOUNT, "check": "date", "digits": 8, "format": "DMY"},
         'format is "DMY"; expected one of DDMMYYYY',
     ),
-    "undated": ({**AMOUNT, "format": "DDMMYY"}, 'expected no format without the check "date"'),
+    "undated": ({**AMOUNT, "format": "DDMMYY"}, 'expected no format unless the check is "date"'),
     "length": (
         {**AMOUNT, "check": "date", "digits": 6},
         "digits is 6; expected 8 for dates in the format DDMMYYYY",
@@ -113,9 +113,9 @@ def test_a_missing_field_file_gets_one_line(tmp_path: Path) -> None:
         ("", Field("a", (0, 0, 1, 1), (1, 4)), "0 digits; expected 1 to 4"),
         ("", Field("a", (0, 0, 1, 1), (0, 4), "[1-9]+", "luhn"), None),
         ("012", Field("a", (0, 0, 1, 1), (3, 3), "[1-9]+"), "012 does not match [1-9]+"),
-        ("12", Field("a", (0, 0, 1, 1), (2, 2), check="luhn"), "12 fails the check luhn"),
+        ("12", Field("a", (0, 0, 1, 1), (2, 2), check="luhn"), "12 fails the Luhn check"),
         ("31042026", Field("a", (0, 0, 1, 1), (8, 8), check="date"), "31042026 is not a date"),
-        ("0", Field("a", (0, 0, 1, 1), (1, 1), check="iban", country="DE"), "DE0 fails the check"),
+        ("0", Field("a", (0, 0, 1, 1), (1, 1), check="iban", country="DE"), "DE0 fails the IBAN"),
     ],
 )
 def test_a_field_says_why_a_value_does_not_fit(

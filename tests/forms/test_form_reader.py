@@ -141,7 +141,7 @@ def test_images_of_any_shape_are_read_without_a_template(
 
 
 def test_a_template_with_too_little_print_is_refused() -> None:
-    with pytest.raises(UserError, match="expected the image of an empty form"):
+    with pytest.raises(UserError, match="Too little is printed on the template"):
         Registration(np.full((500, 400), 255, np.uint8))
 
 

@@ -149,7 +149,7 @@ def test_the_page_shows_the_training_digits_most_like_a_digit(page: Page) -> Non
     text(page).to_have_text("7")
     picture = data_url(np.zeros((28, 28), np.uint8))
     answer: dict[str, Any] = {"layers": [], "occlusion": picture}
-    for error, about in ((None, "The pictures most like it"), ("No MNIST.", "No MNIST.")):
+    for error, about in ((None, "The most similar pictures"), ("No MNIST.", "No MNIST.")):
         answer["nearest"] = [] if error else [{"digit": 7, "picture": picture}] * 5
         answer["nearest_error"] = error
         page.route("**/why?*", lambda route: route.fulfill(json=answer))

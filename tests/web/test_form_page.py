@@ -168,7 +168,7 @@ def test_a_wrong_field_is_reported_and_nothing_is_saved(form_page: Page) -> None
     form_page.get_by_role("button", name="field_3").click()
     form_page.get_by_label("Name").fill("field_2")
     form_page.get_by_role("button", name="Save the field file").click()
-    expect(form_page.locator("#status")).to_contain_text("two fields 'field_2'")
+    expect(form_page.locator("#status")).to_contain_text("two fields named 'field_2'")
     form_page.get_by_label("Name").fill("date")
     form_page.get_by_label("at most").fill("")
     form_page.get_by_role("button", name="Save the field file").click()

@@ -148,7 +148,7 @@ def test_an_image_is_read_once_for_several_questions(
     for name, content in ((None, SAMPLE), (None, SAMPLE), ("first", SAMPLE), (None, other)):
         assert len(known.examine(name, content).reading.digits) == 1
     assert read == ["pretrained.tflite", "first.tflite", "pretrained.tflite"]
-    monkeypatch.setattr(classifiers, "MAX_REMEMBERED", 100)
+    monkeypatch.setattr(classifiers, "MAX_CACHED_PIXELS", 100)
     for _ in range(2):
         known.examine(None, SAMPLE)
     assert len(read) == 5

@@ -1,4 +1,4 @@
-// Draws a reading on its picture, as an image file to keep.
+// Draws the boxes and digits of a reading on its picture, as a PNG file.
 
 import { labelOf } from "./boxes.js";
 import { placesFor } from "./labels.js";
@@ -6,8 +6,8 @@ import { placesFor } from "./labels.js";
 const MIN_SIDE = 800; // pixels; smaller pictures are enlarged
 const COLOURS = { sure: "#00795a", unsure: "#b34a00", "left-out": "#6b7280" };
 
-// Resolves to a PNG. `shown` is the canvas or image with the picture; `width` and `height` are
-// those of the picture that was read.
+// Resolves to the PNG file. `shown` is the canvas or image element with the picture. `width` and
+// `height` are the size of the picture that was read, to which the boxes refer.
 export function annotated(shown, { width, height }, marks) {
   const [wide, high] = [shown.naturalWidth ?? shown.width, shown.naturalHeight ?? shown.height];
   const enlarged = Math.max(1, MIN_SIDE / Math.max(wide, high));

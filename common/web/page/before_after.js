@@ -1,4 +1,4 @@
-// Shows the saved digits as the models before and after a training read them.
+// Shows what the models before and after a training read on the saved digits.
 
 import { accuracyOf } from "./models.js";
 import * as server from "./server.js";
@@ -7,16 +7,16 @@ const byId = (id) => document.getElementById(id);
 
 export class BeforeAndAfter {
   #models;
-  #names = null; // of the models before and after, or null if there are none to compare
-  #comparison = 0; // number of the latest comparison; an earlier one stops
+  #names = null; // names of the models before and after, or null if they cannot be compared
+  #comparison = 0; // number of the latest comparison; earlier ones stop
 
-  // `models` are those of the server.
+  // `models` is the list of the server's models, a `Models`.
   constructor(models) {
     this.#models = models;
     byId("before-and-after").addEventListener("toggle", () => this.#compare());
   }
 
-  // Offers the comparison of two models. With `isWanted`, starts it.
+  // Offers to compare two models, given by name. If `isWanted`, the comparison starts at once.
   offer(before, after, isWanted) {
     const names = [before, after];
     const canCompare = names.every((name) => this.#models.named(name));
@@ -57,12 +57,12 @@ export class BeforeAndAfter {
   }
 }
 
-// The data on which the models were tested.
+// Returns the names of the data on which the models were tested.
 function dataOf(models) {
   return [...new Set(models.map(({ data }) => data ?? "unknown data"))].join(" and ");
 }
 
-// What each model reads on the picture of a saved digit.
+// Resolves to the text that each model reads on the picture of a saved digit.
 async function textsOf({ digit, name }, models) {
   const picture = await onPaper(await server.keptPicture(digit, name));
   const texts = [];
@@ -70,8 +70,8 @@ async function textsOf({ digit, name }, models) {
   return texts;
 }
 
-// A picture in the middle of a sheet. Saved digits have narrow margins, and digits close to the edge
-// of a picture may be cut off, so they are read with less confidence.
+// Resolves to the picture with a wide white margin. Saved digits have narrow margins, and a digit
+// at the edge of a picture is read with less confidence, since it may be cut off.
 async function onPaper(content) {
   const picture = await createImageBitmap(content);
   const { width, height } = picture;
@@ -99,7 +99,7 @@ function pair({ digit, name }, texts) {
   return item;
 }
 
-// Writes texts into the cells of a row after the first.
+// Writes texts into the cells of a row, after its first cell.
 function fill(row, texts) {
   texts.forEach((text, index) => (row.cells[index + 1].textContent = text));
 }

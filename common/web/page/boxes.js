@@ -1,9 +1,9 @@
-// Draws a box around each mark on the stage, and labels the digits.
+// Draws a box around each mark on the stage, and labels the boxes of digits.
 
 import { placesFor } from "./labels.js";
 import { svg } from "./svg.js";
 
-// Replaces the boxes, and returns the element of each mark.
+// Replaces the boxes, and returns the SVG elements of the marks, in the same order.
 export function showBoxes({ width, height }, marks) {
   const boxes = document.getElementById("boxes");
   boxes.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -23,7 +23,7 @@ export function showBoxes({ width, height }, marks) {
   return boxes.children;
 }
 
-// The label of a mark; ignored marks have none.
+// Returns the label of a mark, which is empty for an ignored mark.
 export function labelOf({ kind, digit }) {
   return { sure: String(digit), unsure: `${digit}?`, "left-out": "" }[kind];
 }

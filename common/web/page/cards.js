@@ -1,15 +1,15 @@
-// Shows a card for each mark: what the network sees, its answer, why, and a form to correct it.
+// Shows a card for each mark: its picture, the digit, an explanation, and a form to correct it.
 
 import { percent, sharesOf } from "./marks.js";
 
-const MAYBE = 0.3; // an ignored mark with at least this confidence may be a digit
+const MAYBE = 0.3; // minimum confidence of an ignored mark that may be a digit
 
-const savedAs = new Map(); // picture -> the digit it was saved as
+const savedAs = new Map(); // picture (data: URL) -> the digit as which it was saved
 
-// Replaces the cards. An input keeps its text and focus if its picture is still there. A card's
-// form calls actions.keep(mark, digit), which resolves to whether the mark was saved, and its
-// button calls actions.why(mark), which resolves to the answer of /why, or to null. `boxes` are the
-// elements that are highlighted together with the cards.
+// Replaces the cards. A card with the same picture as before keeps the text and focus of its input.
+// The form of a card calls actions.keep(mark, digit), which resolves to whether the mark was saved.
+// The button of a card calls actions.why(mark), which resolves to the answer of /why, or to null.
+// `boxes` are the elements to highlight together with the cards.
 export function showCards(marks, boxes, actions) {
   const list = document.getElementById("marks");
   const input = (item) => item.querySelector("input");
@@ -58,7 +58,7 @@ function correctWith(item, mark, keep) {
     const digit = form.querySelector("input").value;
     if (!(await keep(mark, digit))) return;
     savedAs.set(mark.picture, digit);
-    // The picture may have been read again in the meantime, and has a new card then.
+    // All cards, since the mark has a new card if the picture was read again in the meantime.
     for (const each of document.getElementById("marks").children) showSaved(each);
   });
   showSaved(item);
@@ -76,7 +76,7 @@ async function toggleReasons(item, mark, why) {
     if (!answer) return;
     const [occlusion, ...layers] = reasons.querySelectorAll("figure img");
     occlusion.src = answer.occlusion;
-    occlusion.alt = `Which parts speak for a ${mark.digit}`;
+    occlusion.alt = `Evidence for a ${mark.digit} in red, against it in blue`;
     layers.forEach((picture, index) => (picture.src = answer.layers[index] ?? ""));
     layers.forEach((picture) => (picture.parentElement.hidden = picture.src === ""));
     showNearest(reasons.querySelector(".nearest"), answer);
@@ -87,7 +87,7 @@ async function toggleReasons(item, mark, why) {
 }
 
 function showNearest(area, { nearest, nearest_error }) {
-  const about = "The pictures most like it in the training data, with their labels";
+  const about = "The most similar pictures in the training data, with their labels";
   area.querySelector("p").textContent = nearest_error ? `No training digits: ${nearest_error}` : about;
   area.querySelector("ol").replaceChildren(...nearest.map(neighbour));
 }

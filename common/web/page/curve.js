@@ -1,11 +1,11 @@
-// Draws how a metric changed in the course of a training.
+// Draws the curve of a metric during a training.
 
 import { svg } from "./svg.js";
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM, MARGIN] = [300, 150, 46, 22, 10]; // units of the drawing
+const [WIDTH, HEIGHT, LEFT, BOTTOM, MARGIN] = [300, 150, 46, 22, 10]; // in units of the SVG
 
-// Fills an <svg>. `rows` have an `epoch`, the metric and, after each epoch, that on validation
-// images, as `val_` and the metric. `asText` formats a value.
+// Draws the curve into an <svg> element. Each row has an `epoch` and the metric. The last row of an
+// epoch also has the metric on validation images, with the prefix `val_`. `asText` formats a value.
 export function drawCurve(element, rows, metric, epochs, asText) {
   const values = rows.flatMap((row) => [row[metric], row[`val_${metric}`]]).filter(Number.isFinite);
   const [low, high] = [Math.min(...values), Math.max(...values)];

@@ -1,4 +1,4 @@
-// The page for forms: connects the image, its boxes and what is known about each field.
+// The web page for forms: connects the image, the boxes on it and the inputs for each field.
 
 import { Boxes } from "./form_boxes.js";
 import { fieldOf, fileText, freeName } from "./form_file.js";
@@ -12,7 +12,7 @@ const NUMBERS = ["least", "most"];
 const byId = (id) => document.getElementById(id);
 const boxes = new Boxes(byId("boxes"));
 let fields = [];
-let template = null; // name of the image's file
+let template = null; // file name of the image
 let chosen = null;
 let isSaved = true;
 
@@ -27,10 +27,10 @@ function change(newFields) {
   byId("save").disabled = fields.length === 0;
 }
 
-let opened = 0; // number of images chosen; an older one may arrive after a newer one
+let opened = 0; // number of the latest image; an earlier one may arrive after it
 
 async function open(file) {
-  if (!isSaved && !confirm("Discard the changed boxes?")) return;
+  if (!isSaved && !confirm("Discard your changes to the boxes?")) return;
   const mine = ++opened;
   say("Looking for boxes …");
   try {
@@ -45,9 +45,10 @@ async function open(file) {
     template = file.name;
     boxes.choose(null);
     change(proposed.map(fieldOf));
-    isSaved = true; // nobody has done anything yet
+    isSaved = true; // the user has not changed anything yet
     const count = proposed.length;
-    say(count ? `${count} boxes and combs found.` : "No boxes or combs found: draw them.");
+    const none = "No boxes or combs found. Draw a box around each field.";
+    say(count ? `${count} boxes and combs found.` : none);
   } catch (error) {
     if (mine === opened) say(error.message);
   }
@@ -112,8 +113,8 @@ async function save() {
   link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
   link.download = `${name.replace(/\.[^.]*$/, "")}.json`;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // once the browser has saved it
-  // The boxes may have changed since.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // after the browser has saved the file
+  // The boxes may have changed during the check.
   isSaved = template !== null && fileText(template, fields) === text;
   say(`Saved as ${link.download}. Keep it in the folder of ${name}.`);
 }

@@ -1,20 +1,20 @@
-// The boxes on the image of a form: to draw, choose, move and resize.
+// The boxes on the image of a form, which the user can draw, choose, move and resize.
 
-const STEP = 0.2; // per cent of the page that an arrow key moves
-const MIN_SIDE = 0.5; // per cent of the page; a smaller box is not kept
+const STEP = 0.2; // per cent of the page by which an arrow key moves or resizes a box
+const MIN_SIDE = 0.5; // per cent of the page; minimum width and height of a box
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 const limited = (value, least, most) => Math.max(least, Math.min(value, most));
 const rounded = (value) => Math.round(100 * value) / 100;
 
-// Dispatches "drawn" with a box, "chosen" with a field or null, "changed" when a box has changed,
-// and "name" and "delete" with the field whose box has the focus. A box is the left, top, width and
-// height in per cent of the page.
+// A box is an array of left, top, width and height in per cent of the page. Dispatches "drawn" with
+// a new box, "chosen" with a field or null, and "changed" after a box is moved or resized.
+// Dispatches "name" or "delete" with a field when the user presses Enter or Delete on its box.
 export class Boxes extends EventTarget {
   #layer;
-  #shown = new Map(); // the element of each field
+  #shown = new Map(); // field -> its element
   #chosen = null;
-  #drag = null; // what the pointer does: {start, field, box, resizes} or {start, drawn, element}
+  #drag = null; // action of the pointer: {start, field, box, resizes} or {start, drawn, element}
 
   constructor(layer) {
     super();
@@ -25,7 +25,7 @@ export class Boxes extends EventTarget {
     layer.addEventListener("pointercancel", () => this.#up());
   }
 
-  // Shows the boxes of these fields, in this order.
+  // Shows the boxes of these fields; Tab visits them in the given order.
   show(fields) {
     const element = (field) => this.#shown.get(field) ?? this.#made(field);
     this.#shown = new Map(fields.map((field) => [field, element(field)]));
@@ -33,7 +33,7 @@ export class Boxes extends EventTarget {
     this.update();
   }
 
-  // Shows the names and places of the fields as they are now.
+  // Updates the names and places of the boxes after a change of their fields.
   update() {
     for (const [field, element] of this.#shown) {
       place(element, field.box);
@@ -43,7 +43,7 @@ export class Boxes extends EventTarget {
     }
   }
 
-  // Chooses the field whose box is focused and changed, or null.
+  // Chooses a field and highlights its box. With null, no field is chosen.
   choose(field) {
     if (field !== this.#chosen) {
       this.#chosen = field;
@@ -81,7 +81,7 @@ export class Boxes extends EventTarget {
 
   #down(event) {
     if (!event.isPrimary || event.button !== 0) return;
-    event.preventDefault(); // or the browser would drag or select
+    event.preventDefault(); // keeps the browser from dragging or selecting
     this.#layer.setPointerCapture(event.pointerId);
     const start = this.#at(event);
     const element = event.target.closest(".box");
@@ -92,7 +92,7 @@ export class Boxes extends EventTarget {
       this.#drag = { field, start, resizes, box: field.box };
       return;
     }
-    document.activeElement.blur(); // its keys would change another box
+    document.activeElement.blur(); // otherwise, keys would still change the box that had the focus
     this.choose(null);
     const drawn = { box: [...start, 0, 0] };
     this.#drag = { drawn, start, element: this.#made(drawn) };
@@ -124,7 +124,7 @@ export class Boxes extends EventTarget {
     this.#tell("changed");
   }
 
-  // The place of the pointer in per cent of the page.
+  // Returns the place of the pointer in per cent of the page.
   #at({ clientX, clientY }) {
     const { left, top, width, height } = this.#layer.getBoundingClientRect();
     return [
@@ -143,7 +143,7 @@ function place(element, [left, top, width, height]) {
   for (const [side, share] of Object.entries(sides)) element.style[side] = `${share}%`;
 }
 
-// A box moved or resized, inside the page.
+// Moves a box, or resizes it if `resizes`. Returns the new box, which stays within the page.
 function shifted([left, top, width, height], resizes, right, down) {
   if (resizes) {
     const wide = limited(width + right, MIN_SIDE, 100 - left);
@@ -153,7 +153,7 @@ function shifted([left, top, width, height], resizes, right, down) {
   return [x, rounded(limited(top + down, 0, 100 - height)), width, height];
 }
 
-// The box between two places.
+// Returns the box with two given places as opposite corners.
 function between([x0, y0], [x1, y1]) {
   const [left, top] = [rounded(Math.min(x0, x1)), rounded(Math.min(y0, y1))];
   return [left, top, rounded(Math.max(x0, x1) - left), rounded(Math.max(y0, y1) - top)];

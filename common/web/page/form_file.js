@@ -1,14 +1,14 @@
-// The fields of a form as the text of a field file, see docs/forms.md.
+// Converts between the fields of the web page and a field file; see docs/forms.md.
 
-const DIGITS = [1, 10]; // minimum and maximum of a new field
+const DIGITS = [1, 10]; // minimum and maximum number of digits of a new field
 
-// A field that the page can edit, from the entry of a field file.
+// Returns a field that the web page can edit, from an entry of a field file.
 export function fieldOf({ name, box, digits = DIGITS }) {
   const [least, most] = Array.isArray(digits) ? digits : [digits, digits];
   return { name, box, least, most, pattern: "", check: "", country: "", format: "DDMMYYYY" };
 }
 
-// A name that no field has.
+// Returns a name that no field has yet.
 export function freeName(fields) {
   const taken = new Set(fields.map(({ name }) => name.toLowerCase()));
   let number = 1;
@@ -16,7 +16,7 @@ export function freeName(fields) {
   return `field_${number}`;
 }
 
-// The text of a field file, from top to bottom.
+// Returns the text of a field file, with the fields from top to bottom.
 export function fileText(template, fields) {
   const below = ({ box: one }, { box: other }) => one[1] - other[1] || one[0] - other[0];
   const ordered = fields.toSorted(below);

@@ -1,13 +1,13 @@
-// The requests of the page for forms.
+// The requests that the web page for forms sends to the server.
 
 import { ask } from "./server.js";
 
-// The fields of a field file that an empty form seems to have: a list of {name, box, digits}.
+// Resolves to the proposed fields of an empty form: a list of {name, box, digits}.
 export async function proposedFields(image) {
   return (await (await ask("find-fields", image)).json()).fields;
 }
 
-// What is wrong with the text of a field file, or null.
+// Resolves to what is wrong with the text of a field file, or to null if it is valid.
 export async function problemOf(text) {
   return (await (await ask("check-fields", new Blob([text]))).json()).problem;
 }

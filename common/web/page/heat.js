@@ -1,14 +1,14 @@
-// Lays the finder's heat map over the stage: on request, and where nothing is found.
+// Shows the finder's heat map over the stage, on request or if no digit is found.
 
 import * as server from "./server.js";
 
-const PATIENCE = 700; // ms without a change after which a picture without digits gets its heat map
+const PATIENCE = 700; // ms to wait before showing the heat map of a picture without digits
 
 const byId = (id) => document.getElementById(id);
 
 export class Heat {
   #say;
-  #picture = null; // what was read last, or null
+  #picture = null; // the picture that was read last, or null
   #request = 0; // number of the latest request; the answers to earlier ones are out of date
   #timer;
 
@@ -25,7 +25,7 @@ export class Heat {
     });
   }
 
-  // Shows the heat map of a picture that was read, if it is wanted or no digit was found.
+  // Shows the heat map of a picture that was read, if the user wants it or no digit was found.
   follow({ picture, reading }) {
     this.#hide();
     this.#picture = picture;

@@ -1,4 +1,4 @@
-// The states of a drawing, for undo and redo. A state is an array of strokes.
+// Stores the states of a drawing for undo and redo. A state is an array of strokes.
 
 const MAX_STATES = 200;
 
@@ -18,7 +18,7 @@ export class History {
     return this.#now < this.#states.length - 1;
   }
 
-  // Adds a state after the current one. The states that were undone are lost.
+  // Adds a state after the current one. States that were undone can no longer be redone.
   add(state) {
     this.#states = [...this.#states.slice(0, this.#now + 1), state].slice(-MAX_STATES);
     this.#now = this.#states.length - 1;

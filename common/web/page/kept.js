@@ -1,4 +1,4 @@
-// Lists the saved digits, and deletes those that the user does not want.
+// Lists the saved digits, and lets the user delete them.
 
 import * as server from "./server.js";
 
@@ -12,12 +12,12 @@ export class Kept {
     this.#showAnswer(server.kept());
   }
 
-  // Shows {folder, count, command, digits}.
+  // Shows an answer of /kept: {folder, count, command, digits}.
   show({ folder, count, command, digits }) {
     const noun = count === 1 ? "digit" : "digits";
     byId("kept").textContent = count
       ? `${count} ${noun} saved in ${folder}.`
-      : "Is a digit wrong? Enter the correct one beside it to save it for training.";
+      : "Was a digit misread? Enter the correct digit beside it to save it for training.";
     byId("kept-digits").replaceChildren(...digits.map((digit) => this.#entry(digit)));
     byId("command").textContent = command;
     byId("training").hidden = count === 0;

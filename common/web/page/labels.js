@@ -1,9 +1,9 @@
-// Finds places for the labels of boxes where they cover no digit and no other label.
+// Finds places for the labels of boxes, so that no label covers a digit or another label.
 
-const CHARACTER = 0.6; // width of a character of the monospaced font, relative to its size
-const CAPITAL = 0.75; // height of a digit
-const SPACE = 0.12; // around a label
-const SMALLER = [1, 0.7, 0.5, 0.35];
+const CHARACTER = 0.6; // width of a character of the monospaced font, relative to the font size
+const CAPITAL = 0.75; // height of a digit, relative to the font size
+const SPACE = 0.12; // space around a label, relative to the font size
+const SIZES = [1, 0.7, 0.5, 0.35]; // font sizes to try, relative to the wanted size
 
 const overlap = (one, other) =>
   one.left < other.right &&
@@ -11,8 +11,8 @@ const overlap = (one, other) =>
   one.top < other.bottom &&
   other.top < one.bottom;
 
-// Returns a place {x, y, size} for each text, or null where there is no space for it. `x` and `y`
-// are the left end of the baseline; `wanted` is the size of the font. An empty text has no label.
+// Returns a place {x, y, size} for each text, or null if the text is empty or fits nowhere. `x` and
+// `y` are the left end of the baseline, and `size` is the font size.
 export function placesFor(boxes, texts, width, height) {
   const taken = boxes.map(([left, top, wide, high]) => {
     return { left, top, right: left + wide, bottom: top + high };
@@ -20,7 +20,7 @@ export function placesFor(boxes, texts, width, height) {
   return boxes.map((box, index) => {
     if (texts[index] === "") return null;
     const wanted = Math.max(Math.min(box[3] / 3, height / 12), height / 40);
-    const places = SMALLER.flatMap((share) => around(box, texts[index].length, wanted * share));
+    const places = SIZES.flatMap((share) => around(box, texts[index].length, wanted * share));
     const free = places.find(
       ({ area }) =>
         area.left >= 0 &&
@@ -35,7 +35,7 @@ export function placesFor(boxes, texts, width, height) {
   });
 }
 
-// The places around a box for a text of some length, the best first.
+// Returns possible places around a box for a text of `length` characters, the best first.
 function around([x, y, wide, high], length, size) {
   const space = SPACE * size;
   const across = CHARACTER * size * length + 2 * space;

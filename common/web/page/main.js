@@ -1,4 +1,4 @@
-// The web page: connects the stage, the reader and what shows the reading.
+// Starts the web page: connects the stage and the reader with the parts that show readings.
 
 import { showBoxes } from "./boxes.js";
 import { showCards } from "./cards.js";
@@ -29,7 +29,7 @@ const models = new Models(reader, say);
 const keptDigits = new Kept(say);
 const share = new Share(stage, say);
 const strip = new Strip(replaceDrawing);
-let text = null; // what was read from the stage, or null if it has changed since
+let text = null; // text read from the stage, or null if the stage has changed since
 
 function say(message) {
   byId("status").textContent = message;
@@ -54,7 +54,7 @@ function showReading({ picture, reading, model }) {
   });
 }
 
-// Keeps the present drawing in the strip, and shows another one.
+// Adds the present drawing to the strip, and shows another one.
 function replaceDrawing(drawing) {
   strip.add(stage.paper.drawing, stage.image ? null : text);
   stage.show(drawing);
@@ -64,7 +64,7 @@ function clear() {
   replaceDrawing({ strokes: [], ratio: 1 });
 }
 
-// Resolves to an answer of the server; if it is an error, shows it and resolves to null.
+// Resolves to an answer of the server. After an error, shows the message and resolves to null.
 async function tried(answer) {
   try {
     return await answer;
@@ -74,7 +74,7 @@ async function tried(answer) {
   }
 }
 
-// Shows the answer to a request to save a mark, and resolves to whether it was saved.
+// Shows the answer to a request to save a mark. Resolves to whether the mark was saved.
 async function keep(answer) {
   const kept = await tried(answer);
   if (!kept) return false;

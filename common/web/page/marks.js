@@ -1,10 +1,10 @@
-// The marks of a reading: digits and what was ignored, in reading order.
+// Lists the marks of a reading: its digits and its ignored marks, in reading order.
 
-const SURE = 0.9; // as in the pictures of predict_image.py --save
+const SURE = 0.9; // minimum confidence of a sure digit, as in predict_image.py --save
 
 export const percent = (share) => `${(Math.floor(share * 1000) / 10).toFixed(1)} %`;
 
-// The marks of a reading, with the kind "sure", "unsure" or "left-out" of each.
+// Returns the marks of a reading. Each has a kind: "sure", "unsure" or "left-out" (ignored).
 export function marksOf({ digits, left_out }) {
   return [
     ...digits.map((mark) => ({ ...mark, kind: mark.confidence >= SURE ? "sure" : "unsure" })),
@@ -12,7 +12,7 @@ export function marksOf({ digits, left_out }) {
   ].sort((one, other) => one.place - other.place);
 }
 
-// The probabilities of the ten digits for a mark.
+// Returns the probabilities of the ten digits for a mark.
 export function sharesOf({ digit, confidence, alternatives }) {
   const shares = Array(10).fill(0);
   shares[digit] = confidence;

@@ -1,18 +1,18 @@
-// Lists the models: one is chosen to read, and all of them can read the same picture side by side.
+// Lists the models. The user chooses one to read, or compares all of them on the same picture.
 
 import { percent } from "./marks.js";
 import * as server from "./server.js";
 
-const MAX_COMPARED = 8; // the server keeps as many in memory
+const MAX_COMPARED = 8; // the server keeps this many models in memory
 
 const byId = (id) => document.getElementById(id);
 
-// Dispatches "change" when the list changes.
+// Dispatches "change" after the list has been fetched.
 export class Models extends EventTarget {
   #reader;
   #say;
   #models = [];
-  #picture = null; // what was read last, or null
+  #picture = null; // the picture that was read last, or null
   #comparison = 0; // number of the latest comparison; the answers to earlier ones are out of date
 
   constructor(reader, say) {
@@ -26,12 +26,13 @@ export class Models extends EventTarget {
     this.refresh();
   }
 
-  // Fetches the list again. `chosen` is the name of the model that reads from now on, if given.
+  // Fetches the list again. If `chosen` is given, the model of that name reads from now on.
   refresh(chosen = this.#reader.model) {
     return this.#showAnswer(server.models(), chosen);
   }
 
-  // The model of that name, {name, network, data, own, accuracy, default, deletable}, or undefined.
+  // Returns the model of that name, or undefined. A model is {name, network, data, own, accuracy,
+  // default, deletable}.
   named(name) {
     return this.#models.find((model) => model.name === name);
   }
@@ -52,7 +53,7 @@ export class Models extends EventTarget {
     this.#compare();
   }
 
-  // Compares the models on a picture from now on, if the user wants to.
+  // Sets the picture to compare the models on. Compares them if the user has turned this on.
   follow({ picture }) {
     this.#picture = picture;
     this.#compare();
@@ -122,7 +123,7 @@ function row(model, isChosen) {
   return item;
 }
 
-// What one model reads: the text, and the confidence in its least certain digit.
+// Returns what one model reads: the text, and the confidence of its least certain digit.
 function reads({ lines, digits }) {
   const text = document.createElement("strong");
   text.textContent = lines.join(" ") || "no digit";

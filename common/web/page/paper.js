@@ -1,26 +1,26 @@
-// A canvas to draw on with mouse, finger or pen.
+// The paper: a canvas on which the user draws with a mouse, finger or pen.
 
 import { History } from "./history.js";
 import { fitted, paint, paintStroke } from "./strokes.js";
 
-const REST = 40; // ms without movement after which the pen rests
-const MAX_WIDTH = 1000; // pixels of the picture that is read
+const REST = 40; // ms without movement after which the pen counts as resting
+const MAX_WIDTH = 1000; // pixels; maximum width of the picture that is read
 const DARK = 128; // grey level; darker pixels are ink
 
 export class Paper {
   #canvas;
   #context;
   #history = new History();
-  #open = new Map(); // strokes being drawn, by pointer
+  #open = new Map(); // id of a pointer -> the stroke that it is drawing
   #isBlank = true;
   #timer;
 
-  // Calls changed() when the drawing changes, and rested(time) when the pen has rested since
+  // Calls changed() when the drawing changes, and rested(time) when the pen has not moved since
   // `time`.
   constructor(canvas, changed, rested) {
     this.#canvas = canvas;
     this.#context = canvas.getContext("2d", { willReadFrequently: true });
-    this.pen = { width: 12, erases: false }; // `width` in CSS pixels
+    this.pen = { width: 12, erases: false }; // `width` is in CSS pixels
     this.changed = changed;
     this.rested = rested;
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
@@ -47,7 +47,7 @@ export class Paper {
     return { strokes: this.#history.current, ratio: this.#ratio };
   }
 
-  // Undoes the last stroke, `clear` or `open`.
+  // Undoes the last stroke, or the last call of `clear` or `open`.
   undo() {
     this.#open.clear(); // a stroke in progress ends here
     this.#history.undo();
@@ -64,13 +64,13 @@ export class Paper {
     this.#replace([]);
   }
 
-  // Replaces the drawing by another one.
+  // Replaces the drawing with another one.
   open(drawing) {
     this.#fit();
     this.#replace(fitted(drawing, this.#ratio));
   }
 
-  // The drawing as a PNG. `toBlob` may wait a second until the browser is idle.
+  // Returns the drawing as a PNG file. `toBlob` may wait up to a second until the browser is idle.
   picture() {
     const [, base64] = this.#canvas.toDataURL("image/png").split(",");
     const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
@@ -149,7 +149,7 @@ export class Paper {
 
   #fit() {
     const { clientWidth, clientHeight } = this.#canvas;
-    if (clientWidth === 0) return; // hidden behind an image
+    if (clientWidth === 0) return; // the paper is hidden while an image is shown
     const scale = Math.min(window.devicePixelRatio, MAX_WIDTH / clientWidth);
     const width = Math.round(clientWidth * scale);
     const height = Math.round(clientHeight * scale);

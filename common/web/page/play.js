@@ -1,4 +1,4 @@
-// A game: write ten digits; the model's confidence in each of them gives the points.
+// A game: the user writes ten digits, and the model's confidence in each of them gives points.
 
 import { sharesOf } from "./marks.js";
 import * as server from "./server.js";
@@ -14,12 +14,12 @@ export class Game {
   #stage;
   #reader;
   #say;
-  #game = 0; // number of the latest game; the answers to an earlier one do not count
-  #digits = []; // in the order in which they are to be written
+  #game = 0; // number of the latest game; answers for earlier games are ignored
+  #digits = []; // the digits to write, in this order
   #round = 0;
   #score = 0;
 
-  // `clear` empties the stage before the first round.
+  // clear() empties the stage before the first round.
   constructor(stage, reader, clear, say) {
     this.#stage = stage;
     this.#reader = reader;
@@ -63,7 +63,7 @@ export class Game {
     byId("progress").textContent = `Round ${round} of ${rounds}, ${this.#score} points`;
   }
 
-  // The final score; remembers the best one.
+  // Returns the final score in words, and stores the best score.
   #result() {
     const best = Math.max(Number(load(KEY)) || 0, this.#score);
     save(KEY, best);

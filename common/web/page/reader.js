@@ -1,16 +1,16 @@
-// Reads what is on the stage, one request at a time.
+// Reads the picture on the stage, with one request at a time.
 
 import * as server from "./server.js";
 
 const SLOW = 300; // ms; slower readings show a message
 
-// Dispatches "read" after each reading, with {picture, reading, model}; the first two are null if
-// the stage is empty. Dispatches "slow" if a reading takes long, and "problem" with a message if it
-// fails.
+// Dispatches "read" with {picture, reading, model} after each reading; `picture` and `reading` are
+// null if the stage is empty. Dispatches "slow" if a reading takes long, and "problem" with a
+// message if a reading fails.
 export class Reader extends EventTarget {
   #stage;
   #isReading = false;
-  #waiting = null; // time at which the unread stage was ready, or null
+  #waiting = null; // time at which a picture that still has to be read was ready, or null
 
   model = null; // name of the model; null for the server's own
 
@@ -20,8 +20,8 @@ export class Reader extends EventTarget {
     stage.addEventListener("ready", ({ detail }) => this.read(detail));
   }
 
-  // Reads the stage. `since` is the time at which it was ready; the test of the reading time needs
-  // it.
+  // Reads the stage. `since` is the time at which its picture was ready. A test measures the time
+  // from then on.
   async read(since = performance.now()) {
     this.#waiting = since;
     if (this.#isReading) return;

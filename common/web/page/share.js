@@ -1,4 +1,4 @@
-// Copies and saves what was read.
+// Copies the reading, and saves the picture.
 
 import { annotated } from "./annotate.js";
 import { marksOf } from "./marks.js";
@@ -24,7 +24,7 @@ export class Share {
     for (const [id, action] of Object.entries(actions)) byId(id).addEventListener("click", action);
   }
 
-  // Shares a reading from now on.
+  // Sets the reading to share, {picture, reading, model}.
   follow(read) {
     this.#read = read;
     byId("share").hidden = !read.picture;
@@ -32,7 +32,7 @@ export class Share {
     byId("save-drawing").hidden = this.#stage.image !== null;
   }
 
-  // Copies a text, or what a promise of a text resolves to.
+  // Copies a text to the clipboard; `text` may also be a promise of it.
   async copy(text) {
     try {
       await navigator.clipboard.writeText(await text);
@@ -43,7 +43,7 @@ export class Share {
     }
   }
 
-  // The command that reads the same picture.
+  // Returns a curl command that reads the same picture.
   #curl() {
     const file = `@${this.#stage.image?.name ?? "drawing.png"}`;
     const quoted = /^[\w@.-]+$/.test(file) ? file : `'${file.replaceAll("'", String.raw`'\''`)}'`;
@@ -63,5 +63,5 @@ function save(blob, name) {
   link.href = URL.createObjectURL(blob);
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // once the browser has saved it
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // after the browser has saved the file
 }

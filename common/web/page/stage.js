@@ -1,16 +1,16 @@
-// What is read: the paper, or an image that the user chose and that covers it.
+// The stage shows what is read: the paper, or an image that the user has chosen instead.
 
 import { Paper } from "./paper.js";
 import * as server from "./server.js";
 
 const byId = (id) => document.getElementById(id);
 
-// Dispatches "change" when the drawing or the image changes, and "ready" when it can be read; its
-// detail is the time since when. Dispatches "problem" with a message.
+// Dispatches "change" when the drawing or the image changes. Dispatches "ready" with the time of
+// the last change when the picture can be read. Dispatches "problem" with a message.
 export class Stage extends EventTarget {
-  #image = null; // the file shown instead of the paper, or null
-  #opening = 0; // number of images chosen; an older one may arrive after a newer one
-  version = 0; // number of changes
+  #image = null; // the image file shown instead of the paper, or null
+  #opening = 0; // number of the latest image; an earlier one may arrive after it
+  version = 0; // number of changes so far
 
   constructor() {
     super();
@@ -47,7 +47,7 @@ export class Stage extends EventTarget {
     this.show({ strokes: [], ratio: 1 });
   }
 
-  // Shows a drawing instead of the present drawing or image.
+  // Replaces the present drawing or image with a drawing.
   show(drawing) {
     this.#opening++;
     if (this.#image) this.#close();
@@ -91,7 +91,7 @@ export class Stage extends EventTarget {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
-  // Takes images from the buttons, from the clipboard, and dropped on the web page.
+  // Opens images that the user chooses with a button, pastes, or drops on the web page.
   #acceptFiles() {
     for (const [button, input] of [["choose", "file"], ["photograph", "camera"]]) {
       byId(button).addEventListener("click", () => byId(input).click());

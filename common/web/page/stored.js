@@ -1,10 +1,10 @@
-// Values that survive a reload, in the browser's local storage.
+// Stores values in the browser's local storage, where they survive a reload.
 
 export function load(key) {
   try {
     return JSON.parse(localStorage.getItem(key));
   } catch {
-    return null; // blocked or damaged
+    return null; // the storage is blocked, or the value is damaged
   }
 }
 
@@ -12,6 +12,6 @@ export function save(key, value) {
   try {
     localStorage.setItem(key, JSON.stringify(value));
   } catch {
-    // Full or blocked: the page works without it.
+    // The storage is full or blocked. The web page works without it.
   }
 }

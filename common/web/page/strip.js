@@ -1,4 +1,4 @@
-// A strip with the last drawings; a click brings one back. They are in the browser's local storage.
+// A strip with the last drawings, from the browser's local storage. A click brings one back.
 
 import { load, save } from "./stored.js";
 import { compact, isDrawing, paint } from "./strokes.js";
@@ -10,10 +10,10 @@ const WIDTH = 240; // pixels of a thumbnail
 const byId = (id) => document.getElementById(id);
 
 export class Strip {
-  #kept; // each {drawing, text}, the newest first
+  #kept; // an array of {drawing, text}, the newest first
   #show;
 
-  // Calls show(drawing) when the user picks a drawing.
+  // Calls show(drawing) when the user clicks on a drawing.
   constructor(show) {
     this.#show = show;
     const stored = load(KEY);
@@ -22,7 +22,7 @@ export class Strip {
     this.#keep(this.#kept);
   }
 
-  // Puts a drawing at the front, with the text that was read from it, or null.
+  // Puts a drawing at the front. `text` is what was read on it, or null if it was not read.
   add(drawing, text) {
     if (!isDrawing(drawing)) return;
     const item = { drawing: compact(drawing), text };

@@ -1,7 +1,8 @@
-// Strokes of the pen and the eraser: painting, fitting and checking them.
+// Paints, scales and checks the strokes of the pen and the eraser.
 //
-// A stroke is {width, erases, points: [[x, y, force], ...]}, in units of the paper's width. A
-// drawing is {strokes, ratio}, where `ratio` is the height of its paper relative to the width.
+// A stroke is {width, erases, points: [[x, y, force], ...]}. The unit of its width and coordinates
+// is the width of the paper. A drawing is {strokes, ratio}, where `ratio` is the height of its
+// paper divided by the width.
 
 const INK = "#111";
 const PAPER = "#fff";
@@ -13,7 +14,7 @@ export function paint(context, strokes) {
   for (const stroke of strokes) paintStroke(context, stroke, 1);
 }
 
-// Paints a stroke from the point with index `first` on.
+// Paints the segments of a stroke that end at the point with index `first` or later.
 export function paintStroke(context, stroke, first) {
   const scale = context.canvas.width;
   context.strokeStyle = context.fillStyle = stroke.erases ? PAPER : INK;
@@ -35,7 +36,7 @@ export function paintStroke(context, stroke, first) {
   }
 }
 
-// The strokes of a drawing, made smaller if the paper is lower than the one they were drawn on.
+// Returns the strokes of a drawing, scaled down if its paper was higher than this paper.
 export function fitted({ strokes, ratio }, paperRatio) {
   const scale = Math.min(1, paperRatio / ratio);
   return strokes.map(({ width, erases, points }) => ({
@@ -45,7 +46,7 @@ export function fitted({ strokes, ratio }, paperRatio) {
   }));
 }
 
-// A copy of a drawing with few decimals, which takes less space in the local storage.
+// Returns a copy of a drawing with rounded numbers, which needs less space in the local storage.
 export function compact({ strokes, ratio }) {
   const short = (number) => Math.round(number * 1e4) / 1e4;
   return {
@@ -58,7 +59,7 @@ export function compact({ strokes, ratio }) {
   };
 }
 
-// Whether a value from the local storage is a drawing with at least one stroke.
+// Tells whether a value from the local storage is a drawing with at least one stroke.
 export function isDrawing(value) {
   const isPoint = (point) => point.length === 3 && point.every(Number.isFinite);
   const isStroke = ({ width, points }) => width > 0 && points.length > 0 && points.every(isPoint);

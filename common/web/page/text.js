@@ -1,12 +1,12 @@
-// Shows the digits that were read, arranged as on the picture.
+// Shows the digits of a reading, with line breaks and spaces as on the picture.
 
-const DIGIT_WIDTH = 0.6; // relative to the height of a digit
-const MIN_INDENT = 1.2; // digits; a line that starts closer to the left edge is not indented
-const MAX_INDENT = 4; // digits
+const DIGIT_WIDTH = 0.6; // width of a digit, relative to its height
+const MIN_INDENT = 1.2; // in digit widths; a line with a smaller indent is not indented
+const MAX_INDENT = 4; // in digit widths
 const TURNS = { 90: "a quarter clockwise", 180: "upside down", 270: "a quarter anticlockwise" };
 
-// Shows the text of a reading, or the hint that says why there is none. An empty stage needs no
-// attention.
+// Shows the text of a reading, or the hint why no digit was found. The hint is highlighted, unless
+// the stage is empty.
 export function showText({ text, hint, digits, rotation, isEmpty = false }) {
   showTurn(rotation);
   const output = document.getElementById("text");
@@ -19,7 +19,7 @@ export function showText({ text, hint, digits, rotation, isEmpty = false }) {
   const content = lines.length ? lines.flatMap(lineContent) : [wanted];
   const changed = document.createElement("div");
   changed.append(...content);
-  // Screen readers announce changes.
+  // Screen readers announce every change, so the same text is not written again.
   if (output.innerHTML !== changed.innerHTML) output.replaceChildren(...changed.childNodes);
 }
 
@@ -31,12 +31,12 @@ function showTurn(rotation) {
 
 const widthOf = (sum, { space, text }) => sum + space + text.length;
 
-// The numbers of each line, as {space, text}, with the space before them in digits.
+// Returns the numbers of each line as {space, text}; `space` before a number is in digit widths.
 function linesOf(digits, rotation) {
   const heights = digits.map(({ box }) => box[3]).sort((one, other) => one - other);
   const unit = DIGIT_WIDTH * heights[heights.length >> 1];
   const start = Math.min(...digits.map(({ box }) => box[0]));
-  // On a picture that was turned, the boxes do not tell where a line starts.
+  // The boxes of a turned picture do not show how far a line is indented.
   const indentOf = ([x]) => {
     const indent = (x - start) / unit;
     return rotation === 0 && indent > MIN_INDENT ? Math.min(indent, MAX_INDENT) : 0;

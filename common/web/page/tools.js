@@ -1,13 +1,13 @@
-// The tools beside the stage, and their keyboard shortcuts.
+// Connects the drawing tools and their keyboard shortcuts.
 
 const byId = (id) => document.getElementById(id);
-const ERASER = 32; // CSS pixels
+const ERASER = 32; // width of the eraser in CSS pixels
 
-// Connects the tools with the stage. `clear` is called instead of stage.clear().
+// Connects the tools with the stage. The tool "Clear" calls clear(), not stage.clear().
 export function connectTools(stage, clear) {
   const pens = [...document.querySelectorAll("[name=pen]")];
   const eraser = byId("eraser");
-  let pen = pens.find(({ checked }) => checked); // the one to return to from the eraser
+  let pen = pens.find(({ checked }) => checked); // the pen to return to after erasing
   const take = () => {
     const chosen = pens.find(({ checked }) => checked);
     if (chosen !== eraser) pen = chosen;

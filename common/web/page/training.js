@@ -1,10 +1,10 @@
-// Trains on the saved digits, and shows the progress.
+// Starts and cancels trainings on the saved digits, and shows their progress.
 
 import { BeforeAndAfter } from "./before_after.js";
 import { drawCurve } from "./curve.js";
 import * as server from "./server.js";
 
-const PAUSE = 1000; // ms between two questions to the server
+const PAUSE = 1000; // ms between two requests for the state of a training
 
 const byId = (id) => document.getElementById(id);
 const asPercent = (share) => `${(100 * share).toFixed(1)}%`;
@@ -16,12 +16,12 @@ export class Training {
   #models;
   #beforeAndAfter;
   #timer;
-  #latest = null; // the last answer of the server about a training
-  #progress = { rows: 0, seconds: 0 }; // duration of the training when its last row was new
+  #latest = null; // the last answer of /training
+  #progress = { rows: 0, seconds: 0 }; // rows so far, and duration when the last one arrived
   #wasRunning = false;
   #hasSeenEnd = false; // whether a training ended while the web page was open
 
-  // `models` lists the new model.
+  // `models` is the list of models, a `Models`. It is fetched again after a training.
   constructor(models) {
     this.#models = models;
     this.#beforeAndAfter = new BeforeAndAfter(models);
@@ -34,7 +34,7 @@ export class Training {
     this.#follow(server.training());
   }
 
-  // Shows the answer to a request, and asks again until the training ends.
+  // Shows the answer to a request, and repeats the request for the state until the training ends.
   async #follow(answer) {
     clearTimeout(this.#timer);
     let training;
@@ -84,7 +84,7 @@ export class Training {
     this.#showNewModel();
   }
 
-  // Offers the new model as long as it is there.
+  // Offers to read with the new model, as long as it exists.
   #showNewModel() {
     if (!this.#latest) return;
     const { state, start, name } = this.#latest;
@@ -94,12 +94,12 @@ export class Training {
   }
 }
 
-// The state in words. `reached` is the duration when the training had reached its last row.
+// Returns the state in words. `reached` is the duration of the training when its last row arrived.
 function stateOf({ state, name, seconds, epochs, history, error, allowed }, reached) {
   if (state === "idle") {
     return allowed
-      ? "Training takes some minutes. You can go on drawing meanwhile."
-      : "Only the computer that runs the server can train on them and delete them.";
+      ? "Training takes a few minutes. You can go on drawing in the meantime."
+      : "Training and deleting are only possible on the computer that runs the server.";
   }
   if (state === "running" && !history.length) {
     return "Starting … The first training downloads MNIST.";

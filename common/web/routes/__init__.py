@@ -1,1 +1,1 @@
-"""The endpoints of the HTTP API, one module for each group."""
+"""The endpoints of the HTTP API, with one module for each group."""

@@ -1,4 +1,4 @@
-"""Shows what the networks computed: /why and /heat."""
+"""The endpoints /why and /heat, which show how the networks read an image."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def explaining_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
         "/why", summary="Explain how a mark was read", responses=REFUSALS | NO_MARK, **IMAGE_REQUEST
     )
     async def why(request: Request, box: MarkBox, model: ModelName = None) -> records.WhyRecord:
-        """Shows how the classifier read one mark of an image."""
+        """Explains how the classifier read one mark of an image."""
 
         def work(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
             glyph, mark = marked(classifiers.examine(model, content), box)
@@ -58,7 +58,7 @@ def _add_heat(routes: APIRouter, desk: Desk, classifiers: Classifiers) -> None:
         responses={200: {"content": {"image/png": {}}}, **REFUSALS},
     )
     async def heat(request: Request) -> Response:
-        """Draws where the finder sees the centres of digits, to be laid over the upright image."""
+        """Draws the finder's heat map of digit centres, as an overlay for the upright image."""
 
         def work(content: bytes) -> bytes:
             image = read_image(content)
@@ -72,7 +72,7 @@ def _add_heat(routes: APIRouter, desk: Desk, classifiers: Classifiers) -> None:
 def _nearest(
     training_digits: TrainingDigits, picture: np.ndarray
 ) -> tuple[list[records.NearestDigit], str | None]:
-    """Returns the training digits nearest to a picture, or the reason why there are none."""
+    """Returns the training digits most like a picture, or the reason why there are none."""
     try:
         found = training_digits.nearest(picture)
     except DataError as error:

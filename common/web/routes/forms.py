@@ -1,4 +1,4 @@
-"""Helps to make the field file of a form: /find-fields and /check-fields."""
+"""The endpoints /find-fields and /check-fields, which help to write field files."""
 
 from typing import Any
 
@@ -12,44 +12,46 @@ from common.images.decoding import read_image
 from common.web.desk import Desk
 from common.web.parameters import IMAGE_REQUEST, REFUSALS, refusal
 
-# Anything can be checked, also nothing, so the description excludes nothing.
+# The empty schema allows any body: /check-fields reports what is wrong with it.
 FILE_REQUEST: dict[str, Any] = {
     "openapi_extra": {
         "requestBody": {
-            "description": "A field file, as docs/forms.md describes it.",
+            "description": "A field file; docs/forms.md describes the format.",
             "content": {"application/json": {"schema": {}}},
         }
     }
 }
 FILE_REFUSALS = {
     **refusal(408, "The file arrived too slowly."),
-    **refusal(413, "Too many bytes."),
+    **refusal(413, "The file has too many bytes."),
     **refusal(503, "Too many requests at once."),
 }
 
 
 class ProposedField(BaseModel):
-    """A field that the empty form seems to have, as in a field file."""
+    """A proposed field, as an entry of a field file."""
 
     name: str
     box: list[float] = Field(description="Left, top, width and height in per cent of the page.")
-    digits: int | list[int] = Field(description="Their number, or the minimum and the maximum.")
+    digits: int | list[int] = Field(
+        description="Number of digits, or the minimum and the maximum number."
+    )
 
 
 class ProposalRecord(BaseModel):
-    """The boxes and combs that are drawn on an empty form."""
+    """The proposed fields of an empty form."""
 
     fields: list[ProposedField]
 
 
 class CheckRecord(BaseModel):
-    """Whether a field file can be used."""
+    """The result of checking a field file."""
 
-    problem: str | None = Field(description="What is wrong with the file; null if nothing is.")
+    problem: str | None = Field(description="What is wrong with the file; null if it is valid.")
 
 
 def form_routes(desk: Desk) -> APIRouter:
-    """Builds the endpoints that help to make a field file."""
+    """Builds the endpoints that help to write field files."""
     routes = APIRouter()
 
     @routes.post(
@@ -67,7 +69,7 @@ def form_routes(desk: Desk) -> APIRouter:
         "/check-fields", summary="Check a field file", responses=FILE_REFUSALS, **FILE_REQUEST
     )
     async def check_fields(request: Request) -> CheckRecord:
-        """Checks a field file, but not its template, as `predict_image.py --fields` does."""
+        """Checks a field file as `predict_image.py --fields` does, except for its template."""
         return CheckRecord(problem=await desk.do(request, _problem))
 
     return routes

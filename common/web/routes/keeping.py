@@ -1,4 +1,4 @@
-"""Saves, lists and deletes the user's own digits: /keep, /kept and /discard."""
+"""The endpoints /keep, /kept and /discard, which save, list and delete the user's digits."""
 
 import os
 import shlex
@@ -30,14 +30,14 @@ from common.web.parameters import (
 )
 
 NOT_SAVED = refusal(500, "The digit cannot be saved.")
-NO_PLACE = refusal(409, f"{MAX_KEPT:,} digits are saved already.")
+NO_PLACE = refusal(409, f"{MAX_KEPT:,} digits, the maximum, are already saved.")
 NO_DIGIT = refusal(404, "There is no such digit.") | refusal(422, "Invalid parameter.")
-NOT_HERE = refusal(403, "The request comes from another computer or web site.")
+NOT_HERE = refusal(403, "The request comes from another computer or another web site.")
 
 Kept = Callable[[], records.KeptRecord]
-"""Lists the saved digits for an answer."""
+"""A function that returns the list of saved digits for an answer."""
 
-LABEL = "The label of the digit."
+LABEL = "The digit that the picture shows."
 NAME = "^[0-9a-f]{16}$"
 
 
@@ -67,7 +67,7 @@ def _add_kept(routes: APIRouter, kept: Kept, my_digits: Path) -> None:
 
     @routes.get("/kept", summary="List the saved digits")
     def list_digits() -> records.KeptRecord:
-        """Lists the digits that the user saved, and gives the command to train on them."""
+        """Lists the digits that the user saved, and the command that trains on them."""
         return kept()
 
     @routes.get(
@@ -78,7 +78,9 @@ def _add_kept(routes: APIRouter, kept: Kept, my_digits: Path) -> None:
     )
     def picture(
         digit: Annotated[int, InPath(ge=0, le=9, description=LABEL)],
-        name: Annotated[str, InPath(pattern=NAME, description="Its name, from /kept.")],
+        name: Annotated[
+            str, InPath(pattern=NAME, description="Name of the saved digit, from /kept.")
+        ],
     ) -> FileResponse:
         """Returns the picture of a saved digit."""
         return FileResponse(_file_of(my_digits, digit, name), media_type="image/png")
@@ -91,7 +93,9 @@ def _add_kept(routes: APIRouter, kept: Kept, my_digits: Path) -> None:
     )
     def discard(
         digit: Annotated[int, Query(ge=0, le=9, description=LABEL)],
-        name: Annotated[str, Query(pattern=NAME, description="Its name, from /kept.")],
+        name: Annotated[
+            str, Query(pattern=NAME, description="Name of the saved digit, from /kept.")
+        ],
     ) -> records.KeptRecord:
         """Deletes a saved digit."""
         _file_of(my_digits, digit, name).unlink()
@@ -120,7 +124,8 @@ def _add_keep(
         def work(content: bytes) -> None:
             if kept_digits(my_digits) >= MAX_KEPT:
                 raise HTTPException(
-                    409, f"{shown(my_digits)} holds {MAX_KEPT:,} digits, the maximum; delete some."
+                    409,
+                    f"{shown(my_digits)} has the maximum of {MAX_KEPT:,} digits; delete some.",
                 )
             glyph, _ = marked(classifiers.examine(model, content), box)
             keep_digit(glyph.ink, digit, my_digits)
@@ -137,20 +142,21 @@ def _file_of(my_digits: Path, digit: int, name: str) -> Path:
 
 
 def training_command(my_digits: Path, model: Path, card: SavedCard | None) -> str:
-    """The command that trains on the user's own digits; see `start_of`."""
+    """Returns the command that fine-tunes the model from `start_of` on the user's own digits."""
     paths = (shown(path) for path in (my_digits, start_of(model, card)))
     return "python train_model.py --data {} --from {}".format(*map(shlex.quote, paths))
 
 
 def start_of(model: Path, card: SavedCard | None) -> Path:
-    """The `.keras` file from which training on the user's own digits starts.
+    """Returns the `.keras` file from which training on the user's own digits starts.
 
-    This is the file of the model in use. If that model has already seen some of these digits, it is
-    the model from which it was fine-tuned instead, or the pretrained one.
+    This is the file of the model in use. If that model was already fine-tuned on some of these
+    digits, training starts from the model before that fine-tuning. The pretrained model is used
+    instead if there is no card, or if the file is missing.
 
     Args:
-        model: The model in use.
-        card: The card of that model, as it was when the model was loaded.
+        model: Any file of the model in use.
+        card: The card of that model when it was loaded, or None.
     """
     start = model.with_suffix(".keras")
     if card and card.get("own"):  # fine-tuned on some of these digits already

@@ -1,4 +1,4 @@
-"""Lists and deletes models: /models, /discard-model and /health."""
+"""The endpoints /models, /discard-model and /health, which list and delete models."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from common.web.parameters import NO_MODEL, refusal
 from common.web.routes.keeping import NOT_HERE
 from common.web.training import Trainer
 
-NOT_DELETABLE = refusal(409, "The model was not trained on the web page, or is in use.")
+NOT_DELETABLE = refusal(409, "The model was not trained on the web page, or it is in use.")
 
 
 def model_routes(trainer: Trainer, classifiers: Classifiers) -> APIRouter:
@@ -35,12 +35,12 @@ def model_routes(trainer: Trainer, classifiers: Classifiers) -> APIRouter:
 
     @routes.get("/health", summary="State of the server")
     async def health() -> records.HealthRecord:
-        """Reports that the server is up, and its model."""
+        """Reports that the server is running, and the name of its model."""
         return records.HealthRecord(status="ok", model=name_of(classifiers.own.predictor.path.name))
 
     @routes.get("/models", summary="List the models")
     def models(request: Request) -> list[records.ModelRecord]:
-        """Lists the models that can read: the server's own, then those in `models/`."""
+        """Lists the server's own model, then the other models in `models/`."""
         return listed(request)
 
     @routes.post(
@@ -51,7 +51,9 @@ def model_routes(trainer: Trainer, classifiers: Classifiers) -> APIRouter:
     )
     def discard_model(
         request: Request,
-        model: Annotated[str, Query(max_length=MAX_NAME, description="A model from /models.")],
+        model: Annotated[
+            str, Query(max_length=MAX_NAME, description="Name of a model from /models.")
+        ],
     ) -> list[records.ModelRecord]:
         """Deletes a model that was trained on the web page."""
         choice = next((each for each in classifiers.choices() if each.name == model), None)
@@ -82,5 +84,5 @@ def _model(choice: Choice, deletable: bool, is_own: bool) -> records.ModelRecord
 
 
 def _name(data: str | None) -> str | None:
-    """The name of a data set, without the folder in which it was found."""
+    """Returns the name of a data set without its folder."""
     return None if data is None else name_of(Path(data).name)

@@ -1,4 +1,4 @@
-"""Reads images: /read and /look, and what belongs to them."""
+"""The endpoints /read and /look, which read images, and /upright, which turns them."""
 
 from dataclasses import asdict
 from io import BytesIO
@@ -20,7 +20,7 @@ from common.web.desk import Desk
 from common.web.parameters import IMAGE_REQUEST, NO_MODEL, REFUSALS, ModelName
 from common.web.pictures import data_url
 
-MAX_SHOWN_SIDE = 1600  # pixels; longer side of the image that the web page shows
+MAX_SHOWN_SIDE = 1600  # pixels; maximum longer side of the image that the web page shows
 
 
 def reading_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
@@ -57,7 +57,7 @@ def reading_routes(desk: Desk, classifiers: Classifiers) -> APIRouter:
         **IMAGE_REQUEST,
     )
     async def look(request: Request, model: ModelName = None) -> Response:
-        """Reads an image, and adds the network's view of each digit and each ignored mark."""
+        """Reads an image, and adds what the classifier sees of each digit and each ignored mark."""
 
         def work(content: bytes) -> dict[str, Any]:
             return _look(classifiers.examine(model, content))
@@ -79,12 +79,12 @@ def _add_upright(routes: APIRouter, desk: Desk) -> None:
         responses={200: {"content": {"image/png": {}}}, **REFUSALS},
     )
     async def upright(request: Request) -> Response:
-        """Returns the image upright and small, for browsers that cannot show the original."""
+        """Returns the image as a small upright PNG, for browsers that cannot show the original."""
         return Response(await desk.do(request, _upright), media_type="image/png")
 
 
 def _look(examined: Examined) -> dict[str, Any]:
-    """The answer of /look: a `LookRecord` as a dict."""
+    """Builds the answer of /look, a `LookRecord` as a dict."""
     reading = examined.reading
     pictures = {glyph.box: data_url(digit_picture(glyph.ink)) for glyph in examined.glyphs}
     places = _places(examined)
@@ -108,7 +108,7 @@ def _look(examined: Examined) -> dict[str, Any]:
 
 
 def _places(examined: Examined) -> dict[Box, int]:
-    """The position of each box in reading order, on the page as it was turned to be read."""
+    """Returns the position of each box in reading order, on the page turned as for reading."""
     boxes = [glyph.box for glyph in examined.glyphs]
     rotation = examined.reading.rotation
     shape = examined.shape if rotation % 180 == 0 else examined.shape[::-1]

@@ -1,4 +1,4 @@
-"""Trains on the saved digits: /train, /training and /cancel."""
+"""The endpoints /train, /training and /cancel, which train on the saved digits."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ NOT_NOW = refusal(409, "A training is running, or no digits are saved.")
 
 
 def training_routes(trainer: Trainer, classifiers: Classifiers, my_digits: Path) -> APIRouter:
-    """Builds the endpoints that train."""
+    """Builds the endpoints for training."""
     routes = APIRouter()
 
     def record(request: Request) -> records.TrainingRecord:
@@ -35,7 +35,7 @@ def training_routes(trainer: Trainer, classifiers: Classifiers, my_digits: Path)
         responses=NOT_HERE | NOT_NOW,
     )
     async def start(request: Request) -> records.TrainingRecord:
-        """Starts a training on the saved digits, in a process of its own."""
+        """Starts a training on the saved digits in a separate process."""
         if not await run_in_threadpool(kept_digits, my_digits):
             raise HTTPException(409, "There are no saved digits to train on; save one first.")
         own = classifiers.own.predictor
@@ -52,7 +52,7 @@ def training_routes(trainer: Trainer, classifiers: Classifiers, my_digits: Path)
         responses=NOT_HERE,
     )
     async def cancel(request: Request) -> records.TrainingRecord:
-        """Cancels the running training. This can take some seconds."""
+        """Cancels the running training, which can take some seconds."""
         trainer.cancel()
         return record(request)
 
@@ -66,7 +66,7 @@ def _record(trainer: Trainer, classifiers: Classifiers, allowed: bool) -> record
     return records.TrainingRecord(
         state=state,
         name=trainer.name,
-        start=classifiers.name_of_start(start) if start else None,
+        start=classifiers.name_of_model(start) if start else None,
         seconds=round(trainer.seconds, 1),
         epochs=epochs,
         history=[records.TrainingRow(**row) for row in rows],
