@@ -22,7 +22,8 @@ from common.storage import model_files, trial
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-# Processes that a shell starts in the background ignore Ctrl-C; the tests and their children must not.
+# Processes that a shell starts in the background ignore Ctrl-C, and so do their children. The tests
+# need the normal behaviour.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -90,11 +90,8 @@ def test_boxes_of_a_turned_page_refer_to_the_turned_image(digits: Dataset) -> No
         along = page.boxes[first + 1, :2] - page.boxes[first, :2]
         axis = int(np.abs(along).argmax())
         directions.add((axis, bool(along[axis] > 0)))
-    assert directions == {
-        (1, False),
-        (0, False),
-        (1, True),
-    }  # lines run upwards, to the left, and downwards
+    upwards, left, downwards = (1, False), (0, False), (1, True)
+    assert directions == {upwards, left, downwards}
 
 
 def test_an_object_in_the_frame_stays_at_its_side() -> None:
