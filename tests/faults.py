@@ -12,7 +12,7 @@ from PIL import Image
 from common import PROJECT
 
 READABLE, UNREADABLE = "3", None
-"""Expected text of a file: the digit that all readable ones show, or None for an error."""
+"""Expected text of a file: the digit that all readable files show, or None for an error."""
 
 
 def flipped(content: bytes, seed: int, flips: int = 20, start: int = 8) -> bytes:

@@ -230,7 +230,7 @@ def main() -> None:
         fuzz("data", data_seeds(), load_data, arguments.data)
 
         def try_here(path: Path, kind: str) -> None:
-            """Starts a process only for `.tflite` files: LiteRT may hang, and Keras loads slowly."""
+            """Uses a process only for `.tflite` files: LiteRT may hang, and Keras starts slowly."""
             (trial.try_in_subprocess if path.suffix == ".tflite" else trial.try_in_this_process)(
                 path, kind
             )

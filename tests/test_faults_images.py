@@ -99,7 +99,7 @@ def test_tiny_thin_and_huge_images_are_read(command: Command, tmp_path: Path) ->
     assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == ["", "", "3"]
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root can read every file")
 def test_an_image_without_read_permission_is_reported(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "secret.png"
     path.write_bytes(png_of_size(9, 9))

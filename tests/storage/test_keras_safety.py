@@ -283,9 +283,8 @@ def leaves(value: Any) -> list[Any]:
 def test_hostile_values_anywhere_in_a_config_never_reach_keras(config: hostile.Config) -> None:
     """Tries a reference to a function at every position in a config."""
     reference = {"class_name": "function", "module": "keras.utils", "config": "get_file"}
-    reference["__passive_serialization__"] = (
-        "true"  # Keras calls functions marked like this in .h5 files
-    )
+    # In the config of an .h5 file, Keras calls functions with this mark.
+    reference["__passive_serialization__"] = "true"
 
     def places(value: Any, path: tuple = ()) -> list[tuple]:
         if not isinstance(value, dict | list):

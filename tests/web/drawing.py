@@ -39,7 +39,7 @@ STROKES: dict[int, list[list[Point]]] = {
     ],
     9: [[(0.85, 0.2), (0.5, 0), (0.2, 0.2), (0.4, 0.45), (0.85, 0.3), (0.85, 0.2), (0.75, 1)]],
 }
-"""The strokes of each digit as points, in fractions of its width and height."""
+"""The strokes of each digit. Points are in fractions of the digit's width and height."""
 
 
 def started_browser() -> Iterator[Browser]:

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 SENT = """async () => { const paper = document.querySelector('#paper');
         const { data } = paper.getContext('2d').getImageData(0, 0, paper.width, paper.height);
         return Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', data))).join(); }"""
-"""A hash of the pixels of the canvas, which are sent to the server."""
+"""Computes a hash of the pixels of the canvas, which the page sends to the server."""
 
 OVERLAPS = """() => { const box = (element) => element.getBoundingClientRect();
         const digits = [...document.querySelectorAll('#boxes rect')].map(box);
@@ -22,7 +22,7 @@ OVERLAPS = """() => { const box = (element) => element.getBoundingClientRect();
           const line = (bottom - top) / 5; // above and below a digit, a line of text has space
           return digits.some((digit) => left < digit.right - 2 && digit.left < right - 2
             && top + line < digit.bottom - 2 && digit.top < bottom - line - 2); }).length; }"""
-"""The number of labels that cover a digit."""
+"""Counts the labels that cover a digit."""
 
 
 def test_an_undone_stroke_can_be_redone(page: Page) -> None:
