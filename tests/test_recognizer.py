@@ -145,9 +145,9 @@ def test_a_higher_threshold_ignores_only_digits_below_it() -> None:
 
 def test_colour_arrays_are_read_in_the_channel_order_of_opencv() -> None:
     bgra = np.zeros((2, 3, 4), np.uint8)
-    bgra[..., 0] = 250  # blue, which is dark
+    bgra[..., 0] = 250  # blue becomes dark grey
     bgra[..., 3] = 255
-    bgra[0, 0] = (0, 250, 0, 255)  # green, which is light
+    bgra[0, 0] = (0, 250, 0, 255)  # green becomes light grey
     bgra[1, 2] = (0, 0, 250, 255)  # red
     expected = cv2.cvtColor(bgra, cv2.COLOR_BGRA2GRAY).astype(int)
     assert np.abs(_grey_image(bgra) - expected).max() <= 1

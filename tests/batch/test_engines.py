@@ -46,11 +46,11 @@ if __name__ == "__main__":
 
 
 MOMENTS = [1, 4, *(pytest.param(n, marks=pytest.mark.long) for n in (2, 3, 5, 6))]
-"""Moments at which work is interrupted; `make faults` tries all of them."""
+"""Values that vary the moment of an interruption. `make faults` tries all of them."""
 
 
 def run_script(script: str, folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    """Runs Python source from a file, so that the processes it spawns can import it."""
+    """Saves Python source as a file and runs it, so that worker processes can import it."""
     (folder / "script.py").write_text(script)
     return subprocess.run(
         [sys.executable, str(folder / "script.py"), *map(str, words)],

@@ -124,7 +124,7 @@ def test_unreadable_images_are_named_counted_and_ignored(
         ),
     ],
 )
-def test_wrong_arrays_are_refused(
+def test_arrays_that_are_not_digit_images_are_refused(
     tiny: Dataset, tmp_path: Path, changes: dict[str, object], message: str
 ) -> None:
     path = save_npz(tmp_path / "bad.npz", tiny, **changes)

@@ -64,7 +64,7 @@ def test_held_out_digits_never_move_to_the_training_set(own: Path) -> None:
     assert not held_out & {picture.tobytes() for picture in fewer.train_images}
 
 
-def test_own_digits_are_repeated_to_a_fixed_share_of_the_training_data() -> None:
+def test_few_own_digits_are_repeated_until_they_are_a_fifth_of_the_training_data() -> None:
     images, targets = np.zeros((1000, 28, 28), np.uint8), np.eye(10)[np.arange(1000) % 10]
     mark = np.ones((28, 28), np.uint8)
     for count, expected in ((1, 250), (5, 250), (2000, 2000)):

@@ -1,4 +1,4 @@
-"""The web page makes the field file of a form, tested in a real browser."""
+"""The web page `/form` creates field files; the tests use a real browser."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def choose(page: Page) -> None:
 
 
 def at(page: Page, x: float, y: float) -> Point:
-    """Scrolls a place of the form, in per cent, into view, and returns its pixel."""
+    """Scrolls to a place on the form, given in per cent, and returns its position in pixels."""
     page.locator("#boxes").scroll_into_view_if_needed()
     layer = page.locator("#boxes").bounding_box()
     assert layer is not None
