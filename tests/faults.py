@@ -44,7 +44,7 @@ def png_of_size(width: int, height: int) -> bytes:
 
 
 def odd_images() -> dict[str, tuple[bytes, str | None]]:
-    """Returns intact and damaged image files: a name, and for each the bytes and expected text."""
+    """Returns intact and damaged image files by name, each as its bytes and its expected text."""
     picture = Image.open(PROJECT / "samples" / "3.png").convert("L")
     grey = np.asarray(picture)
     png, jpeg = saved(picture, "PNG"), saved(picture, "JPEG")

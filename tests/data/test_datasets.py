@@ -161,7 +161,7 @@ def test_damaged_npz_files_are_refused(tiny: Dataset, tmp_path: Path) -> None:
         ("train-labels-idx1-ubyte", struct.pack(">2i", 2049, 41) + bytes(40), "damaged"),
     ],
 )
-def test_wrong_idx_files_are_refused(
+def test_invalid_idx_files_are_refused(
     tiny: Dataset, tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     (save_idx(tmp_path, tiny) / name).write_bytes(content)

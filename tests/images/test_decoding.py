@@ -71,7 +71,7 @@ def test_images_of_every_exif_orientation_are_turned_upright(
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"])
 @pytest.mark.parametrize("mode", ["1", "L", "RGB"])
-def test_every_format_and_mode_is_read(kind: str, mode: str) -> None:
+def test_every_image_format_and_pixel_mode_is_read(kind: str, mode: str) -> None:
     image = Image.new("L", (30, 20), 255)
     image.paste(0, (10, 5, 14, 15))
     file = io.BytesIO()
