@@ -104,7 +104,7 @@ def staircase(side: int, step: int, size: int) -> bytes:
 
 
 def spiked(side: int) -> bytes:
-    """Draws a thin frame with spikes, whose strokes are widened by a tenth of the page."""
+    """Draws a thin frame with horizontal spikes across half of the page."""
     page = np.full((side, side), 255, np.uint8)
     cv2.rectangle(page, (1, 1), (side - 2, side - 2), 0, 1)
     page[::7, 1 : side // 2] = 0
