@@ -1,23 +1,23 @@
-# make run       read the samples with the pretrained models, then install the rest, train a network,
-#                evaluate it and show how it reads the same samples
-# make read      install what reading needs (seconds, no TensorFlow) and read the samples
+# make run       read the samples with the pretrained models; then install TensorFlow, train a network,
+#                evaluate it, and show how it reads the same samples
+# make read      install the libraries for reading (seconds, no TensorFlow) and read the samples
 # make test      run the tests in two processes, about 4 minutes
 # make test-ray  test reading with a local Ray cluster, about a minute
-# make test-web  install a browser (Debian's Chromium) and test the web page in it, about 2 minutes
+# make test-web  install Chromium (from Debian) and test the web page in it, about 2 minutes
 # make test-jax  test networks and training with JAX, about 8 minutes
 # make faults    kill training fifty times, and reading of 20,000 images five times, about 8 minutes
 # make fuzz      read 20,000 mutated images, 2,000 mutated model and data files and hostile models,
 #                about 15 minutes
-# make lint      check style and types
-# make format    fix style
-# make bench     measure speed against common alternatives, about 15 minutes
+# make lint      check the code's style and types
+# make format    format the code
+# make bench     compare the speed with common alternatives, about 15 minutes
 
 PYTHON ?= python3
 BIN := .venv/bin
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
 .PHONY: run read test test-ray test-web test-jax browser faults fuzz lint format bench
-.NOTPARALLEL:  # or the installation would mix with the first readings
+.NOTPARALLEL:  # with -j, make would install TensorFlow while it reads the samples
 .DELETE_ON_ERROR:
 
 run: read .venv/installed
@@ -34,7 +34,7 @@ run: read .venv/installed
 read: .venv/reading
 	$(BIN)/python predict_image.py samples
 
-# A process that has run out of tests takes some of the other's.
+# With worksteal, a process that has finished its tests takes over some of the other process's tests.
 test: .venv/installed-dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
@@ -77,7 +77,7 @@ format: .venv/installed-dev
 	touch $@
 
 .venv/installed: .venv/reading requirements.txt
-	@echo "Installing TensorFlow and what else training needs (2.5 GB) ..."
+	@echo "Installing TensorFlow and the other libraries for training (2.5 GB) ..."
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 

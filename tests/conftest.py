@@ -22,7 +22,8 @@ from common.storage import model_files, trial
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-# A shell that runs the tests in the background makes them and their children ignore Ctrl-C.
+# Processes that a shell starts in the background ignore Ctrl-C, and so do their children. The tests
+# need the normal behaviour.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,8 +34,8 @@ class PageServer:
     """A running `draw_digit.py`.
 
     Attributes:
-        address: Its URL, with a trailing slash.
-        project: The copy of the project that it runs in.
+        address: The URL of the server, with a trailing slash.
+        project: The copy of the project in which the server runs.
     """
 
     address: str
@@ -46,7 +47,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project without your models and plots, so that tests keep the real ones."""
+    """A copy of the project without your models and plots, so that tests cannot change yours."""
     copy = tmp_path_factory.mktemp("project")
     for script in ("train_model.py", "evaluate_model.py", "predict_image.py"):
         shutil.copy(ROOT / script, copy)
@@ -83,7 +84,7 @@ OFFLINE = {
 
 
 def messages(stderr: str) -> str:
-    """Returns what `predict_image.py` printed on stderr besides the line that names the models."""
+    """Returns the stderr of `predict_image.py` without the line that names the models."""
     lines = stderr.splitlines(keepends=True)
     others = [line for line in lines if not line.startswith("Reading with ")]
     assert len(others) == len(lines) - 1, stderr
@@ -91,7 +92,7 @@ def messages(stderr: str) -> str:
 
 
 def no_network() -> dict[str, str]:
-    """Returns an environment in which MNIST is not cached and every download fails at once."""
+    """Returns environment variables with which no MNIST is cached and downloads fail at once."""
     return os.environ | OFFLINE
 
 
@@ -101,8 +102,8 @@ def called(
 ) -> Command:
     """Runs a script like `command`, but in this process.
 
-    This saves the seconds in which a new process imports TensorFlow and other libraries. Use
-    `command` for promises about signals, streams or start-up.
+    This saves the seconds that a new process needs to import TensorFlow and other libraries. Use
+    `command` to test signals, streams or start-up.
     """
     for name, value in OFFLINE.items():
         monkeypatch.setenv(name, value)
@@ -123,7 +124,7 @@ def called(
         capfd.readouterr()
         try:
             status = console._status_of(importlib.import_module(Path(script).stem).main)
-        except SystemExit as stopped:  # an argument is wrong
+        except SystemExit as stopped:  # argparse refused an argument
             status = int(stopped.code or 0)
         return subprocess.CompletedProcess(words, status, *capfd.readouterr())
 
@@ -132,13 +133,13 @@ def called(
 
 @pytest.fixture
 def trial_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Skips the separate process of a trial, which takes seconds. `test_trial` starts real ones."""
+    """Tries models in this process: a new one takes seconds. `test_trial` tests the new process."""
     monkeypatch.setattr(model_files, "try_in_subprocess", trial.try_in_this_process)
 
 
 @pytest.fixture(scope="session")
 def trained(command: Command, project: Path) -> subprocess.CompletedProcess[str]:
-    """The result of one short training command on the bundled digits."""
+    """The completed command of one short training run on the bundled digits."""
     done = command("train_model.py", "--preset", "fast", timeout=900)
     assert done.returncode == 0, done.stderr
     return done
@@ -146,7 +147,7 @@ def trained(command: Command, project: Path) -> subprocess.CompletedProcess[str]
 
 @pytest.fixture(scope="session")
 def model(trained: subprocess.CompletedProcess[str], project: Path) -> Path:
-    """The `.tflite` file from `trained`; `.keras` and `.json` are beside it."""
+    """The `.tflite` file of the `trained` model; its `.keras` and `.json` files are beside it."""
     return project / "models" / "digits_fast_cnn.tflite"
 
 
@@ -165,7 +166,7 @@ def page_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer
 
 @contextmanager
 def served(project: Path, *options: object) -> Iterator[PageServer]:
-    """Runs the `draw_digit.py` of a copy of the project."""
+    """Runs `draw_digit.py` in a copy of the project."""
     words = [sys.executable, "-u", "draw_digit.py", "--no-browser", "--port", "0"]
     with subprocess.Popen(
         [*words, *map(str, options)],
@@ -181,7 +182,7 @@ def served(project: Path, *options: object) -> Iterator[PageServer]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests that need a browser, before `-m` selects by marks."""
+    """Marks the tests that need a browser, so that the option `-m` can select them."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
@@ -195,7 +196,7 @@ def browser() -> Iterator["Browser"]:
 
 @pytest.fixture
 def page(browser: "Browser", page_server: PageServer) -> Iterator["Page"]:
-    """The web page, which must contact no other server and log no error."""
+    """The web page; a test fails if the page contacts another server or logs an error."""
     viewport = {"width": 1280, "height": 900}
     opened = pytest.importorskip("drawing").opened
     yield from opened(browser, page_server.address, viewport=viewport)
@@ -217,7 +218,7 @@ def tiny() -> Dataset:
 
 @pytest.fixture(scope="session")
 def mnist() -> Dataset:
-    """MNIST from data/ or Keras's cache; without it, the tests that need it are skipped."""
+    """MNIST from data/ or Keras's cache. Tests that need MNIST are skipped if it is missing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("common.data.datasets.MNIST_URL", "http://127.0.0.1:9/mnist.npz")
         try:

@@ -1,4 +1,4 @@
-"""Creates PDF files, ordinary and hostile ones, object by object."""
+"""Creates ordinary and hostile PDF files, object by object."""
 
 import io
 import zlib
@@ -20,8 +20,8 @@ def document(content: bytes, size: tuple[float, float] = (200, 200), **objects: 
     Args:
         content: Operators that draw the page.
         size: Width and height in points.
-        objects: Bodies of further objects, by the names under which the page and these objects can
-            draw them.
+        objects: Bodies of further objects. The keys are the names by which the page and the objects
+            refer to them.
     """
     names = {name: number for number, name in enumerate(objects, 5)}
     resources = b" ".join(f"/{name} {number} 0 R".encode() for name, number in names.items())
@@ -39,7 +39,7 @@ def document(content: bytes, size: tuple[float, float] = (200, 200), **objects: 
 
 
 def assembled(bodies: list[bytes]) -> bytes:
-    """Returns a PDF file with these objects, numbered from 1; the first is the catalogue."""
+    """Returns a PDF file with the given objects, numbered from 1. The first is the catalogue."""
     file = bytearray(b"%PDF-1.7\n")
     starts = []
     for number, body in enumerate(bodies, 1):
@@ -53,19 +53,19 @@ def assembled(bodies: list[bytes]) -> bytes:
 
 
 def stream(entries: bytes, data: bytes) -> bytes:
-    """Returns a stream object."""
+    """Returns a stream object with the given dictionary entries and data."""
     head = b"<< %s /Length %d >>\nstream\n" % (entries, len(data))
     return head + data + b"\nendstream"
 
 
 def form(content: bytes) -> bytes:
-    """Returns a form, which can draw other objects of the document."""
+    """Returns a form object, whose content can draw other objects of the document."""
     entries = b"/Type /XObject /Subtype /Form /BBox [0 0 200 200] "
     return stream(entries + b"/Resources << /XObject << RESOURCES >> >>", content)
 
 
 def nested_forms(depth: int, times: int) -> bytes:
-    """Returns a document whose forms each draw the next one several times."""
+    """Returns a document with a chain of forms, each of which draws the next several times."""
     forms = {
         f"F{level}": form(b"q 0.99 0 0 0.99 0 0 cm " + b"/F%d Do " % (level + 1) * times + b"Q")
         for level in range(depth)
@@ -75,7 +75,7 @@ def nested_forms(depth: int, times: int) -> bytes:
 
 
 def large_picture(width: int, height: int) -> bytes:
-    """Returns a document that draws a white picture of any size, which is compressed well."""
+    """Returns a small document that draws a white picture of the given size."""
     packer = zlib.compressobj(9)
     row = b"\xff" * (3 * width)
     data = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
@@ -85,6 +85,6 @@ def large_picture(width: int, height: int) -> bytes:
 
 
 def many_pages(claimed: int) -> bytes:
-    """Returns a document with one page that claims to have many."""
+    """Returns a document with one page that claims to have `claimed` pages."""
     whole = document(b"")
     return whole.replace(b"/Count 1 ", b"/Count %d " % claimed)

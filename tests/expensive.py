@@ -1,4 +1,4 @@
-"""Small image files that are expensive to read: shapes, noise, and tricks with file formats."""
+"""Creates small image files that are expensive to read: shapes, noise, abuse of file formats."""
 
 import io
 import json
@@ -24,7 +24,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def nested(side: int, step: int, round_shapes: bool) -> bytes:
-    """Draws nested squares or circles, `step` pixels apart."""
+    """Draws nested squares or circles that are `step` pixels apart."""
     page = np.full((side, side), 255, np.uint8)
     for inset in range(step, side // 2, step):
         if round_shapes:
@@ -35,7 +35,7 @@ def nested(side: int, step: int, round_shapes: bool) -> bytes:
 
 
 def noise(side: int, share: float, grey: bool = False) -> bytes:
-    """Draws pixels that are black with probability `share`, or of random grey."""
+    """Draws noise: pixels that are black with probability `share`, or of random grey."""
     generator = np.random.default_rng(0)
     if grey:
         return png(generator.integers(0, 256, (side, side), np.uint8))
@@ -67,7 +67,7 @@ def grid(side: int, step: int, dash: int = 0) -> bytes:
 
 
 def checkers(side: int, step: int, gap: int = 0) -> bytes:
-    """Draws squares of `step` pixels that touch at their corners or are `gap` pixels apart."""
+    """Draws a pattern of squares that touch at their corners or are `gap` pixels apart."""
     ys, xs = np.indices((side, side)) // step
     if gap:
         ys, xs = (np.indices((side, side)) % (step + gap)) < step
@@ -76,7 +76,7 @@ def checkers(side: int, step: int, gap: int = 0) -> bytes:
 
 
 def combs(side: int, height: int, tooth: int) -> bytes:
-    """Draws wide rows of upright bars joined by a horizontal one, which offer many cuts."""
+    """Draws wide combs: upright bars on a horizontal bar, which could be cut in many places."""
     page = np.full((side, side), 255, np.uint8)
     for top in range(4, side - height, height + 4):
         page[top : top + height, 4 : side - 4 : tooth] = 0
@@ -96,7 +96,7 @@ def spiral(side: int, step: int) -> bytes:
 
 
 def staircase(side: int, step: int, size: int) -> bytes:
-    """Draws squares on a diagonal, each of which is a line of writing by itself."""
+    """Draws squares on a diagonal, so that each square is a separate line of writing."""
     page = np.full((side, side), 255, np.uint8)
     for place in range(0, side - size, step):
         page[place : place + size, place : place + size] = 0
@@ -104,7 +104,7 @@ def staircase(side: int, step: int, size: int) -> bytes:
 
 
 def spiked(side: int) -> bytes:
-    """Draws a thin frame with spikes, whose strokes are widened by a tenth of the page."""
+    """Draws a thin frame with horizontal spikes across half of the page."""
     page = np.full((side, side), 255, np.uint8)
     cv2.rectangle(page, (1, 1), (side - 2, side - 2), 0, 1)
     page[::7, 1 : side // 2] = 0
@@ -112,7 +112,7 @@ def spiked(side: int) -> bytes:
 
 
 def corners(side: int, step: int) -> bytes:
-    """Draws nested corners, whose bounding boxes all overlap."""
+    """Draws nested corners whose bounding boxes all overlap."""
     page = np.full((side, side), 255, np.uint8)
     for place in range(0, side - 8, step):
         page[place, place:] = 0
@@ -126,12 +126,12 @@ def jpeg_of_many_scans(side: int, scans: int) -> bytes:
     Image.effect_noise((side, side), 50).save(file, "JPEG", progressive=True, quality=50)
     content = file.getvalue()
     last = content.rindex(b"\xff\xda")
-    tables = content.rindex(b"\xff\xc4", 0, last)  # the Huffman table of that scan
+    tables = content.rindex(b"\xff\xc4", 0, last)  # the Huffman table of the last scan
     return content[:-2] + content[tables:-2] * scans + b"\xff\xd9"
 
 
 def in_format(form: str, width: int, height: int, mode: str = "RGB", **options: object) -> bytes:
-    """Returns an image of random blocks in any format."""
+    """Returns an image of random blocks in the given format."""
     block = np.random.default_rng(0).integers(0, 256, (height // 8, width // 8), np.uint8)
     picture = Image.fromarray(block).resize((width, height), Image.Resampling.NEAREST)
     file = io.BytesIO()
@@ -140,7 +140,7 @@ def in_format(form: str, width: int, height: int, mode: str = "RGB", **options: 
 
 
 def tiff_of_many_strips(rows: int) -> bytes:
-    """Returns a TIFF that is one pixel wide and has a strip for each row."""
+    """Returns a TIFF file that is one pixel wide and has a separate strip for each row."""
     entries = [
         (256, 4, 1, 1),
         (257, 4, 1, rows),
@@ -221,7 +221,7 @@ EXPENSIVE_IMAGES: dict[str, Callable[[], bytes]] = {
     "too_large.webp": lambda: in_format("WEBP", 10_000, 6000, "L", method=0, lossless=True),
     "large_float.tiff": lambda: in_format("TIFF", 7000, 7000, "F", compression="tiff_lzw"),
 }
-"""Functions that create the files, by name. Each has at most 20 MB or 50 megapixels."""
+"""Functions that create the image files, by file name. Each has at most 20 MB or 50 megapixels."""
 
 MEASURED = """
 import json, resource, sys
@@ -250,9 +250,9 @@ class Cost:
     """The cost of reading one image in a separate process.
 
     Attributes:
-        seconds: Processor time, without loading the model.
+        seconds: Processor time for reading the image, without loading the model.
         megabytes: Peak memory of the whole process.
-        text, error: The reading.
+        text, error: The text and the error of the reading.
     """
 
     seconds: float
@@ -262,7 +262,7 @@ class Cost:
 
 
 def cost_of(path: Path) -> Cost:
-    """Reads an image in a separate process with a time limit of one minute."""
+    """Reads an image in a separate process, and returns the cost; ends it after one minute."""
     words = [sys.executable, "-c", MEASURED, str(path)]
     done = subprocess.run(
         words, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=True

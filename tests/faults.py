@@ -1,4 +1,4 @@
-"""Creates damaged, hostile and unusual files, which the commands must handle."""
+"""Creates damaged, hostile and unusual files that the commands must handle."""
 
 import io
 import os
@@ -12,11 +12,11 @@ from PIL import Image
 from common import PROJECT
 
 READABLE, UNREADABLE = "3", None
-"""Expected text of a file: the digit that all readable ones show, or None for an error."""
+"""Expected text of a file: the digit that all readable files show, or None for an error."""
 
 
 def flipped(content: bytes, seed: int, flips: int = 20, start: int = 8) -> bytes:
-    """Returns the content with some bits flipped, all at or after byte `start`."""
+    """Returns the content with some bits flipped at random, none before byte `start`."""
     generator = np.random.default_rng(seed)
     damaged = bytearray(content)
     for place in generator.integers(start, len(damaged), flips):
@@ -25,7 +25,7 @@ def flipped(content: bytes, seed: int, flips: int = 20, start: int = 8) -> bytes
 
 
 def saved(image: Image.Image, form: str, **options: object) -> bytes:
-    """Returns the bytes of an image file."""
+    """Returns an image as the bytes of a file in the given format."""
     file = io.BytesIO()
     image.save(file, form, **options)
     return file.getvalue()
@@ -44,7 +44,7 @@ def png_of_size(width: int, height: int) -> bytes:
 
 
 def odd_images() -> dict[str, tuple[bytes, str | None]]:
-    """Returns intact and damaged image files by name, each with its expected text."""
+    """Returns intact and damaged image files by name, each as its bytes and its expected text."""
     picture = Image.open(PROJECT / "samples" / "3.png").convert("L")
     grey = np.asarray(picture)
     png, jpeg = saved(picture, "PNG"), saved(picture, "JPEG")
@@ -86,6 +86,6 @@ def odd_images() -> dict[str, tuple[bytes, str | None]]:
 
 
 def write_all(files: dict[str, tuple[bytes, str | None]], folder: Path) -> None:
-    """Writes the files into a folder."""
+    """Writes each file into a folder under its name."""
     for name, (content, _) in files.items():
         (folder / name).write_bytes(content)

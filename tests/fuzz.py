@@ -58,7 +58,7 @@ MUTATION = st.tuples(
 
 
 def mutated(content: bytes, mutations: list[tuple[str, float, int]]) -> bytes:
-    """Returns the content after some mutations: kind, position (0 to 1) and value of each."""
+    """Applies mutations to the content. Each has a kind, a position from 0 to 1, and a value."""
     changed = bytearray(content)
     for kind, place, value in mutations:
         if not changed:
@@ -92,7 +92,7 @@ def mutated_inside(content: bytes, mutations: list[tuple[str, float, int]]) -> b
 
 
 def image_seeds() -> list[bytes]:
-    """Returns the samples, and one of them in every format and mode."""
+    """Returns the samples, and one sample in every format and mode."""
     picture = Image.open(PROJECT / "samples" / "3.png").convert("L").resize((60, 60))
     seeds = [path.read_bytes() for path in sorted((PROJECT / "samples").glob("*.[pj]*g"))]
     for form, modes in FORMATS.items():
@@ -101,7 +101,7 @@ def image_seeds() -> list[bytes]:
             whole = picture.convert("I") if mode == "I;16" else picture
             whole.convert(mode).save(file, form)
             seeds.append(file.getvalue())
-    if find_spec("pillow_heif"):  # with requirements/photos.txt
+    if find_spec("pillow_heif"):  # requirements/photos.txt is installed
         from pillow_heif import from_pillow
 
         file = io.BytesIO()
@@ -126,7 +126,7 @@ def model_seeds(folder: Path) -> list[tuple[str, bytes]]:
 
 
 def data_seeds() -> list[tuple[str, bytes]]:
-    """Returns a small data set as .npz, and one IDX file, plain and compressed."""
+    """Returns a small data set as an .npz file, and as a plain and a compressed IDX file."""
     images = np.zeros((20, 28, 28), np.uint8)
     labels = np.arange(20) % 10
     file = io.BytesIO()
@@ -137,7 +137,7 @@ def data_seeds() -> list[tuple[str, bytes]]:
 
 
 def fuzz(name: str, seeds: list, work: Callable[..., object], examples: int) -> None:
-    """Runs `work` on `examples` mutated seeds and prints how many were accepted and refused."""
+    """Runs `work` on `examples` mutated seeds, and prints how many it accepted and refused."""
     outcomes: Counter[str] = Counter()
     slowest = 0.0
 
@@ -152,7 +152,7 @@ def fuzz(name: str, seeds: list, work: Callable[..., object], examples: int) -> 
     def run(seed: bytes | tuple[str, bytes], mutations: list[tuple[str, float, int]]) -> None:
         nonlocal slowest
         kind, content = seed if isinstance(seed, tuple) else ("", seed)
-        started = time.process_time()  # of all threads; a busy machine makes no difference
+        started = time.process_time()  # does not depend on the load of the machine
         try:
             inside = zipfile.is_zipfile(io.BytesIO(content)) and mutations[0][2] % 2
             work(kind, (mutated_inside if inside else mutated)(content, mutations))
@@ -174,7 +174,7 @@ def fuzz(name: str, seeds: list, work: Callable[..., object], examples: int) -> 
 
 
 def read_expensive_images(folder: Path) -> None:
-    """Reads expensive images, first each in a separate process, then all in one batch."""
+    """Reads each expensive image in a separate process, then all of them in one batch."""
     folder.mkdir()
     costs: dict[str, Cost] = {}
     for name, made in EXPENSIVE_IMAGES.items():
@@ -198,8 +198,9 @@ def read_expensive_images(folder: Path) -> None:
 def main() -> None:
     """Fuzzes images, data sets and models.
 
-    The models come after the others because TensorFlow alone takes half a gigabyte. The expensive
-    images come after the models because creating them takes more memory than reading them.
+    Models are read after images and data sets because TensorFlow alone takes half a gigabyte, which
+    would count in the peak memory. Expensive images come last but one because creating them takes
+    more memory than reading them.
     """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -229,7 +230,7 @@ def main() -> None:
         fuzz("data", data_seeds(), load_data, arguments.data)
 
         def try_here(path: Path, kind: str) -> None:
-            """Tries only `.tflite` files in a separate process: LiteRT may hang, Keras is slow."""
+            """Uses a process only for `.tflite` files: LiteRT may hang, and Keras starts slowly."""
             (trial.try_in_subprocess if path.suffix == ".tflite" else trial.try_in_this_process)(
                 path, kind
             )
@@ -241,7 +242,7 @@ def main() -> None:
         with patch.object(model_files, "try_in_subprocess", try_here):
             fuzz("models", model_seeds(folder), load_model, arguments.models)
         read_expensive_images(folder / "expensive")
-        # Imported here because it imports TensorFlow, whose memory would count above.
+        # An earlier import would load TensorFlow, and its memory would count in the results above.
         from fuzz_models import fuzz_hostile_models
 
         fuzz_hostile_models(folder, arguments.models)

@@ -1,4 +1,4 @@
-"""Hostile models for `fuzz.py`: all names in Keras, nested configs, cards, and costly networks."""
+"""Creates hostile models for `fuzz.py`: names in Keras, nested configs, cards, costly networks."""
 
 import copy
 import importlib
@@ -57,7 +57,7 @@ sys.addaudithook(_watch)
 
 
 def names_of_keras() -> Iterator[tuple[str, str]]:
-    """Yields every public name of Keras, and every name in its modules of layers and operators."""
+    """Yields each public name of Keras and each name in some internal packages, with its module."""
     seen = {keras}
     waiting = [("keras", keras)]
     while waiting:
@@ -80,7 +80,7 @@ def names_of_keras() -> Iterator[tuple[str, str]]:
 
 
 def layers_in(config: dict[str, Any]) -> Iterator[str]:
-    """Yields the class names of the layers of a checked model."""
+    """Yields the class names of all layers in a model config, including nested models."""
     for layer in config["config"]["layers"]:
         yield layer["class_name"]
         if layer["class_name"] in MODELS:
@@ -88,7 +88,7 @@ def layers_in(config: dict[str, Any]) -> Iterator[str]:
 
 
 def fuzz_names(config: hostile.Config) -> None:
-    """Uses every name of Keras as a class, a function, an argument and a setting."""
+    """Checks configs in which a name of Keras is a class, a function, an argument or a setting."""
     outcomes: Counter[str] = Counter()
     for module, name in names_of_keras():
         reference = {"class_name": "function", "module": module, "config": name}
@@ -114,7 +114,7 @@ def fuzz_names(config: hostile.Config) -> None:
 
 
 def hostile_parts(config: hostile.Config) -> st.SearchStrategy:
-    """Returns nested parts of configs that name code or are out of place."""
+    """Returns a strategy for nested parts of configs that name code or do not belong there."""
     layer = config["config"]["layers"][-1]
     leaves = st.sampled_from(
         [
@@ -142,7 +142,7 @@ def hostile_parts(config: hostile.Config) -> st.SearchStrategy:
 
 
 def fuzz_configs(folder: Path, content: bytes, examples: int) -> None:
-    """Puts hostile parts at random positions of a model's config and loads the model."""
+    """Loads models whose configs contain hostile parts at random positions."""
     config = hostile.keras_config(content)
     outcomes: Counter[str] = Counter()
     path = folder / "nested.keras"
@@ -174,7 +174,7 @@ def fuzz_configs(folder: Path, content: bytes, examples: int) -> None:
 
 
 def fuzz_cards(folder: Path, examples: int) -> None:
-    """Changes values of a card. All readers of cards must cope with an accepted card."""
+    """Loads cards with random values. Code that uses cards must work with each accepted card."""
     card = json.loads(PRETRAINED.with_suffix(".json").read_text()) | {"own": "a", "start": "b"}
     model = folder / "carded.tflite"
     model.write_bytes(b"")
@@ -201,7 +201,7 @@ def fuzz_cards(folder: Path, examples: int) -> None:
 
 
 def try_expensive(folder: Path, content: bytes) -> None:
-    """Tries costly models, which must be refused or accepted within the limits."""
+    """Tries costly models. Each must be refused or accepted within the time and memory limits."""
     for name, network in hostile.expensive_networks().items():
         network().save(folder / f"{name}.keras")
     wide = hostile.wide_config(hostile.keras_config(content), depth=60, units=10_000)
@@ -224,7 +224,7 @@ def try_expensive(folder: Path, content: bytes) -> None:
 
 
 def fuzz_hostile_models(folder: Path, examples: int) -> None:
-    """Runs all fuzzers of this module, with `examples` examples of each random kind."""
+    """Runs all fuzzers of this module; the random ones use `examples` examples each."""
     content = hostile.functional_model(folder)
     fuzz_names(hostile.keras_config(content))
     fuzz_configs(folder, content, examples)

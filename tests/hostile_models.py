@@ -1,4 +1,4 @@
-"""Creates model files that do more than a classifier needs. Loading must refuse them."""
+"""Creates model files with parts that a classifier does not need. Loading must refuse them."""
 
 import io
 import json
@@ -18,8 +18,8 @@ Config = dict[str, Any]
 
 MUST_BE_REFUSED = ("looping", "branching", "reshaping", "wide", "upsampling")
 
-# A small separate process: the peak memory of a child starts at that of its parent, and
-# RUSAGE_CHILDREN gives the maximum over all children.
+# Runs in a new process to measure memory: the peak memory of a child process starts at that of its
+# parent, and RUSAGE_CHILDREN is the maximum over all children.
 TRIAL = """
 import pathlib, resource, sys
 from common.storage.loading import ModelError
@@ -35,7 +35,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, refusal)
 
 
 def trial_of(path: Path) -> tuple[int, str]:
-    """Returns the peak memory of a model's trial in kB, and the reason for a refusal or ""."""
+    """Tries a model. Returns the peak memory in kB, and the reason for a refusal or ""."""
     command = [sys.executable, "-c", TRIAL, str(path)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     kilobytes, _, refusal = done.stdout.strip().partition(" ")
@@ -43,13 +43,13 @@ def trial_of(path: Path) -> tuple[int, str]:
 
 
 def keras_config(content: bytes) -> Config:
-    """Returns the config in a `.keras` file."""
+    """Returns the config of the model in a `.keras` file."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return json.loads(archive.read("config.json"))
 
 
 def with_config(content: bytes, config: object) -> bytes:
-    """Returns a `.keras` file with its config replaced."""
+    """Returns a `.keras` file in which the config of the model is replaced."""
     changed = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(changed, "w") as target:
         for name in source.namelist():
@@ -68,12 +68,12 @@ def functional_model(folder: Path) -> bytes:
 
 
 def tensor(config: Config) -> Config:
-    """Returns the argument that stands for the input of the first layer in a functional model."""
+    """Returns the config entry for the input of the first layer in a functional model."""
     return config["config"]["layers"][1]["inbound_nodes"][0]["args"][0]
 
 
 def calling(config: Config, module: str, function: str, *arguments: object) -> Config:
-    """Returns a model with a `Switch` that would call a function of Keras while it is loaded."""
+    """Returns a config with a `Switch` that would call a Keras function while it is loaded."""
     reference = {
         "class_name": "function",
         "module": module,
@@ -94,21 +94,21 @@ def calling(config: Config, module: str, function: str, *arguments: object) -> C
 
 
 def with_last(config: Config, changes: Config) -> Config:
-    """Returns a config with changes to the last layer: its class, module or config."""
+    """Returns a config in which the class, module or config of the last layer is changed."""
     hostile = json.loads(json.dumps(config))
     hostile["config"]["layers"][-1].update(changes)
     return hostile
 
 
 def with_setting(config: Config, key: str, value: object) -> Config:
-    """Returns a config with one setting of the last layer changed."""
+    """Returns a config in which one setting of the last layer is changed."""
     hostile = json.loads(json.dumps(config))
     hostile["config"]["layers"][-1]["config"][key] = value
     return hostile
 
 
 def expensive_networks() -> dict[str, Callable[[], "keras.Model"]]:
-    """Returns networks, by name, that are small files but take minutes or gigabytes to run."""
+    """Returns networks, by name, that have small files but take minutes or gigabytes to run."""
 
     def pixels(*middle: layers.Layer) -> "keras.Model":
         head = [layers.Flatten(), layers.Dense(10)]
@@ -139,7 +139,7 @@ def expensive_networks() -> dict[str, Callable[[], "keras.Model"]]:
 
 
 def wide_config(config: Config, depth: int, units: int) -> Config:
-    """Returns a model of many dense layers, with `depth * units**2` weights in all."""
+    """Returns a config with `depth` dense layers, which have `depth * units**2` weights in all."""
     hostile = json.loads(json.dumps(config))
     stacked = hostile["config"]["layers"]
     last = stacked.pop()
@@ -184,7 +184,7 @@ def hostile_tflite() -> dict[str, bytes]:
 
 
 def converted(function: Callable[[Any], Any]) -> bytes:
-    """Converts a function of float32 (1, 784) to a `.tflite` model."""
+    """Converts a function of a float32 tensor (1, 784) to a `.tflite` model."""
     import tensorflow as tf
 
     concrete = tf.function(

@@ -1,4 +1,4 @@
-"""The layout of the packages and the direction of imports; see `common/__init__.py`."""
+"""Packages have the documented layout, and imports point one way; see `common/__init__.py`."""
 
 import ast
 import subprocess
@@ -17,7 +17,7 @@ ORDER = (
     "common.reading",
     "common.backend",
     "common.preprocessing",
-    "common.finding.encoding",  # the finder's output format, which networks need too
+    "common.finding.encoding",  # the format of the finder's output, which networks.py needs
     "common.networks",
     "common.images",
     "common.storage",
@@ -32,7 +32,7 @@ ORDER = (
     "common.web",
     "scripts",
 )
-"""Modules and packages; each may import only itself and those listed before it."""
+"""Modules and packages. Each may import only from itself and from entries before it."""
 
 SCRIPTS = sorted(ROOT.glob("*.py"))
 FILES = [*SCRIPTS, *sorted((ROOT / "common").rglob("*.py"))]
@@ -43,7 +43,7 @@ MODULES = {
 
 
 def imports_of(path: Path) -> set[str]:
-    """Returns the project's modules that a file imports, also in functions, except for typing."""
+    """Returns the project's modules that a file imports, also in functions, but not for typing."""
     found: set[str] = set()
     waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while waiting:
@@ -64,7 +64,7 @@ IMPORTS = {name: imports_of(path) - {name} for name, path in MODULES.items()}
 
 
 def position_of(module: str) -> int:
-    """Returns the position of a module or its package in `ORDER`."""
+    """Returns the position of a module, or else of its package, in `ORDER`."""
     if not module.startswith("common"):
         return ORDER.index("scripts")
     if module in ORDER:
@@ -104,7 +104,7 @@ def test_files_are_short(path: Path) -> None:
     assert lines < (200 if path in SCRIPTS else 350)
 
 
-def test_few_modules_are_outside_the_packages() -> None:
+def test_only_a_few_modules_are_directly_in_common() -> None:
     assert len(list((ROOT / "common").glob("*.py"))) <= 12
 
 

@@ -30,14 +30,14 @@ def test_the_fitted_temperature_corrects_overconfidence() -> None:
     assert calibration_error(overconfident, labels) > 0.1
 
 
-def test_the_rejection_is_what_all_ten_digits_share() -> None:
+def test_the_rejection_is_the_probability_that_all_ten_digits_have_in_common() -> None:
     certain, shared = np.eye(10)[7], np.full(10, 0.1)
     digits, rejection = without_rejection(0.4 * certain + 0.6 * shared)
     assert rejection == pytest.approx(0.6)
     assert digits == pytest.approx(certain, abs=1e-5)
 
 
-def test_both_networks_together_decide_which_digit_it_is() -> None:
+def test_both_networks_together_decide_which_digit_a_mark_is() -> None:
     classifier = np.array([0, 0.6, 0, 0, 0, 0, 0, 0.4, 0, 0])
     finder = np.array([0, 0.2, 0, 0, 0, 0, 0, 0.8, 0, 0])
     both = combined(classifier, finder)

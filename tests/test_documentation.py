@@ -1,4 +1,4 @@
-"""The examples in the documentation work."""
+"""The Python examples in the documentation work."""
 
 import re
 import subprocess

@@ -19,7 +19,7 @@ from common.images.listing import image_sources, sources_from
 from common.storage.model_files import PRETRAINED
 
 SAMPLE = ROOT / "samples" / "3.png"
-PAGEMAP = "/proc/self/pagemap"  # its size is reported as 0, but it holds terabytes
+PAGEMAP = "/proc/self/pagemap"  # has terabytes, but its reported size is 0
 needs_fsspec = pytest.mark.skipif(not find_spec("fsspec"), reason="needs requirements/ray.txt")
 
 
@@ -29,7 +29,7 @@ def needs(path: str) -> pytest.MarkDecorator:
 
 
 def limited(project: Path, words: str, stdin: str) -> subprocess.CompletedProcess[str]:
-    """Runs predict_image.py with at most 1.5 GB of memory and 30 seconds."""
+    """Runs predict_image.py with limits of 1.5 GB of memory and 30 seconds."""
     start = f"ulimit -v 1500000; exec {sys.executable} predict_image.py --model {PRETRAINED}"
     return subprocess.run(
         ["bash", "-c", f"{start} --json {words} < {stdin}"],
@@ -51,7 +51,7 @@ def limited(project: Path, words: str, stdin: str) -> subprocess.CompletedProces
         pytest.param("local:///dev/zero", "/dev/null", "not a file", marks=needs_fsspec),
     ],
 )
-def test_an_endless_image_is_one_error_among_the_records(
+def test_an_endless_image_gives_one_error_among_the_records(
     project: Path, words: str, stdin: str, said: str
 ) -> None:
     done = limited(project, f"samples/3.png {words} samples/7.jpeg", stdin)
@@ -69,7 +69,7 @@ def test_an_endless_list_is_refused(project: Path, words: str) -> None:
 
 
 @needs_fsspec
-def test_a_pipe_behind_an_address_is_refused_without_waiting(project: Path, tmp_path: Path) -> None:
+def test_an_address_of_a_pipe_is_refused_without_waiting(project: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     done = limited(project, f"file://{tmp_path}/pipe.png samples/3.png", "/dev/null")
     records = [json.loads(line) for line in done.stdout.splitlines()]
@@ -89,7 +89,7 @@ def test_a_list_of_too_many_names_is_refused(
         sources_from(listing)
 
 
-def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
+def test_an_image_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "large.png"
     with path.open("wb") as file:
         file.write(SAMPLE.read_bytes())
@@ -99,7 +99,7 @@ def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
 
 
 @needs_fsspec
-def test_a_file_at_an_address_that_is_too_large_is_not_fetched(
+def test_a_remote_file_that_is_too_large_is_not_fetched(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import fsspec
@@ -115,10 +115,10 @@ def test_a_file_at_an_address_that_is_too_large_is_not_fetched(
 
 
 @pytest.mark.parametrize("chain", ["simplecache::http://127.0.0.1:9/7.png", "zip://7.png::{pipe}"])
-def test_a_chain_of_addresses_is_one_error_among_the_records(
+def test_a_chain_of_addresses_gives_one_error_among_the_records(
     project: Path, tmp_path: Path, chain: str
 ) -> None:
-    os.mkfifo(tmp_path / "pipe")  # opening a chain would block on it
+    os.mkfifo(tmp_path / "pipe")  # opening the chain would block on the pipe
     listing = tmp_path / "list.txt"
     listing.write_text(f"samples/3.png\n{chain.format(pipe=tmp_path / 'pipe')}\nsamples/7.jpeg\n")
     done = limited(project, f"--files-from {listing}", "/dev/null")
@@ -128,7 +128,7 @@ def test_a_chain_of_addresses_is_one_error_among_the_records(
 
 
 @needs_fsspec
-def test_an_address_that_cannot_be_opened_in_a_list_is_one_error(project: Path) -> None:
+def test_an_unusable_address_in_a_list_gives_one_error(project: Path) -> None:
     done = limited(project, "samples/3.png nothing-of-that-kind://x.png", "/dev/null")
     assert done.returncode == 2  # refused before any image is read
     listed = subprocess.run(
@@ -144,7 +144,7 @@ def test_an_address_that_cannot_be_opened_in_a_list_is_one_error(project: Path) 
     assert "cannot be read" in records[1]["error"]
 
 
-def test_stdin_is_read_only_up_to_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stdin_is_read_only_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     class Endless:
         @staticmethod
         def read(size: int) -> bytes:

@@ -1,4 +1,4 @@
-"""What evaluate_model.py reports for each kind of model and data."""
+"""evaluate_model.py evaluates classifiers, finders and the whole reader, and reports scores."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ from common.storage.model_files import PRETRAINED
 
 @pytest.fixture(autouse=True)
 def plots_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder to which the script writes its plots."""
+    """The folder into which the script writes its plots in these tests."""
     monkeypatch.setattr(evaluate_model, "PLOTS", tmp_path / "plots")
     return tmp_path / "plots"
 
@@ -33,7 +33,7 @@ def evaluate(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
 
 @pytest.fixture
 def finder(tmp_path: Path) -> Path:
-    """A model file whose card declares it a finder."""
+    """A model file whose card says that the model is a finder."""
     path = tmp_path / "finder.tflite"
     shutil.copy(PRETRAINED, path)
     card = json.loads(PRETRAINED.with_suffix(".json").read_text())
@@ -52,7 +52,7 @@ def test_a_finder_is_evaluated_on_generated_pages(
         _, height, width, _ = pages.shape
         return np.full((1, height // 4, width // 4, OUTPUTS), -10, np.float32)
 
-    # The real finder takes a second for each page.
+    # The pretrained finder takes a second for each page.
     monkeypatch.setattr("common.recognizer.load_finder", lambda *_: sees_nothing)
     reader = DigitRecognizer(PRETRAINED)
     monkeypatch.setattr(evaluate_model, "DigitRecognizer", lambda *_, **__: reader)
@@ -100,7 +100,7 @@ def test_a_folder_with_labels_evaluates_the_whole_reader(
     assert (plots_folder / PRETRAINED.stem / "misread_images.png").stat().st_size > 5000
 
 
-def test_a_table_without_kinds_has_a_single_row(
+def test_without_kinds_the_table_has_a_single_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Image.new("L", (28, 28), 255).save(tmp_path / "blank.png")
@@ -141,7 +141,7 @@ def test_several_classifiers_are_compared_on_the_same_images(
     assert [path.name for path in plots_folder.iterdir()] == ["compare.png"]
 
 
-def test_finders_and_labelled_folders_are_not_compared(
+def test_finders_and_labelled_folders_cannot_be_compared(
     finder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UserError, match="Several --model can only be classifiers"):

@@ -1,4 +1,4 @@
-"""Images that are expensive by design are read or refused within limits, one by one."""
+"""Images made to be expensive are read or refused within limits, and do not affect others."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ from common.recognizer import DigitRecognizer
 from common.storage.model_files import PRETRAINED
 
 SAMPLE = ROOT / "samples" / "3.png"
-MAX_SECONDS = 8  # of processor time; documented are 4, and 5 for the largest, on an idle machine
+MAX_SECONDS = 8  # processor time; SECURITY.md says 4, or 5 for large images, on an idle machine
 MAX_MEGABYTES = 1000
 COSTLY = [
     *("nested_squares.png", "noise_50%.png", "strokes_long.png", "grid_dashed.png"),
@@ -28,7 +28,7 @@ COSTLY = [
     *("scans.jpg", "strips.tiff", "chunks.png", "segments.jpg", "comments.gif"),
     *("too_large.webp", "large_float.tiff"),
 ]
-"""Images that took minutes or over a gigabyte before there were limits. `make fuzz` reads all."""
+"""Images that took minutes or gigabytes before there were limits. `make fuzz` reads more."""
 
 
 @pytest.mark.parametrize("name", COSTLY)
@@ -76,7 +76,7 @@ def test_a_failure_on_one_image_does_not_affect_the_others(
     assert said in readings[1].error
 
 
-def test_an_image_that_needs_too_much_memory_is_one_error(project: Path, tmp_path: Path) -> None:
+def test_an_image_that_needs_too_much_memory_gives_one_error(project: Path, tmp_path: Path) -> None:
     large = tmp_path / "large.png"
     Image.new("RGB", (9000, 9000)).save(large, compress_level=1)
     words = f"ulimit -v 1000000; exec {sys.executable} predict_image.py --json --model {PRETRAINED}"
@@ -111,7 +111,7 @@ def test_bytes_scans_and_pixels_are_limited(monkeypatch: pytest.MonkeyPatch) -> 
         read_image(ordinary + b"\0")
 
 
-def test_scans_of_an_embedded_preview_are_not_counted() -> None:
+def test_the_scans_of_an_embedded_preview_do_not_count() -> None:
     preview = saved(Image.new("RGB", (16, 16)), "JPEG", progressive=True)
     picture = saved(Image.new("RGB", (64, 64)), "JPEG", progressive=True)
     many = b"".join(
@@ -122,7 +122,7 @@ def test_scans_of_an_embedded_preview_are_not_counted() -> None:
 
 @pytest.mark.parametrize("big", [False, True])
 @pytest.mark.parametrize("order", ["little", "big"])
-def test_the_strips_of_every_kind_of_tiff_are_limited(order: str, big: bool) -> None:
+def test_the_number_of_strips_is_limited_in_every_variant_of_tiff(order: str, big: bool) -> None:
     def number(value: int, size: int) -> bytes:
         return value.to_bytes(size, "little" if order == "little" else "big")
 

@@ -27,7 +27,7 @@ DRY = ("train_model.py", "--dry-run", "--data")
 
 
 def refusal(data: Path) -> str:
-    """Returns the message with which a data set is refused: one line."""
+    """Returns the one-line message with which a data set is refused."""
     with pytest.raises(DataError) as refused:
         load_dataset(str(data))
     message = str(refused.value)
@@ -45,7 +45,7 @@ def test_the_command_refuses_damaged_data_in_one_line(command: Command, tmp_path
 
 
 def npz(tiny: Dataset, **changes: np.ndarray) -> bytes:
-    """The bytes of an .npz file in Keras's layout."""
+    """Returns the bytes of an .npz file in Keras's layout."""
     arrays = {
         "x_train": tiny.train_images,
         "y_train": tiny.train_labels,
@@ -57,7 +57,7 @@ def npz(tiny: Dataset, **changes: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
+def test_a_data_set_that_is_a_link_to_itself_is_refused(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     assert "There is no data set at" in refusal(tmp_path / "loop")
 
@@ -137,7 +137,7 @@ def test_unreadable_images_in_a_folder_are_counted_and_ignored(
 def server(
     answer: Callable[[socket.socket], object], tls: ssl.SSLContext | None = None
 ) -> Iterator[str]:
-    """Runs a server on 127.0.0.1 that gives one answer, and yields its address."""
+    """Runs a server on 127.0.0.1 that answers one request, and yields its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(10)
 
@@ -156,7 +156,7 @@ def server(
 
 
 def flood(client: socket.socket) -> None:
-    """Sends 100 MB without announcing a length."""
+    """Sends 100 MB without a Content-Length header."""
     client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
     for _ in range(100):
         client.sendall(bytes(10**6))

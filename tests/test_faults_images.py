@@ -1,4 +1,4 @@
-"""An image that cannot be read is one line that says why, and the other images are still read."""
+"""An unreadable image is reported in one line, and the other images are still read."""
 
 import json
 import os
@@ -19,7 +19,7 @@ MODEL = ("--model", ROOT / "models" / "pretrained.tflite")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all odd images, a folder, a pipe, and two broken links."""
+    """A folder with all unusual images, a sub-folder, a pipe and two broken links."""
     path = tmp_path_factory.mktemp("odd")
     write_all(odd_images(), path)
     (path / "folder.png").mkdir()
@@ -35,7 +35,7 @@ def test_every_image_gets_its_own_record(command: Command, folder: Path) -> None
     records = {Path(r["image"]).name: r for r in map(json.loads, done.stdout.splitlines())}
     expected = {name: text for name, (_, text) in odd_images().items()}
     expected |= {"two.tiff#1": expected.pop("two.tiff"), "two.tiff#2": ""}
-    del expected["bits2.tiff"]  # its next directory is damaged
+    del expected["bits2.tiff"]  # the directory of its second page is damaged
     expected |= {"bits2.tiff#1": None, "bits2.tiff#2": None}
     expected |= {"folder.png": None, "pipe.png": None, "loop.png": None, "nowhere.png": None}
     expected["no_utf8_\\udcff.png"] = expected.pop(os.fsdecode(b"no_utf8_\xff.png"))
@@ -59,13 +59,15 @@ def test_file_names_cannot_send_control_characters_to_the_terminal(
     assert any("new\\nline.png  " in line for line in lines)
     assert any("escape\\x1b[31m.png" in line for line in lines)
     files = len(list(folder.iterdir()))
-    assert len(lines) == files + 4  # one for each file, two for second pages, and two notes
+    assert len(lines) == files + 4  # a line per file, two second pages, and two notes
     unreadable = 5 + sum(text is None for _, text in odd_images().values())
     assert sum(line.startswith("error: ") for line in lines) == unreadable
     assert done.stderr.count("error: ") == unreadable
 
 
-def test_each_unreadable_image_is_one_line_that_says_why(command: Command, folder: Path) -> None:
+def test_each_unreadable_image_is_reported_in_one_line_with_the_reason(
+    command: Command, folder: Path
+) -> None:
     reasons = {
         "empty.png": "not an image",
         "truncated.png": "damaged",
@@ -97,7 +99,7 @@ def test_tiny_thin_and_huge_images_are_read(command: Command, tmp_path: Path) ->
     assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == ["", "", "3"]
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root can read every file")
 def test_an_image_without_read_permission_is_reported(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "secret.png"
     path.write_bytes(png_of_size(9, 9))
@@ -107,7 +109,7 @@ def test_an_image_without_read_permission_is_reported(command: Command, tmp_path
     assert "Permission denied" in done.stderr
 
 
-def test_unreadable_bytes_on_stdin_are_one_error(command: Command, tmp_path: Path) -> None:
+def test_unreadable_bytes_on_stdin_give_one_error(command: Command, tmp_path: Path) -> None:
     for content in (b"", b"not an image", png_of_size(100_000, 100_000)):
         (tmp_path / "bytes").write_bytes(content)
         with (tmp_path / "bytes").open("rb") as file:
@@ -117,7 +119,7 @@ def test_unreadable_bytes_on_stdin_are_one_error(command: Command, tmp_path: Pat
         assert messages(done.stderr).count("\n") == 1
 
 
-def test_an_image_deleted_during_the_run_is_one_error(project: Path, tmp_path: Path) -> None:
+def test_an_image_deleted_during_the_run_gives_one_error(project: Path, tmp_path: Path) -> None:
     picture = Image.open(ROOT / "samples" / "3.png").convert("L").resize((600, 600))
     for number in range(60):
         picture.save(tmp_path / f"{number}.png")
@@ -200,7 +202,7 @@ def test_memory_does_not_grow_with_the_number_of_images(project: Path, tmp_path:
         folder.mkdir()
         for number in range(count):
             os.link(broken if number % 100 == 50 else intact, folder / f"{number}.png")
-        # A separate process: RUSAGE_CHILDREN gives the maximum over all children so far.
+        # RUSAGE_CHILDREN is the maximum over all children so far, so use a new parent each time.
         code = (
             "import resource, subprocess, sys\n"
             "done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE)\n"
@@ -218,7 +220,7 @@ def test_memory_does_not_grow_with_the_number_of_images(project: Path, tmp_path:
     assert peaks[1] < 400
 
 
-def test_damage_that_pillow_logs_is_one_line(command: Command, tmp_path: Path) -> None:
+def test_damage_that_pillow_logs_is_reported_in_one_line(command: Command, tmp_path: Path) -> None:
     content = saved(Image.new("RGB", (20, 20)), "TIFF")
     samples = struct.pack("<HHIHH", 277, 3, 1, 3, 0)  # SamplesPerPixel: 3
     assert content.count(samples) == 1

@@ -1,4 +1,4 @@
-"""Damaged, foreign and hostile model files are refused with one line that says why."""
+"""Damaged, hostile and other unusable model files are refused with a one-line reason."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ def intact(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 def refusal(path: Path) -> str:
-    """Returns the message with which a model is refused: one line that names the file."""
+    """Returns the one-line message with which a model is refused; it names the file."""
     with pytest.raises(ModelError) as refused:
         load_predictor(path)
     message = str(refused.value)
@@ -78,7 +78,7 @@ def test_missing_files_and_folders_are_not_reported_as_damaged(
     assert "expected .keras, .h5 or .tflite" in refusal(tmp_path / "model.pt")
 
 
-def test_foreign_archives_and_zip_bombs_are_refused(
+def test_archives_without_a_model_and_zip_bombs_are_refused(
     intact: dict[str, bytes], tmp_path: Path
 ) -> None:
     path = tmp_path / "foreign.keras"
@@ -141,7 +141,7 @@ def test_networks_that_cannot_run_are_refused(tmp_path: Path, kind: str) -> None
     assert "size" in refusal(path)
 
 
-def test_a_missing_or_foreign_card_is_accepted_and_a_damaged_one_refused(
+def test_a_missing_or_wrong_card_is_accepted_but_a_damaged_card_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "mine.tflite"

@@ -1,4 +1,4 @@
-"""Commands that are stopped at any moment, or meet a full disk, lose no existing files."""
+"""Commands that are stopped at any moment, or run out of disk space, destroy no files."""
 
 import csv
 import hashlib
@@ -28,7 +28,7 @@ TRAINING = ("train_model.py", "--data", "digits", "--network", "mlp", "--epochs"
 
 
 def start(project: Path, *words: str) -> "subprocess.Popen[str]":
-    """Starts a command whose output can be read line by line."""
+    """Starts a command, and returns a process whose output can be read line by line."""
     return subprocess.Popen(
         [sys.executable, "-u", *words],
         cwd=project,
@@ -40,17 +40,17 @@ def start(project: Path, *words: str) -> "subprocess.Popen[str]":
 
 
 def wait_for(process: "subprocess.Popen[str]", word: str) -> bool:
-    """Reads lines of the process up to one that contains the word.
+    """Reads the output of a process until a line contains the word.
 
     Returns:
-        Whether there was such a line.
+        False if the output ended without such a line.
     """
     assert process.stdout is not None
     return any(word in line for line in process.stdout)
 
 
 def history(project: Path, name: str) -> list[dict[str, float]]:
-    """The rows of the training of a model, without their durations."""
+    """Returns the training history of a model without the durations."""
     with (project / "plots" / name / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
     return [{k: float(v) for k, v in row.items() if k != "seconds"} for row in rows]
@@ -68,12 +68,12 @@ def assert_intact(stem: Path) -> None:
 def check_kills(
     called: Command, project: Path, stem: Path, epochs: int, kills: int, after: str, delay: float
 ) -> int:
-    """Kills a training at random moments, resumes it, and compares it with an uninterrupted one.
+    """Kills and resumes training at random moments, and compares it with an uninterrupted run.
 
     Each kill comes up to `delay` seconds after the training has printed the word `after`.
 
     Returns:
-        How many times it was resumed.
+        How many times training was resumed.
     """
     words = (*TRAINING[:-1], str(epochs), "--output", str(stem), "--overwrite")
     assert called(*words).returncode == 0
@@ -108,22 +108,22 @@ def check_kills(
     return resumed
 
 
-def test_a_killed_training_can_be_resumed_and_leaves_the_model_intact(
+def test_a_killed_training_run_can_be_resumed_and_leaves_the_model_intact(
     called: Command, project: Path, tmp_path: Path
 ) -> None:
-    # Two epochs are complete by then, so there is a checkpoint.
+    # In the third epoch, two epochs are complete, so there is a checkpoint.
     stem = tmp_path / "killed"
     assert check_kills(called, project, stem, epochs=6, kills=1, after="Epoch 3/", delay=0) == 1
 
 
 @pytest.mark.long
 def test_training_survives_fifty_kills(called: Command, project: Path, tmp_path: Path) -> None:
-    # The delay covers everything from the first epoch to after the model is saved.
+    # The delay is long enough for kills at any time between the first epoch and the saved model.
     stem = tmp_path / "killed"
     check_kills(called, project, stem, epochs=30, kills=50, after="Epoch ", delay=2.5)
 
 
-def test_the_next_training_removes_the_temporary_files_of_a_killed_one(tmp_path: Path) -> None:
+def test_the_next_training_run_removes_the_temporary_files_of_a_killed_run(tmp_path: Path) -> None:
     left = [tmp_path / f".123.mine.{kind}" for kind in ("keras", "tflite", "json")]
     others = [tmp_path / name for name in (".123.not.mine.keras", "mine.keras", ".123.mine_2.json")]
     for path in left + others:
@@ -170,14 +170,14 @@ def test_training_interrupted_in_its_last_epoch_can_only_be_resumed(
     assert "python train_model.py --resume --output stopped" in rest
     assert "Traceback" not in rest
     assert not stem.with_suffix(".keras").exists()
-    assert json.loads(state.read_text())["history"]  # at least the first epoch
+    assert json.loads(state.read_text())["history"]  # the first epoch is complete
     again = called(*words)
     assert (again.returncode, again.stderr.count("\n")) == (2, 1), again.stderr
     assert "holds an interrupted training" in again.stderr
     other = called("train_model.py", "--resume", "--output", "stopped", "--epochs", 9)
     assert (other.returncode, other.stderr.count("\n")) == (2, 1), other.stderr
     assert "has --epochs 2, not 9" in other.stderr
-    done = called("train_model.py", "--resume")  # finds the only checkpoint by itself
+    done = called("train_model.py", "--resume")  # there is only one checkpoint to resume
     assert done.returncode == 0, done.stderr
     assert not state.exists()
     assert [row["epoch"] for row in history(project, "stopped")] == [1, 2]
@@ -206,9 +206,9 @@ def test_a_damaged_checkpoint_is_reported_in_one_line(
     assert "odd.checkpoint/state.json is damaged" in done.stderr
 
 
-def test_two_trainings_cannot_write_the_same_model(called: Command, tmp_path: Path) -> None:
+def test_two_training_runs_cannot_write_the_same_model(called: Command, tmp_path: Path) -> None:
     stem = tmp_path / "twice"
-    with model_lock(stem):  # as the first training does
+    with model_lock(stem):  # the first run
         second = called(*TRAINING, "--output", stem)
     assert second.returncode == 2
     assert "Another training is writing" in second.stderr

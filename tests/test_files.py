@@ -16,7 +16,7 @@ def test_a_new_file_replaces_the_old_one(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["a.txt"]
 
 
-def test_a_failure_leaves_the_old_file_and_no_temporary_file(tmp_path: Path) -> None:
+def test_a_failed_save_keeps_the_old_file_and_leaves_no_temporary_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
 
@@ -46,14 +46,14 @@ def test_a_file_larger_than_the_limit_is_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["/proc/kmsg", "/proc/self/pagemap", "/proc/self/mem"])
-def test_system_files_neither_block_nor_run_on_forever(name: str) -> None:
+def test_reading_endless_system_files_ends(name: str) -> None:
     if not os.access(name, os.R_OK):
         pytest.skip(f"{name} cannot be opened here")
     assert content_of(name, 1000) == b""
 
 
-def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    # A plain `open` would wait for somebody to write to the pipe.
+    # A plain `open` would wait until another process opens the pipe for writing.
     with pytest.raises(OSError, match="pipe or a device"):
         content_of(tmp_path / "pipe", 1000)

@@ -28,7 +28,7 @@ Reader = Callable[..., DigitRecognizer]
 
 
 def two_columns(pages: np.ndarray) -> np.ndarray:
-    """A finder that sees one digit of 24x40 pixels in each half of the page."""
+    """Stands in for a finder; detects one digit of 24x40 pixels in each half of the page."""
     _, height, width, _ = pages.shape
     maps = np.full((1, height // 4, width // 4, OUTPUTS), -10, np.float32)
     for column in (width // 16, 3 * width // 16):
@@ -39,13 +39,13 @@ def two_columns(pages: np.ndarray) -> np.ndarray:
 
 
 def nothing(pages: np.ndarray) -> np.ndarray:
-    """A finder that sees no digits."""
+    """Stands in for a finder; detects no digits."""
     _, height, width, _ = pages.shape
     return np.full((1, height // 4, width // 4, OUTPUTS), -10, np.float32)
 
 
 def every_stroke(pages: np.ndarray) -> np.ndarray:
-    """A finder that sees a digit in every dark connected component."""
+    """Stands in for a finder; detects every dark connected component as a digit."""
     maps = nothing(pages)
     dark = (pages[0, ..., 0] < -1).astype(np.uint8)
     for x, y, width, height, _ in cv2.connectedComponentsWithStats(dark)[2][1:]:
@@ -61,12 +61,12 @@ def every_stroke(pages: np.ndarray) -> np.ndarray:
 
 
 def never_called(_: np.ndarray) -> np.ndarray:
-    """A finder that must not be called."""
+    """Stands in for a finder that must not be called."""
     raise AssertionError("the finder was called")
 
 
 def two_ones(noise: float) -> np.ndarray:
-    """A page with two upright strokes where `two_columns` sees digits."""
+    """Returns a page with upright strokes at the two places where `two_columns` detects digits."""
     page = np.full((60, 120), 230, np.float32)
     page[10:50, 26:30] = page[10:50, 90:94] = 40
     return (page + np.random.default_rng(0).normal(0, noise, page.shape)).astype(np.uint8)
@@ -74,7 +74,7 @@ def two_ones(noise: float) -> np.ndarray:
 
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
-    """Creates recognisers with a given finder."""
+    """A function that creates recognisers with a given finder."""
 
     def make(finder: Callable[[np.ndarray], np.ndarray], **settings: Any) -> DigitRecognizer:
         monkeypatch.setattr("common.recognizer.load_finder", lambda *_: finder)
@@ -83,7 +83,7 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
     return make
 
 
-def test_found_digits_have_scores_and_boxes_inside_the_page() -> None:
+def test_detected_digits_have_scores_and_boxes_inside_the_page() -> None:
     page = np.full((60, 120), 255, np.uint8)
     glyphs = cut_out(page, find(page, two_columns))
     assert len(glyphs) == 2
@@ -98,7 +98,7 @@ def test_a_small_drawing_is_read_without_the_finder(reader: Reader) -> None:
     assert reader(never_called).read(two_ones(noise=0)[:, :60]).text == "1"
 
 
-def test_a_larger_drawing_is_read_if_the_finder_sees_every_mark_at_one_scale(
+def test_a_larger_drawing_is_read_if_the_finder_detects_every_mark_at_one_scale(
     reader: Reader,
 ) -> None:
     calls = []
@@ -136,7 +136,7 @@ def test_every_digit_of_a_full_page_is_read() -> None:
     assert [len(line) for line in lines] == [24] * 24
 
 
-def test_the_finder_reads_a_drawing_with_a_doubtful_mark(reader: Reader) -> None:
+def test_a_drawing_with_a_doubtful_mark_is_left_to_the_finder(reader: Reader) -> None:
     drawing = two_ones(noise=0)
     drawing[20:40, 50:70] = 40
     with pytest.raises(AssertionError, match="the finder was called"):
@@ -162,7 +162,7 @@ def test_the_finder_locates_the_digits_on_a_photo(reader: Reader) -> None:
     assert reader(nothing).read(two_ones(noise=4)).text == ""
 
 
-def test_a_page_without_a_sure_digit_has_no_digits(reader: Reader) -> None:
+def test_a_page_without_a_certain_digit_has_no_digits(reader: Reader) -> None:
     def less_confident(pages: np.ndarray) -> np.ndarray:
         maps = two_columns(pages)
         maps[..., HEAT] *= np.where(maps[..., HEAT] > 0, -0.35, 1)
@@ -177,7 +177,7 @@ def test_a_page_without_a_sure_digit_has_no_digits(reader: Reader) -> None:
     assert reader(less_confident, min_confidence=0).read(photo).text == "11"
 
 
-def test_many_images_give_the_same_readings_as_single_ones(reader: Reader) -> None:
+def test_an_image_gives_the_same_reading_alone_and_in_a_batch(reader: Reader) -> None:
     pages = [two_ones(noise=0), two_ones(noise=4), np.full((60, 120), 255, np.uint8)]
     recognizer = reader(two_columns)
     files = [("page", cv2.imencode(".png", page)[1].tobytes()) for page in pages]
@@ -230,7 +230,7 @@ def test_a_finder_is_never_used_as_the_classifier(
         load_predictor(tmp_path / "pages.tflite")
 
 
-def test_a_finder_cannot_be_trained_on_several_devices(called: Command) -> None:
+def test_training_a_finder_on_several_devices_is_refused(called: Command) -> None:
     done = called("train_model.py", "--network", "finder", "--distribute", "--dry-run")
     assert done.returncode == 2
     assert "trains classifiers only" in done.stderr

@@ -1,4 +1,4 @@
-"""`make run` and `make read`, without running their commands."""
+"""`make run` and `make read` run the right commands; the tests only list them."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A fresh clone, as far as make can see."""
+    """A folder that looks like a fresh clone to make."""
     for name in ("Makefile", "requirements.txt"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
@@ -20,8 +20,8 @@ def clone(tmp_path: Path) -> Path:
 
 
 def commands(clone: Path, target: str) -> list[str]:
-    """The commands that make would run, in order."""
-    words = ["make", "--dry-run", "--no-print-directory", target]  # make itself may run the tests
+    """Returns the commands that make would run, in order."""
+    words = ["make", "--dry-run", "--no-print-directory", target]  # `make test` may run this test
     done = subprocess.run(words, cwd=clone, capture_output=True, text=True, check=True)
     return done.stdout.replace("\\\n", "").splitlines()
 
@@ -44,7 +44,7 @@ def test_make_run_reads_the_samples_before_it_installs_tensorflow(clone: Path) -
     assert positions == sorted(positions)
 
 
-def test_make_run_resumes_its_own_training_only(clone: Path) -> None:
+def test_make_run_resumes_only_its_own_training(clone: Path) -> None:
     (clone / "models" / "deep_cnn.checkpoint").mkdir(parents=True)
     assert "--preset fast --overwrite" in " ".join(commands(clone, "run"))
     state = clone / "models" / "make_run.checkpoint" / "state.json"
@@ -53,7 +53,7 @@ def test_make_run_resumes_its_own_training_only(clone: Path) -> None:
     assert "--output make_run   --resume" in " ".join(commands(clone, "run")).replace("\t", "")
 
 
-def test_make_read_installs_what_reading_needs_and_no_more(clone: Path) -> None:
+def test_make_read_installs_only_the_libraries_for_reading(clone: Path) -> None:
     lines = commands(clone, "read")
     assert [line.split()[-1] for line in lines if "pip install" in line] == [
         "requirements/predict.txt"

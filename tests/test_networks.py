@@ -19,7 +19,7 @@ def test_networks_have_the_expected_shapes_and_parameter_counts(name: str, param
     assert np.asarray(given).sum(axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
 
 
-def test_every_network_has_a_preset_and_every_preset_a_network() -> None:
+def test_every_network_has_a_preset_and_every_preset_has_a_network() -> None:
     assert set(USUAL_PRESET) == {*CLASSIFIERS, "finder"}
     assert {recipe.network for recipe in PRESETS.values()} <= {*CLASSIFIERS, "finder"}
 

@@ -15,7 +15,7 @@ NOTEBOOK = ROOT / "notebooks" / "from_pixels_to_digits.ipynb"
 def test_the_notebook_runs_offline(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in OFFLINE.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("MPLBACKEND")  # the notebook's own
+    monkeypatch.delenv("MPLBACKEND")  # the notebook sets its own backend
     folder = project / "notebooks"
     folder.mkdir()
     shutil.copy(NOTEBOOK, folder)
@@ -23,7 +23,7 @@ def test_the_notebook_runs_offline(project: Path, monkeypatch: pytest.MonkeyPatc
     client = nbclient.NotebookClient(
         notebook, timeout=240, resources={"metadata": {"path": str(folder)}}
     )
-    client.execute()  # raises an error if a cell does
+    client.execute()  # raises the first error of a cell
     printed = "".join(
         output.text
         for cell in notebook.cells
@@ -34,7 +34,7 @@ def test_the_notebook_runs_offline(project: Path, monkeypatch: pytest.MonkeyPatc
     assert "3064\n1829\n57" in printed
 
 
-def test_the_notebook_is_kept_with_the_outputs_of_one_run_from_top_to_bottom() -> None:
+def test_the_notebook_includes_the_outputs_of_one_run_from_top_to_bottom() -> None:
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))

@@ -1,4 +1,4 @@
-"""Pages with known digits, as people draw, scan and photograph them, are read correctly."""
+"""Pages like those that people draw, scan and photograph are read correctly."""
 
 import io
 from collections.abc import Callable
@@ -19,11 +19,11 @@ LINES = ("2859", "6043", "17")
 
 @dataclass(frozen=True)
 class Page:
-    """A written page.
+    """A page with synthetic handwriting.
 
     Attributes:
-        ink: float32 (height, width), 0 is paper and 1 is ink.
-        ids: uint8 (height, width), the number of the digit at each pixel, from 1; 0 is paper.
+        ink: Amount of ink at each pixel, float32 (height, width), from 0 (paper) to 1.
+        ids: Number of the digit at each pixel, uint8 (height, width), from 1; 0 is paper.
     """
 
     ink: np.ndarray
@@ -64,7 +64,7 @@ def written(height: int, pen: float = 0.09, seed: int = 0, pitch: float = 1.0) -
 
 
 def overlap(one: Box, other: Box) -> float:
-    """Intersection over union."""
+    """Returns the intersection over union of two boxes."""
     wide = min(one.right, other.right) - max(one.x, other.x)
     high = min(one.bottom, other.bottom) - max(one.y, other.y)
     shared = max(wide, 0) * max(high, 0)
@@ -95,7 +95,7 @@ Check = Callable[..., None]
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("paper", "pen"), [(255, 0), (0, 255), (200, 60), (60, 210), (128, 100)])
-def test_any_contrast_of_paper_and_pen_is_read(
+def test_pages_with_any_contrast_of_paper_and_pen_are_read(
     check: Check, paper: int, pen: int, seed: int
 ) -> None:
     page = written(60, seed=seed)
@@ -103,7 +103,7 @@ def test_any_contrast_of_paper_and_pen_is_read(
 
 
 @pytest.mark.parametrize("height", [12, 20, 40, 400])
-def test_tiny_and_large_digits_are_read(check: Check, height: int) -> None:
+def test_small_and_large_digits_are_read(check: Check, height: int) -> None:
     page = written(height)
     check(page, page.image())
 
@@ -201,7 +201,7 @@ def test_specks_are_not_read_as_digits(check: Check) -> None:
 def test_pages_of_every_exif_orientation_are_read(check: Check, orientation: int) -> None:
     page = written(60)
     upright = Image.fromarray(page.image())
-    # The image as a camera stores it: applying the orientation makes it upright.
+    # Store the image as a camera does: it is upright after its orientation is applied.
     stored = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -227,7 +227,7 @@ def test_strokes_on_a_transparent_background_are_read(
     check(page, encoded(Image.fromarray(pixels)))
 
 
-def test_images_with_a_palette_are_read(check: Check) -> None:
+def test_images_with_a_colour_palette_are_read(check: Check) -> None:
     page = written(60)
     grey = page.image(225, 90)
     bands = [Image.fromarray(band) for band in (grey, grey // 2 + 90, grey // 3 + 150)]
@@ -238,7 +238,7 @@ def test_images_with_a_palette_are_read(check: Check) -> None:
 
 def test_sixteen_bit_and_float_images_are_read(check: Check) -> None:
     page = written(60)
-    deep = (1000 + 3000 * (1 - page.ink)).astype(np.uint16)  # as from a 12-bit camera
+    deep = (1000 + 3000 * (1 - page.ink)).astype(np.uint16)  # like a 12-bit camera
     check(page, encoded(Image.fromarray(deep)))
     check(page, encoded(Image.fromarray(page.ink), "TIFF"))
 
@@ -254,6 +254,5 @@ def test_touching_digits_are_read(check: Check, seed: int) -> None:
             start = np.flatnonzero(page.ids[row] == number + 1).min()
             cv2.line(ink, (int(end), row), (int(start), row), 1, 6)
     assert cv2.connectedComponents((ink > 0.5).astype(np.uint8))[0] - 1 == len(LINES)
-    check(
-        page, Page(ink, page.ids).image(), min_overlap=0.5
-    )  # a connecting stroke may go to either digit
+    # Either digit may get the connecting stroke, so the boxes need not agree as well as elsewhere.
+    check(page, Page(ink, page.ids).image(), min_overlap=0.5)

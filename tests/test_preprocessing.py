@@ -6,14 +6,14 @@ from common.data.datasets import Dataset
 from common.preprocessing import digit_picture, network_input, stroke_width
 
 
-def test_a_filled_box_becomes_exactly_twenty_centred_pixels() -> None:
+def test_a_filled_box_becomes_a_centred_square_of_twenty_pixels() -> None:
     picture = digit_picture(np.pad(np.ones((40, 40), np.float32), ((3, 9), (30, 5))))
     expected = np.zeros((28, 28), np.uint8)
     expected[4:24, 4:24] = 255  # 14.5 - 10 rounds to 4
     assert np.array_equal(picture, expected)
 
 
-def test_the_aspect_ratio_is_kept_and_the_centre_of_mass_is_centred() -> None:
+def test_the_aspect_ratio_is_kept_and_the_centre_of_mass_is_in_the_middle() -> None:
     picture = digit_picture(np.ones((100, 30), np.float32))
     rows, columns = np.nonzero(picture)
     assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (20, 6)
@@ -25,7 +25,7 @@ def test_the_aspect_ratio_is_kept_and_the_centre_of_mass_is_centred() -> None:
     assert abs(middle - 14) <= 0.5
 
 
-def test_halving_averages_pixels() -> None:
+def test_shrinking_to_half_the_size_averages_pixels() -> None:
     ink = np.full((40, 40), 0.9, np.float32)
     ink[:, ::2] = 0.7  # each pixel of the result covers two columns
     picture = digit_picture(ink)
@@ -42,7 +42,7 @@ def test_mnist_pictures_are_left_unchanged(mnist: Dataset) -> None:
     assert np.mean(same) > 0.95
 
 
-def test_network_input_scales_to_one() -> None:
+def test_network_input_is_scaled_from_0_to_1() -> None:
     given = network_input(np.array([[[0, 51], [255, 102]]], np.uint8))
     assert given.dtype == np.float32
     assert given.shape == (1, 2, 2, 1)
@@ -50,7 +50,7 @@ def test_network_input_scales_to_one() -> None:
 
 
 @pytest.mark.parametrize("width", [3, 6, 12])
-def test_the_stroke_width_of_a_bar_is_its_width(width: int) -> None:
+def test_the_stroke_width_of_a_bar_equals_the_width_of_the_bar(width: int) -> None:
     bar = np.zeros((200, 60), np.float32)
     bar[20:180, 20 : 20 + width] = 1
     assert stroke_width(bar) == pytest.approx(width, rel=0.15)
@@ -63,7 +63,7 @@ def test_thin_strokes_remain_visible() -> None:
 
 
 @pytest.mark.parametrize("width", range(1, 29))
-def test_the_centre_of_mass_is_centred_for_digits_of_any_width(width: int) -> None:
+def test_the_centre_of_mass_is_in_the_middle_for_digits_of_any_width(width: int) -> None:
     picture = digit_picture(np.ones((20, width), np.float32)).astype(float)
     rows, columns = np.indices(picture.shape)
     assert (picture * rows).sum() / picture.sum() == pytest.approx(14, abs=1)

@@ -22,7 +22,7 @@ def reading_of(*lines: str) -> Reading:
     )
 
 
-def test_a_reading_joins_its_lines_to_a_text() -> None:
+def test_the_text_of_a_reading_joins_its_lines() -> None:
     reading = reading_of("12", "9")
     assert reading.lines == ["12", "9"]
     assert reading.text == "12\n9"
@@ -49,7 +49,7 @@ def test_a_number_has_the_lowest_confidence_of_its_digits_and_a_box_around_them(
 
 
 def with_signs(*numbers: str) -> list[tuple[str | None, float]]:
-    """Returns `raw` and the confidence of the numbers of one line, such as "12." and "50"."""
+    """Returns `raw` and the confidence of each number of a line, given as "12." or "50"."""
     digits: list[DigitReading] = []
     for count, number in enumerate(numbers):
         for character in number:
@@ -62,15 +62,18 @@ def with_signs(*numbers: str) -> list[tuple[str | None, float]]:
     return [(number.raw, number.confidence) for number in reading.numbers]
 
 
-def test_raw_has_the_signs_inside_a_number_and_what_they_join_to_it() -> None:
+def test_raw_has_the_signs_of_a_number_and_the_numbers_that_they_join_to_it() -> None:
     assert with_signs("12.50") == [("12.50", 0.8)]
     assert with_signs("1,234.50", "7") == [("1,234.50", 0.8), (None, 0.8)]
     assert with_signs("12:", "30-", "4") == [("12:30-4", 0.8), (None, 0.8), (None, 0.8)]
 
 
-def test_a_doubtful_sign_makes_the_number_less_certain_and_leaves_raw_out() -> None:
+def test_a_number_with_a_doubtful_sign_is_less_certain_and_has_no_raw() -> None:
     assert with_signs("1?2.50") == [(None, 0.4)]
-    assert with_signs("12?", "5.0") == [(None, 0.8), ("5.0", 0.8)]  # between numbers, not in one
+    assert with_signs("12?", "5.0") == [
+        (None, 0.8),
+        ("5.0", 0.8),
+    ]  # the doubtful sign is between numbers
 
 
 def test_alternatives_are_the_next_most_likely_digits() -> None:
@@ -82,7 +85,7 @@ def test_alternatives_are_the_next_most_likely_digits() -> None:
     assert 7 not in [other for other, _ in digit.alternatives(9)]
 
 
-def test_as_dict_is_plain_json() -> None:
+def test_as_dict_can_be_saved_as_json() -> None:
     content = json.loads(json.dumps(reading_of("3").as_dict(top=2)))
     assert content["digits"][0]["box"] == [1, 2, 3, 4]
     assert len(content["digits"][0]["alternatives"]) == 2

@@ -23,14 +23,14 @@ SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 
 
 @pytest.mark.parametrize("quarters", range(4))
-def test_a_sign_is_given_on_a_page_in_any_direction(
+def test_a_sign_is_recognised_on_a_page_in_any_orientation(
     recognizer: DigitRecognizer, quarters: int
 ) -> None:
     ink = write_page(["24 53"], 80, np.random.default_rng(1))
     middle = round(np.flatnonzero(ink.any(axis=0)).mean())
     bottom = int(np.flatnonzero(ink.any(axis=1))[-1])
     cv2.circle(ink, (middle, bottom - 12), 9, 1.0, -1)
-    noise = np.random.default_rng(2).integers(0, 20, ink.shape)  # so that it is no drawing
+    noise = np.random.default_rng(2).integers(0, 20, ink.shape)  # not a drawing
     page = (220 - 180 * ink - noise).astype(np.uint8)
     reading = recognizer.read(np.ascontiguousarray(np.rot90(page, quarters)))
     assert reading.text == "2453"
@@ -124,30 +124,30 @@ PAGE = np.full((200, 200), 255, np.uint8)
 
 
 def marks_of(*marks: tuple[int, float, int]) -> list[DigitReading]:
-    """Marks with a digit, a confidence and a line, in reading order."""
+    """Returns marks in reading order, each given by its digit, confidence and line."""
     return [
         DigitReading(digit, confidence, 0, Box(30 * number, 50 * line, 20, 30), (0.1,) * 10)
         for number, (digit, confidence, line) in enumerate(marks)
     ]
 
 
-def test_a_line_without_confident_digits_is_not_counted() -> None:
+def test_a_line_without_confident_digits_is_left_out() -> None:
     marks = marks_of((3, 0.9, 0), (4, 0.9, 0), (5, 0.2, 1), (6, 0.9, 2), (7, 0.9, 2))
     reading = DigitRecognizer(PRETRAINED)._reading("page", PAGE, marks)
     assert reading.lines == ["34", "67"]
     assert [mark.digit for mark in reading.left_out] == [5]
 
 
-def test_a_higher_threshold_ignores_only_the_digits_below_it() -> None:
+def test_a_higher_threshold_ignores_only_digits_below_it() -> None:
     marks = marks_of(*((digit, confidence, 0) for digit, confidence in enumerate((0.99, 0.85))))
     assert DigitRecognizer(PRETRAINED, 0.9)._reading("page", PAGE, marks).text == "0"
 
 
-def test_colour_arrays_are_read_in_the_order_of_opencv() -> None:
+def test_colour_arrays_are_read_in_the_channel_order_of_opencv() -> None:
     bgra = np.zeros((2, 3, 4), np.uint8)
-    bgra[..., 0] = 250  # blue, which is dark
+    bgra[..., 0] = 250  # blue becomes dark grey
     bgra[..., 3] = 255
-    bgra[0, 0] = (0, 250, 0, 255)  # green, which is light
+    bgra[0, 0] = (0, 250, 0, 255)  # green becomes light grey
     bgra[1, 2] = (0, 0, 250, 255)  # red
     expected = cv2.cvtColor(bgra, cv2.COLOR_BGRA2GRAY).astype(int)
     assert np.abs(_grey_image(bgra) - expected).max() <= 1
@@ -194,7 +194,7 @@ def test_open_files_are_read_like_their_paths(recognizer: DigitRecognizer) -> No
         ((0, 9), np.uint8),
     ],
 )
-def test_errors_for_other_arrays_say_what_was_received_and_expected(
+def test_errors_for_unusable_arrays_say_what_was_received_and_expected(
     shape: tuple[int, ...], dtype: type
 ) -> None:
     received = rf"Got an array of {np.dtype(dtype)} and shape {re.escape(str(shape))}; expected "
@@ -202,7 +202,7 @@ def test_errors_for_other_arrays_say_what_was_received_and_expected(
         _grey_image(np.zeros(shape, dtype))
 
 
-def test_readings_keep_their_names_among_broken_images(
+def test_each_reading_has_the_name_of_its_image_even_among_broken_images(
     recognizer: DigitRecognizer, tmp_path: Path
 ) -> None:
     sources: list[tuple[str, str | Path | bytes]] = []
@@ -223,7 +223,7 @@ def test_readings_keep_their_names_among_broken_images(
     assert counts == expected
 
 
-def test_boxes_of_a_large_image_are_in_its_own_pixels(
+def test_boxes_on_a_large_image_are_in_pixels_of_the_original(
     recognizer: DigitRecognizer,
 ) -> None:
     page = np.full((3000, 4000), 255, np.uint8)
@@ -268,8 +268,10 @@ def test_a_small_digit_in_two_pieces_is_one_digit(digit: int) -> None:
     assert read.box.height == pytest.approx(20, abs=3)
 
 
-def test_mnist_digits_on_a_page_are_read_as_well_as_raw_ones(mnist: Dataset) -> None:
-    # `benchmarks/mnist_on_paper.py` measures the difference at many sizes and noise levels.
+def test_mnist_digits_on_a_page_are_read_as_well_as_unchanged_mnist_pictures(
+    mnist: Dataset,
+) -> None:
+    # `benchmarks/mnist_on_paper.py` measures the accuracy for many sizes and noise levels.
     images, labels = mnist.test_images[:300], mnist.test_labels[:300]
     recognizer = DigitRecognizer(PRETRAINED)
     raw = load_predictor(PRETRAINED).predict(network_input(images)).argmax(axis=1)

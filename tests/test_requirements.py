@@ -1,4 +1,4 @@
-"""The lists of dependencies agree, and an error names the file that lists a missing library."""
+"""Lists of dependencies agree, and errors name the requirements file of a missing library."""
 
 import os
 import re
@@ -16,7 +16,7 @@ tomllib = pytest.importorskip("tomllib", reason="Python 3.10 cannot read pyproje
 
 
 def requirements(name: str) -> list[str]:
-    """Returns the requirements in a file, without comments and included files."""
+    """Returns the requirements in a file, without comments and without included files."""
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     stated = (re.sub(r"(^|\s)#.*", "", line).strip() for line in lines)
     return [line for line in stated if line and not line.startswith("-r ")]
@@ -51,7 +51,7 @@ def test_pyproject_and_the_requirements_files_agree(extra: str | None, file: str
         ("train_model.py", "numpy", "requirements.txt"),
     ],
 )
-def test_a_missing_library_is_one_line_that_names_the_requirements_file(
+def test_the_error_for_a_missing_library_names_the_requirements_file(
     tmp_path: Path, script: str, module: str, file: str
 ) -> None:
     (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError(name={module!r})")
@@ -64,7 +64,7 @@ def test_a_missing_library_is_one_line_that_names_the_requirements_file(
         timeout=60,
     )
     expected = f"error: {module} is not installed: pip install -r {file}\n"
-    # stdout is not checked: OpenCV prints a message about NumPy there.
+    # stdout may not be empty: OpenCV prints a message about NumPy.
     assert (done.returncode, done.stderr) == (2, expected)
 
 

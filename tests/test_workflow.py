@@ -1,4 +1,4 @@
-"""The three scripts, run as commands: from data to a model to digits."""
+"""The three scripts work together as commands: training, evaluation and prediction."""
 
 import csv
 import io
@@ -99,7 +99,7 @@ def records(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
     return lines
 
 
-def test_training_reaches_97_percent_and_prints_where_the_files_are(
+def test_training_reaches_97_percent_and_prints_the_paths_of_its_files(
     trained: subprocess.CompletedProcess[str], project: Path
 ) -> None:
     assert trained.stderr.count("\n") == 1
@@ -120,7 +120,7 @@ def test_training_reaches_97_percent_and_prints_where_the_files_are(
     assert (project / "models" / "digits_fast_cnn.keras").stat().st_size > 100_000
 
 
-def test_training_under_the_name_of_another_model_is_refused(command: Command, model: Path) -> None:
+def test_an_output_name_that_another_model_uses_is_refused(command: Command, model: Path) -> None:
     words = ("train_model.py", "--data", "digits", "--output", model.stem)
     refused = command(*words)
     assert (refused.returncode, refused.stdout) == (2, "")
@@ -132,11 +132,11 @@ def test_training_under_the_name_of_another_model_is_refused(command: Command, m
     assert f"The model will replace models/{model.stem}.keras.\n" in planned.stdout
 
 
-def test_evaluation_agrees_with_the_card_for_keras_and_tflite(
+def test_evaluation_of_keras_and_tflite_files_agrees_with_the_card(
     command: Command, called: Command, model: Path, project: Path, tmp_path: Path
 ) -> None:
     card = json.loads(model.with_suffix(".json").read_text())
-    # The .tflite file has 8-bit weights: one of the 359 images may be read differently.
+    # The .tflite file has 8-bit weights, so it may read one of the 359 images differently.
     for run, kind, wrong, loss in (
         (command, ".tflite", 0.003, 0.005),
         (called, ".keras", 0.0, 1e-4),
@@ -163,7 +163,7 @@ def test_most_drawings_are_read_correctly(command: Command, model: Path, drawing
     names = [Path(str(record["image"])).name for record in found]
     assert names == [f"{digit}_{number}.png" for digit in range(10) for number in range(10)]
     right = [record["text"] == name[0] for record, name in zip(found, names, strict=True)]
-    assert np.mean(right) >= 0.8  # the model has seen only 1,294 images of 8x8 pixels
+    assert np.mean(right) >= 0.8  # trained on only 1,294 images of 8x8 pixels
 
 
 def test_without_arguments_the_pretrained_models_read_the_samples(
@@ -199,7 +199,7 @@ def test_ignored_marks_are_reported_and_the_threshold_can_be_set(
     assert "'1.2' is not a number between 0 and 1" in wrong.stderr
 
 
-def test_a_bad_image_is_one_error_and_the_others_are_still_read(
+def test_a_bad_image_gives_one_error_and_the_others_are_still_read(
     command: Command, model: Path, drawings: Path, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.png"
@@ -244,7 +244,7 @@ def test_save_writes_one_annotated_image_per_input(
     assert names == ["3_read.png", "3_read_2.png"]
 
 
-def test_wrong_calls_exit_with_2_and_one_line(
+def test_wrong_usage_gives_exit_status_2_and_one_line(
     command: Command, called: Command, model: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()

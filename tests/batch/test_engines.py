@@ -1,4 +1,4 @@
-"""Reading with several processes or Ray never hangs and admits no other clients."""
+"""Reading with several processes or Ray never hangs, and the Ray cluster refuses other clients."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from conftest import ROOT, messages
 MODEL = ROOT / "models" / "pretrained.tflite"
 needs_ray = pytest.mark.skipif(not find_spec("ray"), reason="needs requirements/ray.txt")
 
-# Paths too long to exist: they fail fast, and their errors are megabytes to send back.
+# No file can have names this long: reading fails fast, and a worker sends megabytes of errors.
 LONG_RESULTS = """
 import multiprocessing, os, signal, sys
 from pathlib import Path
@@ -46,11 +46,11 @@ if __name__ == "__main__":
 
 
 MOMENTS = [1, 4, *(pytest.param(n, marks=pytest.mark.long) for n in (2, 3, 5, 6))]
-"""Moments at which work is interrupted; `make faults` tries all of them."""
+"""Values that vary the moment of an interruption. `make faults` tries all of them."""
 
 
 def run_script(script: str, folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    """Runs Python source from a file, so that the processes it spawns can import it."""
+    """Saves Python source as a file and runs it, so that worker processes can import it."""
     (folder / "script.py").write_text(script)
     return subprocess.run(
         [sys.executable, str(folder / "script.py"), *map(str, words)],
@@ -68,7 +68,7 @@ def test_stopping_does_not_wait_for_partly_sent_results(tmp_path: Path, done: in
 
 
 @pytest.mark.parametrize("done", MOMENTS)
-def test_a_worker_killed_while_sending_is_one_error(tmp_path: Path, done: int) -> None:
+def test_a_worker_killed_while_sending_gives_one_error(tmp_path: Path, done: int) -> None:
     killed = run_script(LONG_RESULTS, tmp_path, "kill", done, MODEL)
     assert (killed.returncode, killed.stderr) == (0, "")
     assert killed.stdout.startswith("A worker process was killed")
@@ -95,12 +95,12 @@ def test_ctrl_c_twice_prints_no_traceback(tmp_path: Path, seed: int) -> None:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
         try:
-            # The second signal may kill the process, which a shell also reports as 130.
+            # The second signal may kill the process; a shell reports this as 130, too.
             assert process.wait(60) in (130, -signal.SIGINT)
         finally:
             process.kill()
         assert process.stderr is not None
-        # The first signal may come before the line that names the models.
+        # The first signal may come before the command prints the line that names the models.
         lines = [x for x in process.stderr if x != "\n" and not x.startswith("Reading with ")]
         said = r"(interrupted\n|Interrupted; .* with --resume to continue\.\n)?"
         assert re.fullmatch(said, "".join(lines))
@@ -108,7 +108,7 @@ def test_ctrl_c_twice_prints_no_traceback(tmp_path: Path, seed: int) -> None:
 
 @needs_ray
 @pytest.mark.ray
-def test_ray_output_does_not_mix_with_the_results(tmp_path: Path) -> None:
+def test_ray_prints_nothing_among_the_results(tmp_path: Path) -> None:
     listing = tmp_path / "list.txt"
     listing.write_text("samples/3.png\n" * 3000)
     words = [sys.executable, "predict_image.py", "--model", str(MODEL), "--json"]

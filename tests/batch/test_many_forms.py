@@ -1,4 +1,4 @@
-"""Reading many forms with one process, several, or Ray; shards, Parquet and resumption."""
+"""Forms are read with one process, several processes or Ray, saved as shards, and resumed."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ READ = {"customer": "40718256", "date": "21112026", "article": "630914", "quanti
 
 @pytest.fixture
 def words(tmp_path: Path) -> list[str | Path]:
-    """The command that reads two forms and, between them, a drawing that is not the form."""
+    """The arguments that read two filled forms and, between them, an image of something else."""
     folder = tmp_path / "in"
     folder.mkdir()
     shutil.copy(SAMPLE / "filled.jpg", folder / "1.jpg")
@@ -34,7 +34,7 @@ def words(tmp_path: Path) -> list[str | Path]:
 
 
 def check(records: list[dict[str, object]]) -> None:
-    """Asserts that both forms were read, and that the drawing has an error."""
+    """Asserts that both forms were read, and that the other image has an error."""
     assert [record["error"] is None for record in records] == [True, False, True]
     assert "cannot be aligned with the template" in str(records[1]["error"])
     assert records[1]["fields"] is None
@@ -62,7 +62,7 @@ def test_csv_has_one_row_for_each_form(command: Command, words: list[str | Path]
     assert [bool(row["error"]) for row in rows] == [False, True, False]
 
 
-def test_a_run_can_be_resumed_with_the_same_form_only(
+def test_a_run_can_only_be_resumed_with_the_same_form(
     command: Command, words: list[str | Path], tmp_path: Path
 ) -> None:
     output = ("--output", tmp_path / "out")
@@ -99,7 +99,7 @@ def test_parquet_has_a_typed_column_for_each_field(
     }
 
 
-def test_a_bad_field_file_is_one_line_and_exit_status_2(
+def test_a_bad_field_file_gives_one_line_and_exit_status_2(
     command: Command, words: list[str | Path], tmp_path: Path
 ) -> None:
     (tmp_path / "order.json").write_text(
@@ -110,7 +110,7 @@ def test_a_bad_field_file_is_one_line_and_exit_status_2(
     assert "field 1 (a): box is [0, 0, 9]; expected left, top, width and height" in done.stderr
 
 
-def test_proposed_fields_read_the_same_digits(command: Command, tmp_path: Path) -> None:
+def test_the_sample_form_is_read_with_proposed_fields(command: Command, tmp_path: Path) -> None:
     shutil.copy(SAMPLE / "empty.png", tmp_path)
     proposed = command("predict_image.py", "--find-fields", tmp_path / "empty.png")
     assert (proposed.returncode, proposed.stderr) == (0, "")

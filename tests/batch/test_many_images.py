@@ -1,4 +1,4 @@
-"""Reading many images into shards with one process, several, or Ray; kills and resumption."""
+"""Many images are read with one process, several processes or Ray, and kills lose no records."""
 
 import json
 import os
@@ -35,7 +35,7 @@ Many = Callable[[int], Path]
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Many:
-    """Creates folders with a given number of images, of which one in a hundred is broken."""
+    """Creates folders with a given number of images; one image in a hundred is broken."""
     folder = tmp_path_factory.mktemp("many")
     intact = [folder / f"{digit}.png" for digit in (3, 8)]
     for path, name in zip(intact, ("3.png", "8_tiny.png"), strict=True):
@@ -180,7 +180,7 @@ def test_images_at_addresses_are_listed_and_read(command: Command, many: Many) -
     assert done.stdout == command(*words, folder).stdout.replace(str(folder), f"file://{folder}")
 
 
-def test_options_that_exclude_each_other_are_refused(called: Command, tmp_path: Path) -> None:
+def test_incompatible_options_are_refused(called: Command, tmp_path: Path) -> None:
     for words, said in (
         (("--resume",), "--resume needs --output"),
         (("--output", tmp_path, "--csv"), "--csv cannot be combined with --output"),
@@ -208,7 +208,7 @@ def test_ctrl_c_ends_all_processes(project: Path, many: Many, tmp_path: Path) ->
         while not list((tmp_path / "out").glob("part-*")):
             assert process.poll() is None
             time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it
+        os.killpg(process.pid, signal.SIGINT)  # a terminal signals the whole group
         assert process.wait(60) == 130
         assert process.stderr is not None
         said = messages(process.stderr.read().decode())
@@ -232,7 +232,7 @@ def test_an_unreachable_cluster_is_reported_in_one_line(command: Command) -> Non
 
 
 def pids(session: int, name: str = ".") -> list[int]:
-    """Returns the IDs of a session's processes whose command lines match a pattern."""
+    """Returns the IDs of the processes of a session whose command lines match a pattern."""
     words = ["pgrep", "-s", str(session), "-f", name]
     found = subprocess.run(words, capture_output=True, text=True, check=False)
     return [int(line) for line in found.stdout.split()]

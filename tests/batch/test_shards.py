@@ -1,4 +1,4 @@
-"""Shards of results: what belongs to one job, and what can be resumed."""
+"""A folder of shards belongs to one job, which can be resumed if its images are unchanged."""
 
 import json
 import os
@@ -78,7 +78,7 @@ def change_content(path: Path) -> None:
 
 
 def two_shards(command: Command, tmp_path: Path) -> tuple[Path, Path, tuple[str | Path, ...]]:
-    """Reads 501 images; returns their folder, that of the results, and the command's words."""
+    """Reads 501 images, and returns the image folder, the output folder and the arguments used."""
     images, output = tmp_path / "images", tmp_path / "out"
     images.mkdir()
     for number in range(IMAGES_PER_SHARD + 1):
@@ -119,6 +119,6 @@ def test_images_of_missing_shards_may_change(command: Command, tmp_path: Path) -
     assert "part-00001.jsonl" in command(*words).stderr
 
 
-def test_shards_are_put_in_order() -> None:
+def test_records_are_in_the_order_of_the_images_whenever_their_shards_arrive() -> None:
     shards = [(2, [Reading("e")]), (0, [Reading("a"), Reading("b")]), (1, [])]
     assert [reading.image for reading in in_order(shards)] == ["a", "b", "e"]

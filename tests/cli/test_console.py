@@ -28,7 +28,7 @@ def test_errors_and_interrupts_map_to_exit_statuses(capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize("error", [ImportError("numpy failed"), UserError("It is damaged.")])
-def test_an_error_that_an_interruption_caused_is_reported_as_the_interruption(
+def test_an_error_caused_by_ctrl_c_is_reported_as_an_interruption(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setattr(console, "_interruption", threading.Event())
@@ -36,7 +36,7 @@ def test_an_error_that_an_interruption_caused_is_reported_as_the_interruption(
     def main() -> int:
         try:
             signal.raise_signal(signal.SIGINT)
-        except KeyboardInterrupt:  # as a native module does during its import
+        except KeyboardInterrupt:  # native modules turn it into an ImportError
             raise error from None
         return 0
 
@@ -54,6 +54,6 @@ def test_paths_inside_the_current_folder_are_shown_relative(
     assert shown(Path("/elsewhere/b.png")) == "/elsewhere/b.png"
 
 
-def test_a_link_to_itself_can_be_shown(tmp_path: Path) -> None:
+def test_the_path_of_a_link_to_itself_can_be_shown(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     assert shown(tmp_path / "loop") == str(tmp_path / "loop")

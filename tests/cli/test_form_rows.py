@@ -1,4 +1,4 @@
-"""Forms as text and as CSV."""
+"""Forms are printed as text or CSV."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ def test_csv_has_one_row_for_each_image_and_one_column_for_each_field() -> None:
     ]
 
 
-def test_text_has_one_row_for_each_field_and_says_what_to_review() -> None:
+def test_text_has_one_row_for_each_field_and_marks_values_to_review() -> None:
     header, formatted = form_formatter(False, NAMES, 5)
     assert header is None
     assert formatted(READING).splitlines() == [

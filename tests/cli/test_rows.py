@@ -1,4 +1,4 @@
-"""Readings as text and as CSV."""
+"""Readings are printed as text or CSV."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from common.reading import Box, DigitReading, Reading
 
 
 def table(*readings: Reading) -> list[dict[str, str]]:
-    """Returns the rows that a spreadsheet sees."""
+    """Parses rows of CSV as a spreadsheet does."""
     text = "\n".join([csv_line(CSV_HEADER), *map(csv_rows, readings)])
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
@@ -35,7 +35,7 @@ def test_csv_has_one_row_for_each_line_with_the_lowest_confidence_of_its_digits(
     ]
 
 
-def test_an_image_without_digits_or_with_an_error_is_one_row_of_csv() -> None:
+def test_an_image_without_digits_or_with_an_error_gets_one_row_of_csv() -> None:
     empty, broken = Reading("a.png"), Reading("b.png", error="b.png is damaged.")
     assert [list(row.values()) for row in table(empty, broken)] == [
         ["a.png", "", "", "", ""],
@@ -43,7 +43,7 @@ def test_an_image_without_digits_or_with_an_error_is_one_row_of_csv() -> None:
     ]
 
 
-def test_no_cell_of_csv_has_a_line_break() -> None:
+def test_no_csv_cell_contains_a_line_break() -> None:
     name = 'new\nline\r\u2028",.png'
     reading = Reading(name, (digit(1, 1.0, 0), digit(2, 1.0, 1)))
     rows = csv_rows(reading) + "\n" + csv_rows(Reading(name, error=f"{name} is damaged."))

@@ -65,7 +65,7 @@ def test_a_close_up_fills_most_of_the_frame(digits: Dataset) -> None:
         assert page.boxes[0, 2:].max() > 0.5 * min(page.image.shape)
 
 
-def test_neighbours_touch_in_the_touching_condition(digits: Dataset) -> None:
+def test_digits_touch_in_the_touching_condition(digits: Dataset) -> None:
     for page in pages_of("touching", digits):
         pairs = page.boxes.reshape(-1, 2, 4)
         right_edges, left_edges = pairs[:, 0, 0] + pairs[:, 0, 2], pairs[:, 1, 0]
@@ -90,14 +90,11 @@ def test_boxes_of_a_turned_page_refer_to_the_turned_image(digits: Dataset) -> No
         along = page.boxes[first + 1, :2] - page.boxes[first, :2]
         axis = int(np.abs(along).argmax())
         directions.add((axis, bool(along[axis] > 0)))
-    assert directions == {
-        (1, False),
-        (0, False),
-        (1, True),
-    }  # lines that run upwards, to the left, and downwards
+    upwards, left, downwards = (1, False), (0, False), (1, True)
+    assert directions == {upwards, left, downwards}
 
 
-def test_an_object_stays_on_its_side_of_the_frame() -> None:
+def test_an_object_in_the_frame_stays_at_its_side() -> None:
     for seed in range(12):
         for side, free in (
             ("left", np.s_[:, 32:]),
@@ -111,7 +108,7 @@ def test_an_object_stays_on_its_side_of_the_frame() -> None:
             assert (scene != np.float32(0.9)).any()
 
 
-def test_boxes_follow_the_ink_of_a_canvas() -> None:
+def test_boxes_enclose_the_ink_of_the_digits_on_a_canvas() -> None:
     canvas = Canvas(40, 60)
     canvas.new_line()
     canvas.put(Mark(np.ones((10, 6), np.float32), 7), 20, 5)
@@ -148,7 +145,7 @@ def test_strokes_have_the_width_of_the_pen(pen: float) -> None:
 def test_touching_marks_overlap_by_the_requested_amount() -> None:
     left = np.zeros((20, 10), np.float32)
     left[:, :4] = 1
-    left[9:12] = 1  # a bar to the right
+    left[9:12] = 1  # a bar on the right
     gaps = touching([Mark(left), Mark(np.ones((20, 5), np.float32))], 2.0)
     assert gaps == [0.0, -2.0]
 

@@ -1,4 +1,4 @@
-"""Checked values of forms become training data."""
+"""Digits of values that people checked on a review page become training data."""
 
 import csv
 import json
@@ -19,7 +19,7 @@ CORNERS = ((0.0, 0.0), (20.0, 0.0), (20.0, 10.0), (0.0, 10.0))
 
 
 def reviewed(folder: Path, rows: list[dict[str, str]]) -> Path:
-    """Writes the CSV file of a review, and returns its path."""
+    """Writes a CSV file like that of the review page, and returns its path."""
     path = folder / "review.csv"
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, ("image", "field", "read", "value", "digits"))
@@ -36,7 +36,7 @@ def images(digits: Dataset) -> list[np.ndarray]:
 
 @pytest.fixture
 def strip(tmp_path: Path, images: list[np.ndarray]) -> str:
-    """The name of the saved digits of the value 5041."""
+    """The name of the picture in which a review saved the digits of the value 5041."""
     record = FieldRecord("5041", 0.4, False, "doubtful", None)
     field = FieldReading("day", record, CORNERS, tuple(image.tobytes() for image in images))
     ReviewPage(tmp_path / "review.html").add(
@@ -46,7 +46,7 @@ def strip(tmp_path: Path, images: list[np.ndarray]) -> str:
     return f"digits/{saved.name}"
 
 
-def test_digits_of_checked_values_are_training_data(
+def test_digits_of_checked_values_become_training_data(
     tmp_path: Path, strip: str, images: list[np.ndarray]
 ) -> None:
     path = reviewed(tmp_path, [{"value": "5041", "digits": strip}])
@@ -59,13 +59,13 @@ def test_digits_of_checked_values_are_training_data(
     assert np.corrcoef(five.ravel(), images[0].ravel())[0, 1] > 0.95
 
 
-def test_another_label_replaces_the_first(tmp_path: Path, strip: str) -> None:
+def test_a_later_label_of_a_digit_replaces_the_first(tmp_path: Path, strip: str) -> None:
     for value in ("5041", "3041"):
         keep_corrections(reviewed(tmp_path, [{"value": value, "digits": strip}]), tmp_path)
     assert sorted(path.parent.name for path in tmp_path.glob("[0-9]/*.png")) == [*"0134"]
 
 
-def test_values_with_another_number_of_digits_are_counted_and_not_used(
+def test_values_that_do_not_match_the_saved_digits_are_counted_but_not_used(
     tmp_path: Path, strip: str
 ) -> None:
     values = ["504", "50412", "504x", "", "5041"]
@@ -83,26 +83,28 @@ def test_values_with_another_number_of_digits_are_counted_and_not_used(
         ("digits/0123456789abcdef.png", "Name the folder of this review"),
     ],
 )
-def test_pictures_of_another_review_get_one_line(tmp_path: Path, name: str, expected: str) -> None:
+def test_pictures_that_the_review_did_not_save_are_refused(
+    tmp_path: Path, name: str, expected: str
+) -> None:
     path = reviewed(tmp_path, [{"value": "5", "digits": name}])
     with pytest.raises(UserError, match=expected):
         keep_corrections(path, tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"a;b\n1;2\n", b"", b"\xff\xfe", b'value,digits\n"1'])
-def test_another_file_gets_one_line(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_review_is_refused_and_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "review.csv").write_bytes(content)
     with pytest.raises(UserError, match=r"review\.csv"):
         keep_corrections(tmp_path / "review.csv", tmp_path)
 
 
-def test_the_command_saves_what_the_review_page_of_a_form_shows(
+def test_the_command_saves_the_digits_that_the_review_page_shows(
     called: Command, tmp_path: Path
 ) -> None:
     review = ("predict_image.py", "--review", tmp_path)
     order = json.loads((SAMPLE / "order.json").read_text())
     order["template"] = str(SAMPLE / "empty.png")
-    order["fields"][2]["pattern"] = "9+"  # which 630914 does not match
+    order["fields"][2]["pattern"] = "9+"  # the value 630914 does not match
     (tmp_path / "order.json").write_text(json.dumps(order))
     done = called(*review, "--fields", tmp_path / "order.json", SAMPLE / "filled.jpg")
     assert done.returncode == 0, done.stderr

@@ -58,7 +58,7 @@ def is_same(one: Dataset, other: Dataset) -> bool:
     return one.sha256 == other.sha256 and one.train_labels.dtype == other.train_labels.dtype
 
 
-def test_npz_plain_idx_and_packed_idx_give_the_same_data(tiny: Dataset, tmp_path: Path) -> None:
+def test_npz_plain_idx_and_compressed_idx_give_the_same_data(tiny: Dataset, tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     (tmp_path / "gz").mkdir()
     assert is_same(load_dataset(str(save_npz(tmp_path / "d.npz", tiny))), tiny)
@@ -82,7 +82,7 @@ def test_a_folder_of_images_is_split_by_digit(tmp_path: Path) -> None:
     assert dataset.train_images.max() == 255
 
 
-def test_a_folder_called_digits_is_not_the_bundled_set(
+def test_a_folder_named_digits_is_not_mistaken_for_the_bundled_digits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_folders(tmp_path / "digits")
@@ -124,7 +124,7 @@ def test_unreadable_images_are_named_counted_and_ignored(
         ),
     ],
 )
-def test_wrong_arrays_are_refused(
+def test_arrays_that_are_not_digit_images_are_refused(
     tiny: Dataset, tmp_path: Path, changes: dict[str, object], message: str
 ) -> None:
     path = save_npz(tmp_path / "bad.npz", tiny, **changes)
@@ -161,7 +161,7 @@ def test_damaged_npz_files_are_refused(tiny: Dataset, tmp_path: Path) -> None:
         ("train-labels-idx1-ubyte", struct.pack(">2i", 2049, 41) + bytes(40), "damaged"),
     ],
 )
-def test_wrong_idx_files_are_refused(
+def test_invalid_idx_files_are_refused(
     tiny: Dataset, tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     (save_idx(tmp_path, tiny) / name).write_bytes(content)
@@ -169,7 +169,7 @@ def test_wrong_idx_files_are_refused(
         load_dataset(str(tmp_path))
 
 
-def test_damaged_gz_and_incomplete_folders_are_refused(tiny: Dataset, tmp_path: Path) -> None:
+def test_damaged_gz_files_and_incomplete_folders_are_refused(tiny: Dataset, tmp_path: Path) -> None:
     file = save_idx(tmp_path, tiny, compressed=True) / "train-images-idx3-ubyte.gz"
     whole = file.read_bytes()
     for damaged in (b"text", whole[: len(whole) // 2], whole[:60] + b"\xff" + whole[61:]):
@@ -194,7 +194,7 @@ def test_paths_without_a_data_set_are_refused(tmp_path: Path) -> None:
         load_dataset(str(single))
 
 
-def test_the_split_is_stratified_seeded_and_complete() -> None:
+def test_the_validation_split_is_stratified_reproducible_and_complete() -> None:
     labels = np.repeat(np.arange(10), 20)
     first, second = split_indices(labels, 0.1, seed=3)
     assert np.bincount(labels[second]).tolist() == [2] * 10

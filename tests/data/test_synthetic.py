@@ -4,7 +4,7 @@ from common.data.handwriting import STROKES
 from common.data.synthetic import non_digits, small_scans, written_digits
 
 
-def test_written_digits_cover_all_variants_and_are_reproducible() -> None:
+def test_synthetic_digits_cover_all_variants_and_are_reproducible() -> None:
     pictures, labels = written_digits(400, seed=1)
     assert pictures.shape == (400, 28, 28)
     assert pictures.dtype == np.uint8
@@ -45,7 +45,7 @@ def test_some_small_scans_are_wide_and_some_are_black_and_white() -> None:
     assert soft.max() > 0.5
 
 
-def test_non_digits_have_ink_and_the_requested_number() -> None:
+def test_the_requested_number_of_non_digits_is_drawn_and_each_has_ink() -> None:
     digits, _ = written_digits(20, seed=0)
     pictures = non_digits(300, seed=3, digits=digits)
     assert pictures.shape == (300, 28, 28)

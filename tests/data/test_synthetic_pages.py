@@ -7,7 +7,7 @@ from common.finding.encoding import TARGETS
 
 
 def some_digits() -> tuple[np.ndarray, np.ndarray]:
-    """Returns twenty pictures of blobs, two labelled with each digit."""
+    """Returns twenty pictures of random blobs, two for each label."""
     images = np.zeros((20, 28, 28), np.uint8)
     images[:, 4:24, 8:20] = np.random.default_rng(0).integers(128, 256, (20, 20, 12))
     return images, np.arange(20) % 10
@@ -15,7 +15,7 @@ def some_digits() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def writer() -> PageWriter:
-    """One writer for all tests: it takes seconds to create."""
+    """A page writer that all tests share, because creating it takes seconds."""
     return make_writer(*some_digits(), seed=0)
 
 
@@ -78,14 +78,14 @@ def test_worker_processes_make_the_same_batches_as_the_training_process(
         from_workers, [(0, 0, 1), (0, 0, 2), (0, 1, 0), (0, 4, 1)], strict=True
     ):
         same_pages, same_targets = make_batch(writer, 2, key)
-        # They are sent in half precision.
+        # Workers send batches in half precision.
         np.testing.assert_array_equal(pages, same_pages.astype(np.float16))
         np.testing.assert_array_equal(targets, same_targets.astype(np.float16))
         assert targets.shape[-1] == TARGETS
 
 
 def test_the_first_two_batches_have_different_heights_and_widths(writer: PageWriter) -> None:
-    """Keras would take a side that both share for a fixed one, and refuse later batches."""
+    """Keras treats a height or width as fixed if both share it, and would refuse later batches."""
     for seed in range(5):
         (first, _), (second, _) = (make_batch(writer, 2, (seed, 0, step)) for step in (0, 1))
         assert first.shape[1] != second.shape[1]

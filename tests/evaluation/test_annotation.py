@@ -10,7 +10,7 @@ from common.evaluation import annotation
 from common.reading import Box, DigitReading, Reading
 
 
-def test_a_small_image_is_enlarged_and_its_digit_framed(tmp_path: Path) -> None:
+def test_a_small_image_is_enlarged_and_its_digit_gets_a_box(tmp_path: Path) -> None:
     path = tmp_path / "tiny.png"
     Image.new("RGBA", (28, 28)).save(path)
     digit = DigitReading(3, 0.99, 0, Box(5, 6, 10, 12), (0.1,) * 10)
@@ -24,7 +24,7 @@ def test_a_small_image_is_enlarged_and_its_digit_framed(tmp_path: Path) -> None:
 
 
 def texts_of(monkeypatch: pytest.MonkeyPatch, path: Path, reading: Reading) -> list[str]:
-    """The texts that are drawn on an annotated image."""
+    """Annotates an image, and returns the texts that are drawn on it."""
     texts: list[str] = []
     real = ImageDraw.ImageDraw.text
 
@@ -41,7 +41,7 @@ def mark(digit: int, confidence: float, box: Box) -> DigitReading:
     return DigitReading(digit, confidence, 0, box, (0.1,) * 10)
 
 
-def test_digits_carry_their_confidence_and_a_legend_explains_the_colours(
+def test_digits_are_labelled_with_their_confidence_and_a_legend_explains_the_colours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "page.png"
@@ -65,17 +65,17 @@ def test_annotated_images_keep_the_coordinates_of_the_image(
     path = tmp_path / "page.png"
     pixels = np.random.default_rng(0).integers(0, 255, (size[1], size[0]), np.uint8)
     Image.fromarray(pixels).save(path)
-    box = Box(0, 0, 30, 40)  # at the edge, where there is no space for a label outside the box
+    box = Box(0, 0, 30, 40)  # at the edge: no space for a label outside the box
     reading = Reading("page.png", (mark(3, 0.99, box),), (mark(1, 0.2, Box(20, 70, 20, 20)),))
     annotated = np.asarray(annotation.annotated(path, reading))
     assert annotated.shape[0] > size[1]
     drawn = annotated[: size[1], : size[0], 0]
     changed = np.argwhere(drawn != pixels)
     assert changed.min(axis=0).tolist() == [0, 0]
-    assert (changed.max(axis=0) <= (92, 60)).all()  # there is nothing beyond the marks
+    assert (changed.max(axis=0) <= (92, 60)).all()  # nothing is drawn away from the marks
 
 
-def test_pages_of_a_pdf_get_files_of_their_own(tmp_path: Path) -> None:
+def test_each_page_of_a_pdf_gets_its_own_file(tmp_path: Path) -> None:
     drawn: Counter[str] = Counter()
     names = ["in/scan.pdf#1", "in/scan.pdf#12", "scan.png", "a#1.png", "-", "b/scan.PNG"]
     paths = [annotation.new_picture(tmp_path, name, "read", drawn, set()).name for name in names]
@@ -83,7 +83,7 @@ def test_pages_of_a_pdf_get_files_of_their_own(tmp_path: Path) -> None:
     assert paths[4:] == ["stdin_read.png", "scan_read_2.png"]
 
 
-def test_only_interactive_backends_have_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_interactive_backends_count_as_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     from matplotlib import pyplot
 
     for backend, windows in (("agg", False), ("svg", False), ("TkAgg", True)):

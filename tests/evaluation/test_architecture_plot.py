@@ -1,4 +1,4 @@
-"""The layers of a network as a table and as a picture."""
+"""The layers of a network are shown as a table and as a picture."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def test_the_table_lists_layers_shapes_and_parameters() -> None:
 
 
 @pytest.mark.parametrize("name", ["deep_cnn", "finder"])
-def test_the_picture_and_the_table_hold_every_layer(name: str, tmp_path: Path) -> None:
+def test_the_picture_and_the_table_show_every_layer(name: str, tmp_path: Path) -> None:
     network = build_network(name)
     picture, table = tmp_path / "a.png", tmp_path / "a.txt"
     save_architecture(network, name, picture, table)

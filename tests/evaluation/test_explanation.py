@@ -41,7 +41,9 @@ def test_the_heat_map_is_hottest_inside_the_boxes(explainer: Explainer) -> None:
     assert explanation.heat[~inside].mean() < 0.2 * explanation.heat[inside].mean()
 
 
-def test_the_heat_map_turns_with_a_turned_page(explainer: Explainer, tmp_path: Path) -> None:
+def test_the_heat_map_of_a_turned_page_fits_the_original_image(
+    explainer: Explainer, tmp_path: Path
+) -> None:
     with Image.open(SAMPLES / "photo.jpg") as image:
         image.rotate(90, expand=True).save(tmp_path / "turned.png")
     explanation = explainer.explain(tmp_path / "turned.png", "turned.png")
@@ -51,13 +53,13 @@ def test_the_heat_map_turns_with_a_turned_page(explainer: Explainer, tmp_path: P
     assert part.max() > 0.5
 
 
-def test_without_digits_the_ignored_marks_are_explained(explainer: Explainer) -> None:
+def test_on_a_page_without_digits_the_ignored_marks_are_explained(explainer: Explainer) -> None:
     explanation = explainer.explain(SAMPLES / "letters.png", "letters.png")
     assert not explanation.reading.digits
     assert len(explanation.marks) == len(explanation.reading.left_out) == 5
 
 
-def test_hiding_the_only_stroke_of_a_digit_counts_against_it() -> None:
+def test_the_only_stroke_of_a_digit_is_evidence_for_it() -> None:
     picture = np.zeros((28, 28), np.uint8)
     picture[4:24, 13:16] = 255
     effect = occlusion(picture, 1, load_predictor(PRETRAINED))

@@ -1,4 +1,4 @@
-"""The table and the plots of a training run."""
+"""The history of a training run is saved as a table and as plots."""
 
 import csv
 from pathlib import Path
@@ -13,7 +13,7 @@ from common.training.recipes import PRESETS
 
 
 def run_of(epochs: int) -> list[Row]:
-    """A history of several epochs; that of one epoch has fractions of it, too."""
+    """Returns a history of `epochs` epochs; for one epoch, it also has rows for each tenth."""
     rows: list[Row] = []
     for epoch in range(1, epochs + 1):
         losses = {"loss": 1 / epoch, "val_loss": 1.1 / epoch}
@@ -29,7 +29,7 @@ def run_of(epochs: int) -> list[Row]:
 
 @pytest.mark.parametrize("epochs", [1, 3, 60])
 @pytest.mark.parametrize("with_rate", [True, False])
-def test_accuracy_and_loss_plots_are_drawn_at_their_size(
+def test_accuracy_and_loss_plots_have_a_fixed_size(
     tmp_path: Path, epochs: int, with_rate: bool
 ) -> None:
     rows = run_of(epochs)
@@ -50,7 +50,7 @@ def test_the_last_epoch_is_marked_as_the_saved_model() -> None:
         assert mark.get_data()[1] == (run_of(4)[-1][f"val_{name}"],)  # type: ignore[attr-defined]
 
 
-def test_the_learning_rate_and_the_seconds_are_shown() -> None:
+def test_plots_show_the_learning_rate_and_the_duration() -> None:
     figure, _ = history._history_figure(run_of(4), "loss")
     below = figure.axes[1]
     assert below.get_ylabel() == "learning rate"
@@ -61,7 +61,7 @@ def test_the_learning_rate_and_the_seconds_are_shown() -> None:
     assert history._time([{"epoch": 1.0}]) == ""
 
 
-def test_the_table_holds_complete_epochs_with_six_digits(tmp_path: Path) -> None:
+def test_the_table_has_complete_epochs_only_and_six_significant_digits(tmp_path: Path) -> None:
     path = tmp_path / "history.csv"
     history.save_history(run_of(1), path)
     assert path.read_text().splitlines() == [
@@ -80,5 +80,5 @@ def test_learning_rates_follow_the_schedule_of_the_recipe() -> None:
     rows = with_learning_rates([{"epoch": part / 2} for part in range(1, 13)], recipe)
     rates = [row["learning_rate"] for row in rows]
     assert max(rates) == pytest.approx(recipe.learning_rate, rel=1e-3)
-    assert rates.index(max(rates)) == 2  # it rises during a quarter of six epochs
+    assert rates.index(max(rates)) == 2  # the rate rises for the first quarter of six epochs
     assert rates[-1] == pytest.approx(recipe.learning_rate / 1000, rel=1e-2)

@@ -28,18 +28,18 @@ def test_the_report_of_four_images_has_the_expected_scores() -> None:
     assert (three.precision, three.recall, three.support) == (0.0, 0.0, 0)
 
 
-def test_the_calibration_error_averages_the_gaps_of_the_bins() -> None:
-    # Four bins with one image each; gaps of 0, 0.2, 0.4 and 0.9.
+def test_the_calibration_error_is_the_average_gap_of_the_bins() -> None:
+    # Each of four bins has one image; the gaps are 0, 0.2, 0.4 and 0.9.
     assert calibration_error(PROBABILITIES, LABELS) == pytest.approx((0 + 0.2 + 0.4 + 0.9) / 4)
 
 
-def test_the_loss_of_a_certain_mistake_is_finite() -> None:
+def test_the_loss_is_finite_if_a_mistake_has_full_confidence() -> None:
     sure = np.eye(10)[[3]]
     assert cross_entropy(sure, np.array([4])) == pytest.approx(-np.log(1e-7))
 
 
 @pytest.mark.parametrize("count", range(1, 400, 7))
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_the_interval_of_a_share_holds_the_share(share: float, count: int) -> None:
+def test_the_confidence_interval_of_a_share_contains_the_share(share: float, count: int) -> None:
     low, high = wilson_interval(share, count)
     assert 0 <= low <= share <= high <= 1

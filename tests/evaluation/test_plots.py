@@ -20,7 +20,7 @@ HISTORY = [{"epoch": 1, "loss": 1.0, "accuracy": 0.5, "val_loss": 1.1, "val_accu
 
 @pytest.fixture
 def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """The figures that are saved during a test."""
+    """Collects the figures that are saved during a test."""
     saved: list[Figure] = []
 
     def keep(figure: Figure, path: Path) -> None:
@@ -33,7 +33,7 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
 
 
 def guesses(count: int, seed: int = 0) -> tuple[Report, np.ndarray, np.ndarray]:
-    """Random predictions: their report, probabilities and labels."""
+    """Returns the report, the probabilities and the labels of random predictions."""
     shares = np.random.default_rng(seed).dirichlet(np.full(10, 0.3), count)
     labels = np.arange(count) % 10
     return evaluate(shares, labels), shares, labels
@@ -46,12 +46,12 @@ def bars_of(axes: Axes) -> list[Rectangle]:
 def size_of(path: Path) -> tuple[int, int]:
     with Image.open(path) as image:
         image.load()
-        assert np.asarray(image.convert("L")).std() > 5  # it is not blank
+        assert np.asarray(image.convert("L")).std() > 5  # the plot is not blank
         return image.size
 
 
 @pytest.mark.parametrize("name", ["$\\frac{1}{$", "a$b$c", "\x1b[2J", os.fsdecode(b"\xff"), "<b>"])
-def test_names_with_markup_can_be_drawn_in_titles(tmp_path: Path, name: str) -> None:
+def test_model_names_with_markup_can_be_drawn_in_titles(tmp_path: Path, name: str) -> None:
     labels, shares = np.arange(10), np.eye(10)
     history.plot_accuracy(HISTORY, 0.9, name, tmp_path / "accuracy.png")
     history.plot_loss(HISTORY, 0.3, name, tmp_path / "loss.png")
@@ -80,7 +80,7 @@ def test_the_confusion_matrix_and_galleries_are_drawn(tmp_path: Path) -> None:
 
 def test_the_worst_mistake_comes_first() -> None:
     shares = np.zeros((4, 10))
-    shares[0, 0] = 1  # right
+    shares[0, 0] = 1  # correct
     shares[1, [1, 2]] = 0.4, 0.6
     shares[2, [2, 3]] = 0.1, 0.9
     shares[3, [3, 4]] = 0.3, 0.7
@@ -114,7 +114,7 @@ def test_a_gallery_of_any_number_of_pages_is_drawn(tmp_path: Path, count: int) -
 
 
 @pytest.mark.parametrize("count", [3, 30])
-def test_the_title_of_a_gallery_of_pages_says_if_not_all_are_shown(
+def test_the_title_of_a_gallery_says_if_some_pages_are_not_shown(
     tmp_path: Path, figures: list[Figure], count: int
 ) -> None:
     outcome = Outcome("", "1", "", (), np.zeros((0, 4)))
@@ -137,7 +137,9 @@ def test_the_title_of_the_misread_images_says_how_many_are_shown(count: int, tit
     assert worst_title(count) == title
 
 
-def test_a_report_is_drawn_with_true_titles(tmp_path: Path, figures: list[Figure]) -> None:
+def test_the_titles_of_the_galleries_state_the_correct_counts(
+    tmp_path: Path, figures: list[Figure]
+) -> None:
     report, shares, labels = guesses(200)
     images = np.zeros((200, 28, 28), np.uint8)
     dataset = Dataset("some", images, labels, images, labels)
@@ -149,7 +151,7 @@ def test_a_report_is_drawn_with_true_titles(tmp_path: Path, figures: list[Figure
     assert titles[1] == "net: 40 of the 200 test images"
 
 
-def test_the_reliability_diagram_shows_each_bin_and_the_error(
+def test_the_reliability_diagram_shows_each_bin_and_the_calibration_error(
     tmp_path: Path, figures: list[Figure]
 ) -> None:
     report, shares, labels = guesses(500)
@@ -164,7 +166,7 @@ def test_the_reliability_diagram_shows_each_bin_and_the_error(
     assert error == pytest.approx(report.ece)
 
 
-def test_recall_is_a_bar_for_each_digit(tmp_path: Path, figures: list[Figure]) -> None:
+def test_the_recall_of_each_digit_is_drawn_as_a_bar(tmp_path: Path, figures: list[Figure]) -> None:
     report, _, _ = guesses(200)
     plots.plot_recall(report, "net", tmp_path / "recall.png")
     axes = figures[0].axes[0]

@@ -1,4 +1,4 @@
-"""Scores of whole images, and reading of `labels.csv` files."""
+"""Whole images are scored, and `labels.csv` files are read."""
 
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def test_a_wrong_line_break_is_not_a_digit_error() -> None:
     assert result.digit_error_rate == pytest.approx(1 / 7)
 
 
-def test_digits_found_on_an_empty_page_are_errors_without_a_rate() -> None:
+def test_digits_found_on_empty_pages_are_errors_but_give_no_error_rate() -> None:
     result = score("none", [outcome("", "71"), outcome("", "")])
     assert (result.exact, result.digit_errors, result.digit_error_rate) == (0.5, 2, None)
 
@@ -63,7 +63,8 @@ def test_digits_found_on_an_empty_page_are_errors_without_a_rate() -> None:
 def test_box_precision_and_recall_count_each_digit_once() -> None:
     true = np.array([[0.0, 0, 10, 10], [50, 0, 10, 10], [90, 0, 10, 10]])
     found = np.array([[2.0, 0, 10, 10], [0, 0, 10, 10], [54, 0, 10, 10], [90, 0, 10, 19]])
-    # The better of two boxes on one digit counts. An overlap of 6/14 is too small, 10/19 is not.
+    # Of two boxes on one digit, the better one counts. An overlap of 6/14 is too small, and 10/19
+    # is large enough.
     assert matched_boxes(found, true) == [(1, 0), (3, 2)]
     result = score("page", [Outcome("page", "123", "1123", (1, 1, 2, 3), found, true)])
     assert (result.box_precision, result.box_recall) == pytest.approx((2 / 4, 2 / 3))
@@ -96,7 +97,7 @@ def test_the_table_shows_box_scores_only_if_boxes_are_known() -> None:
     assert row.split() == ["kind", "1", "100.0%", "100.0%", "0.0%"]
 
 
-def test_the_worst_images_of_each_group_are_kept_in_turn() -> None:
+def test_the_worst_images_of_each_group_are_kept_and_groups_alternate() -> None:
     images = MisreadImages()
     for wrong in range(1, MAX_KEPT + 10):
         images.add(outcome("1" * 40, "1" * (40 - wrong), "a"), np.zeros((1000, 20), np.uint8))
@@ -123,7 +124,7 @@ def test_generated_pages_are_scored_by_condition(
         assert scores[name].digits == sum(len(text.replace("/", "")) for text in texts)
     lines = scores["several lines"]
     assert lines.box_recall is not None
-    assert lines.box_recall > 0.8  # on plain pages, true and found boxes enclose the same ink
+    assert lines.box_recall > 0.8  # on plain pages, boxes fit the ink
     wrong = sum(round(group.images * (1 - group.exact)) for group in scores.values())
     assert len(evaluation.misread) == wrong
 
@@ -162,7 +163,7 @@ def test_labelled_images_are_scored_by_kind(
     assert evaluation.unreadable == ()
 
 
-def test_an_image_that_cannot_be_read_is_named_and_the_rest_is_scored(
+def test_unreadable_images_are_named_and_the_other_images_are_scored(
     recognizer: DigitRecognizer, digits: Dataset, folder: Path
 ) -> None:
     (folder / "broken.png").write_bytes(b"x")
@@ -176,7 +177,7 @@ def test_an_image_that_cannot_be_read_is_named_and_the_rest_is_scored(
     assert "missing.png does not exist" in missing
 
 
-def test_if_no_image_can_be_read_the_call_fails(
+def test_evaluation_fails_if_no_image_can_be_read(
     recognizer: DigitRecognizer, tmp_path: Path
 ) -> None:
     write_labels(tmp_path, "path,label", "missing.png,3")
@@ -217,7 +218,7 @@ def test_unusable_labels_are_refused_in_one_line(
     assert len(str(caught.value)) < 500
 
 
-def test_the_confidence_in_digits_is_compared_with_their_accuracy() -> None:
+def test_the_calibration_compares_confidence_with_accuracy() -> None:
     boxes = np.tile(BOX, (4, 1))
     outcome = Outcome("page", "12/3", "19/23", (1, 9, 2, 3), boxes, None, (0.9, 0.6, 0.9, 0.6))
     assert outcome.right == [True, False, True, True]

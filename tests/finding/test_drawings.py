@@ -9,7 +9,7 @@ from common.reading import Box, Glyph
 
 
 def bars(*boxes: tuple[int, int, int, int], shape: tuple[int, int] = (200, 300)) -> np.ndarray:
-    """A drawing of black rectangles, each given by x, y, width and height."""
+    """Returns a drawing of black rectangles, each given by x, y, width and height."""
     image = np.full(shape, 255, np.uint8)
     for x, y, width, height in boxes:
         image[y : y + height, x : x + width] = 0
@@ -22,14 +22,14 @@ def marks_on(image: np.ndarray) -> list[Glyph]:
     return sorted(marks, key=lambda mark: mark.box.x)
 
 
-def test_each_connected_piece_of_ink_is_a_mark_with_a_tight_box() -> None:
+def test_each_connected_component_of_ink_is_a_mark_with_a_tight_box() -> None:
     image = bars((120, 20, 20, 60), (30, 25, 20, 60), (40, 120, 20, 60))
     boxes = [mark.box for mark in marks_on(image)]
     assert boxes == [Box(30, 25, 20, 60), Box(40, 120, 20, 60), Box(120, 20, 20, 60)]
 
 
 @pytest.mark.parametrize(("paper", "pen"), [(255, 0), (0, 255), (200, 150), (60, 110), (255, 243)])
-def test_ink_is_found_at_any_polarity_and_contrast(paper: int, pen: int) -> None:
+def test_dark_or_light_ink_is_found_at_any_contrast(paper: int, pen: int) -> None:
     drawn = np.pad(draw_digit(3, 100, np.random.default_rng(0)), 20)
     (mark,) = marks_on(np.rint(paper + (pen - paper) * drawn).astype(np.uint8))
     rows, columns = (
@@ -74,16 +74,16 @@ def test_an_unevenly_lit_or_grainy_photo_is_not_a_drawing(grain: int) -> None:
     assert drawn_marks(photo.clip(0, 255).astype(np.uint8)) is None
 
 
-def test_the_bar_of_a_five_belongs_to_it_and_a_speck_is_ignored() -> None:
+def test_a_detached_bar_is_part_of_its_five_and_a_speck_is_ignored() -> None:
     image = bars((50, 20, 40, 8), (50, 36, 40, 60), (150, 30, 3, 3))
     assert [mark.box for mark in marks_on(image)] == [Box(50, 20, 40, 76)]
 
 
-def test_lines_close_together_are_not_joined() -> None:
+def test_digits_on_lines_close_together_are_not_joined() -> None:
     assert len(marks_on(bars((50, 10, 20, 50), (50, 70, 20, 50)))) == 2
 
 
-def test_overlapping_boxes_are_left_to_the_finder() -> None:
+def test_a_drawing_with_overlapping_boxes_is_left_to_the_finder() -> None:
     four = bars((50, 20, 8, 50), (50, 62, 36, 8))
     cv2.line(four, (100, 40), (80, 130), 0, 8)
     assert drawn_marks(four) is None
@@ -94,7 +94,7 @@ def test_the_ink_of_a_mark_excludes_its_neighbours() -> None:
     assert left.ink.sum() == right.ink.sum() == 600
 
 
-def test_faint_ink_is_a_mark_only_as_part_of_a_stroke() -> None:
+def test_faint_ink_counts_only_as_part_of_a_stroke() -> None:
     image = bars((50, 20, 20, 40))
     image[60:100, 50:70] = 180
     image[20:100, 200:220] = 215
@@ -108,7 +108,7 @@ def test_a_crowded_page_is_left_to_the_finder() -> None:
     assert drawn_marks(image) is None
 
 
-def test_boxes_on_a_large_drawing_are_in_its_own_pixels() -> None:
+def test_boxes_on_a_large_drawing_are_in_pixels_of_the_original() -> None:
     (mark,) = marks_on(bars((2000, 1000, 200, 400), shape=(3000, 4000)))
     box = np.array([mark.box.x, mark.box.y, mark.box.width, mark.box.height])
     assert np.abs(box - (2000, 1000, 200, 400)).max() <= 4

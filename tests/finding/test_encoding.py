@@ -18,14 +18,14 @@ from common.finding.encoding import (
 def targets_of_box(
     x: int, y: int, width: int, height: int, visible: float = 1.0, side: int = 96
 ) -> np.ndarray:
-    """Returns the targets for a page with a filled rectangle that is labelled as a 7."""
+    """Returns the training targets for a page with one filled rectangle, labelled as a 7."""
     owner = np.zeros((side, side), np.int16)
     owner[y : y + height, x : x + width] = 1
     boxes = np.array([[x, y, width, height]], np.float32)
     return encode(np.array([7]), boxes, np.array([visible]), owner)
 
 
-def test_a_digit_is_a_single_peak_in_the_heat_map_of_its_class() -> None:
+def test_a_digit_gives_a_single_peak_in_the_heat_map_of_its_class() -> None:
     targets = targets_of_box(20, 32, 24, 32)
     peaks = np.argwhere(targets[..., HEAT] == 1)
     assert peaks.tolist() == [[48 // 4, 32 // 4, 7]]
@@ -42,7 +42,7 @@ def test_box_and_votes_point_back_to_the_digit() -> None:
     np.testing.assert_allclose(votes, np.tile([8, 12], (48, 1)), atol=1e-5)
 
 
-def test_ink_is_marked_pixel_by_pixel() -> None:
+def test_the_ink_target_marks_each_pixel_of_a_digit() -> None:
     targets = targets_of_box(21, 33, 23, 30)
     rows = targets.shape[0]
     ink = targets[..., INK].reshape(rows, rows, 4, 4).transpose(0, 2, 1, 3).reshape(96, 96)
@@ -51,7 +51,7 @@ def test_ink_is_marked_pixel_by_pixel() -> None:
     np.testing.assert_array_equal(ink, expected)
 
 
-def test_digits_far_outside_the_scale_are_background() -> None:
+def test_digits_much_too_small_or_large_for_the_scale_are_background() -> None:
     for size in (8, 90):
         targets = targets_of_box(2, 2, size, size)
         assert targets[..., HEAT].max() == 0
@@ -59,7 +59,7 @@ def test_digits_far_outside_the_scale_are_background() -> None:
         assert targets[..., HEAT_WEIGHT].min() == 1
 
 
-def test_digits_slightly_outside_the_scale_or_half_hidden_are_not_penalised() -> None:
+def test_digits_slightly_off_the_scale_or_half_hidden_do_not_count_in_the_loss() -> None:
     for targets in (targets_of_box(2, 2, 14, 14), targets_of_box(20, 32, 24, 32, visible=0.5)):
         assert targets[..., HEAT].max() == 0
         assert targets[..., BOX_WEIGHT].max() == 0

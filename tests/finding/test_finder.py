@@ -1,4 +1,4 @@
-"""Decoding of the finder's maps, with a network that never errs."""
+"""The maps of the finder are decoded, here with a stand-in network that makes no mistakes."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from common.finding.finder import MAX_PIXELS, MAX_SIDE, _in_bands, find, page_sc
 
 
 def perfect_network(pages: np.ndarray) -> np.ndarray:
-    """Detects the one dark rectangle of each page, if its size is in range, as a 3."""
+    """Detects the dark rectangle of each page as a 3 if its size is in range."""
     count, height, width, _ = pages.shape
     output = np.zeros((count, height // 4, width // 4, OUTPUTS), np.float32)
     output[..., HEAT] = output[..., INK] = -10
@@ -46,7 +46,7 @@ def test_digits_of_every_size_are_found_once_on_pages_of_every_size(
     np.testing.assert_allclose(box, (start, start, size, size), atol=0.08 * size + 1)
 
 
-def test_large_pages_pass_through_the_network_in_bands_without_a_seam() -> None:
+def test_large_pages_pass_through_the_network_in_bands_without_seams() -> None:
     page = np.random.default_rng(0).random((1568, 1184), np.float32)
     heights = []
 
@@ -72,7 +72,7 @@ def test_a_page_is_searched_at_one_to_twelve_bounded_scales(shape: tuple[int, in
     assert sides == sorted(sides)
 
 
-def test_a_digit_that_the_network_sees_at_one_of_two_scales_gets_half_the_score() -> None:
+def test_a_digit_detected_at_one_of_two_scales_gets_half_the_score() -> None:
     page = np.full((300, 300), 255, np.uint8)
     page[132:168, 140:160] = 0
 

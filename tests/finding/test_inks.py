@@ -1,4 +1,4 @@
-"""Cutting the ink of a digit out of a page, with finder maps that are drawn by hand."""
+"""The ink of a digit is cut out of a page, here with handmade maps instead of a finder."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def upright_stroke() -> np.ndarray:
 
 
 @pytest.mark.parametrize(("paper", "pen"), [(255, 0), (0, 255), (220, 190), (60, 100)])
-def test_the_cut_holds_all_of_a_strokes_ink_and_no_paper(paper: int, pen: int) -> None:
+def test_a_cut_out_stroke_has_all_of_its_ink_and_no_paper(paper: int, pen: int) -> None:
     ink = upright_stroke()
     digit = detection(28, 16, 6, 32, ink)
     taken = cut_out(a_page(ink, paper, pen), [digit])[0].ink
@@ -39,7 +39,7 @@ def test_the_cut_holds_all_of_a_strokes_ink_and_no_paper(paper: int, pen: int) -
     assert (taken > 0.02).sum() == ink.sum()
 
 
-def test_ink_that_the_network_missed_is_still_taken() -> None:
+def test_ink_that_the_network_missed_is_still_cut_out() -> None:
     ink = upright_stroke()
     seen = ink.copy()
     seen[16:30] = False

@@ -6,7 +6,7 @@ from common.reading import Box
 
 
 def row_of_boxes(count: int, top: float, tilt: float = 0.0) -> list[Box]:
-    """Returns boxes of 20x30 pixels, 40 pixels apart, on a line that falls by `tilt` degrees."""
+    """Returns boxes of 20x30 pixels, 40 pixels apart, on a line that slopes by `tilt` degrees."""
     slope = np.tan(np.radians(tilt))
     return [Box(40 * i, round(top + slope * 40 * i), 20, 30) for i in range(count)]
 
@@ -22,7 +22,7 @@ def test_boxes_in_any_order_are_read_from_left_to_right() -> None:
 
 
 @pytest.mark.parametrize("tilt", [-20, -10, 0, 10, 20])
-def test_tilted_lines_are_kept_apart_and_read_from_top_to_bottom(tilt: float) -> None:
+def test_sloping_lines_are_separated_and_read_from_top_to_bottom(tilt: float) -> None:
     places = row_of_boxes(6, 200, tilt) + row_of_boxes(6, 270, tilt) + row_of_boxes(6, 130, tilt)
     assert lines_of(places) == [[*range(12, 18)], [*range(6)], [*range(6, 12)]]
 
@@ -54,6 +54,6 @@ def test_digits_in_evenly_spaced_boxes_are_one_number() -> None:
     assert numbers_of([Box(70 * i, i, 20, 30) for i in range(6)]) == [0] * 6
 
 
-def test_a_1_is_as_close_to_its_neighbours_as_other_digits() -> None:
+def test_a_narrow_1_does_not_widen_the_gaps_to_its_neighbours() -> None:
     narrow = [Box(0, 0, 20, 30), Box(34, 0, 4, 30), Box(50, 0, 4, 30), Box(65, 0, 20, 30)]
     assert numbers_of(narrow) == [0] * 4

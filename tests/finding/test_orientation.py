@@ -15,7 +15,7 @@ ANGLES = (90, 180, 270)
 
 
 def sure_where(is_upright: Callable[[np.ndarray], bool], score: float) -> Callable:
-    """A finder that is sure of a row of digits on pages that are upright, else of none."""
+    """Returns a finder that detects a row of digits, but only on pages that look upright."""
 
     def finder(pages: np.ndarray) -> np.ndarray:
         _, height, width, _ = pages.shape
@@ -36,7 +36,7 @@ def is_darkest_on_top(page: np.ndarray) -> bool:
 
 
 @pytest.mark.parametrize("angle", ANGLES)
-def test_boxes_go_back_to_where_they_were(angle: int) -> None:
+def test_boxes_on_a_turned_page_are_mapped_back_to_the_original_page(angle: int) -> None:
     page = np.zeros((50, 80), np.uint8)
     page[7:20, 30:35] = 1
     rows, columns = np.nonzero(turned(page, angle))
@@ -45,7 +45,7 @@ def test_boxes_go_back_to_where_they_were(angle: int) -> None:
 
 
 @pytest.mark.parametrize("angle", [0, *ANGLES])
-def test_the_rotation_with_the_surest_digits_is_found(angle: int) -> None:
+def test_the_rotation_with_the_most_certain_digits_is_chosen(angle: int) -> None:
     upright = np.full((160, 160), 220, np.uint8)
     upright[:80] = 100
     finder = sure_where(is_darkest_on_top, 0.95)

@@ -4,7 +4,7 @@ import pytest
 from common.finding.overlap import overlaps
 
 
-def test_overlap_of_each_pair_of_boxes() -> None:
+def test_the_overlap_of_each_pair_of_boxes_is_computed() -> None:
     boxes = np.array([[0, 0, 4, 2], [10, 10, 2, 2]])
     others = np.array([[2, 0, 4, 2], [1, 1, 1, 1], [0, 0, 4, 2]])
     shares, inside = overlaps(boxes, others)
@@ -12,6 +12,6 @@ def test_overlap_of_each_pair_of_boxes() -> None:
     assert inside == pytest.approx(np.array([[4 / 8, 1, 1], [0, 0, 0]]))
 
 
-def test_no_boxes_overlap_with_none() -> None:
+def test_empty_lists_of_boxes_give_empty_overlaps() -> None:
     shares, inside = overlaps(np.zeros((0, 4)), np.ones((3, 4)))
     assert shares.shape == inside.shape == (0, 3)

@@ -1,4 +1,4 @@
-"""Signs between the digits of a line."""
+"""Signs between the digits of a line are recognised."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 from common.finding.signs import signs_after
 from common.reading import DOUBTFUL, Box
 
-HEIGHT = 60  # of the digits, in pixels
+HEIGHT = 60  # of the digits on the test pages, in pixels
 LEFT, RIGHT = Box(20, 40, 40, HEIGHT), Box(110, 40, 40, HEIGHT)
 
 Line = tuple[tuple[int, int], tuple[int, int]]
@@ -21,7 +21,7 @@ INK: dict[str, list[Line]] = {
 
 
 def page_with(lines: list[Line], thickness: int = 8) -> np.ndarray:
-    """A page with two digits, and lines between them; uint8 (height, width)."""
+    """Returns a page, uint8 (height, width), with two digits and the given lines between them."""
     page = np.full((150, 170), 230, np.uint8)
     for box in (LEFT, RIGHT):
         cv2.rectangle(page, (box.x, box.y), (box.right - 1, box.bottom - 1), 40, 6)
@@ -37,7 +37,7 @@ def test_signs_are_recognised_by_their_shape_and_place(sign: str) -> None:
     assert signs_after(255 - page, [LEFT, RIGHT]) == [sign, ""]  # chalk
 
 
-def test_nothing_between_the_digits_is_no_sign() -> None:
+def test_empty_space_between_digits_is_not_a_sign() -> None:
     assert signs_after(page_with([]), [LEFT, RIGHT]) == ["", ""]
     assert signs_after(page_with([]), [LEFT]) == [""]
 
@@ -54,11 +54,11 @@ def test_nothing_between_the_digits_is_no_sign() -> None:
         [((75, 50), (75, 95)), ((95, 50), (75, 75)), ((75, 75), (95, 95))],  # a K
     ],
 )
-def test_other_ink_is_doubtful(lines: list[Line]) -> None:
+def test_ink_that_is_not_a_sign_makes_the_gap_doubtful(lines: list[Line]) -> None:
     assert signs_after(page_with(lines), [LEFT, RIGHT]) == [DOUBTFUL, ""]
 
 
-def test_small_digits_have_no_signs() -> None:
+def test_no_signs_are_recognised_between_small_digits() -> None:
     small = cv2.resize(page_with(INK["."]), None, fx=0.2, fy=0.2, interpolation=cv2.INTER_AREA)
     boxes = [box.enlarged(0.2) for box in (LEFT, RIGHT)]
     assert signs_after(small, boxes) == ["", ""]

@@ -7,7 +7,7 @@ from common.reading import Box, DigitReading
 
 
 def mark(likely: float = 1.0, **shares: float) -> DigitReading:
-    """A mark with the probabilities of some digits, as in _3=0.6; the others share the rest."""
+    """Returns a mark. `_3=0.6` sets the probability of a 3; unset digits share the rest equally."""
     given = {int(name[1:]): share for name, share in shares.items()}
     rest = (1 - sum(given.values())) / (10 - len(given))
     probabilities = tuple(given.get(digit, rest) for digit in range(10))
@@ -19,7 +19,7 @@ def field(digits: tuple[int, int], pattern: str | None = None, check: str | None
     return Field("a", (0, 0, 9, 9), digits, pattern, check)
 
 
-def test_without_knowledge_the_certain_marks_are_the_value() -> None:
+def test_without_constraints_the_value_is_made_of_the_certain_marks() -> None:
     value = plain_value([mark(_1=0.9), mark(0.2, _7=0.9), mark(_4=0.8)], 0.5)
     assert value.text == "14"
     assert value.probability == pytest.approx(0.9 * 0.8 * 0.8)
@@ -35,14 +35,14 @@ def test_a_value_that_passes_a_check_is_more_certain() -> None:
     assert checked.probability > 0.99
 
 
-def test_a_clearly_written_value_that_does_not_fit_is_not_replaced_with_confidence() -> None:
+def test_a_replacement_for_a_clearly_written_value_that_does_not_fit_has_low_confidence() -> None:
     value = best_value([mark(_1=0.999), mark(_7=0.999)], field((2, 2), check="luhn"))
     assert value is not None
     assert value.text != "17"
     assert value.probability < 0.1
 
 
-def test_the_second_digit_is_taken_if_the_first_does_not_match_the_pattern() -> None:
+def test_the_second_most_likely_digit_is_used_if_the_first_does_not_match_the_pattern() -> None:
     marks = [mark(_0=0.6, _6=0.3), mark(_5=0.9)]
     value = best_value(marks, field((2, 2), "[1-9][0-9]"))
     assert value is not None
@@ -51,27 +51,27 @@ def test_the_second_digit_is_taken_if_the_first_does_not_match_the_pattern() -> 
     assert value.digits[0].confidence == pytest.approx(0.3)
 
 
-def test_an_ignored_mark_is_taken_if_a_digit_is_missing() -> None:
+def test_an_ignored_mark_is_used_if_a_digit_is_missing() -> None:
     marks = [mark(_1=0.9), mark(0.3, _7=0.9), mark(_4=0.8)]
     value = best_value(marks, field((3, 3)))
     assert value is not None
     assert value.text == "174"
 
 
-def test_the_least_likely_mark_is_ignored_if_there_is_one_too_many() -> None:
+def test_the_least_likely_mark_is_ignored_if_there_is_one_mark_too_many() -> None:
     marks = [mark(_1=0.9), mark(0.6, _1=0.9), mark(_4=0.8)]
     value = best_value(marks, field((2, 2)))
     assert value is not None
     assert value.text == "14"
 
 
-def test_the_check_digit_decides_about_a_doubtful_digit() -> None:
+def test_the_check_decides_between_two_readings_of_a_doubtful_digit() -> None:
     value = best_value([mark(_7=0.6, _1=0.35), mark(_8=0.99)], field((2, 2), check="luhn"))
     assert value is not None
     assert value.text == "18"
 
 
-def test_nothing_fits_if_too_few_marks_were_found_or_far_too_many() -> None:
+def test_no_value_fits_too_few_or_far_too_many_marks() -> None:
     assert best_value([mark(_1=0.9)], field((2, 3))) is None
     assert best_value([], field((1, 3))) is None
     assert best_value([mark(_1=0.9)] * (MAX_MARKS + 1), field((2, 3))) is None

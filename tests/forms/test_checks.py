@@ -4,12 +4,12 @@ from common.forms.checks import is_date, passes_iban, passes_luhn
 
 
 @pytest.mark.parametrize("digits", ["79927398713", "4111111111111111", "0"])
-def test_numbers_with_a_right_last_digit_pass_luhn(digits: str) -> None:
+def test_numbers_with_a_correct_check_digit_pass_luhn(digits: str) -> None:
     assert passes_luhn(digits)
     assert not passes_luhn(digits[:-1] + str((int(digits[-1]) + 1) % 10))
 
 
-def test_ibans_of_several_countries_pass_without_their_letters() -> None:
+def test_the_digits_of_ibans_pass_without_the_letters_of_the_country() -> None:
     assert passes_iban("89370400440532013000", "DE")
     assert passes_iban("611904300234573201", "AT")
     assert not passes_iban("89370400440532013001", "DE")
@@ -29,5 +29,5 @@ def test_ibans_of_several_countries_pass_without_their_letters() -> None:
         ("01010000", "DDMMYYYY", False),
     ],
 )
-def test_dates_are_those_of_the_calendar(digits: str, order: str, expected: bool) -> None:
+def test_only_dates_of_the_calendar_pass(digits: str, order: str, expected: bool) -> None:
     assert is_date(digits, order) is expected

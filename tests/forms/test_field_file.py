@@ -1,4 +1,4 @@
-"""Field files: what they may say, and the one line that says what is wrong."""
+"""Field files describe the fields of a form, and errors in them are reported in one line."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ AMOUNT: dict[str, Any] = {"name": "amount", "box": [62, 18, 30, 6], "digits": [1
 
 
 def form_file(folder: Path, content: object) -> Path:
-    """Writes a field file; text is written as it is."""
+    """Writes a field file: text unchanged, any other content as JSON."""
     path = folder / "form.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return path
@@ -31,7 +31,7 @@ def test_a_field_has_a_name_a_box_and_a_number_of_digits(tmp_path: Path) -> None
     )
 
 
-def test_the_hash_of_a_form_covers_its_template(tmp_path: Path) -> None:
+def test_the_hash_of_a_form_depends_on_its_template(tmp_path: Path) -> None:
     path = form_file(tmp_path, {"template": "empty.png", "fields": [AMOUNT]})
     Image.fromarray(np.full((20, 30), 255, np.uint8)).save(tmp_path / "empty.png")
     one = load_form(path)
@@ -89,7 +89,9 @@ BAD |= {f"field: {name}": ({"fields": [entry]}, text) for name, (entry, text) in
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_field_file_gets_one_line_with_what_was_expected(tmp_path: Path, name: str) -> None:
+def test_a_bad_field_file_is_refused_with_one_line_that_says_what_was_expected(
+    tmp_path: Path, name: str
+) -> None:
     content, text = BAD[name]
     path = form_file(tmp_path, content)
     with pytest.raises(UserError) as caught:
@@ -100,7 +102,7 @@ def test_a_bad_field_file_gets_one_line_with_what_was_expected(tmp_path: Path, n
     assert "gone" in name or str(path) in message
 
 
-def test_a_missing_field_file_gets_one_line(tmp_path: Path) -> None:
+def test_a_missing_field_file_is_reported_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"form\.json cannot be read: No such file"):
         load_form(tmp_path / "form.json")
 
@@ -118,7 +120,7 @@ def test_a_missing_field_file_gets_one_line(tmp_path: Path) -> None:
         ("0", Field("a", (0, 0, 1, 1), (1, 1), check="iban", country="DE"), "DE0 fails the IBAN"),
     ],
 )
-def test_a_field_says_why_a_value_does_not_fit(
+def test_a_field_gives_the_reason_why_a_value_does_not_fit(
     text: str, field: Field, objection: str | None
 ) -> None:
     said = field.objection(text)

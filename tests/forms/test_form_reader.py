@@ -1,4 +1,4 @@
-"""Reading of whole forms: registration, print, and what is known about the fields."""
+"""Whole forms are read: aligned with the template, without print, and with fitting values."""
 
 import json
 from dataclasses import replace
@@ -44,7 +44,7 @@ def photo() -> np.ndarray:
 
 
 def texts(reader: FormReader, image: np.ndarray) -> dict[str, str]:
-    """Returns the text of each field."""
+    """Reads an image, and returns the text of each field."""
     reading = reader.examine(image)[1]
     assert isinstance(reading, FormReading)
     return {field.name: field.record.text for field in reading.fields}
@@ -71,7 +71,7 @@ def test_a_form_is_read_at_other_scales(
     )
 
 
-def test_boxes_are_on_the_image_and_each_field_is_a_line(
+def test_boxes_refer_to_the_image_and_each_field_is_a_line(
     reader: FormReader, photo: np.ndarray
 ) -> None:
     reading = reader.examine(photo)[1]
@@ -83,7 +83,7 @@ def test_boxes_are_on_the_image_and_each_field_is_a_line(
     for digit in reading.digits:
         box = digit.box
         part = photo[box.y : box.bottom, box.x : box.right]
-        assert int(part.max()) - int(part.min()) > 60  # paper and ink
+        assert int(part.max()) - int(part.min()) > 60  # the box shows paper and ink
 
 
 def test_an_empty_form_has_no_digits(reader: FormReader, form: Form) -> None:
@@ -91,7 +91,7 @@ def test_an_empty_form_has_no_digits(reader: FormReader, form: Form) -> None:
     assert set(texts(reader, form.template).values()) == {""}
 
 
-def test_print_inside_a_field_is_not_read(form: Form) -> None:
+def test_printed_text_inside_a_field_is_not_read(form: Form) -> None:
     date = next(field for field in form.fields if field.name == "date")
     assert form.template is not None
     template = form.template.copy()
@@ -107,7 +107,7 @@ def test_print_inside_a_field_is_not_read(form: Form) -> None:
 
 
 @pytest.mark.parametrize("name", ["transfer", "meter"])
-def test_another_form_is_refused(reader: FormReader, name: str) -> None:
+def test_an_image_of_another_form_is_refused(reader: FormReader, name: str) -> None:
     with pytest.raises(
         ImageError, match=r"^scan\.png cannot be aligned with the template: expected"
     ):
@@ -145,7 +145,7 @@ def test_a_template_with_too_little_print_is_refused() -> None:
         Registration(np.full((500, 400), 255, np.uint8))
 
 
-def test_a_bad_image_does_not_stop_the_others(reader: FormReader, tmp_path: Path) -> None:
+def test_a_bad_image_does_not_stop_the_batch(reader: FormReader, tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"bad")
     sources = [("bad.png", tmp_path / "bad.png"), ("good.jpg", SAMPLE / "filled.jpg")]
     bad, good = (reading.as_dict() for reading in reader.read_many(sources))
@@ -155,7 +155,7 @@ def test_a_bad_image_does_not_stop_the_others(reader: FormReader, tmp_path: Path
     assert json.loads(json.dumps(good)) == good
 
 
-def test_knowledge_of_a_field_is_used_and_the_plain_reading_is_kept(
+def test_a_value_that_fits_is_preferred_and_the_plain_reading_is_kept(
     form: Form, photo: np.ndarray
 ) -> None:
     date = next(field for field in form.fields if field.name == "date")
@@ -163,7 +163,7 @@ def test_knowledge_of_a_field_is_used_and_the_plain_reading_is_kept(
     record = wrong.examine(photo)[1].as_dict()["fields"]["date"]
     assert not record["ok"]
     assert record["reason"]
-    if record["text"] == VALUES["date"]:  # nothing likely fits
+    if record["text"] == VALUES["date"]:  # no likely value fits the pattern
         assert record["plain"] is None
     else:
         assert record["plain"] == VALUES["date"]

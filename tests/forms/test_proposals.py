@@ -1,4 +1,4 @@
-"""Proposed fields for the boxes and combs on an empty form."""
+"""Fields are proposed for the boxes and combs on an empty form."""
 
 import json
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_an_image_without_boxes_is_refused(tmp_path: Path) -> None:
 
 
 def boxes(rows: int, columns: int, width: int = 60, height: int = 40) -> np.ndarray:
-    """A page with boxes apart from each other."""
+    """Returns a page with separate boxes."""
     page = np.full((rows * (height + 30) + 40, columns * (width + 30) + 40), 255, np.uint8)
     for row in range(rows):
         for column in range(columns):
@@ -64,14 +64,14 @@ def test_every_proposal_is_a_valid_field(page: np.ndarray) -> None:
 
 
 def grid() -> np.ndarray:
-    """A page full of small boxes."""
+    """Returns a page full of small boxes."""
     page = np.full((2500, 2500), 255, np.uint8)
     page[::34] = page[:, ::34] = 0
     return page
 
 
 def dashes() -> np.ndarray:
-    """A page full of short lines."""
+    """Returns a page full of short lines."""
     page = np.full((2500, 2500), 255, np.uint8)
     page[::8] = 0
     page[:, ::60] = 255

@@ -12,7 +12,7 @@ from common.images.grey import grey
 from common.images.listing import list_images, natural_key
 
 
-def test_a_transparent_background_contrasts_with_the_ink() -> None:
+def test_a_transparent_background_is_filled_so_that_the_ink_contrasts() -> None:
     dark = np.zeros((10, 10, 4), np.uint8)
     dark[4, 4:6] = (20, 20, 20, 255)
     assert grey(Image.fromarray(dark))[0, 0] == 255
@@ -38,7 +38,7 @@ def test_transparent_palette_entries_become_white() -> None:
     assert read[2, 2] == 10
 
 
-def test_sixteen_bits_and_floats_are_scaled_not_clipped(tmp_path: Path) -> None:
+def test_sixteen_bit_and_float_pixels_are_scaled_not_clipped(tmp_path: Path) -> None:
     values = np.array([[0, 1000], [2000, 4000]], np.uint16)
     assert read_image(saved(Image.fromarray(values), "PNG")).tolist() == [[0, 64], [128, 255]]
     path = tmp_path / "float.tif"
@@ -47,7 +47,9 @@ def test_sixteen_bits_and_floats_are_scaled_not_clipped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_exif_orientation_is_turned_upright(orientation: int, tmp_path: Path) -> None:
+def test_images_of_every_exif_orientation_are_turned_upright(
+    orientation: int, tmp_path: Path
+) -> None:
     upright = np.full((40, 60), 255, np.uint8)
     upright[5:15, 8:30] = 0
     undo = {
@@ -69,7 +71,7 @@ def test_every_exif_orientation_is_turned_upright(orientation: int, tmp_path: Pa
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"])
 @pytest.mark.parametrize("mode", ["1", "L", "RGB"])
-def test_every_format_and_mode_is_read(kind: str, mode: str) -> None:
+def test_every_image_format_and_pixel_mode_is_read(kind: str, mode: str) -> None:
     image = Image.new("L", (30, 20), 255)
     image.paste(0, (10, 5, 14, 15))
     file = io.BytesIO()
@@ -81,13 +83,13 @@ def test_every_format_and_mode_is_read(kind: str, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "LA", "P"])
-def test_less_common_modes_are_read(mode: str, tmp_path: Path) -> None:
+def test_unusual_pixel_modes_are_read(mode: str, tmp_path: Path) -> None:
     image = Image.new("L" if mode in ("LA", "P") else "RGB", (8, 8), "white")
     image.convert(mode).save(tmp_path / "x.tif")
     assert read_image(tmp_path / "x.tif").min() > 250
 
 
-def test_a_mode_that_cannot_be_made_grey_is_refused(tmp_path: Path) -> None:
+def test_a_pixel_mode_that_cannot_be_converted_to_grey_is_refused(tmp_path: Path) -> None:
     Image.frombytes("LAB", (8, 8), bytes(8 * 8 * 3)).save(tmp_path / "x.tif")
     with pytest.raises(ImageError, match=r"x\.tif has an unsupported pixel format"):
         read_image(tmp_path / "x.tif")

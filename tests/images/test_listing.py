@@ -1,4 +1,4 @@
-"""Which images folders and patterns stand for."""
+"""Folders and patterns are replaced by the images that they contain or match."""
 
 from pathlib import Path
 
@@ -21,17 +21,17 @@ def names(*arguments: str, recursive: bool = False) -> list[str]:
     return [name for name, _ in image_sources([*arguments], recursive)]
 
 
-def test_two_stars_match_any_number_of_folders(folder: Path) -> None:
+def test_two_stars_in_a_pattern_match_any_number_of_folders(folder: Path) -> None:
     assert names("scans/**/*.png") == ["scans/a.png", "scans/b.png", "scans/old/c.png"]
     assert names("**") == ["scans/a.png", "scans/b.png", "scans/old/c.png"]
 
 
-def test_a_pattern_that_matches_folders_stands_for_their_images(folder: Path) -> None:
+def test_a_pattern_that_matches_folders_lists_their_images(folder: Path) -> None:
     assert names("sc*") == ["scans/a.png", "scans/b.png"]
     assert names("sc*", recursive=True) == ["scans/a.png", "scans/b.png", "scans/old/c.png"]
 
 
-def test_a_note_says_that_sub_folders_are_not_read(folder: Path) -> None:
+def test_a_note_says_if_sub_folders_are_not_read(folder: Path) -> None:
     with pytest.warns(UserWarning, match="Only the images directly in scans are read; to include"):
         assert names("scans") == ["scans/a.png", "scans/b.png"]
     assert names("scans", recursive=True) == ["scans/a.png", "scans/b.png", "scans/old/c.png"]

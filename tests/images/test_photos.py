@@ -1,4 +1,4 @@
-"""HEIC photos and the pages of PDF files: what is read, how it is named, and within what limits."""
+"""HEIC photos and pages of PDF files are named, read and limited."""
 
 import os
 import struct
@@ -24,20 +24,20 @@ pillow_heif = pytest.importorskip("pillow_heif", reason="needs requirements/phot
 
 
 def page_with(grey: int) -> Image.Image:
-    """A white page of 60 x 40 pixels with a rectangle at its upper left."""
+    """Returns a white page of 60 x 40 pixels with a rectangle at the upper left."""
     page = Image.new("RGB", (60, 40), "white")
     page.paste((grey,) * 3, (8, 4, 30, 14))
     return page
 
 
 def heic_of(image: Image.Image, **options: object) -> bytes:
-    pillow_heif.register_heif_opener()  # so that Pillow can write the format
+    pillow_heif.register_heif_opener()  # lets Pillow write HEIC
     return saved(image, "HEIF", quality=95, **options)
 
 
 @pytest.fixture
 def scan(tmp_path: Path) -> Path:
-    """A PDF file of three pages with rectangles of different grey."""
+    """A PDF file of three pages, each with a rectangle in a different grey."""
     path = tmp_path / "scan.pdf"
     path.write_bytes(scan_of(*map(page_with, (0, 100, 200)), resolution=heic_and_pdf.PAGE_DPI))
     return path
@@ -52,12 +52,12 @@ def test_heic_is_read_like_png(mode: str) -> None:
     assert open_in_colour(heic_of(image)).mode == "RGBA"
 
 
-def test_heic_is_turned_upright_once() -> None:
+def test_a_heic_photo_is_turned_upright_only_once() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     turned = page_with(0).transpose(Image.Transpose.ROTATE_90)
     content = heic_of(turned, exif=exif.tobytes())
-    assert b"irot" in content  # libheif turns the picture, so that EXIF must not turn it again
+    assert b"irot" in content  # libheif turns the picture, and EXIF must not turn it again
     read = read_image(content)
     assert read.shape == (40, 60)
     assert read[8, 20] < 40
@@ -73,7 +73,7 @@ def test_each_page_of_a_pdf_is_an_image_with_its_own_name(scan: Path) -> None:
         assert page[30, 50] > 245
 
 
-def test_pages_can_be_named_in_arguments_and_lists(scan: Path, tmp_path: Path) -> None:
+def test_single_pages_can_be_named_in_arguments_and_lists(scan: Path, tmp_path: Path) -> None:
     assert image_sources([f"{scan}#2"]) == [(f"{scan}#2", Path(f"{scan}#2"))]
     listing = tmp_path / "list.txt"
     listing.write_text(f"{scan}#3\n{scan}\nother.png\n")
@@ -100,7 +100,7 @@ def test_a_pdf_at_an_address_is_fetched_once_for_all_of_its_pages(
     assert len(fetched) == 1
 
 
-def test_a_file_that_is_named_like_a_page_is_read_as_it_is(tmp_path: Path) -> None:
+def test_a_file_whose_name_looks_like_a_page_is_read_as_a_file(tmp_path: Path) -> None:
     path = tmp_path / "x.pdf#1"
     path.write_bytes(saved(page_with(0), "PNG"))
     assert read_image(path).shape == (40, 60)
@@ -125,7 +125,7 @@ def test_missing_pages_are_refused(scan: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["photo.heic", "scan.pdf"])
-def test_damaged_files_are_one_line(name: str, tmp_path: Path) -> None:
+def test_damaged_files_are_reported_in_one_line(name: str, tmp_path: Path) -> None:
     whole = heic_of(page_with(0)) if name == "photo.heic" else scan_of(page_with(0))
     path = tmp_path / name
     for content in (whole[:100], whole[: len(whole) // 2], whole[:16] + b"\xff" * 300):
@@ -160,7 +160,7 @@ def test_a_heic_file_that_lies_about_its_size_is_refused() -> None:
         read_image(bytes(content))
 
 
-def test_the_pages_of_a_pdf_are_limited(tmp_path: Path) -> None:
+def test_the_number_of_pages_of_a_pdf_is_limited(tmp_path: Path) -> None:
     path = tmp_path / "many.pdf"
     path.write_bytes(many_pages(10**6))
     with pytest.raises(TooLargeError, match=r"many\.pdf has too many pages, 1,000,000; expected"):
@@ -168,14 +168,14 @@ def test_the_pages_of_a_pdf_are_limited(tmp_path: Path) -> None:
     assert [name for name, _ in image_sources([str(path)])] == [str(path)]
 
 
-def test_the_limit_on_pixels_holds_for_heic(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_pixels_of_a_heic_photo_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heic_and_pdf, "MAX_HEIC_PIXELS", 60 * 40 - 1)
     with pytest.raises(TooLargeError, match="too many pixels, 60 x 40"):
         read_image(heic_of(page_with(0)))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limits exist on Linux only")
-def test_a_page_that_takes_too_long_is_refused_and_the_next_one_read(
+def test_a_page_that_takes_too_long_is_refused_and_the_next_page_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(heic_and_pdf, "MAX_CPU_SECONDS", 1)
@@ -193,7 +193,9 @@ def test_a_page_that_takes_too_much_memory_is_refused(monkeypatch: pytest.Monkey
     assert read_image(document(b"")).size
 
 
-def test_a_process_that_cannot_be_started_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decoding_process_that_cannot_be_started_is_reported_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError(12, "Cannot allocate memory")
 
@@ -204,7 +206,7 @@ def test_a_process_that_cannot_be_started_is_one_line(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("library", ["pillow_heif", "pypdfium2"])
-def test_a_missing_library_is_one_line_that_names_the_requirements_file(
+def test_the_error_for_a_missing_library_names_the_requirements_file(
     library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = heic_of(page_with(0)) if library == "pillow_heif" else scan_of(page_with(0))
@@ -216,7 +218,7 @@ def test_a_missing_library_is_one_line_that_names_the_requirements_file(
     assert str(caught.value) == said
 
 
-def test_folders_are_listed_with_their_sub_folders_only_if_asked(tmp_path: Path) -> None:
+def test_sub_folders_are_listed_only_on_request(tmp_path: Path) -> None:
     for name in ("b.heic", "a/2.PDF", "a/10.png", "a/deep/x.jpg", ".hidden/y.png", "a/note.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()

@@ -19,7 +19,7 @@ GREYS = (10, 120, 240)
 
 @pytest.fixture(params=[False, True], ids=["TIFF", "BigTIFF"])
 def scan(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """A file with three pages, each of another grey."""
+    """A TIFF file with three pages, each in a different grey."""
     first, *others = (Image.new("L", (30, 20), grey) for grey in GREYS)
     path = tmp_path / "scan.TIFF"
     first.save(path, save_all=True, append_images=others, big_tiff=request.param)
@@ -53,14 +53,14 @@ def test_a_file_with_a_single_page_keeps_its_name(tmp_path: Path) -> None:
 def test_thumbnails_are_not_pages(tmp_path: Path) -> None:
     file = io.BytesIO()
     picture = Image.new("L", (30, 20), 10)
-    picture.encoderinfo = {"tiffinfo": {254: 1}}  # NewSubfileType: a reduced image
+    picture.encoderinfo = {"tiffinfo": {254: 1}}  # NewSubfileType: reduced image
     Image.new("L", (30, 20), 240).save(file, "TIFF", save_all=True, append_images=[picture])
     content = file.getvalue()
     assert len(tiff_pages(content)) == 1
     assert read_image(content)[0, 0] == 240
 
 
-def test_pages_in_a_circle_end_the_search() -> None:
+def test_directories_that_form_a_circle_end_the_search_for_pages() -> None:
     def directory(after: int) -> bytes:
         return struct.pack("<HHHIII", 1, 256, 3, 1, 10, after)
 
@@ -71,7 +71,7 @@ def test_pages_in_a_circle_end_the_search() -> None:
     assert tiff_pages(b"II*") == tiff_pages(b"not a TIFF file") == []
 
 
-def test_another_format_has_no_pages(tmp_path: Path) -> None:
+def test_no_pages_are_found_in_other_formats(tmp_path: Path) -> None:
     path = tmp_path / "fake.tif"
     Image.fromarray(np.zeros((20, 30), np.uint8)).save(path, "PNG")
     assert image_sources([str(path)]) == [(str(path), path)]
@@ -80,7 +80,9 @@ def test_another_format_has_no_pages(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("offset", [10**6, 2**62, 2**63, 2**64 - 1])
-def test_a_damaged_directory_is_a_page_that_cannot_be_read(offset: int, tmp_path: Path) -> None:
+def test_a_damaged_directory_counts_as_a_page_that_cannot_be_read(
+    offset: int, tmp_path: Path
+) -> None:
     file = io.BytesIO()
     Image.new("L", (30, 20), 10).save(file, "TIFF", big_tiff=True)
     content = bytearray(file.getvalue())
@@ -95,7 +97,7 @@ def test_a_damaged_directory_is_a_page_that_cannot_be_read(offset: int, tmp_path
         read_image(f"{path}#2")
 
 
-def test_too_many_pages_are_an_error() -> None:
+def test_a_file_with_too_many_pages_is_refused() -> None:
     head = struct.pack("<2sHI", b"II", 42, 8)
     many = b"".join(
         struct.pack("<HHHIII", 1, 256, 3, 1, 10, 8 + 18 * (number + 1))

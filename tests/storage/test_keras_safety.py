@@ -1,4 +1,4 @@
-"""A `.keras` or `.h5` file cannot run code: anything but layers of a classifier is refused."""
+"""A `.keras` or `.h5` file cannot run code: only the layers of a classifier are allowed in it."""
 
 import inspect
 import json
@@ -32,7 +32,7 @@ def config(functional: bytes) -> hostile.Config:
 
 
 def convolutional_layers() -> list[layers.Layer]:
-    """Returns a network with most kinds of layers for pictures."""
+    """Returns layers of most kinds that networks for pictures use."""
     return [
         layers.RandomRotation(0.1),
         layers.RandomTranslation(0.1, 0.1),
@@ -59,7 +59,7 @@ def convolutional_layers() -> list[layers.Layer]:
 
 
 def common_networks() -> dict[str, list[layers.Layer]]:
-    """Returns sequential networks that are common for MNIST, without their input layer."""
+    """Returns the layers, except the input, of sequential networks that are common for MNIST."""
     return {
         "convolutions": convolutional_layers(),
         "dense": [
@@ -119,7 +119,7 @@ def test_functional_networks_load_and_give_the_same_outputs(tmp_path: Path, suff
     right = layers.Conv2D(4, 1)(scaled)
     merged = layers.Concatenate()([layers.Add()([left, right]), layers.Maximum()([left, right])])
     inner = keras.Sequential([keras.Input((28, 28, 8)), layers.Flatten(), layers.Dense(10)])
-    inner.compile("adam", "mse")  # as in tutorials that append a Softmax to a trained model
+    inner.compile("adam", "mse")  # tutorials append a Softmax to a trained model
     network = keras.Model(entry, layers.Softmax()(inner(merged)))
     network.compile("adam", "categorical_crossentropy")
     network.save(tmp_path / f"functional{suffix}")
@@ -208,7 +208,7 @@ def test_classes_not_on_the_allow_list_are_refused_and_named(
         ("plain", {"no": "class"}),
     ],
 )
-def test_settings_not_on_the_allow_list_are_refused(
+def test_layer_settings_not_on_the_allow_list_are_refused(
     config: hostile.Config, key: str, value: object
 ) -> None:
     with pytest.raises(RefusedConfigError) as refused:
@@ -216,7 +216,7 @@ def test_settings_not_on_the_allow_list_are_refused(
     assert len(str(refused.value)) < 400
 
 
-def test_nothing_but_layers_and_their_calls_reaches_keras(config: hostile.Config) -> None:
+def test_only_layers_and_their_connections_reach_keras(config: hostile.Config) -> None:
     hostile_part = {"module": "keras.layers", "class_name": "TFSMLayer", "config": {}}
     extra = json.loads(json.dumps(config)) | {"compile_config": hostile_part, "other": hostile_part}
     for layer in extra["config"]["layers"]:
@@ -240,7 +240,9 @@ def test_h5_files_are_checked_like_keras_files(tmp_path: Path) -> None:
             load_network(path)
 
 
-def test_archives_with_other_files_are_refused(functional: bytes, tmp_path: Path) -> None:
+def test_keras_archives_with_additional_files_are_refused(
+    functional: bytes, tmp_path: Path
+) -> None:
     path = tmp_path / "assets.keras"
     path.write_bytes(functional)
     with zipfile.ZipFile(path, "a") as archive:
@@ -254,7 +256,7 @@ def test_too_many_layers_are_refused(config: hostile.Config) -> None:
         checked_model(hostile.wide_config(config, 1_000, 1))
 
 
-def test_the_allow_list_holds_only_keras_layers_without_code() -> None:
+def test_the_allow_list_contains_only_keras_layers_that_carry_no_code() -> None:
     for name in keras_safety.LAYERS:
         assert issubclass(getattr(layers, name), layers.Layer)
     code = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "Pipeline"}
@@ -263,8 +265,8 @@ def test_the_allow_list_holds_only_keras_layers_without_code() -> None:
     assert not vocabularies & keras_safety.LAYERS
 
 
-def test_no_allowed_word_is_the_name_of_a_keras_function() -> None:
-    from keras.src import layers as looked_up  # where Keras looks up strings of .h5 files
+def test_no_string_on_the_allow_list_is_the_name_of_a_keras_function() -> None:
+    from keras.src import layers as looked_up  # Keras looks up strings of .h5 files here
 
     functions = {name for name, value in vars(looked_up).items() if inspect.isfunction(value)}
     assert {"deserialize", "add"} <= functions
@@ -281,9 +283,8 @@ def leaves(value: Any) -> list[Any]:
 def test_hostile_values_anywhere_in_a_config_never_reach_keras(config: hostile.Config) -> None:
     """Tries a reference to a function at every position in a config."""
     reference = {"class_name": "function", "module": "keras.utils", "config": "get_file"}
-    reference["__passive_serialization__"] = (
-        "true"  # in the config of an .h5 file, Keras calls such parts
-    )
+    # In the config of an .h5 file, Keras calls functions with this mark.
+    reference["__passive_serialization__"] = "true"
 
     def places(value: Any, path: tuple = ()) -> list[tuple]:
         if not isinstance(value, dict | list):

@@ -41,7 +41,7 @@ IMAGES = np.random.default_rng(0).random((70, 28, 28, 1), np.float32)
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The path, without its suffix, of a random network that is saved as every kind of file."""
+    """The path, without suffix, of an untrained network that is saved as every kind of file."""
     keras.utils.set_random_seed(0)
     network = build_network("simple_cnn")
     stem = tmp_path_factory.mktemp("models") / "net"
@@ -63,7 +63,7 @@ def test_every_file_kind_gives_the_same_probabilities(saved: Path) -> None:
     assert one.shape == (70, 10)
     assert one.sum(axis=1) == pytest.approx(np.ones(70), abs=1e-5)
     assert np.abs(one - two).max() < 1e-4
-    assert np.abs(one - three).max() < 0.005  # it has 8-bit weights
+    assert np.abs(one - three).max() < 0.005  # the .tflite file has 8-bit weights
     assert np.ptp(one, axis=0).max() > 0.01  # the outputs depend on the image
 
 
@@ -73,7 +73,9 @@ def test_the_result_for_an_image_does_not_depend_on_its_batch(saved: Path) -> No
     assert np.array_equal(np.stack(alone), predictor.predict(IMAGES)[:10])
 
 
-def test_the_card_holds_the_hashes_and_a_temperature_that_is_applied(tmp_path: Path) -> None:
+def test_the_card_contains_the_hashes_and_the_temperature_and_the_latter_is_applied(
+    tmp_path: Path,
+) -> None:
     network = build_network("mlp")
     save_model(network, tmp_path / "warm", replace(CARD, temperature=3.0))
     card = json.loads((tmp_path / "warm.json").read_text())
@@ -163,7 +165,7 @@ def test_a_json_file_of_another_program_is_not_a_card(saved: Path, tmp_path: Pat
     assert load_predictor(tmp_path / "model.h5").temperature == 1
 
 
-def test_a_card_of_another_model_is_reported_and_a_damaged_card_refused(
+def test_a_card_of_another_model_is_reported_and_a_damaged_card_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save_model(build_network("mlp"), tmp_path / "one", CARD)
@@ -236,11 +238,11 @@ def test_only_a_card_in_the_models_folder_skips_the_trial(
     load_predictor(tflite_file)
     load_predictor(keras_file)
     assert tried == []
-    load_predictor(saved.with_suffix(".h5"))  # the card does not name its hash
+    load_predictor(saved.with_suffix(".h5"))  # the card does not contain the hash of the .h5 file
     assert tried == [saved.with_suffix(".h5")]
 
 
-def test_a_model_that_fails_after_its_trial_is_one_error(
+def test_a_model_that_fails_after_its_trial_gives_one_error(
     saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ai_edge_litert.interpreter import Interpreter
@@ -257,7 +259,7 @@ def test_a_model_that_fails_after_its_trial_is_one_error(
         predictor.predict(IMAGES)
 
 
-def test_a_tflite_model_runs_only_at_the_batch_sizes_of_its_trial(
+def test_a_tflite_model_runs_only_with_batch_sizes_that_its_trial_used(
     saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ai_edge_litert.interpreter import Interpreter
@@ -288,7 +290,7 @@ def test_model_files_that_are_too_large_are_refused(tmp_path: Path) -> None:
             load_predictor(path)
 
 
-def test_the_default_model_is_the_pretrained_one_also_after_a_training(
+def test_the_default_model_is_the_pretrained_one_even_after_training(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(model_files, "PRETRAINED", tmp_path / "pretrained.tflite")
@@ -296,12 +298,12 @@ def test_the_default_model_is_the_pretrained_one_also_after_a_training(
     with pytest.raises(ModelError, match=r"pretrained\.tflite is missing. .*git checkout models"):
         chosen_model(None)
     (tmp_path / "pretrained.tflite").touch()
-    os.utime(tmp_path / "pretrained.tflite", (1, 1))  # older than the trained one
+    os.utime(tmp_path / "pretrained.tflite", (1, 1))  # older than the trained model
     assert chosen_model(None) == tmp_path / "pretrained.tflite"
     assert chosen_model("mlp.tflite") == Path("mlp.tflite")
 
 
-def test_an_error_of_keras_s_import_does_not_make_the_model_damaged(
+def test_an_import_error_of_keras_is_not_reported_as_a_damaged_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "common.backend", None)  # makes the import fail

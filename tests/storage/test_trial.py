@@ -1,4 +1,4 @@
-"""Unknown models are tried in a separate process, with limits on time and memory."""
+"""Unknown models first run in a separate process with limits on time and memory."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def test_models_whose_work_depends_on_the_image_are_refused(
         check_operators(tflite[name])
 
 
-def test_the_operators_of_our_own_model_are_accepted() -> None:
+def test_the_operators_of_the_pretrained_model_are_accepted() -> None:
     check_operators((ROOT / "models" / "pretrained.tflite").read_bytes())
 
 
@@ -52,7 +52,7 @@ def test_a_hostile_model_is_refused_even_with_a_matching_card(
         load_predictor(path)
 
 
-# Each takes 20 seconds, and `make fuzz` tries ten such networks.
+# Each of these networks takes 20 seconds. `make fuzz` tries ten of them.
 @pytest.mark.parametrize("name", ["wide", pytest.param("upsampling", marks=pytest.mark.long)])
 def test_a_network_that_needs_too_much_memory_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"{name}.keras"
@@ -62,13 +62,13 @@ def test_a_network_that_needs_too_much_memory_is_refused(tmp_path: Path, name: s
         path.write_bytes(hostile.with_config(seed, config))
     else:
         hostile.expensive_networks()[name]().save(path)
-    check_network(path)  # it would be accepted but for its size
+    check_network(path)  # apart from its size, it is acceptable
     kilobytes, refusal = hostile.trial_of(path)
     assert re.search(rf"{name}\.keras .*(too large|OOM|ResourceExhausted)", refusal)
     assert kilobytes < MAX_TRIAL_KILOBYTES
 
 
 def test_a_trial_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(trial.MAX_SECONDS, ".tflite", 0.01)  # Python alone takes longer to start
+    monkeypatch.setitem(trial.MAX_SECONDS, ".tflite", 0.01)  # less than Python takes to start
     with pytest.raises(ModelError, match=r"pretrained\.tflite is"):
         trial.try_in_subprocess(ROOT / "models" / "pretrained.tflite")

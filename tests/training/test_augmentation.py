@@ -30,14 +30,14 @@ def test_pictures_change_only_in_training(pictures: np.ndarray) -> None:
 
 
 def test_the_same_seed_gives_the_same_pictures(pictures: np.ndarray) -> None:
-    many = np.repeat(pictures, 20, axis=0)  # clutter is rare: ten pictures may all remain unchanged
+    many = np.repeat(pictures, 20, axis=0)  # clutter is rare, so use many pictures
     for kind in (RandomWarp, RandomStroke, RandomClutter):
         one, same, other = (np.asarray(kind(seed=s)(many, training=True)) for s in (1, 1, 2))
         assert np.array_equal(one, same)
         assert not np.array_equal(one, other)
 
 
-def test_with_zero_ranges_pictures_are_unchanged(pictures: np.ndarray) -> None:
+def test_with_ranges_of_zero_pictures_are_unchanged(pictures: np.ndarray) -> None:
     still = RandomWarp(rotation=0, scale=0, shear=0, shift=0, bend=0)
     assert np.asarray(still(pictures, training=True)) == pytest.approx(pictures, abs=1e-5)
     unmoved = RandomStroke(change=0, gamma=1, edge=0)
@@ -92,7 +92,7 @@ def test_edges_become_harder_and_softer(pictures: np.ndarray) -> None:
     assert max(shares) > 1.3
 
 
-def test_bending_moves_parts_by_different_amounts(pictures: np.ndarray) -> None:
+def test_bending_moves_parts_of_a_picture_by_different_amounts(pictures: np.ndarray) -> None:
     bars = np.zeros((100, 28, 28, 1), np.float32)
     bars[:, 4:24, 13:15] = 1
     bent = np.asarray(RandomWarp(0, 0, 0, 0, bend=1.0, seed=0)(bars, training=True))[..., 0]
@@ -100,7 +100,9 @@ def test_bending_moves_parts_by_different_amounts(pictures: np.ndarray) -> None:
     assert (np.ptp(columns[:, 6:22], axis=1) > 0.5).mean() > 0.8
 
 
-def test_clutter_crops_interrupts_and_adds_specks_and_neighbours(pictures: np.ndarray) -> None:
+def test_clutter_crops_digits_interrupts_strokes_and_adds_specks_and_neighbours(
+    pictures: np.ndarray,
+) -> None:
     many = np.repeat(pictures, 20, axis=0)
     changed = np.asarray(RandomClutter(share=1.0, seed=0)(many, training=True)) - many
     full = np.asarray(RandomClutter(share=1.0, seed=0)(np.ones_like(many), training=True))

@@ -28,11 +28,11 @@ def run_of(dataset: Dataset, recipe: Recipe = QUICK) -> Run:
 
 @pytest.fixture(scope="module")
 def uninterrupted(tiny: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Result:
-    """A training of three epochs."""
+    """The result of an uninterrupted training run of three epochs."""
     return train(run_of(tiny), tiny, tmp_path_factory.mktemp("uninterrupted"), verbose=0)
 
 
-def test_each_epoch_has_every_image_once_in_its_own_order() -> None:
+def test_each_epoch_uses_every_image_once_in_a_different_order() -> None:
     images = np.arange(10, dtype=np.uint8)[:, None, None] * np.ones((1, 28, 28), np.uint8)
     batches = ShuffledBatches(images, np.eye(10), size=4, seed=1)
     orders = []
@@ -47,7 +47,7 @@ def test_each_epoch_has_every_image_once_in_its_own_order() -> None:
     assert orders[0] == orders[2] != orders[1]
 
 
-def test_synthetic_digits_and_non_digits_are_added() -> None:
+def test_synthetic_digits_and_non_digits_are_added_to_the_training_data() -> None:
     images = np.full((100, 28, 28), 200, np.uint8)
     targets = np.eye(10, dtype=np.float32)[np.arange(100) % 10]
     more, their_targets = classifier._with_synthetic(images, targets, seed=0)
@@ -58,7 +58,7 @@ def test_synthetic_digits_and_non_digits_are_added() -> None:
     assert np.allclose(their_targets.sum(axis=1), 1)
 
 
-def test_accuracy_counts_only_digits() -> None:
+def test_training_accuracy_is_computed_on_digits_only() -> None:
     accuracy = classifier.DigitAccuracy()
     outputs = np.eye(10, dtype=np.float32)[[3, 4, 5, 0]]
     targets = np.eye(10, dtype=np.float32)[[3, 4, 6, 0]]
@@ -67,7 +67,7 @@ def test_accuracy_counts_only_digits() -> None:
     assert float(accuracy.result()) == pytest.approx(2 / 3)
 
 
-def test_five_steps_lower_the_loss_on_their_batch(tiny: Dataset) -> None:
+def test_five_training_steps_lower_the_loss_of_their_batch(tiny: Dataset) -> None:
     recipe = replace(QUICK, network="simple_cnn", augment=False)
     model = classifier._compiled(build_network("simple_cnn"), run_of(tiny, recipe), 3)
     pictures, targets = ShuffledBatches(tiny.train_images, np.eye(10)[tiny.train_labels], 40, 0)[0]
@@ -77,7 +77,7 @@ def test_five_steps_lower_the_loss_on_their_batch(tiny: Dataset) -> None:
     assert model.evaluate(pictures, targets, verbose=0)[0] < before
 
 
-def test_a_resumed_training_gives_the_same_result_as_an_uninterrupted_one(
+def test_a_resumed_training_run_gives_the_same_result_as_an_uninterrupted_run(
     tiny: Dataset, uninterrupted: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = run_of(tiny)
@@ -109,10 +109,10 @@ def test_the_same_seed_gives_the_same_weights(
     for one, other in zip(weights, again.network.get_weights(), strict=True):
         assert np.array_equal(one, other)
     assert [row["loss"] for row in again.history] == [row["loss"] for row in uninterrupted.history]
-    assert len({row["loss"] for row in again.history}) == 3  # the network learned
+    assert len({row["loss"] for row in again.history}) == 3  # the loss changed in every epoch
 
 
-def test_the_history_of_a_single_epoch_has_several_points(
+def test_the_history_of_a_run_of_one_epoch_has_several_points(
     tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(classifier, "STEPS_PER_CALL", 2)

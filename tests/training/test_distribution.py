@@ -1,4 +1,4 @@
-"""Training with JAX: on several devices, in several processes, and exchanged with TensorFlow."""
+"""JAX trains on several devices and in several processes, and agrees with TensorFlow."""
 
 import csv
 import json
@@ -21,11 +21,11 @@ from common.training.distribution import Place
 
 pytestmark = pytest.mark.skipif(not find_spec("jax"), reason="needs requirements/jax.txt")
 TRAINING = ("train_model.py", "--data", "digits", "--network", "simple_cnn", "--batch-size", "64")
-MAX_SECONDS = 150  # until the others notice that a process died; JAX's own limit is 100
+MAX_SECONDS = 150  # to notice that another process died; JAX's own limit is 100
 
 
 def backend(name: str) -> dict[str, str]:
-    local = {"no_proxy": "127.0.0.1"}  # otherwise JAX connects its processes through the proxy
+    local = {"no_proxy": "127.0.0.1"}  # or JAX would connect its processes through the proxy
     return no_network() | local | {"KERAS_BACKEND": name, "PYTHONUNBUFFERED": "1"}
 
 
@@ -36,7 +36,7 @@ def history(project: Path, name: str) -> list[dict[str, str]]:
 
 @contextmanager
 def started(project: Path, *words: str) -> Iterator[list["subprocess.Popen[str]"]]:
-    """Starts a training in two processes on this machine."""
+    """Starts a training run in two processes on this machine, and kills them at the end."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         coordinator = f"127.0.0.1:{free.getsockname()[1]}"
     shared = [*words, "--distribute", "--coordinator", coordinator, "--processes", "2"]
@@ -57,7 +57,7 @@ def started(project: Path, *words: str) -> Iterator[list["subprocess.Popen[str]"
     finally:
         for process in processes:
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # including their child processes
+                os.killpg(process.pid, signal.SIGKILL)  # also kills child processes
             process.communicate()
 
 
@@ -77,7 +77,7 @@ def test_processes_share_each_batch_without_overlap() -> None:
     assert len(ShuffledBatches(images[:41], np.eye(41), 20, 1, Place("c", 2, 0))) == 2
 
 
-def test_eight_devices_train_together_and_a_batch_too_small_for_them_is_refused(
+def test_eight_devices_train_together_and_refuse_a_batch_with_too_few_images(
     command: Command, tmp_path: Path
 ) -> None:
     devices = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
@@ -90,7 +90,7 @@ def test_eight_devices_train_together_and_a_batch_too_small_for_them_is_refused(
     assert "A batch of 4 is too small for 8 devices" in done.stderr
 
 
-def test_two_processes_reach_the_loss_of_one(
+def test_two_processes_reach_the_same_loss_as_one_process(
     command: Command, project: Path, tmp_path: Path
 ) -> None:
     words = (*TRAINING, "--epochs", "1")
@@ -137,7 +137,7 @@ def test_if_a_process_dies_the_others_stop_and_training_can_be_resumed(
 
 
 @pytest.mark.parametrize("backends", [("jax", "tensorflow"), ("tensorflow", "jax")])
-def test_a_model_gives_the_same_answers_on_both_backends(
+def test_a_model_gives_the_same_probabilities_on_both_backends(
     command: Command, project: Path, tmp_path: Path, backends: tuple[str, str]
 ) -> None:
     stem = tmp_path / "net"

@@ -64,7 +64,7 @@ def test_held_out_digits_never_move_to_the_training_set(own: Path) -> None:
     assert not held_out & {picture.tobytes() for picture in fewer.train_images}
 
 
-def test_own_digits_get_a_bounded_share_of_the_training_data() -> None:
+def test_few_own_digits_are_repeated_until_they_are_a_fifth_of_the_training_data() -> None:
     images, targets = np.zeros((1000, 28, 28), np.uint8), np.eye(10)[np.arange(1000) % 10]
     mark = np.ones((28, 28), np.uint8)
     for count, expected in ((1, 250), (5, 250), (2000, 2000)):
@@ -119,7 +119,7 @@ def test_a_resumed_fine_tuning_gives_the_same_weights(
     assert all(np.allclose(one, other, atol=1e-5) for one, other in pairs)
 
 
-def test_the_table_compares_accuracy_before_and_after(own: Path, tiny: Dataset) -> None:
+def test_the_table_compares_accuracy_before_and_after_fine_tuning(own: Path, tiny: Dataset) -> None:
     predictor = load_predictor(PRETRAINED.with_suffix(".tflite"))
     digits = load_own_digits(str(own))
     rows = comparison_table(predictor, predictor, digits, tiny).splitlines()
@@ -168,7 +168,7 @@ def test_fine_tuning_learns_a_new_handwriting(
     )
     for module in ("common.data.datasets", "common.training.runs"):
         monkeypatch.setattr(f"{module}.load_mnist", lambda: less)
-    batches = ("--batch-size", "32")  # with 128, runs would have too few steps and get more epochs
+    batches = ("--batch-size", "32")  # with 128, there would be too few steps and more epochs
     network = ("--network", "mlp", "--epochs", "1")
     start = tmp_path / "start"
     assert called("train_model.py", *network, *batches, "--output", start).returncode == 0

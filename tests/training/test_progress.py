@@ -1,4 +1,4 @@
-"""What training prints while it runs, and its logs for TensorBoard."""
+"""Training prints its progress and writes logs for TensorBoard."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from common.training.progress import log_folder, progress_callbacks
 
 
 def show_progress(verbose: int, epochs: int, steps: int, steps_per_call: int = 1) -> None:
-    """Calls the callbacks as during a training, whose steps Keras counts in groups."""
+    """Calls the callbacks like a training run in which Keras reports `steps_per_call` at a time."""
     (callback,) = progress_callbacks(verbose)
     callback.set_params({"verbose": 0, "epochs": epochs, "steps": steps})
     callback.on_train_begin()
@@ -30,7 +30,7 @@ def test_the_progress_bar_never_shows_more_steps_than_there_are(
 
 
 @pytest.mark.parametrize(("epochs", "lines"), [(1, 1), (6, 6), (400, 10)])
-def test_without_a_terminal_training_prints_a_line_for_each_tenth(
+def test_without_a_terminal_training_prints_a_line_for_each_tenth_of_the_epochs(
     capsys: pytest.CaptureFixture[str], epochs: int, lines: int
 ) -> None:
     show_progress(2, epochs=epochs, steps=1)
@@ -52,7 +52,7 @@ def test_short_runs_print_lines_within_an_epoch(
         assert shown[0] == "Epoch 0.21/2: loss 0.5000"
 
 
-def test_each_training_has_its_own_tensorboard_logs_and_a_resumed_one_continues_them(
+def test_each_run_has_its_own_tensorboard_logs_and_a_resumed_run_continues_them(
     tmp_path: Path,
 ) -> None:
     first = log_folder(tmp_path, "mlp", resume=False)

@@ -23,7 +23,7 @@ def test_a_run_can_be_stored_as_json() -> None:
     assert Run.from_dict(asdict(run)) == run
 
 
-def test_the_command_of_a_run_names_only_differences_from_the_preset() -> None:
+def test_the_command_of_a_run_has_only_the_options_that_differ_from_the_preset() -> None:
     run = Run("fast", replace(PRESETS["fast"], epochs=7), "my digits", "0", seed=3)
     assert run_command(run) == (
         "python train_model.py --preset fast --seed 3 --epochs 7 --data 'my digits'"

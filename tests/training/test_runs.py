@@ -1,4 +1,4 @@
-"""Where a training run saves its model and plots."""
+"""A training run saves its model and plots in the right place, and replaces no others."""
 
 import json
 import shlex
@@ -43,7 +43,7 @@ def test_a_model_is_named_after_its_data_and_its_network(
     assert planned("deep_cnn").stem == models / "deep_cnn"
 
 
-def test_training_replaces_no_model_unless_it_is_told_to(models: Path) -> None:
+def test_training_replaces_a_model_only_with_overwrite(models: Path) -> None:
     usual = models / "digits_mlp"
     assert describe(planned("mlp")).endswith("The model will be saved to " + str(usual) + ".keras.")
     usual.with_suffix(".tflite").touch()
@@ -62,7 +62,7 @@ def test_training_replaces_no_model_unless_it_is_told_to(models: Path) -> None:
     assert planned("mlp", stem=models / "other").stem == models / "other"
 
 
-def test_each_training_keeps_its_plots_and_the_last_ones_are_copied(
+def test_each_run_keeps_its_plots_and_those_of_the_last_run_are_copied(
     tiny: Dataset, tmp_path: Path
 ) -> None:
     run = new_run(tiny, network="mlp")

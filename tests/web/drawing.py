@@ -1,4 +1,4 @@
-"""Opens the web page in a real browser, and draws digits on it."""
+"""Opens the web page in a real browser and draws digits on it."""
 
 import shutil
 from collections.abc import Iterator
@@ -39,11 +39,11 @@ STROKES: dict[int, list[list[Point]]] = {
     ],
     9: [[(0.85, 0.2), (0.5, 0), (0.2, 0.2), (0.4, 0.45), (0.85, 0.3), (0.85, 0.2), (0.75, 1)]],
 }
-"""The strokes of each digit as points, in fractions of its width and height."""
+"""The strokes of each digit. Points are in fractions of the digit's width and height."""
 
 
 def started_browser() -> Iterator[Browser]:
-    """Starts a browser; without Chromium, the tests that need it are skipped."""
+    """Starts a browser. Skips the test if Chromium is not installed."""
     if BROWSER is None:
         pytest.skip("Chromium is not installed; `make test-web` installs it")
     with sync_playwright() as started:
@@ -53,7 +53,7 @@ def started_browser() -> Iterator[Browser]:
 
 
 def opened(browser: Browser, address: str, **settings: Any) -> Iterator[Page]:
-    """Opens a new web page, and fails if it contacts another server or logs an error."""
+    """Opens a new web page. Fails if the page contacts another server or logs an error."""
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"], **settings)
     page = context.new_page()
     problems: list[str] = []
@@ -76,7 +76,7 @@ def opened(browser: Browser, address: str, **settings: Any) -> Iterator[Page]:
 
 
 def draw(page: Page, digit: int, column: int = 0, columns: int = 3) -> None:
-    """Draws a digit with the mouse, in one of several columns of the canvas."""
+    """Draws a digit with the mouse in one of `columns` columns of the canvas."""
     for first, *others in strokes_on(page, digit, column, columns):
         page.mouse.move(*first)
         page.mouse.down()
@@ -86,7 +86,7 @@ def draw(page: Page, digit: int, column: int = 0, columns: int = 3) -> None:
 
 
 def strokes_on(page: Page, digit: int, column: int, columns: int) -> list[list[Point]]:
-    """The strokes of a digit as places on the web page, in one of several columns of the canvas."""
+    """Returns the strokes of a digit in one column of the canvas, in pixels of the web page."""
     page.locator("#paper").scroll_into_view_if_needed()
     paper = page.locator("#paper").bounding_box()
     assert paper is not None

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the pictures of the web page in the documentation: python tests/web/make_pictures.py.
 
-It needs `make browser`, and MNIST to train a second model for the comparison. The pictures are
+Run `make browser` first. The script trains a second model on MNIST for the comparison. It writes
 `docs/draw_digit.webp` (animated), `docs/draw_digit.png`, `docs/draw_digit_phone.png` and
 `docs/form_page.png`.
 """
@@ -26,11 +26,11 @@ from conftest import ROOT, served
 from drawing import Point, opened, started_browser, strokes_on, text
 
 DOCS = ROOT / "docs"
-FRAME = 40  # ms
-SPACING = 4.0  # pixels from one point of a stroke to the next
-POINTS = 4  # of a stroke in one frame
+FRAME = 40  # duration of a frame in milliseconds
+SPACING = 4.0  # distance in pixels between two points of a stroke
+POINTS = 4  # number of points drawn in each frame
 POINTER = [(0, 0), (0, 17), (4, 13), (7, 20), (10, 19), (7, 12), (12, 12)]
-"""The outline of the mouse pointer in pixels; screenshots have none."""
+"""The outline of the mouse pointer in pixels. Screenshots do not show the real pointer."""
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def copied_project(folder: Path) -> Path:
-    """Copies what the web page needs, with a second model, so that your models do not show."""
+    """Copies what the web page needs and trains a second model, so that your models do not show."""
     for script in ("draw_digit.py", "train_model.py"):
         shutil.copy(ROOT / script, folder)
     shutil.copytree(ROOT / "common", folder / "common")
@@ -62,11 +62,11 @@ def copied_project(folder: Path) -> Path:
 
 
 class Film:
-    """Frames of a web page, with a mouse pointer that this class moves.
+    """A film of a web page, with a mouse pointer that this class moves.
 
     Args:
-        page: The web page. Its clock is stopped, so that a pen that waits for a frame does not
-            count as resting.
+        page: The web page. Its clock is stopped, because otherwise a pen that waits for a
+            screenshot would count as resting.
     """
 
     def __init__(self, page: Page) -> None:
@@ -78,7 +78,7 @@ class Film:
         self._durations: list[int] = []
 
     def shoot(self, duration: int = FRAME) -> None:
-        """Adds a frame that is shown for so many milliseconds."""
+        """Adds a frame that is shown for `duration` milliseconds."""
         frame = Image.open(BytesIO(self._page.screenshot())).convert("RGB")
         x, y = self._place
         outline = [(x + across, y + down) for across, down in POINTER]
@@ -87,12 +87,12 @@ class Film:
         self._durations.append(duration)
 
     def jump(self, place: Point) -> None:
-        """Moves the pointer without a frame."""
+        """Moves the pointer without adding a frame."""
         self._page.mouse.move(*place)
         self._place = place
 
     def follow(self, points: list[Point]) -> None:
-        """Moves the pointer from point to point; not every point is a frame."""
+        """Moves the pointer from point to point, and adds a frame at some of them."""
         for index, point in enumerate(points):
             self.jump(point)
             if index % POINTS == 0:
@@ -111,21 +111,21 @@ class Film:
         self._page.mouse.click(*goal)
 
     def save(self, path: Path) -> None:
-        """Writes the frames as an animated WebP."""
+        """Writes the frames as an animated WebP file."""
         first, *others = self._frames
         first.save(
             path,
             save_all=True,
             append_images=others,
             duration=self._durations,
-            loop=0,  # again and again
+            loop=0,  # repeat for ever
             method=6,
             quality=75,
         )
 
 
 def handwritten(stroke: list[Point]) -> list[Point]:
-    """Rounds a stroke as a hand does.
+    """Rounds the corners of a stroke, as in handwriting.
 
     Args:
         stroke: The corners of the stroke, in pixels.
@@ -148,7 +148,7 @@ def handwritten(stroke: list[Point]) -> list[Point]:
 
 
 def write(page: Page, digit: int, column: int) -> None:
-    """Writes a digit in one of the three columns of the canvas."""
+    """Draws a digit in one of the three columns of the canvas, and adds frames to the film."""
     for first, *others in map(handwritten, strokes_on(page, digit, column, 3)):
         page.mouse.move(*first)
         page.mouse.down()
@@ -158,7 +158,7 @@ def write(page: Page, digit: int, column: int) -> None:
 
 
 def save_film(browser: Browser, address: str) -> None:
-    """Writes 735, and asks why the 7 was read."""
+    """Films how 735 is drawn, and how "Why?" explains the 7."""
     for page in opened(browser, address, viewport={"width": 900, "height": 690}):
         film = Film(page)
         film.jump(strokes_on(page, 7, 0, 3)[0][0])
@@ -178,7 +178,7 @@ def save_film(browser: Browser, address: str) -> None:
 
 
 def save_page(browser: Browser, address: str) -> None:
-    """Shows everything at once: the heat map, why, the last drawings and the comparison."""
+    """Saves the web page with heat map, explanation, last drawings and comparison of models."""
     for page in opened(browser, address, viewport={"width": 1280, "height": 1010}):
         for digits in ((2, 8), (4,), (7, 3, 5)):
             page.keyboard.press("Delete")
@@ -194,7 +194,7 @@ def save_page(browser: Browser, address: str) -> None:
 
 
 def save_game(browser: Browser, address: str) -> None:
-    """Shows the third round of the game on a phone."""
+    """Saves the third round of the game on a phone."""
     for page in opened(browser, address, viewport={"width": 390, "height": 844}):
         page.evaluate("Math.random = () => 0.35")  # the same digits each time
         page.get_by_role("button", name="Play", exact=True).click()
@@ -209,7 +209,7 @@ def save_game(browser: Browser, address: str) -> None:
 
 
 def save_form(browser: Browser, address: str) -> None:
-    """Shows the fields of the order form, one of them with all that is known about it."""
+    """Saves the page that makes field files, with one field of the order form selected."""
     for page in opened(browser, address, viewport={"width": 1000, "height": 720}):
         page.goto(f"{address}form")
         page.locator("#file").set_input_files(DOCS / "order_form" / "empty.png")
@@ -222,7 +222,7 @@ def save_form(browser: Browser, address: str) -> None:
 
 
 def save_screenshot(page: Page, path: Path) -> None:
-    """Writes a PNG of 256 colours, a third as large as one with all of them."""
+    """Writes a screenshot as a PNG with 256 colours, a third of the size with all colours."""
     picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
     picture.quantize(256).save(path, optimize=True)
 

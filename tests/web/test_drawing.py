@@ -1,4 +1,4 @@
-"""The web page in a real browser: strokes go in, digits come out."""
+"""The web page reads drawings and images in a real browser."""
 
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def test_clear_during_a_stroke_discards_the_stroke(page: Page) -> None:
     assert page.evaluate(DARK) == 0
 
 
-def test_a_late_response_does_not_replace_the_image_chosen_last(page: Page) -> None:
+def test_a_late_response_for_an_earlier_image_is_ignored(page: Page) -> None:
     held: list[Route] = []
     page.route("**/upright", lambda route: held.append(route) if not held else route.continue_())
     page.locator("#file").set_input_files(ROOT / "samples" / "two_lines.png")
@@ -87,7 +87,7 @@ def test_a_typed_correction_survives_further_drawing(page: Page) -> None:
 def test_lifting_the_pen_sends_the_drawing_at_once_and_only_once(page: Page) -> None:
     looks: list[Request] = []
     page.on("request", lambda each: looks.append(each) if each.url.endswith("/look") else None)
-    # No timer can run between the last event and the return value.
+    # The script does not pause, so the request cannot come from a timer.
     sent = page.evaluate(
         """() => { const sent = [];
         const send = window.fetch;
@@ -103,7 +103,7 @@ def test_lifting_the_pen_sends_the_drawing_at_once_and_only_once(page: Page) -> 
     )
     assert sent == ["look"]
     expect(page.locator(".mark")).to_have_count(1)
-    page.wait_for_timeout(300)  # longer than the pause after which a resting pen is read
+    page.wait_for_timeout(300)  # longer than the delay after which a resting pen is read
     assert len(looks) == 1
 
 
@@ -128,7 +128,7 @@ def test_pen_size_and_pressure_change_the_stroke_width(page: Page) -> None:
         )
         counts.append(page.evaluate(DARK))
         page.keyboard.press("Delete")
-    assert counts[-2] > 118  # a line, not a dot
+    assert counts[-2] > 118  # the stroke is a line, not a dot
     assert counts[-1] > 2 * counts[-2]
 
 
@@ -160,7 +160,7 @@ def test_images_can_be_chosen_dropped_and_pasted(page: Page, tmp_path: Path) -> 
 
 def test_a_photo_is_shown_upright(page: Page, tmp_path: Path) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # rotated by a quarter turn
+    exif[0x0112] = 6  # a quarter turn
     with Image.open(ROOT / "samples" / "7.jpeg") as picture:
         turned = picture.convert("RGB").rotate(90, expand=True)
     turned.save(tmp_path / "turned.jpg", exif=exif)
@@ -217,7 +217,7 @@ def test_uncertain_digits_are_marked(page: Page) -> None:
     expect(page.locator("#boxes text")).to_have_text("7?")
 
 
-def test_a_corrected_digit_is_kept_for_training(page: Page, page_server: PageServer) -> None:
+def test_a_corrected_digit_is_saved_for_training(page: Page, page_server: PageServer) -> None:
     folder = page_server.project / "my_digits"
     draw(page, 7)
     text(page).to_have_text("7")
@@ -264,7 +264,7 @@ def test_every_control_can_be_reached_with_the_keyboard(page: Page) -> None:
     text(page).to_have_text("7")
     page.locator("body").focus()
     reached = set()
-    for _ in range(40):  # once through the page, and back to where it began
+    for _ in range(40):  # all controls of the page, and again from the start
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
     assert {"undo", "clear", "choose", "copy-text", "INPUT", "BUTTON", "A"} <= reached
@@ -286,7 +286,7 @@ def test_an_unreachable_server_is_reported(browser: Browser, page_server: PageSe
 @pytest.mark.parametrize(
     ("angle", "words"), [(90, "a quarter clockwise"), (180, "upside down"), (0, None)]
 )
-def test_the_page_says_that_a_picture_was_turned(
+def test_the_page_says_if_a_picture_was_turned(
     page: Page, tmp_path: Path, angle: int, words: str | None
 ) -> None:
     turned = tmp_path / "turned.png"

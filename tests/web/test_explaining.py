@@ -1,4 +1,4 @@
-"""The web page and the API show how the networks read a digit."""
+"""The web page and the HTTP API show how the networks read a digit."""
 
 import base64
 from concurrent.futures import ThreadPoolExecutor
@@ -34,12 +34,12 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
 
 
 def from_url(url: str) -> bytes:
-    """The content of a data: URL of a PNG file."""
+    """Returns the PNG file in a data: URL."""
     return base64.b64decode(url.removeprefix("data:image/png;base64,"))
 
 
 def decoded(content: bytes) -> Any:
-    """Decodes a picture, with all its channels."""
+    """Decodes a picture with all its channels."""
     return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
 
 
@@ -50,13 +50,15 @@ def test_why_shows_what_the_classifier_computed(client: TestClient) -> None:
     answer = client.post("/why", params=params, content=PHOTO).json()
     occlusion = decoded(from_url(answer["occlusion"])).astype(int)
     assert occlusion.shape == (28, 28, 3)
-    assert (occlusion[..., 2] - occlusion[..., 0]).max() > 80  # red where the ink speaks for a 4
+    assert (
+        occlusion[..., 2] - occlusion[..., 0]
+    ).max() > 80  # red where the ink is evidence for a 4
     layers = [decoded(from_url(layer)) for layer in answer["layers"]]
     assert [layer.shape for layer in layers] == [(112, 112, 3), (104, 104, 3)]
 
 
 def why_of_first_digit(client: TestClient, content: bytes) -> Any:
-    """The answer of /why for the first digit of an image."""
+    """Returns the answer of /why for the first digit of an image."""
     box = client.post("/look", content=content).json()["digits"][0]["box"]
     params = dict(zip(("x", "y", "width", "height"), box, strict=True))
     return client.post("/why", params=params, content=content).json()
@@ -93,11 +95,11 @@ def test_training_digits_are_loaded_once(mnist: Dataset, monkeypatch: pytest.Mon
     training_digits = TrainingDigits()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(training_digits.nearest, mnist.test_images[:16]))
-    assert loaded == [False]  # and never downloaded
+    assert loaded == [False]  # without a download
 
 
 @pytest.mark.parametrize("is_damaged", [False, True])
-def test_why_says_that_there_are_no_training_digits(
+def test_why_says_if_there_are_no_training_digits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_damaged: bool
 ) -> None:
     monkeypatch.setattr(datasets, "PROJECT", tmp_path)
@@ -129,7 +131,7 @@ def test_the_heat_map_is_transparent_where_the_finder_sees_no_digit(client: Test
     assert np.median(opacity) < 10
 
 
-def test_a_digit_tells_why_it_was_read(page: Page) -> None:
+def test_the_page_explains_why_a_digit_was_read(page: Page) -> None:
     draw(page, 7)
     text(page).to_have_text("7")
     button = page.get_by_role("button", name="Why?")
@@ -170,7 +172,7 @@ def test_the_heat_map_follows_the_drawing(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#heat")).to_be_hidden()
 
 
-def test_a_picture_without_digits_gets_its_hint_and_heat_map(page: Page) -> None:
+def test_the_page_shows_a_hint_and_the_heat_map_if_no_digit_is_found(page: Page) -> None:
     page.locator("#file").set_input_files(ROOT / "samples" / "letters.png")
     expect(page.locator("#text.missing")).to_have_text("5 marks do not look like digits.")
     expect(page.locator("#heat")).to_be_visible(timeout=10_000)
@@ -184,7 +186,7 @@ def test_a_picture_without_digits_gets_its_hint_and_heat_map(page: Page) -> None
     expect(page.locator("#heat")).to_be_hidden()
 
 
-def test_a_heat_map_that_is_no_longer_wanted_does_not_appear(page: Page) -> None:
+def test_a_heat_map_that_was_switched_off_does_not_appear_late(page: Page) -> None:
     held: list[Route] = []
     page.route("**/heat", lambda route: held.append(route))
     draw(page, 7)

@@ -1,4 +1,4 @@
-"""The web page that makes the field file of a form, in a real browser."""
+"""The web page `/form` creates field files; the tests use a real browser."""
 
 import json
 import re
@@ -25,7 +25,7 @@ Point = tuple[float, float]
 
 @pytest.fixture
 def form_page(browser: Browser, page_server: PageServer) -> Iterator[Page]:
-    """The page with the empty order form, whose five fields it has found."""
+    """The page with the empty order form and proposals for its five fields."""
     for page in opened(browser, page_server.address, viewport={"width": 1280, "height": 1500}):
         page.get_by_role("link", name="mark their fields").click()
         page.wait_for_url("**/form")
@@ -34,13 +34,13 @@ def form_page(browser: Browser, page_server: PageServer) -> Iterator[Page]:
 
 
 def choose(page: Page) -> None:
-    """Chooses the empty order form."""
+    """Opens the empty order form on the page."""
     page.locator("#file").set_input_files(FORM)
     expect(page.locator(".box")).to_have_count(5)
 
 
 def at(page: Page, x: float, y: float) -> Point:
-    """Returns the pixel of a place in per cent of the form, which is scrolled into view."""
+    """Scrolls to a place on the form, given in per cent, and returns its position in pixels."""
     page.locator("#boxes").scroll_into_view_if_needed()
     layer = page.locator("#boxes").bounding_box()
     assert layer is not None
@@ -56,7 +56,7 @@ def drag(page: Page, start: Point, end: Point) -> None:
 
 
 def saved(page: Page, folder: Path) -> dict[str, Any]:
-    """Saves the field file to a folder, and returns its content."""
+    """Saves the field file into a folder, and returns its content."""
     with page.expect_download() as download:
         page.get_by_role("button", name="Save the field file").click()
     assert download.value.suggested_filename == "empty.json"
@@ -68,12 +68,14 @@ def saved(page: Page, folder: Path) -> dict[str, Any]:
 
 
 def loaded(path: Path) -> Form:
-    """Reads a saved field file beside the image of the form."""
+    """Loads a saved field file from a folder that also has the image of the form."""
     (path.parent / "empty.png").write_bytes(FORM.read_bytes())
     return load_form(path)
 
 
-def test_the_proposals_are_those_of_the_command(form_page: Page, tmp_path: Path) -> None:
+def test_the_proposed_fields_are_the_same_as_those_of_the_command(
+    form_page: Page, tmp_path: Path
+) -> None:
     expect(form_page.locator("#status")).to_have_text("5 boxes and combs found.")
     assert saved(form_page, tmp_path) == json.loads(field_file_for(FORM))
 
@@ -89,8 +91,8 @@ def test_a_box_is_drawn_moved_resized_and_described_with_the_mouse(
     form_page.get_by_label("Order of day").select_option("YYMMDD")
     expect(form_page.get_by_label("at most")).to_have_value("6")
     form_page.get_by_label("Pattern").fill("[0-9]*")
-    drag(form_page, (20, 82), (30, 85))  # moves it
-    drag(form_page, (50, 89), (60, 92))  # its corner
+    drag(form_page, (20, 82), (30, 85))  # move the box
+    drag(form_page, (50, 89), (60, 92))  # resize the box at its corner
     form_page.get_by_role("button", name="field_1").click()
     form_page.get_by_label("Check").select_option("iban")
     form_page.get_by_label("Country").fill("de")
@@ -175,7 +177,7 @@ def test_a_wrong_field_is_reported_and_nothing_is_saved(form_page: Page) -> None
     expect(form_page.locator("#status")).to_contain_text("digits is")
 
 
-def test_a_form_can_be_dropped_and_another_file_is_reported(form_page: Page) -> None:
+def test_a_form_can_be_dropped_and_an_unusable_file_is_reported(form_page: Page) -> None:
     for name, content, said in (
         ("empty.png", list(FORM.read_bytes()), "5 boxes"),
         ("text.png", [1, 2, 3], "not an image"),

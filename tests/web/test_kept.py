@@ -1,4 +1,4 @@
-"""If the folder of kept digits cannot be used, the server says so and keeps running."""
+"""The server limits saved digits, and keeps running if their folder cannot be used."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ def recognizer() -> DigitRecognizer:
 
 
 @pytest.mark.parametrize("obstacle", ["loop", "label is a folder", "closed folder"])
-def test_an_unusable_folder_of_kept_digits_is_one_error(
+def test_an_unusable_folder_of_saved_digits_gives_one_error(
     recognizer: DigitRecognizer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -62,7 +62,9 @@ def test_an_unusable_folder_of_kept_digits_is_one_error(
         assert client.post("/read", content=SAMPLE).status_code == 200
 
 
-def test_a_link_to_nothing_is_not_listed(recognizer: DigitRecognizer, tmp_path: Path) -> None:
+def test_a_broken_link_is_not_listed_as_a_saved_digit(
+    recognizer: DigitRecognizer, tmp_path: Path
+) -> None:
     (tmp_path / "3").mkdir()
     (tmp_path / "3" / "0123456789abcdef.png").symlink_to("nowhere")
     with TestClient(web.make_app(recognizer, tmp_path), base_url=OURS) as client:

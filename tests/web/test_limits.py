@@ -1,4 +1,4 @@
-"""Slow clients are disconnected, and a signal stops the server whatever it is doing."""
+"""Slow clients are disconnected, and a signal stops the server at any time."""
 
 import asyncio
 import signal
@@ -38,7 +38,7 @@ Connect = Callable[[], socket.socket]
 
 @pytest.fixture
 def server() -> Iterator[tuple[subprocess.Popen[str], Connect]]:
-    """A running `draw_digit.py`, and a function that connects to it."""
+    """The process of a running `draw_digit.py`, and a function that connects to it."""
     words = [sys.executable, "-u", "draw_digit.py", "--no-browser", "--port", "0"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(
@@ -67,13 +67,13 @@ def healthy(connect: Connect) -> bool:
         return is_healthy(client)
 
 
-def test_connections_without_a_complete_head_are_closed(
+def test_connections_without_a_complete_request_head_are_closed(
     server: tuple[subprocess.Popen[str], Connect],
 ) -> None:
     _, connect = server
     answered = connect()
     assert is_healthy(answered)
-    answered.sendall(HEALTH[:20])  # the start of a second request
+    answered.sendall(HEALTH[:20])  # a second request starts
     waiting = [connect() for _ in range(MAX_CONNECTIONS + 50)]
     for client in waiting[::2]:
         client.sendall(HEALTH[:20])
@@ -85,7 +85,7 @@ def test_connections_without_a_complete_head_are_closed(
         client.close()
 
 
-def test_requests_whose_body_trickles_in_are_refused(
+def test_requests_whose_body_arrives_too_slowly_are_refused(
     server: tuple[subprocess.Popen[str], Connect],
 ) -> None:
     _, connect = server
@@ -128,7 +128,7 @@ def test_a_body_that_arrives_steadily_is_not_cut_off(
     assert asyncio.run(steady()) == 200
 
 
-ANSWER = bytes(20_000_000)  # more than the buffers of a connection can hold
+ANSWER = bytes(20_000_000)  # too large for the buffers of a connection
 
 
 def answering(pieces: int) -> ASGIApp:
@@ -168,7 +168,7 @@ def serving(app: ASGIApp) -> Iterator[tuple[uvicorn.Server, socket.socket]]:
 
 @pytest.fixture
 def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shortens the time limits of the server to about a second."""
+    """Shortens the time limits of the server to about one second."""
     monkeypatch.setattr(limits, "HEAD_SECONDS", 0.5)
     monkeypatch.setattr(limits, "ANSWER_SECONDS", 0.5)
     monkeypatch.setattr(limits, "ANSWER_BYTES_PER_SECOND", 40_000_000)
@@ -192,7 +192,7 @@ def test_a_client_that_keeps_reading_is_not_cut_off(
 ) -> None:
     monkeypatch.setattr(limits, "HEAD_SECONDS", 0.5)
     with serving(answering(pieces)) as (_, client):
-        time.sleep(0.7)  # the limit for the next head must not apply yet
+        time.sleep(0.7)  # the limit for the next request must not apply yet
         received = 0
         while received < len(ANSWER):
             piece = client.recv(1_000_000)
@@ -216,14 +216,14 @@ def test_the_server_stops_while_it_reads_images(
     assert process.wait(60) == 0
     assert process.stderr is not None
     assert process.stderr.read() == "\nstopped\n"
-    # It did not finish the images first.
+    # The server stopped before it had read all images.
     assert sum(is_answered(client) for client in clients) < len(clients)
     for client in (*clients, trickling):
         client.close()
 
 
 def is_answered(client: socket.socket) -> bool:
-    """Whether the server answered before it closed the connection."""
+    """Returns whether the server answered before it closed the connection."""
     try:
         return client.recv(1000).startswith(b"HTTP/1.1 200")
     except ConnectionError:
@@ -241,7 +241,7 @@ def is_answered(client: socket.socket) -> bool:
         ("/find-fields", "common.web.routes.forms.proposed_entries"),
     ],
 )
-def test_a_request_that_cannot_be_processed_is_refused_and_the_next_is_answered(
+def test_a_request_that_cannot_be_processed_is_refused_and_the_next_one_is_answered(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     failure: Exception,

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from test_models import add_model
 
 
-def test_the_chosen_model_reads(page: Page, page_server: PageServer) -> None:
+def test_the_drawing_is_read_with_the_chosen_model(page: Page, page_server: PageServer) -> None:
     expect(page.locator("#models li")).to_have_count(1)
     expect(page.get_by_role("button", name="Compare")).to_be_hidden()
     add_model(page_server.project / "models", "other")
@@ -30,7 +30,9 @@ def test_the_chosen_model_reads(page: Page, page_server: PageServer) -> None:
     assert page.evaluate("navigator.clipboard.readText()").endswith("read?model=other'")
 
 
-def test_the_models_read_side_by_side(page: Page, page_server: PageServer) -> None:
+def test_the_readings_of_all_models_are_shown_side_by_side(
+    page: Page, page_server: PageServer
+) -> None:
     add_model(page_server.project / "models", "other")
     page.reload()
     draw(page, 7)

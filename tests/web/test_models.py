@@ -1,4 +1,4 @@
-"""A request can name a model of the `models/` folder, and the web page compares them."""
+"""Requests to the HTTP API can list and choose the models in `models/`."""
 
 import json
 import os
@@ -26,7 +26,7 @@ SAMPLE = (ROOT / "samples" / "3.png").read_bytes()
 
 
 def add_model(folder: Path, name: str) -> None:
-    """Puts a copy of the pretrained model into a folder, under another name."""
+    """Copies the pretrained model into a folder under another name."""
     folder.mkdir(exist_ok=True)
     shutil.copy(PRETRAINED, folder / f"{name}.tflite")
     card = json.loads(PRETRAINED.with_suffix(".json").read_text())
@@ -36,7 +36,7 @@ def add_model(folder: Path, name: str) -> None:
 
 @pytest.fixture(autouse=True)
 def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Skips the trial of each copy in a subprocess, which takes a second."""
+    """Skips the trial of each copied model, which would take a second."""
     monkeypatch.setattr("common.storage.model_files.try_in_subprocess", lambda *_: None)
 
 
@@ -71,7 +71,7 @@ def test_the_models_are_listed_with_their_cards(client: TestClient) -> None:
         assert (other["data"], other["own"]) == ("mnist", "my_digits")
 
 
-def test_a_request_names_the_model_that_reads(client: TestClient) -> None:
+def test_a_request_can_name_the_model_that_reads(client: TestClient) -> None:
     for name, file in (("first", "first.tflite"), ("pretrained.tflite", "pretrained.tflite")):
         answer = client.post("/read", params={"model": name}, content=SAMPLE).json()
         assert (answer["text"], answer["models"]["classifier"]) == ("3", file)
@@ -101,13 +101,15 @@ def test_only_the_name_of_a_listed_model_is_accepted(client: TestClient, name: s
     assert too_long.status_code == 422
 
 
-def test_a_damaged_model_is_one_error(client: TestClient) -> None:
+def test_a_damaged_model_gives_one_error(client: TestClient) -> None:
     answer = client.post("/read", params={"model": "damaged"}, content=SAMPLE)
     assert (answer.status_code, list(answer.json())) == (500, ["error"])
     assert client.post("/read", content=SAMPLE).status_code == 200
 
 
-def test_few_models_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_models_in_memory_is_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(classifiers, "MAX_LOADED", 2)
     for name in ("a", "b", "c"):
         add_model(tmp_path / "models", name)
@@ -124,7 +126,7 @@ def test_few_models_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         known.recognizer("d")
 
 
-def test_the_own_model_is_listed_once(tmp_path: Path) -> None:
+def test_the_model_of_the_server_is_listed_only_once(tmp_path: Path) -> None:
     folder = tmp_path / "models"
     add_model(folder, "own")
     known = Classifiers(DigitRecognizer(folder / "own.tflite"), folder)
@@ -132,7 +134,7 @@ def test_the_own_model_is_listed_once(tmp_path: Path) -> None:
     assert known.recognizer("own") is known.own
 
 
-def test_an_image_is_read_once_for_several_questions(
+def test_repeated_requests_about_an_image_read_it_only_once(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = Classifiers(DigitRecognizer(), models)

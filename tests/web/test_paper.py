@@ -1,4 +1,4 @@
-"""The paper of the web page: undo and redo, eraser, shortcuts, and what survives a reload."""
+"""Drawing on the web page: undo, redo, eraser, shortcuts, reloads and the layout of results."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 SENT = """async () => { const paper = document.querySelector('#paper');
         const { data } = paper.getContext('2d').getImageData(0, 0, paper.width, paper.height);
         return Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', data))).join(); }"""
-"""A hash of the pixels of the canvas, which are sent to the server."""
+"""Computes a hash of the pixels of the canvas, which the page sends to the server."""
 
 OVERLAPS = """() => { const box = (element) => element.getBoundingClientRect();
         const digits = [...document.querySelectorAll('#boxes rect')].map(box);
@@ -22,10 +22,10 @@ OVERLAPS = """() => { const box = (element) => element.getBoundingClientRect();
           const line = (bottom - top) / 5; // above and below a digit, a line of text has space
           return digits.some((digit) => left < digit.right - 2 && digit.left < right - 2
             && top + line < digit.bottom - 2 && digit.top < bottom - line - 2); }).length; }"""
-"""The number of labels that cover a digit."""
+"""Counts the labels that cover a digit."""
 
 
-def test_what_was_undone_can_be_redone(page: Page) -> None:
+def test_an_undone_stroke_can_be_redone(page: Page) -> None:
     undo, redo = (page.get_by_role("button", name=name) for name in ("Undo", "Redo"))
     draw(page, 7)
     draw(page, 3, 1)
@@ -65,7 +65,7 @@ def test_the_eraser_removes_ink_and_can_be_undone(page: Page) -> None:
 
 
 def rub(page: Page, column: int) -> None:
-    """Moves the mouse all over one of three columns of the canvas."""
+    """Moves the pressed mouse across one of three columns of the canvas."""
     paper = page.locator("#paper").bounding_box()
     assert paper is not None
     left, wide = paper["x"] + paper["width"] * column / 3, paper["width"] / 3
@@ -111,7 +111,7 @@ def test_the_drawing_survives_a_reload(page: Page) -> None:
     text(page).to_have_text("4")
 
 
-def test_a_drawing_fits_on_a_lower_paper(page: Page) -> None:
+def test_a_drawing_fits_if_the_paper_is_lower_after_a_reload(page: Page) -> None:
     page.set_viewport_size({"width": 400, "height": 800})
     draw(page, 7, 1)
     page.locator("#stage").scroll_into_view_if_needed()
@@ -121,7 +121,9 @@ def test_a_drawing_fits_on_a_lower_paper(page: Page) -> None:
     text(page).to_have_text("7")
 
 
-def test_a_dark_paper_is_read_as_a_light_one(browser: Browser, page_server: PageServer) -> None:
+def test_drawings_on_dark_and_light_paper_are_sent_alike(
+    browser: Browser, page_server: PageServer
+) -> None:
     sent = []
     schemes: tuple[Any, ...] = ("light", "dark")
     for scheme in schemes:
@@ -148,14 +150,14 @@ def test_the_last_drawings_can_be_brought_back(page: Page) -> None:
     page.locator("#drawings button").last.click()
     text(page).to_have_text("7")
     expect(page.locator("#drawings li")).to_have_text(["5", "3", "7"])
-    page.get_by_role("button", name="Clear").click()  # the same drawing again
+    page.get_by_role("button", name="Clear").click()  # clears a drawing that is already listed
     expect(page.locator("#drawings li")).to_have_text(["7", "5", "3"])
     page.get_by_role("button", name="Forget them").click()
     page.reload()
     expect(page.locator("#drawings li")).to_have_count(0)
 
 
-def test_labels_never_cover_a_digit(page: Page) -> None:
+def test_labels_never_cover_digits(page: Page) -> None:
     for name in ("two_lines.png", "photo.jpg", "3.png"):
         page.locator("#file").set_input_files(ROOT / "samples" / name)
         expect(page.locator("#boxes text").first).to_be_attached()
@@ -186,7 +188,7 @@ def test_the_text_is_arranged_as_on_the_picture(page: Page) -> None:
     assert three["x"] > one["x"] + one["width"]
 
 
-def test_numbers_are_set_apart_anew_when_only_they_change(page: Page) -> None:
+def test_the_spacing_is_updated_if_only_the_numbers_change(page: Page) -> None:
     def reading(numbers: tuple[int, int]) -> dict[str, Any]:
         digits = [
             {"digit": 1, "line": 0, "number": number, "confidence": 0.99, "alternatives": []}

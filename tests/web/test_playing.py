@@ -1,4 +1,4 @@
-"""The game of the web page: write ten digits for points."""
+"""The web page has a game: write ten digits for points."""
 
 import re
 from typing import Any
@@ -14,14 +14,14 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 
 def task_of(page: Page) -> int:
-    """The digit to write."""
+    """Returns the digit that the player has to write."""
     found = re.fullmatch(r"Write an? (\d)", page.locator("#task").text_content() or "")
     assert found
     return int(found[1])
 
 
 def score_of(page: Page) -> int:
-    """The points so far."""
+    """Returns the points so far."""
     return int((page.locator("#progress").text_content() or "").split(", ")[1].split()[0])
 
 
@@ -63,7 +63,7 @@ def test_a_wrong_digit_gives_hardly_any_points(page: Page) -> None:
     assert score_of(page) < 10
 
 
-def test_a_game_starts_on_empty_paper_and_keeps_the_drawing(page: Page) -> None:
+def test_a_game_starts_on_empty_paper_and_lists_the_earlier_drawing(page: Page) -> None:
     draw(page, 7)
     text(page).to_have_text("7")
     page.get_by_role("button", name="Play", exact=True).click()
@@ -71,12 +71,12 @@ def test_a_game_starts_on_empty_paper_and_keeps_the_drawing(page: Page) -> None:
     expect(page.locator("#drawings li")).to_have_text(["7"])
 
 
-def test_the_game_is_played_by_touch(browser: Browser, page_server: PageServer) -> None:
+def test_the_game_can_be_played_by_touch(browser: Browser, page_server: PageServer) -> None:
     settings: dict[str, Any] = {"viewport": {"width": 360, "height": 780}, "has_touch": True}
     for page in opened(browser, page_server.address, is_mobile=True, **settings):
         page.get_by_role("button", name="Play", exact=True).tap()
         expect(page.locator("#progress")).to_have_text("Round 1 of 10, 0 points")
-        page.wait_for_timeout(300)  # until the page has scrolled
+        page.wait_for_timeout(300)  # wait until the page has scrolled
         wanted = task_of(page)
         write_by_touch(page, wanted)
         text(page).to_have_text(str(wanted))
@@ -102,7 +102,7 @@ def write_by_touch(page: Page, digit: int) -> None:
         finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
-def test_a_late_answer_does_not_count_in_a_new_game(page: Page) -> None:
+def test_a_late_answer_for_the_last_game_does_not_count_in_a_new_game(page: Page) -> None:
     page.get_by_role("button", name="Play", exact=True).click()
     draw(page, task_of(page), 1)
     text(page).to_have_text(re.compile(r"^\d$"))

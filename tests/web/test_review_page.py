@@ -1,4 +1,4 @@
-"""The page on which people check doubtful values of forms, in a browser."""
+"""People check doubtful values of forms on the review page; the tests use a real browser."""
 
 import csv
 from pathlib import Path
@@ -34,8 +34,8 @@ def test_values_are_corrected_with_the_keyboard_and_saved_as_csv(
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto((tmp_path / "review.html").as_uri())
-    page.keyboard.press("Enter")  # the first value is right
-    page.keyboard.type("560")  # replaces the second, which is selected
+    page.keyboard.press("Enter")  # accept the first value
+    page.keyboard.type("560")  # replace the second value, which is selected
     assert page.locator(".changed").count() == 1
     with page.expect_download() as download:
         page.click("#save")

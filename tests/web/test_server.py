@@ -1,4 +1,4 @@
-"""The server behind the web page: what it returns, and which requests it refuses."""
+"""The server of the web page answers requests and refuses unusable or foreign ones."""
 
 import asyncio
 import json
@@ -95,7 +95,7 @@ def test_upright_rotates_and_shrinks_the_image(client: TestClient) -> None:
     assert Image.open(BytesIO(answer.content)).size == (400, 1600)
 
 
-def test_unusable_images_are_refused_with_the_right_status(client: TestClient) -> None:
+def test_unusable_images_are_refused_with_a_fitting_status(client: TestClient) -> None:
     keep = "/keep?digit=3&x=0&y=0&width=1&height=1"
     for path in ("/read", "/look", "/upright", "/find-fields", keep):
         for content, status in (
@@ -146,7 +146,9 @@ def test_every_answer_carries_the_security_headers(client: TestClient) -> None:
         text = page.read_text()
         assert "<style" not in text
         assert "style=" not in text
-        assert "//" not in text.replace("<!doctype", "")  # no resources from other servers
+        assert "//" not in text.replace(
+            "<!doctype", ""
+        )  # the page loads nothing from other servers
         assert text.count("<script") == text.count('<script type="module" src=') + text.count(
             "<script src="
         )
@@ -193,7 +195,7 @@ def test_a_body_that_takes_too_long_is_refused_with_408(
     assert asyncio.run(slow()) == 408
 
 
-def test_a_kept_digit_is_loaded_unchanged(
+def test_a_saved_digit_is_read_like_the_original(
     client: TestClient, recognizer: DigitRecognizer, tmp_path: Path
 ) -> None:
     folder = tmp_path / "my_digits"
@@ -204,19 +206,21 @@ def test_a_kept_digit_is_loaded_unchanged(
         path = keep_digit(glyph.ink, 4, folder)
         (again,) = drawn_marks(read_image(path)) or []
         difference = digit_picture(again.ink).astype(int) - digit_picture(glyph.ink)
-        assert np.abs(difference).mean() < 20  # of 255; two different digits differ by about 50
+        assert np.abs(difference).mean() < 20  # different digits differ by about 50 of 255
         first, second = recognizer._classified([glyph, again])
         assert second.confidence == pytest.approx(first.confidence, abs=0.01)
     assert kept_digits(folder) == len(glyphs)
 
 
-def test_a_digit_is_kept_once_under_its_latest_label(client: TestClient, tmp_path: Path) -> None:
+def test_a_digit_is_saved_only_once_under_its_latest_label(
+    client: TestClient, tmp_path: Path
+) -> None:
     folder = tmp_path / "my_digits"
     assert client.get("/kept").json()["count"] == 0
     assert not folder.exists()
     box = client.post("/look", content=SAMPLE).json()["digits"][0]["box"]
     query = dict(zip(("x", "y", "width", "height"), box, strict=True))
-    for digit in (8, 3, 3):  # a wrong label, its correction, and the same again
+    for digit in (8, 3, 3):  # wrong, corrected, and saved again
         answer = client.post("/keep", params=query | {"digit": digit}, content=SAMPLE)
         assert answer.json()["count"] == 1
         assert [path.parent.name for path in folder.rglob("*.png")] == [str(digit)]
@@ -230,7 +234,9 @@ def test_a_digit_is_kept_once_under_its_latest_label(client: TestClient, tmp_pat
     assert kept_digits(folder) == 1
 
 
-def test_an_unwritable_folder_is_reported(recognizer: DigitRecognizer, tmp_path: Path) -> None:
+def test_an_unwritable_folder_for_saved_digits_is_reported(
+    recognizer: DigitRecognizer, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("not a folder")
     app = web.make_app(recognizer, tmp_path / "file" / "my_digits")
     with TestClient(app, base_url=OURS, raise_server_exceptions=False) as client:
@@ -265,7 +271,7 @@ def test_the_server_starts_and_stops_on_a_signal(number: signal.Signals) -> None
         assert process.stderr.read() == "\nstopped\n"
 
 
-def test_odd_requests_do_not_disturb_later_ones(tmp_path: Path) -> None:
+def test_malformed_requests_do_not_disturb_later_requests(tmp_path: Path) -> None:
     words = [sys.executable, "-u", "draw_digit.py", "--no-browser", "--port", "0"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(words, cwd=ROOT, text=True, **pipes) as process:  # type: ignore[call-overload]
@@ -274,7 +280,7 @@ def test_odd_requests_do_not_disturb_later_ones(tmp_path: Path) -> None:
             with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
                 client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
                 assert client.recv(1000).startswith(b"HTTP/1.1 404")
-        for _ in range(desk.MAX_REQUESTS + 1):  # clients that go away and keep no place
+        for _ in range(desk.MAX_REQUESTS + 1):  # clients that disconnect must not stay in the queue
             with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
                 head = b"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
                 client.sendall(head + b"abc")
@@ -287,7 +293,7 @@ def test_odd_requests_do_not_disturb_later_ones(tmp_path: Path) -> None:
         assert process.stderr.read() == "\nstopped\n"
 
 
-def test_the_training_command_starts_from_the_right_model(
+def test_the_training_command_starts_from_the_pretrained_model(
     recognizer: DigitRecognizer, tmp_path: Path
 ) -> None:
     folder, pretrained = tmp_path / "my digits", PRETRAINED.with_suffix(".keras")

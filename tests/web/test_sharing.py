@@ -1,4 +1,4 @@
-"""What the web page copies and saves."""
+"""The web page copies results to the clipboard and saves pictures."""
 
 import json
 import shlex
@@ -19,7 +19,9 @@ from common.recognizer import DigitRecognizer
 COPIED = "navigator.clipboard.readText()"
 
 
-def test_text_json_and_a_command_are_copied(page: Page, page_server: PageServer) -> None:
+def test_the_text_the_json_and_a_curl_command_can_be_copied(
+    page: Page, page_server: PageServer
+) -> None:
     expect(page.get_by_role("group", name="Share")).to_be_hidden()
     sample = ROOT / "samples" / "two_lines.png"
     page.locator("#file").set_input_files(sample)
@@ -37,7 +39,7 @@ def test_text_json_and_a_command_are_copied(page: Page, page_server: PageServer)
     assert shlex.split(page.evaluate(COPIED)) == words
 
 
-def test_the_command_quotes_odd_file_names(page: Page, tmp_path: Path) -> None:
+def test_the_copied_command_quotes_unusual_file_names(page: Page, tmp_path: Path) -> None:
     odd = tmp_path / "it's $(a) name.png"
     odd.write_bytes((ROOT / "samples" / "3.png").read_bytes())
     page.locator("#file").set_input_files(odd)
@@ -47,7 +49,7 @@ def test_the_command_quotes_odd_file_names(page: Page, tmp_path: Path) -> None:
     assert shlex.split(page.evaluate(COPIED))[2] == f"@{odd.name}"
 
 
-def test_the_drawing_is_saved_with_and_without_boxes(page: Page, tmp_path: Path) -> None:
+def test_the_drawing_can_be_saved_with_and_without_boxes(page: Page, tmp_path: Path) -> None:
     draw(page, 7)
     text(page).to_have_text("7")
     for button, name in (("Save with boxes", "digits.png"), ("Save drawing", "drawing.png")):

@@ -20,7 +20,7 @@ from test_training import write_training
 
 
 def save_digit(page: Page, digit: int, label: int | None = None) -> None:
-    """Draws a digit and saves it for training, under another label if there is one."""
+    """Draws a digit and saves it for training under a label, by default the digit itself."""
     label = digit if label is None else label
     draw(page, digit)
     text(page).to_have_text(str(digit))
@@ -32,7 +32,7 @@ def save_digit(page: Page, digit: int, label: int | None = None) -> None:
 
 @pytest.fixture
 def project(page_server: PageServer) -> Iterator[PageServer]:
-    """The server, with a stand-in for `train_model.py` that waits for a file called `go`."""
+    """The server with a stand-in for `train_model.py`, which waits for a file named `go`."""
     for folder in ("my_digits", "models"):
         shutil.rmtree(page_server.project / folder, ignore_errors=True)
     (page_server.project / "models").mkdir()
@@ -47,7 +47,7 @@ def project(page_server: PageServer) -> Iterator[PageServer]:
         time.sleep(0.1)
 
 
-def test_saved_digits_are_listed_and_deleted(project: PageServer, page: Page) -> None:
+def test_saved_digits_are_listed_and_can_be_deleted(project: PageServer, page: Page) -> None:
     save_digit(page, 7)
     save_digit(page, 3)
     expect(page.locator("#kept-digits .label")).to_have_text(["3", "7"])
@@ -62,7 +62,7 @@ def test_saved_digits_are_listed_and_deleted(project: PageServer, page: Page) ->
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 360), ("light", 1280)])
-def test_a_training_is_followed_and_its_model_used(
+def test_the_progress_of_training_is_shown_and_its_model_can_be_used(
     browser: Browser, project: PageServer, scheme: Any, width: int
 ) -> None:
     settings: dict[str, Any] = {"viewport": {"width": width, "height": 800}}
@@ -72,7 +72,7 @@ def test_a_training_is_followed_and_its_model_used(
         state = page.locator("#training-state")
         expect(state).to_contain_text("Epoch 0.5 of 2, accuracy 50.0%", timeout=10_000)
         expect(page.get_by_role("button", name="Train on them")).to_be_hidden()
-        page.reload()  # the training goes on
+        page.reload()  # training continues
         expect(state).to_contain_text("Epoch 0.5 of 2")
         expect(page.locator("#accuracy-curve polyline")).to_be_attached()
         draw(page, 3)
@@ -93,12 +93,14 @@ def test_a_training_is_followed_and_its_model_used(
         assert wide <= shown
 
 
-def test_saved_digits_are_read_before_and_after_a_training(project: PageServer, page: Page) -> None:
+def test_the_page_shows_how_saved_digits_are_read_before_and_after_training(
+    project: PageServer, page: Page
+) -> None:
     save_digit(page, 7)
     save_digit(page, 3, label=8)
     (project.project / "go").touch()
     page.get_by_role("button", name="Train on them").click()
-    expect(page.locator("#scores")).to_be_visible(timeout=10_000)  # without a click
+    expect(page.locator("#scores")).to_be_visible(timeout=10_000)  # appears without a click
     rows = page.locator("#scores tbody tr")
     expect(rows.first.locator("td")).to_have_text(["1 of 2", "1 of 2"])
     expect(rows.last.locator("th")).to_have_text("test accuracy on mnist")
@@ -150,7 +152,7 @@ def test_the_remaining_time_counts_down(project: PageServer, page: Page) -> None
         expect(state).to_have_text(f"Epoch 0.5 of 2, accuracy 90.0%{left}")
 
 
-def test_the_page_says_that_it_measures_after_the_last_epoch(
+def test_the_page_says_that_the_accuracy_is_measured_after_the_last_epoch(
     project: PageServer, page: Page
 ) -> None:
     save_digit(page, 7)
@@ -164,7 +166,9 @@ def test_the_page_says_that_it_measures_after_the_last_epoch(
     )
 
 
-def test_a_training_is_followed_after_a_failed_request(project: PageServer, page: Page) -> None:
+def test_the_progress_is_shown_again_after_a_failed_request(
+    project: PageServer, page: Page
+) -> None:
     save_digit(page, 7)
     page.get_by_role("button", name="Train on them").click()
     state = page.locator("#training-state")
@@ -175,7 +179,7 @@ def test_a_training_is_followed_after_a_failed_request(project: PageServer, page
     expect(state).to_contain_text("Epoch 0.5")
 
 
-def test_a_training_can_be_cancelled(project: PageServer, page: Page) -> None:
+def test_training_can_be_cancelled(project: PageServer, page: Page) -> None:
     save_digit(page, 7)
     page.get_by_role("button", name="Train on them").click()
     expect(page.locator("#training-state")).to_contain_text("Epoch 0.5", timeout=10_000)

@@ -1,4 +1,4 @@
-"""Training from the web page: one process at a time, which can be cancelled and never survives."""
+"""The server runs one training process at a time, which can be cancelled and never outlives it."""
 
 import shutil
 import signal
@@ -64,11 +64,11 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
     print(listener.getsockname()[1], flush=True)
     server_of(app).run(sockets=[listener])
 """
-"""A server for the stand-in, which runs until a signal."""
+"""A server that uses the stand-in for `train_model.py` and runs until a signal stops it."""
 
 
 def write_training(project: Path, script: str = TRAINING) -> None:
-    """Writes a stand-in for `train_model.py` into a project."""
+    """Writes a stand-in for `train_model.py` into a project folder."""
     stem = str(PRETRAINED.with_suffix(""))
     (project / "train_model.py").write_text(script.replace("PRETRAINED", stem))
 
@@ -84,7 +84,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def client_of(project: Path, address: str = "127.0.0.1") -> TestClient:
-    """A client of a server in the folder; `address` is that of the client."""
+    """Returns a client of a server for the project; `address` is the IP address of the client."""
     app = make_app(DigitRecognizer(), project / "my_digits", models=project / "models")
     return TestClient(app, base_url=OURS, raise_server_exceptions=False, client=(address, 50_000))
 
@@ -96,7 +96,7 @@ def client(project: Path) -> Iterator[TestClient]:
 
 
 def keep(client: TestClient) -> dict[str, Any]:
-    """Saves a digit, and returns the answer."""
+    """Saves a digit through the server, and returns the answer."""
     box = client.post("/look", content=SAMPLE).json()["digits"][0]["box"]
     query = dict(zip(("x", "y", "width", "height"), box, strict=True)) | {"digit": 3}
     answer: dict[str, Any] = client.post("/keep", params=query, content=SAMPLE).json()
@@ -104,7 +104,7 @@ def keep(client: TestClient) -> dict[str, Any]:
 
 
 def wait_for(client: TestClient, state: str, rows: int = 0) -> dict[str, Any]:
-    """Waits until a training is in a state and has a number of rows."""
+    """Waits until training is in the given state and its history has enough rows."""
     for _ in range(200):
         answer: dict[str, Any] = client.get("/training").json()
         if answer["state"] == state and len(answer["history"]) >= rows:
@@ -113,7 +113,7 @@ def wait_for(client: TestClient, state: str, rows: int = 0) -> dict[str, Any]:
     raise AssertionError(answer)
 
 
-def test_a_training_shows_its_progress_and_adds_a_model(client: TestClient, project: Path) -> None:
+def test_training_reports_its_progress_and_adds_a_model(client: TestClient, project: Path) -> None:
     assert client.get("/training").json()["state"] == "idle"
     assert client.post("/train").status_code == 409
     keep(client)
@@ -139,8 +139,10 @@ def test_a_training_shows_its_progress_and_adds_a_model(client: TestClient, proj
     assert client.post("/train").json()["name"] == "my_digits_2"
 
 
-def test_a_model_from_the_web_page_can_be_deleted(client: TestClient, project: Path) -> None:
-    add_model(project / "models", "my_digits_7")  # which somebody made elsewhere
+def test_only_models_trained_on_the_web_page_can_be_deleted(
+    client: TestClient, project: Path
+) -> None:
+    add_model(project / "models", "my_digits_7")  # not trained on the web page
     add_model(project / "models", "other")
     (project / "go").touch()
     keep(client)
@@ -162,7 +164,7 @@ def test_a_model_from_the_web_page_can_be_deleted(client: TestClient, project: P
 
 
 @pytest.mark.parametrize("name", ["models/my_digits_1.tflite", "link.tflite"])
-def test_the_own_model_of_a_server_cannot_be_deleted(project: Path, name: str) -> None:
+def test_the_model_that_a_server_uses_cannot_be_deleted(project: Path, name: str) -> None:
     with client_of(project) as client:
         (project / "go").touch()
         keep(client)
@@ -178,7 +180,7 @@ def test_the_own_model_of_a_server_cannot_be_deleted(project: Path, name: str) -
         assert (project / "models" / "my_digits_1.tflite").exists()
 
 
-def test_a_cancelled_training_leaves_nothing(client: TestClient, project: Path) -> None:
+def test_a_cancelled_training_run_leaves_no_files(client: TestClient, project: Path) -> None:
     keep(client)
     client.post("/train")
     wait_for(client, "running", rows=1)
@@ -189,7 +191,7 @@ def test_a_cancelled_training_leaves_nothing(client: TestClient, project: Path) 
     assert client.post("/train").json()["name"] == "my_digits_1"
 
 
-def test_a_training_that_ignores_its_cancellation_is_killed(
+def test_a_training_process_that_ignores_cancellation_is_killed(
     client: TestClient, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "KILL_SECONDS", 0.2)
@@ -203,7 +205,9 @@ def test_a_training_that_ignores_its_cancellation_is_killed(
     wait_for(client, "cancelled")
 
 
-def test_a_failed_training_gives_its_reason(client: TestClient, project: Path) -> None:
+def test_the_reason_for_a_failed_training_run_is_reported(
+    client: TestClient, project: Path
+) -> None:
     script = "import sys; print('error: The data are damaged.', file=sys.stderr); sys.exit(2)"
     write_training(project, script)
     keep(client)
@@ -211,17 +215,19 @@ def test_a_failed_training_gives_its_reason(client: TestClient, project: Path) -
     assert wait_for(client, "failed")["error"] == "The data are damaged."
 
 
-def test_a_failed_training_deletes_no_checkpoint(client: TestClient, project: Path) -> None:
+def test_a_failed_training_run_deletes_no_checkpoint_of_another_run(
+    client: TestClient, project: Path
+) -> None:
     other = project / "models" / "my_digits_1.checkpoint"
     script = f"import os, sys; os.mkdir({str(other)!r}); sys.exit('error: Another is writing it.')"
-    write_training(project, script)  # the other server makes its checkpoint at this moment
+    write_training(project, script)  # as if another server made this checkpoint just now
     keep(client)
     client.post("/train")
     wait_for(client, "failed")
     assert other.exists()
 
 
-def test_a_training_without_its_log_ends_and_another_can_start(
+def test_a_training_run_whose_log_is_deleted_ends_and_another_can_start(
     client: TestClient, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "temporary").mkdir()
@@ -236,7 +242,7 @@ def test_a_training_without_its_log_ends_and_another_can_start(
     assert client.post("/train").json()["name"] == "my_digits_2"
 
 
-def test_a_training_that_cannot_start_leaves_the_earlier_one(
+def test_a_training_run_that_cannot_start_leaves_the_earlier_result(
     client: TestClient, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "temporary").mkdir()
@@ -251,7 +257,7 @@ def test_a_training_that_cannot_start_leaves_the_earlier_one(
     assert len(list((tmp_path / "temporary").iterdir())) == 1
 
 
-def test_a_training_ends_with_the_server(project: Path) -> None:
+def test_training_ends_with_the_server(project: Path) -> None:
     with client_of(project) as client:
         keep(client)
         client.post("/train")
@@ -263,13 +269,13 @@ def test_a_training_ends_with_the_server(project: Path) -> None:
 
 
 def _restore_signals() -> None:
-    """Undoes nohup, and a shell's & without job control, which the tests may run under."""
+    """Stops ignoring signals, which nohup and background jobs of a shell do."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("signals", [[signal.SIGINT] * 2, [signal.SIGHUP] * 2])
-def test_a_training_ends_with_a_server_that_is_stopped_twice(
+def test_training_ends_with_a_server_that_is_stopped_twice(
     project: Path, monkeypatch: pytest.MonkeyPatch, signals: list[signal.Signals]
 ) -> None:
     (project / "temporary").mkdir()
@@ -304,13 +310,13 @@ def test_a_training_ends_with_a_server_that_is_stopped_twice(
     assert not list((project / "models").iterdir())
 
 
-def test_kept_digits_are_listed_and_deleted(client: TestClient, project: Path) -> None:
+def test_saved_digits_are_listed_and_can_be_deleted(client: TestClient, project: Path) -> None:
     (project / "my_digits" / "3").mkdir(parents=True)
     mine = project / "my_digits" / "3" / "mine.png"
     shutil.copy(ROOT / "samples" / "3.png", mine)
     answer = keep(client)
     assert answer["count"] == 2
-    (digit,) = answer["digits"]  # the user's own files are neither shown nor deleted
+    (digit,) = answer["digits"]  # other files of the user are not listed
     assert digit["digit"] == 3
     address = f"/kept/3/{digit['name']}"
     assert client.get(address).headers["content-type"] == "image/png"
@@ -321,7 +327,7 @@ def test_kept_digits_are_listed_and_deleted(client: TestClient, project: Path) -
 
 
 @pytest.mark.parametrize("name", ["mine", "mine.png", "../3/mine", "", "0123456789abcde\n"])
-def test_no_other_files_can_be_deleted(client: TestClient, project: Path, name: str) -> None:
+def test_only_saved_digits_can_be_deleted(client: TestClient, project: Path, name: str) -> None:
     (project / "my_digits" / "3").mkdir(parents=True)
     (project / "my_digits" / "3" / "mine.png").touch()
     answer = client.post("/discard", params={"digit": 3, "name": name})

@@ -8,7 +8,7 @@ from common.training.progress import ProgressLines
 from common.web.training import comparison_of, error_of, rows_of
 
 
-def test_the_lines_of_progress_are_understood(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_of_progress_are_parsed(capsys: pytest.CaptureFixture[str]) -> None:
     lines = ProgressLines()
     lines.set_params({"epochs": 2, "steps": 4})
     for epoch in range(2):
@@ -22,7 +22,7 @@ def test_the_lines_of_progress_are_understood(capsys: pytest.CaptureFixture[str]
     assert rows[-1] == {"epoch": 2, "accuracy": 0.5, "loss": 0.25, "val_loss": 0.001}
 
 
-def test_output_without_progress_is_understood() -> None:
+def test_output_without_progress_is_accepted() -> None:
     assert rows_of("") == ([], None)
     assert comparison_of("Epoch 1/2: loss 1.0000\n") is None
     assert error_of("") == "It printed nothing."
