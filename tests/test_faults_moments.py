@@ -139,7 +139,7 @@ def test_sigterm_stops_training_and_prints_how_to_resume(project: Path, tmp_path
     process.send_signal(signal.SIGTERM)
     rest = process.communicate(timeout=60)[0]
     assert process.returncode == 130
-    assert "Interrupted; " in rest
+    assert "Interrupted after " in rest
     assert "--resume --output" in rest
     assert "Traceback" not in rest
 

@@ -184,10 +184,10 @@ def test_options_that_exclude_each_other_are_refused(called: Command, tmp_path: 
     for words, said in (
         (("--resume",), "--resume needs --output"),
         (("--output", tmp_path, "--csv"), "--csv cannot be combined with --output"),
-        (("--files-from", "x", "y.png"), "--files-from names the images"),
+        (("--files-from", "x", "y.png"), "--files-from already names the images"),
         (("--files-from", "x", "--recursive"), "--recursive needs a folder"),
         (("--address", "auto"), "--address needs --engine ray"),
-        (("--json",), "name the images to read"),
+        (("--json",), "need images: name at least one IMAGE"),
         (("--jso", "x.png"), "unrecognized arguments: --jso"),
         (("--jobs", "0"), "not a whole number above 0"),
     ):
@@ -214,7 +214,7 @@ def test_ctrl_c_ends_all_processes(project: Path, many: Many, tmp_path: Path) ->
         said = messages(process.stderr.read().decode())
         assert re.fullmatch(
             r"\nInterrupted; [0-9,]+ of 60,000 images were read and saved\. "
-            r"Repeat the command with --resume to continue\.\n",
+            r"To continue, repeat the command with --resume\.\n",
             said,
         )
     until = time.monotonic() + 60
