@@ -173,7 +173,7 @@ def test_training_interrupted_in_its_last_epoch_can_only_be_resumed(
     assert json.loads(state.read_text())["history"]  # at least the first epoch
     again = called(*words)
     assert (again.returncode, again.stderr.count("\n")) == (2, 1), again.stderr
-    assert "holds an interrupted training" in again.stderr
+    assert "holds an interrupted run" in again.stderr
     other = called("train_model.py", "--resume", "--output", "stopped", "--epochs", 9)
     assert (other.returncode, other.stderr.count("\n")) == (2, 1), other.stderr
     assert "has --epochs 2, not 9" in other.stderr
@@ -211,7 +211,7 @@ def test_two_trainings_cannot_write_the_same_model(called: Command, tmp_path: Pa
     with model_lock(stem):  # as the first training does
         second = called(*TRAINING, "--output", stem)
     assert second.returncode == 2
-    assert "Another training is writing" in second.stderr
+    assert "Another training run is writing" in second.stderr
     assert second.stderr.count("\n") == 1
 
 

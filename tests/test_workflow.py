@@ -125,7 +125,7 @@ def test_training_under_the_name_of_another_model_is_refused(command: Command, m
     refused = command(*words)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr == (
-        f"error: models/{model.stem}.keras exists. Pass --overwrite to replace that model, or "
+        f"error: models/{model.stem}.keras already exists. Pass --overwrite to replace the model, or "
         "choose another --output.\n"
     )
     planned = command(*words, "--overwrite", "--dry-run")

@@ -140,7 +140,7 @@ def test_a_loss_that_is_not_finite_stops_training(tiny: Dataset, tmp_path: Path)
 
 
 def test_without_a_valid_checkpoint_there_is_nothing_to_resume(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="no interrupted training"):
+    with pytest.raises(TrainingError, match="no interrupted run"):
         read_state(tmp_path / "digit_cnn.checkpoint")
     (tmp_path / "state.json").write_text('{"run": {}}')
     with pytest.raises(TrainingError, match="damaged"):

@@ -138,7 +138,7 @@ def test_unusable_start_models_and_options_are_refused_in_one_line(
     strange = tmp_path / "strange.keras"
     shutil.copy(PRETRAINED, strange)
     for model, word in (
-        (PRETRAINED.with_suffix(".tflite"), "takes a .keras file"),
+        (PRETRAINED.with_suffix(".tflite"), "needs a .keras file"),
         (tmp_path / "missing.keras", "no model at"),
         (strange, "has no matching card"),
     ):

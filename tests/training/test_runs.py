@@ -51,7 +51,7 @@ def test_training_replaces_no_model_unless_it_is_told_to(models: Path) -> None:
     (models / "digits_mlp_2.json").touch()
     plan = planned("mlp")
     assert plan.stem == models / "digits_mlp_3"
-    kept = f"/digits_mlp_3.keras; {usual}.keras stays, --overwrite would replace it."
+    kept = f"/digits_mlp_3.keras. To replace {usual}.keras instead, pass --overwrite."
     assert describe(plan).endswith(kept)
     replacing = planned("mlp", overwrite=True)
     assert replacing.stem == usual
