@@ -68,9 +68,6 @@ def load_network(path: Path) -> "keras.Model":
 def check_network(path: Path) -> dict[str, Any]:
     """Checks the config of a `.keras` or `.h5` model without importing TensorFlow.
 
-    Args:
-        path: The model file.
-
     Returns:
         A new config, made only of allowed parts.
 
@@ -339,11 +336,7 @@ def _reason(error: Exception) -> str:
 
 
 def _input_shape(path: Path, entry: Any, exit_: Any) -> tuple[int, ...]:
-    """Checks the input and output shapes of a classifier, and returns the shape of one image.
-
-    Raises:
-        ModelError: The model does not take images of 28x28 pixels or does not return ten values.
-    """
+    """Checks the input and output shapes of a classifier, and returns the shape of one image."""
     if not isinstance(entry, tuple) or entry[1:] not in ((28, 28), (28, 28, 1), (784,)):
         raise ModelError(
             f"{path} has the input shape {entry}; expected (N, 28, 28), (N, 28, 28, 1) or (N, 784)."

@@ -74,7 +74,7 @@ def test_a_run_can_be_resumed_with_the_same_form_only(
     fields.write_text(fields.read_text().replace("[1, 4]", "[1, 3]"))
     refused = command(*words, *output, "--resume")
     assert refused.returncode == 2
-    assert "These differ: the field file or its template" in refused.stderr
+    assert "Differences: the field file or its template" in refused.stderr
 
 
 @pytest.mark.skipif(not find_spec("pyarrow"), reason="needs requirements/ray.txt")

@@ -228,7 +228,7 @@ def test_an_unreachable_cluster_is_reported_in_one_line(command: Command) -> Non
     words = ("predict_image.py", *MODEL, "--engine", "ray", "--address", "127.0.0.1:9", "samples")
     done = command(*words, timeout=60)
     assert (done.returncode, messages(done.stderr).count("\n")) == (2, 1), done.stderr
-    assert "Ray cannot be reached at 127.0.0.1:9" in done.stderr
+    assert "Cannot connect to Ray at 127.0.0.1:9" in done.stderr
 
 
 def pids(session: int, name: str = ".") -> list[int]:
