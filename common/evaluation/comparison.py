@@ -10,7 +10,16 @@ from common.storage.model_files import Predictor
 
 
 def comparison_table(before: Predictor, after: Predictor, own: Dataset, usual: Dataset) -> str:
-    """Tabulates the accuracy of both models on the user's own digits and on the usual test set."""
+    """Formats a table of a model's accuracy before and after fine-tuning.
+
+    Below the table, the digits of the user that the fine-tuned model still misreads are listed.
+
+    Args:
+        before: The original model.
+        after: The fine-tuned model.
+        own: The user's own digits.
+        usual: The data set whose test images the table also includes, such as MNIST.
+    """
     parts = (
         (f"{Path(own.name).name}, held out", own.test_images, own.test_labels),
         (f"{Path(own.name).name}, trained on", own.train_images, own.train_labels),
