@@ -86,7 +86,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def port(text: str) -> int:
-    """Option type: an integer from 0 to 65535."""
+    """Converts the text of an option to an integer from 0 to 65535."""
     if not 0 <= (value := int(text)) <= 65535:
         raise argparse.ArgumentTypeError(f"{value} is not between 0 and 65535")
     return value

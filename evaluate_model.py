@@ -61,7 +61,7 @@ PAGES = 40  # generated pages per condition
 
 
 def main() -> int:
-    """Evaluates the model, prints the report, saves plots, and returns the exit status."""
+    """Evaluates what the options name, reports and plots the results, and returns the status."""
     arguments = parse_arguments()
     models, data = arguments.model or [None], arguments.data
     path = chosen_model(models[0])
@@ -149,7 +149,7 @@ def evaluate_finder(path: Path, data: str | None, pages: int, json_file: Path | 
     print("The finder alone:\n" + reading_table(alone.report, "condition"))
     whole = evaluate_conditions(recognizer.read, images, labels, pages)
     print("\nThe whole reader:\n" + reading_table(whole.report, "condition"))
-    title = f"{path.stem}: the worst pages of each condition, read by the whole reader"
+    title = f"{path.stem}: the worst readings in each condition, by the whole reader"
     draw_misread(whole, title, PLOTS / path.stem / "worst_pages.png")
     content = {"model": str(path), "data": dataset.name, "pages_per_condition": pages}
     content |= {"finder_alone": alone.report.as_dict()}

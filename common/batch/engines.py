@@ -56,7 +56,7 @@ def read_with_processes(shards: Sequence[Shard], setup: Setup, workers: int) -> 
 
 
 def _start_worker(setup: Setup) -> tuple[Connection, BaseProcess]:
-    # Spawn the process. A forked one would lack the threads that LiteRT and OpenCV need.
+    # Spawn the process. A forked process would lack the threads of LiteRT and OpenCV.
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, setup))

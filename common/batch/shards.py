@@ -18,7 +18,7 @@ from common.recognizer import DigitRecognizer
 
 IMAGES_PER_SHARD = 500
 MAX_SHARDS_IN_MESSAGE = 10
-MAX_JOB_BYTES = 10**7  # limit for job.json, which has 1.5 MB for ten million images
+MAX_JOB_BYTES = 10**7  # limit for job.json, which takes 1.5 MB for ten million images
 
 DIFFERENCES = {
     "images": "the number of images",
@@ -285,7 +285,7 @@ def _arrow_type(hint: Any) -> Any:
     arguments = [argument for argument in get_args(hint) if argument is not NoneType]
     if get_origin(hint) is list:
         return pa.list_(_arrow_type(arguments[0]))
-    if arguments:  # optional
+    if arguments:  # a type such as `float | None`
         return _arrow_type(arguments[0])
     if is_dataclass(hint):
         fields = get_type_hints(hint).items()

@@ -59,21 +59,25 @@ def add_min_confidence_argument(parser: argparse.ArgumentParser, default: float)
 
 
 def positive_int(text: str) -> int:
-    """Option type: an integer above 0."""
+    """Converts the text of an option to an integer above 0."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 
 
 def share(text: str) -> float:
-    """Option type: a float from 0 to 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1:
+    """Converts the text of an option to a float from 0 to 1."""
+    if not 0 <= (value := float_or_nan(text)) <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number between 0 and 1")
     return value
+
+
+def float_or_nan(text: str) -> float:
+    """Converts text to a float, or to NaN if the text is not a number."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def add_data_argument(parser: argparse.ArgumentParser, default: str) -> None:

@@ -112,7 +112,7 @@ def prepare() -> None:
         if getattr(sys, name) is None:  # the parent process closed this stream
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (open until the process ends)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A file name that cannot be encoded must not raise an error. On stderr, it never does.
+        # Printing a file name that cannot be encoded must not raise an error, as on stderr.
         sys.stdout.reconfigure(errors="backslashreplace")
     _interruption.clear()
     for number in (signal.SIGINT, *STOP_SIGNALS):

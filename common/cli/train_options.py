@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from common import printable
-from common.cli.arguments import ArgumentParser, add_data_argument, is_installed, positive_int
+from common.cli.arguments import (
+    ArgumentParser,
+    add_data_argument,
+    float_or_nan,
+    is_installed,
+    positive_int,
+)
 from common.storage.card import FINDER
 from common.storage.model_files import MODELS
 from common.training.recipes import FINE_TUNING, PRESETS, USUAL_PRESET, Run
@@ -156,23 +162,29 @@ def _preset_table() -> str:
 
 
 def _positive_float(text: str) -> float:
-    """Option type: a finite float above 0."""
-    if not 0 < (value := float(text)) < float("inf"):
-        raise argparse.ArgumentTypeError(f"{value} is not a number above 0")
+    """Converts the text of an option to a finite float above 0."""
+    if not 0 < (value := float_or_nan(text)) < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return value
 
 
 def _seed(text: str) -> int:
-    """Option type: an integer from 0 to 2**32 - 1, the range of NumPy's seeds."""
-    if not 0 <= (value := int(text)) < 2**32:
-        raise argparse.ArgumentTypeError(f"{value} is not between 0 and {2**32 - 1}")
+    """Converts the text of an option to a seed for NumPy, an integer from 0 to 2**32 - 1."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a whole number between 0 and {2**32 - 1}"
+        )
     return value
 
 
 def _validation_share(text: str) -> float:
-    """Option type: a float above 0 and at most 0.5."""
-    if not 0 < (value := float(text)) <= 0.5:
-        raise argparse.ArgumentTypeError(f"{value} is not above 0 and at most 0.5")
+    """Converts the text of an option to a float above 0 and at most 0.5."""
+    if not 0 < (value := float_or_nan(text)) <= 0.5:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0 and at most 0.5")
     return value
 
 

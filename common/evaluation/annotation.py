@@ -20,7 +20,7 @@ FILE_BACKENDS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
 MIN_SIDE = 400  # pixels; smaller images are enlarged by an integer factor
 MAX_LABEL = 500  # pixels; Pillow cannot draw text of arbitrary size
 MIN_TEXT = 12  # pixels; smaller text is illegible
-LABELS_BETWEEN_LINES = 1.9  # label heights that fit between two lines of digits, with box edges
+LABELS_BETWEEN_LINES = 1.9  # label heights per gap between lines: two labels and the box edges
 SURE = 0.9  # digits below this confidence get another colour and a "?"
 
 

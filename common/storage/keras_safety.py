@@ -233,7 +233,7 @@ def _node(node: Any) -> Any:
 def _legacy_node(node: Any) -> list[Any]:
     """Checks a call of a layer in the format of earlier versions of Keras.
 
-    Its inputs are [layer, node, tensor] or [layer, node, tensor, kwargs], or a list of these.
+    Each input of the call is [layer, node, tensor] or [layer, node, tensor, kwargs].
     """
     calls = []
     for call in node if isinstance(node, list) else [node]:

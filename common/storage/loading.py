@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import keras
 
 BATCH = 64  # images per call; larger batches are no faster on CPUs and take more memory
-MAX_BYTES = 400 * 10**6  # for a model file, and for its content when unpacked
-MAX_CONFIG_BYTES = 5 * 10**6  # for the JSON that describes the network
+MAX_BYTES = 400 * 10**6  # limit for a model file, both packed and unpacked
+MAX_CONFIG_BYTES = 5 * 10**6  # limit for the JSON that describes the network
 KERAS_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 """Files in a `.keras` archive. Keras adds other files only for layers that are not allowed."""
 
@@ -133,7 +133,7 @@ def _check_archive(path: Path, archive: zipfile.ZipFile) -> None:
 
 
 def _copy_keras(path: Path, copy: Path, config: str) -> None:
-    """Copies a `.keras` file and replaces its config."""
+    """Copies a `.keras` file and replaces the config in the copy."""
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(copy, "w") as target:
         target.writestr("config.json", config)
         for name in sorted(KERAS_MEMBERS - {"config.json"}):
@@ -142,7 +142,7 @@ def _copy_keras(path: Path, copy: Path, config: str) -> None:
 
 
 def _copy_h5(path: Path, copy: Path, config: str) -> None:
-    """Copies an `.h5` file and replaces its config."""
+    """Copies an `.h5` file and replaces the config in the copy."""
     import h5py
 
     shutil.copyfile(path, copy)

@@ -169,7 +169,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    """Returns all variables that training changes, in an order that only the network determines."""
+    """Returns all variables that training changes, always in the same order for a network."""
     return [*model.weights, *model.optimizer.variables]
 
 
@@ -249,7 +249,7 @@ def epochs_done(folder: Path) -> int:
 
 def discard_checkpoint(folder: Path) -> None:
     """Deletes the checkpoint of a completed run."""
-    if folder.is_symlink():  # keep the user's link, which may lead to a larger disk
+    if folder.is_symlink():  # keep the user's symbolic link, for instance to a larger disk
         for path in (*folder.glob("*.npz"), folder / "state.json"):
             path.unlink()
     else:

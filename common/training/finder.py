@@ -26,7 +26,7 @@ from common.training.recipes import Run
 STEPS = 200  # batches per epoch
 HELD_OUT_BATCHES = 24  # number of validation batches, and also of test batches
 CELLS_PER_DIGIT = 700  # cells of the output maps per digit, on average over the training pages
-GLYPHS_PER_SPLIT = 5_000  # maximum number of digits to use for validation, and also for the test
+GLYPHS_PER_SPLIT = 5_000  # maximum number of digits for validation pages, and also for test pages
 
 
 def train_finder(

@@ -16,7 +16,7 @@ from common.storage.saving import save_model
 from common.training.classifier import Result, optimizer
 from common.training.recipes import Recipe, Run, run_command
 
-STEPS = 1000  # steps per epoch, for the learning rate after any fraction of an epoch
+STEPS = 1000  # resolution at which `with_learning_rates` samples the schedule, in steps per epoch
 
 
 def write_results(run: Run, result: Result, stem: Path, plots_folder: Path) -> None:
