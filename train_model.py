@@ -54,7 +54,7 @@ from common.training.runs import (
     describe,
     fine_tuning_plan,
     new_plan,
-    refuse_replacing,
+    refuse_existing_model,
     resumed_plan,
 )
 
@@ -101,7 +101,7 @@ def planned(arguments: argparse.Namespace) -> Plan:
     if arguments.resume:
         return resumed_plan(arguments.data, stem, options)
     if stem and not arguments.overwrite:
-        refuse_replacing(stem)
+        refuse_existing_model(stem)
     if arguments.start:
         start = arguments.start
         return fine_tuning_plan(start, arguments.data, stem, arguments.overwrite, options)
@@ -115,16 +115,16 @@ def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int
         checkpoint_folder,
         discard_checkpoint,
         epochs_done,
-        refuse_overwrite,
+        refuse_interrupted_run,
     )
     from common.training.results import write_results
 
     run, stem, own = plan.run, plan.stem, plan.own
     checkpoint = checkpoint_folder(stem)
     if not arguments.resume:
-        refuse_overwrite(checkpoint, epochs_done(checkpoint))
+        refuse_interrupted_run(checkpoint, epochs_done(checkpoint))
         if not arguments.overwrite:
-            refuse_replacing(stem)  # again: another run may have saved this model meanwhile
+            refuse_existing_model(stem)  # again: another run may have saved this model meanwhile
     before = load_predictor(PROJECT / run.start) if run.start and own else None
     try:
         result = train_network(arguments, plan, checkpoint, place)

@@ -32,12 +32,12 @@ def load_activations(path: Path) -> Activations:
         ModelError: LiteRT cannot keep the activations of this model.
     """
     interpreter = _interpreter(path)
-    entry, exit_ = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    input_, output = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
 
     def values(picture: np.ndarray) -> dict[int, np.ndarray]:
-        batch = np.zeros(entry["shape"], np.float32)
-        batch[0] = picture.reshape(entry["shape"][1:])
-        interpreter.set_tensor(entry["index"], batch)
+        batch = np.zeros(input_["shape"], np.float32)
+        batch[0] = picture.reshape(input_["shape"][1:])
+        interpreter.set_tensor(input_["index"], batch)
         interpreter.invoke()
         return {index: np.array(interpreter.get_tensor(index)[0]) for index in layers}
 
@@ -46,8 +46,8 @@ def load_activations(path: Path) -> Activations:
         for detail in interpreter.get_tensor_details()
         if detail["dtype"] == np.float32
         and len(detail["shape"]) in (2, 4)
-        and detail["index"] not in (entry["index"], exit_["index"])
-        and detail["shape"][0] == entry["shape"][0]
+        and detail["index"] not in (input_["index"], output["index"])
+        and detail["shape"][0] == input_["shape"][0]
         and detail["name"]  # temporary tensors have no name
         and not any(part in detail["name"].lower() for part in ("pool", "reshape"))
     ]

@@ -187,8 +187,8 @@ def load_tflite_classifier(path: Path, threads: int | None = None) -> Classifier
     """
     interpreter = _interpreter(path, threads)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    entry, exit_ = inputs[0]["shape"].tolist(), outputs[0]["shape"].tolist()
-    shape = _input_shape(path, tuple(entry), tuple(exit_))
+    shapes = (tuple(detail["shape"].tolist()) for detail in (inputs[0], outputs[0]))
+    shape = _input_shape(path, *shapes)
     return _checked_run(path, _tflite_run(interpreter, shape))
 
 
@@ -203,12 +203,12 @@ def load_tflite_finder(path: Path, threads: int | None = None) -> Finder:
         ModelError: The file is damaged, too large, or not a finder.
     """
     interpreter = _interpreter(path, threads)
-    entry = interpreter.get_input_details()[0]
-    exit_ = interpreter.get_output_details()[0]
-    if entry["shape_signature"].tolist() != [-1, -1, -1, 1] or exit_["shape"][-1] != OUTPUTS:
+    input_ = interpreter.get_input_details()[0]
+    output = interpreter.get_output_details()[0]
+    if input_["shape_signature"].tolist() != [-1, -1, -1, 1] or output["shape"][-1] != OUTPUTS:
         raise ModelError(
-            f"{path} is not a finder: it takes {entry['shape_signature'].tolist()} and returns "
-            f"{exit_['shape_signature'].tolist()}; expected [-1, -1, -1, 1] and "
+            f"{path} is not a finder: it takes {input_['shape_signature'].tolist()} and returns "
+            f"{output['shape_signature'].tolist()}; expected [-1, -1, -1, 1] and "
             f"[-1, -1, -1, {OUTPUTS}]."
         )
     shape: tuple[int, ...] = ()
@@ -219,12 +219,12 @@ def load_tflite_finder(path: Path, threads: int | None = None) -> Finder:
         try:
             with lock:
                 if pages.shape != shape:
-                    interpreter.resize_tensor_input(entry["index"], pages.shape)
+                    interpreter.resize_tensor_input(input_["index"], pages.shape)
                     interpreter.allocate_tensors()
                     shape = pages.shape
-                interpreter.set_tensor(entry["index"], pages)
+                interpreter.set_tensor(input_["index"], pages)
                 interpreter.invoke()
-                return np.asarray(interpreter.get_tensor(exit_["index"]))
+                return np.asarray(interpreter.get_tensor(output["index"]))
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{path} cannot be run ({_reason(error)}).") from error
 
@@ -257,11 +257,9 @@ def _interpreter(path: Path, threads: int | None) -> Any:
 
 
 def _tflite_run(interpreter: Any, shape: tuple[int, ...]) -> Classifier:
-    details, exit_ = (
-        interpreter.get_input_details()[0],
-        interpreter.get_output_details()[0]["index"],
-    )
-    entry, size = details["index"], int(details["shape"][0])
+    details = interpreter.get_input_details()[0]
+    input_index, output_index = details["index"], interpreter.get_output_details()[0]["index"]
+    size = int(details["shape"][0])
     any_size = details["shape_signature"][0] == -1
 
     def run(images: np.ndarray) -> np.ndarray:
@@ -271,7 +269,7 @@ def _tflite_run(interpreter: Any, shape: tuple[int, ...]) -> Classifier:
         padded_size = 1 << (len(images) - 1).bit_length()
         if any_size and padded_size != size:
             size = padded_size
-            interpreter.resize_tensor_input(entry, (size, *shape))
+            interpreter.resize_tensor_input(input_index, (size, *shape))
             interpreter.allocate_tensors()
         inputs = images.reshape(-1, *shape)
         outputs = []
@@ -280,9 +278,9 @@ def _tflite_run(interpreter: Any, shape: tuple[int, ...]) -> Classifier:
             missing = size - len(batch)
             if missing:
                 batch = np.pad(batch, [(0, missing), *[(0, 0)] * len(shape)])
-            interpreter.set_tensor(entry, batch)
+            interpreter.set_tensor(input_index, batch)
             interpreter.invoke()
-            outputs.append(interpreter.get_tensor(exit_)[: size - missing])
+            outputs.append(interpreter.get_tensor(output_index)[: size - missing])
         return np.concatenate(outputs)
 
     return run
@@ -335,14 +333,16 @@ def _reason(error: Exception) -> str:
     return lines[0][:200] if lines else type(error).__name__
 
 
-def _input_shape(path: Path, entry: Any, exit_: Any) -> tuple[int, ...]:
+def _input_shape(path: Path, input_shape: Any, output_shape: Any) -> tuple[int, ...]:
     """Checks the input and output shapes of a classifier, and returns the shape of one image."""
-    if not isinstance(entry, tuple) or entry[1:] not in ((28, 28), (28, 28, 1), (784,)):
+    if not isinstance(input_shape, tuple) or input_shape[1:] not in ((28, 28), (28, 28, 1), (784,)):
         raise ModelError(
-            f"{path} has the input shape {entry}; expected (N, 28, 28), (N, 28, 28, 1) or (N, 784)."
+            f"{path} has the input shape {input_shape}; expected (N, 28, 28), (N, 28, 28, 1) or "
+            "(N, 784)."
         )
-    if not isinstance(exit_, tuple) or exit_[1:] != (10,):
+    if not isinstance(output_shape, tuple) or output_shape[1:] != (10,):
         raise ModelError(
-            f"{path} has the output shape {exit_}; expected (N, 10), one value for each digit."
+            f"{path} has the output shape {output_shape}; expected (N, 10), one value for each "
+            "digit."
         )
-    return tuple(int(side) for side in entry[1:])
+    return tuple(int(side) for side in input_shape[1:])

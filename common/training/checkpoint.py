@@ -256,7 +256,7 @@ def discard_checkpoint(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def refuse_overwrite(checkpoint: Path, epochs: int) -> None:
+def refuse_interrupted_run(checkpoint: Path, epochs: int) -> None:
     """Refuses to start a new run that would overwrite the checkpoint of an interrupted one.
 
     Args:

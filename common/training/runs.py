@@ -198,7 +198,7 @@ def model_name(dataset: Dataset, network: str) -> str:
     return f"{Path(dataset.name).stem}_{network}"
 
 
-def refuse_replacing(stem: Path) -> None:
+def refuse_existing_model(stem: Path) -> None:
     """Checks that training would not replace an existing model.
 
     Args:

@@ -17,7 +17,7 @@ from common.networks import build_network
 from common.training import checkpoint, results, runs
 from common.training.classifier import Result, Score
 from common.training.recipes import new_run
-from common.training.runs import Plan, describe, new_plan, refuse_replacing
+from common.training.runs import Plan, describe, new_plan, refuse_existing_model
 
 
 @pytest.fixture
@@ -56,9 +56,9 @@ def test_training_replaces_no_model_unless_it_is_told_to(models: Path) -> None:
     replacing = planned("mlp", overwrite=True)
     assert replacing.stem == usual
     assert describe(replacing).endswith(f"The model will replace {usual}.keras.")
-    with pytest.raises(UserError, match=r"digits_mlp\.tflite exists\. Pass --overwrite"):
-        refuse_replacing(usual)
-    refuse_replacing(models / "other")
+    with pytest.raises(UserError, match=r"digits_mlp\.tflite already exists\. Pass --overwrite"):
+        refuse_existing_model(usual)
+    refuse_existing_model(models / "other")
     assert planned("mlp", stem=models / "other").stem == models / "other"
 
 
