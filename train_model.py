@@ -110,7 +110,7 @@ def planned(arguments: argparse.Namespace) -> Plan:
 
 def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int:
     """Trains, saves the model and plots, prints a summary, and returns the exit status."""
-    from common.evaluation.comparison import comparison_table
+    from common.evaluation.comparison import fine_tuning_table
     from common.training.checkpoint import (
         checkpoint_folder,
         discard_checkpoint,
@@ -142,7 +142,8 @@ def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int
     print_summary(result, plan)
     if before and own:
         print(
-            "\n" + comparison_table(before, load_predictor(model_paths(stem)[0]), own, plan.dataset)
+            "\n"
+            + fine_tuning_table(before, load_predictor(model_paths(stem)[0]), own, plan.dataset)
         )
     return console.OK
 

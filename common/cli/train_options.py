@@ -136,7 +136,7 @@ def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespa
     if arguments.distribute and FINDER in (arguments.network, arguments.preset):
         parser.error("--distribute trains classifiers only, not the finder")
     if arguments.start and arguments.resume:
-        parser.error("--from cannot be combined with --resume: the run already has its first model")
+        parser.error("--from cannot be combined with --resume, which keeps the run's first model")
     fixed = ("preset", "network", "seed", "validation_split")
     for name in given_options(arguments, fixed) if arguments.start else ():
         option = f"--{name.replace('_', '-')}"

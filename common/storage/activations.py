@@ -78,7 +78,7 @@ def _interpreter(path: Path) -> Any:
             )
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        raise ModelError(f"The layers of {path} cannot be examined ({error}).") from error
+        raise ModelError(f"The activations of {path} cannot be computed ({error}).") from error
     return interpreter
 
 

@@ -250,8 +250,8 @@ def _interpreter(path: Path, threads: int | None) -> Any:
     if [detail["dtype"] for detail in inputs + outputs] != [np.float32, np.float32]:
         types = ", ".join(np.dtype(detail["dtype"]).name for detail in inputs + outputs)
         raise ModelError(
-            f"{path} has inputs and outputs of {types}; expected one float32 input and one float32 "
-            "output."
+            f"{path} has inputs and outputs of the types {types}; expected one float32 input and "
+            "one float32 output."
         )
     return interpreter
 

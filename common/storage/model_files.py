@@ -103,7 +103,7 @@ def chosen_model(model: str | Path | None) -> Path:
     if model is None and not PRETRAINED.is_file():
         raise ModelError(
             f"The pretrained model {PRETRAINED} is missing. Restore it (git checkout models), or "
-            "name another with --model."
+            "pass another model to --model."
         )
     return Path(model or PRETRAINED)
 

@@ -105,12 +105,12 @@ def _plan(
     """Creates a plan. If `stem` is None, names the model after its data set and its network."""
     if stem:
         return Plan(run, dataset, own, stem)
-    usual = MODELS / model_name(own or dataset, run.recipe.network)
-    if overwrite or not existing_file(usual):
-        return Plan(run, dataset, own, usual)
-    numbered = (usual.with_name(f"{usual.name}_{number}") for number in count(2))
+    default = MODELS / model_name(own or dataset, run.recipe.network)
+    if overwrite or not existing_file(default):
+        return Plan(run, dataset, own, default)
+    numbered = (default.with_name(f"{default.name}_{number}") for number in count(2))
     free = next(stem for stem in numbered if not existing_file(stem))
-    return Plan(run, dataset, own, free, kept=usual)
+    return Plan(run, dataset, own, free, kept=default)
 
 
 def resumed_plan(data: str | None, stem: Path | None, options: dict[str, Any]) -> Plan:
