@@ -129,7 +129,7 @@ def test_the_history_of_a_single_epoch_has_several_points(
 
 def test_a_loss_that_is_not_finite_stops_training(tiny: Dataset, tmp_path: Path) -> None:
     recipe = replace(PRESETS["classic"], learning_rate=1e10, epochs=3, batch_size=4)
-    with pytest.raises(TrainingError, match="lower --learning-rate"):
+    with pytest.raises(TrainingError, match="a --learning-rate below"):
         train(run_of(tiny, recipe), tiny, tmp_path, verbose=0)
     state = read_state(tmp_path)
     assert not [row for row in state["history"] if not np.isfinite(row["loss"])]
