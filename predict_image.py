@@ -49,7 +49,7 @@ SAMPLES = PROJECT / "samples"
 
 
 def main() -> int:
-    """Does what the command line asks for, and returns the exit status."""
+    """Reads images, or runs `--find-fields` or `--corrections`, and returns the exit status."""
     arguments = parse_arguments(__doc__)
     if arguments.show and not annotation.has_screen():
         raise UserError("--show needs a screen, but there is none: use --save FOLDER instead.")

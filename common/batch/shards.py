@@ -279,7 +279,7 @@ def write_parquet(records: list[dict[str, Any]], path: Path, fields: tuple[str, 
 
 
 def _arrow_type(hint: Any) -> Any:
-    """Converts a type hint to an Arrow type. None needs no type, since Arrow types are nullable."""
+    """Converts a type hint to an Arrow type. Ignores `| None`, since Arrow types are nullable."""
     import pyarrow as pa
 
     arguments = [argument for argument in get_args(hint) if argument is not NoneType]

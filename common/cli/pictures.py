@@ -19,7 +19,7 @@ Drawer = Callable[[str | Path | bytes, Reading], None]
 def make_drawer(
     arguments: argparse.Namespace, recognizer: DigitRecognizer, sources: list[Source]
 ) -> Iterator[Drawer]:
-    """Provides a function that draws readings as --save, --show, --explain and --review require.
+    """Provides a function that draws what --save, --show, --explain and --review ask for.
 
     The review page is written when the block ends.
 

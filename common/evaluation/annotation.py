@@ -162,8 +162,8 @@ def new_picture(
 ) -> Path:
     """Chooses a path for the picture of a reading, such as 7_read.png or 7_read_2.png.
 
-    A picture can replace one from an earlier run, but neither another one from this run nor an
-    input image.
+    The picture may replace one from an earlier run. It never replaces an input image, or another
+    picture from this run.
 
     Args:
         folder: Folder of the picture.

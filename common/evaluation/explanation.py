@@ -1,4 +1,4 @@
-"""Explains a reading: computes what the networks saw on the way from an image to its digits."""
+"""Explains a reading: the finder's heat map, and what the classifier computed for each digit."""
 
 import math
 from dataclasses import dataclass

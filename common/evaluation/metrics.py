@@ -54,7 +54,7 @@ class Report:
 
 
 def evaluate(probabilities: np.ndarray, labels: np.ndarray) -> Report:
-    """Computes all metrics of predictions.
+    """Computes the metrics of a classifier from its predictions.
 
     Args:
         probabilities: Predicted probabilities, float (N, 10); each row sums to 1.

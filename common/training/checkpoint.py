@@ -24,7 +24,7 @@ from common.training.recipes import PRESETS, USUAL_PRESET, Run
 MAX_DRAWS = 100_000  # more random draws than any layer makes in one epoch
 
 Row = dict[str, float]
-"""The metrics of one epoch, or of a part of an epoch, with its number as "epoch"."""
+"""Metrics at one moment of a run, by name; "epoch" is the number of epochs so far, such as 0.5."""
 
 
 class TrainingError(UserError):
