@@ -121,7 +121,7 @@ def test_proposed_fields_read_the_same_digits(command: Command, tmp_path: Path) 
     assert json.loads(done.stdout)["lines"] == [*READ.values(), "08523"]
     both = command("predict_image.py", "--find-fields", tmp_path / "empty.png", "a.png")
     assert both.returncode == 2
-    assert "omit images" in both.stderr
+    assert "omit IMAGE" in both.stderr
 
 
 def test_explain_cannot_be_combined_with_fields(command: Command, words: list[str | Path]) -> None:
