@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""Draw digits in your browser and see how they are read.
+"""Draw digits in your browser and see what the model reads.
 
     python draw_digit.py                     start the server and open the web page
     python draw_digit.py --port 0            use any free port
-    python draw_digit.py --no-browser        print the address only
+    python draw_digit.py --no-browser        only print the address of the web page
 
 Other programs can send images to the same server:
 
     curl --data-binary @photo.jpg http://127.0.0.1:8000/read
 
-The server documents its HTTP API at /docs. By default, it accepts connections from this machine
-only. Stop it with Ctrl-C. It needs: pip install -r requirements/web.txt
+The HTTP API is documented at http://127.0.0.1:8000/docs. By default, the server accepts connections
+from this machine only. Press Ctrl-C to stop it. Install its requirements with:
+
+    pip install -r requirements/web.txt
 """
 
 import argparse
@@ -54,7 +56,7 @@ def main() -> NoReturn:
             server_of(app).run(sockets=[listener])
         except KeyboardInterrupt:
             print("\nstopped", file=sys.stderr)
-    # A normal exit would wait for the thread that reads an image, but nobody needs its answer.
+    # A normal exit would wait until the image being read is finished. Nobody needs that result.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(console.OK)
@@ -74,8 +76,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--host",
         default="127.0.0.1",
-        help="address to listen on; 0.0.0.0 lets everyone in your network use the web page and "
-        "save digits on your disk (default: %(default)s, this machine only)",
+        help="address to listen on; with 0.0.0.0, everyone on your network can use the web page "
+        "and save digits on your disk (default: %(default)s, this machine only)",
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open the web page")
     add_model_argument(parser)
@@ -84,18 +86,18 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def port(text: str) -> int:
-    """Option type: an integer from 0 to 65535."""
+    """Converts the text of an option to an integer from 0 to 65535."""
     if not 0 <= (value := int(text)) <= 65535:
         raise argparse.ArgumentTypeError(f"{value} is not between 0 and 65535")
     return value
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Opens a listening socket. Connections wait until the server runs.
+    """Opens a listening socket. Browsers can connect before the server runs, and then wait.
 
     Args:
-        host: The address to listen on.
-        port: The port, or 0 for any free one.
+        host: Address to listen on.
+        port: Port to listen on; 0 for any free port.
 
     Raises:
         UserError: The port is in use, or the address is not available.
@@ -114,13 +116,13 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_host(host: str) -> str:
-    """Returns the host for a URL that a browser on this machine can open."""
+    """Returns the host name to use in a URL for a browser on this machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"[{host}]" if ":" in host else host
 
 
 def has_screen() -> bool:
-    """Checks for a graphical display. Without one, Python would start a text browser."""
+    """Checks for a graphical display. Without one, `webbrowser` would start a text browser."""
     return sys.platform != "linux" or bool({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ))
 
 

@@ -3,23 +3,23 @@
 
     python evaluate_model.py                                   the pretrained classifier
     python evaluate_model.py --model models/deep_cnn.keras     a model that you trained
-    python evaluate_model.py --model models/a.keras --model models/b.keras   compare two
-    python evaluate_model.py --data my_digits --json report.json
+    python evaluate_model.py --model models/a.keras --model models/b.keras   compare two models
+    python evaluate_model.py --data my_digits --json report.json   save the report as JSON
     python evaluate_model.py --data my_images                  whole images, listed in labels.csv
     python evaluate_model.py --model models/finder.keras       a finder, on generated pages
 
-The script measures one of three things:
+The options decide what is evaluated:
 
-- A classifier, on the test images of a data set. It plots confusion_matrix.png, recall.png,
+- A classifier, on the test images of a data set. The plots are confusion_matrix.png, recall.png,
   reliability.png (accuracy by confidence), misclassified.png (worst mistakes first) and
-  predictions.png, and for .keras and .h5 files architecture.png and architecture.txt.
-  Several classifiers are compared on the same images: it plots plots/compare.png.
-- The whole reader, if the --data folder has a labels.csv with the columns path, label and,
-  optionally, kind. "/" separates the lines of a label; an image without digits has an empty one.
-  It plots misread_images.png.
-- A finder, on pages generated from the test images. It plots worst_pages.png.
+  predictions.png. For .keras and .h5 files, architecture.png and architecture.txt list the layers.
+- Several classifiers, on the same test images. The plot is plots/compare.png.
+- The whole reader, which finds and classifies digits, if the --data folder contains labels.csv
+  with the columns path, label and, optionally, kind. In a label, "/" separates lines; leave the
+  label empty if the image has no digits. The plot is misread_images.png.
+- A finder, on pages generated from the test images. The plot is worst_pages.png.
 
-The plots of a model are in plots/NAME/.
+Except for compare.png, the plots are saved in plots/NAME/, where NAME is the model.
 """
 
 import argparse
@@ -61,7 +61,7 @@ PAGES = 40  # generated pages per condition
 
 
 def main() -> int:
-    """Evaluates the model, prints the report, saves plots, and returns the exit status."""
+    """Evaluates what the options name, reports and plots the results, and returns the status."""
     arguments = parse_arguments()
     models, data = arguments.model or [None], arguments.data
     path = chosen_model(models[0])
@@ -71,8 +71,8 @@ def main() -> int:
     if len(models) > 1:
         if has_labels or any(map(is_finder, models)):
             raise UserError(
-                "Several --model can only be classifiers on a data set of digits: finders, and "
-                f"folders with a {LABELS_FILE}, are evaluated one at a time."
+                "Only classifiers can be compared, and only on a data set of digits. For a finder "
+                f"or a folder with a {LABELS_FILE}, use --model once."
             )
         return compare_classifiers(models, data, arguments.json)
     if has_labels:
@@ -96,7 +96,8 @@ def parse_arguments() -> argparse.Namespace:
         type=positive_int,
         default=PAGES,
         metavar="N",
-        help="number of generated pages per condition, for a finder (default: %(default)s)",
+        help="for a finder: number of pages to generate for each condition, such as close-up or "
+        "noisy (default: %(default)s)",
     )
     return parser.parse_args()
 
@@ -111,7 +112,7 @@ def evaluate_classifier(path: Path, data: str | None, json_file: Path | None) ->
     title = f"{path.stem} on {Path(dataset.name).name}"
     plots = PLOTS / path.stem
     drawn = draw_report(report, dataset, probabilities, title, plots)
-    if path.suffix != ".tflite":  # these do not hold the layers as they were defined
+    if path.suffix != ".tflite":  # .tflite files do not store the original layers
         drawn += [plots / "architecture.png", plots / "architecture.txt"]
         save_architecture(load_network(path), path.stem, *drawn[-2:])
     print(f"\nplots     {', '.join(map(shown, drawn))}")
@@ -143,12 +144,12 @@ def evaluate_finder(path: Path, data: str | None, pages: int, json_file: Path | 
     dataset = load_dataset(data or training_data(load_card(path)))
     images, labels = dataset.test_images, dataset.test_labels
     print(f"model     {shown(path)}")
-    print(f"data      {printable(dataset.name)}, {pages} pages per condition\n")
+    print(f"data      {printable(dataset.name)}, {pages} pages for each condition\n")
     alone = evaluate_conditions(recognizer.read_by_finder, images, labels, pages)
     print("The finder alone:\n" + reading_table(alone.report, "condition"))
     whole = evaluate_conditions(recognizer.read, images, labels, pages)
     print("\nThe whole reader:\n" + reading_table(whole.report, "condition"))
-    title = f"{path.stem}: worst readings by the whole reader, one condition after another"
+    title = f"{path.stem}: the worst readings in each condition, by the whole reader"
     draw_misread(whole, title, PLOTS / path.stem / "worst_pages.png")
     content = {"model": str(path), "data": dataset.name, "pages_per_condition": pages}
     content |= {"finder_alone": alone.report.as_dict()}
@@ -164,7 +165,7 @@ def evaluate_images(path: Path, finder: Path | None, folder: Path, json_file: Pa
     print(f"model     {shown(path)}")
     print(f"data      {shown(folder)}\n")
     print(reading_table(evaluation.report, "kind"))
-    title = f"{path.stem} on {folder.resolve().name}: misread images, one kind after another"
+    title = f"{path.stem} on {folder.resolve().name}: the worst misread images of each kind"
     draw_misread(evaluation, title, PLOTS / path.stem / "misread_images.png")
     content = {"model": str(path), "data": str(folder), "unreadable": evaluation.unreadable}
     write_json(json_file, content | evaluation.report.as_dict())
@@ -172,12 +173,15 @@ def evaluate_images(path: Path, finder: Path | None, folder: Path, json_file: Pa
 
 
 def training_data(card: SavedCard | None) -> str | None:
-    """Returns the data set that a card names, or None, for which `load_dataset` has a default."""
+    """Returns the data set that a model was trained on, for `load_dataset`.
+
+    Returns None, which selects the default data set, for MNIST and for models without a card.
+    """
     return None if card is None or card["data"] == "mnist" else card["data"]
 
 
 def write_json(path: Path | None, content: dict[str, Any]) -> None:
-    """Saves a report to the file that `--json` names, if any."""
+    """Saves a report as JSON, unless `path` is None."""
     if path is None:
         return
     with replacing(path) as temporary:
@@ -186,7 +190,7 @@ def write_json(path: Path | None, content: dict[str, Any]) -> None:
 
 
 def draw_misread(evaluation: Evaluation, title: str, path: Path) -> None:
-    """Plots a gallery of misread images."""
+    """Plots a gallery of misread images and prints its path."""
     plot_misread(evaluation.misread, title, path)
     print(f"\nplot      {shown(path)}")
 

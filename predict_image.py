@@ -5,22 +5,23 @@
     python predict_image.py photo.jpg drawing.png     files
     python predict_image.py scans/ 'more/*.png'       folders and patterns
     python predict_image.py --save annotated scans/   also save images with boxes and digits
-    python predict_image.py --explain why photo.jpg   also save a picture of each step
+    python predict_image.py --explain why photo.jpg   also save a picture that explains the reading
     python predict_image.py --fields form.json --csv scans/
-                                                      the fields of a form, as a table
-    cat photo.jpg | python predict_image.py --json -  an image on stdin; output for programs
+                                                      the fields of scanned forms, as CSV
+    cat photo.jpg | python predict_image.py --json -  an image from stdin, printed as JSON
     python predict_image.py --jobs 8 --output results --files-from list.txt
                                                       millions of images; can be resumed
 
-For each line of digits, the script prints the digits and the lowest confidence among them. It
-ignores everything else. It reads PNG, JPEG, BMP, GIF, TIFF and WebP, and with
-requirements/photos.txt also HEIC and PDF. The pages of a PDF or TIFF file are read one by one, as
-scan.pdf#1, scan.pdf#2, ...
-One line on stderr names the models that read the images: the pretrained ones, unless --model or
---finder name others.
+For each line of digits, the script prints the digits and the lowest confidence among them.
+Everything that is not a digit is ignored. Supported formats are PNG, JPEG, BMP, GIF, TIFF and WebP;
+HEIC and PDF need: pip install -r requirements/photos.txt. Each page of a PDF or TIFF file counts as
+an image, named scan.pdf#1, scan.pdf#2 and so on.
+
+The script reads with the pretrained models, unless you pass --model or --finder. It names the
+models in use on stderr.
 
 Exit status: 0 if all images were read, 1 if some could not be read or saved, 2 if an argument or
-the model is wrong, 130 if interrupted.
+the model is invalid, 130 if interrupted.
 """
 
 import argparse
@@ -48,7 +49,7 @@ SAMPLES = PROJECT / "samples"
 
 
 def main() -> int:
-    """Reads all images, prints or saves the readings, and returns the exit status."""
+    """Reads images, or runs `--find-fields` or `--corrections`, and returns the exit status."""
     arguments = parse_arguments(__doc__)
     if arguments.show and not annotation.has_screen():
         raise UserError("--show needs a screen, but there is none: use --save FOLDER instead.")
@@ -76,7 +77,7 @@ def main() -> int:
 
 
 def make_recognizer(arguments: argparse.Namespace) -> DigitRecognizer:
-    """Loads the models, and the form if there is one."""
+    """Loads the models, and the form if `--fields` names one."""
     if arguments.fields:
         # Imported here: only --fields needs it.
         from common.cli.form_rows import form_reader
@@ -86,7 +87,7 @@ def make_recognizer(arguments: argparse.Namespace) -> DigitRecognizer:
 
 
 def uses_workers(arguments: argparse.Namespace) -> bool:
-    """Checks whether worker processes read the images."""
+    """Returns whether worker processes read the images, rather than this process."""
     return arguments.engine == "ray" or arguments.jobs > 1
 
 
@@ -96,7 +97,7 @@ def print_readings(
     sources: list[Source],
     results: TextIO,
 ) -> int:
-    """Prints the readings in the order of the images, and returns the exit status."""
+    """Reads the images, prints the readings in the same order, and returns the exit status."""
     header, formatted = make_formatter(arguments, recognizer, [name for name, _ in sources])
     name_models(recognizer)
     if uses_workers(arguments):
@@ -134,7 +135,7 @@ def write_shards(
     sources: list[Source],
     results: TextIO,
 ) -> int:
-    """Writes the readings to a folder, shard by shard, and returns the exit status."""
+    """Reads the images, saves the readings as shards, and returns the exit status."""
     top = 1 if arguments.top is None else arguments.top
     form = "parquet" if arguments.parquet else "jsonl"
     job = job_of(sources, recognizer, top, form)
@@ -152,13 +153,13 @@ def write_shards(
                 advance(len(readings))
     except KeyboardInterrupt:
         print(
-            f"\nInterrupted; {done:,} of {count:,} images were read and saved. Repeat the command "
-            "with --resume to continue.",
+            f"\nInterrupted; {done:,} of {count:,} images were read and saved. To continue, repeat "
+            "the command with --resume.",
             file=sys.stderr,
         )
         return console.INTERRUPTED
     print(
-        f"{count:,} images processed, {unreadable:,} of them unreadable. The results for all "
+        f"{count:,} images processed, {unreadable:,} of them unreadable. The results of all "
         f"{len(sources):,} images are in {shown(arguments.output)}.",
         file=results,
     )
@@ -168,10 +169,10 @@ def write_shards(
 def read_shards(
     arguments: argparse.Namespace, recognizer: DigitRecognizer, shards: list[Shard]
 ) -> Iterator[Done]:
-    """Reads shards in this process, with worker processes or with Ray; yields each when read."""
+    """Reads shards in this process, in worker processes or with Ray, and yields the readings."""
     if not uses_workers(arguments):
         return ((number, list(recognizer.read_many(shard))) for number, shard in shards)
-    # Imported here: a single process does not need it.
+    # Imported here: only worker processes need it.
     from common.batch.engines import read_with_processes, read_with_ray
 
     if arguments.engine == "ray":
@@ -180,7 +181,7 @@ def read_shards(
 
 
 def name_models(recognizer: DigitRecognizer) -> None:
-    """Names the models that read the images, on stderr."""
+    """Prints the paths of the models on stderr."""
     setup = recognizer.setup
     print(
         f"Reading with {shown(setup.model)} and {shown(setup.finder)}.", file=sys.stderr, flush=True

@@ -2,9 +2,9 @@
 """Train a neural network to read handwritten digits.
 
     python train_model.py                        train a deep CNN on MNIST (a few minutes)
-    python train_model.py --preset fast          reach about 99 % in a few seconds
+    python train_model.py --preset fast          reach about 99 % accuracy in a few seconds
     python train_model.py --network simple_cnn   train a textbook CNN
-    python train_model.py --data my_digits       train on your own images, in folders 0 to 9
+    python train_model.py --data my_digits       train on your own images, in sub-folders 0 to 9
     python train_model.py --data my_digits --from models/pretrained.keras
                                                  fine-tune a model on your handwriting
     python train_model.py --resume               continue an interrupted run
@@ -13,13 +13,14 @@ The first run downloads MNIST (11 MB). Each run trains, measures the test accura
 
     models/NAME.keras    the model, for evaluation and further training
     models/NAME.tflite   the same model, for prediction without TensorFlow
-    models/NAME.json     its card: settings, data, accuracy, versions
-    plots/NAME/          accuracy.png, loss.png, history.csv, architecture.png, architecture.txt;
-                         plots/ has copies of accuracy.png and loss.png of the last training
+    models/NAME.json     the model card: settings, data set, accuracy, library versions
+    plots/NAME/          accuracy.png, loss.png, history.csv, architecture.png, architecture.txt
+    plots/               copies of accuracy.png and loss.png from the latest run
 
-NAME is the network, such as mlp, or for other data than MNIST the data and the network, such as
-digits_mlp. No model is replaced without --overwrite: if mlp exists, the next one is mlp_2. Progress
-is saved after each epoch: you can stop with Ctrl-C and continue with --resume.
+By default, NAME is the name of the network, such as mlp. If the data set is not MNIST, its name
+comes first, such as digits_mlp. Existing models are kept unless you pass --overwrite: if mlp
+exists, the new model is named mlp_2. Each epoch ends with a checkpoint, so you can stop training
+with Ctrl-C and continue with --resume.
 """
 
 import argparse
@@ -53,7 +54,7 @@ from common.training.runs import (
     describe,
     fine_tuning_plan,
     new_plan,
-    refuse_replacing,
+    refuse_existing_model,
     resumed_plan,
 )
 
@@ -66,7 +67,7 @@ PLOTS = PROJECT / "plots"
 def main() -> int:
     """Validates the options, trains, and returns the exit status."""
     arguments = parse_arguments(__doc__)
-    if not is_installed("keras"):  # checked first, since the data may have to be downloaded
+    if not is_installed("keras"):  # checked before `planned`, which may download the data
         raise UserError("Keras is not installed: pip install -r requirements.txt")
     place = None
     if arguments.distribute:
@@ -82,7 +83,7 @@ def main() -> int:
         return console.OK
     check_writable(plan.stem.parent, PLOTS / plan.stem.name, *filter(None, [arguments.tensorboard]))
     keep_freed_memory()
-    # TensorFlow takes five seconds to import, which a wrong argument should not cost.
+    # Imported here: TensorFlow takes five seconds, and a wrong argument should fail at once.
     from common.training.checkpoint import model_lock
 
     with model_lock(plan.stem) if writes else nullcontext():
@@ -90,17 +91,17 @@ def main() -> int:
 
 
 def planned(arguments: argparse.Namespace) -> Plan:
-    """Plans the run that the command line asks for.
+    """Plans the run that the command line describes: new, fine-tuned or resumed.
 
     Raises:
-        UserError: The options, the model or the data cannot be used.
+        UserError: An option, the model or the data set cannot be used.
     """
     stem = output_stem(arguments.output) if arguments.output else None
     options = given_options(arguments, RECIPE_OPTIONS + RUN_OPTIONS)
     if arguments.resume:
         return resumed_plan(arguments.data, stem, options)
     if stem and not arguments.overwrite:
-        refuse_replacing(stem)
+        refuse_existing_model(stem)
     if arguments.start:
         start = arguments.start
         return fine_tuning_plan(start, arguments.data, stem, arguments.overwrite, options)
@@ -109,27 +110,27 @@ def planned(arguments: argparse.Namespace) -> Plan:
 
 def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int:
     """Trains, saves the model and plots, prints a summary, and returns the exit status."""
-    from common.evaluation.comparison import comparison_table
+    from common.evaluation.comparison import fine_tuning_table
     from common.training.checkpoint import (
         checkpoint_folder,
         discard_checkpoint,
         epochs_done,
-        refuse_overwrite,
+        refuse_interrupted_run,
     )
     from common.training.results import write_results
 
     run, stem, own = plan.run, plan.stem, plan.own
     checkpoint = checkpoint_folder(stem)
     if not arguments.resume:
-        refuse_overwrite(checkpoint, epochs_done(checkpoint))
+        refuse_interrupted_run(checkpoint, epochs_done(checkpoint))
         if not arguments.overwrite:
-            refuse_replacing(stem)  # another run may have saved it since this one was planned
+            refuse_existing_model(stem)  # again: another run may have saved this model meanwhile
     before = load_predictor(PROJECT / run.start) if run.start and own else None
     try:
         result = train_network(arguments, plan, checkpoint, place)
     except KeyboardInterrupt:
         epochs = epochs_done(checkpoint)
-        print(f"\nInterrupted; {epochs} of {counted(run.recipe.epochs)} completed, no model saved.")
+        print(f"\nInterrupted after {epochs} of {counted(run.recipe.epochs)}. No model was saved.")
         if epochs:
             print(f"Continue with: {resume_command(stem, arguments)}")
         return console.INTERRUPTED
@@ -141,7 +142,8 @@ def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int
     print_summary(result, plan)
     if before and own:
         print(
-            "\n" + comparison_table(before, load_predictor(model_paths(stem)[0]), own, plan.dataset)
+            "\n"
+            + fine_tuning_table(before, load_predictor(model_paths(stem)[0]), own, plan.dataset)
         )
     return console.OK
 
@@ -149,10 +151,10 @@ def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int
 def train_network(
     arguments: argparse.Namespace, plan: Plan, checkpoint: Path, place: Place | None
 ) -> "Result":
-    """Trains a classifier or a finder as planned.
+    """Trains the classifier or the finder that the plan names, and returns the result.
 
     Raises:
-        KeyboardInterrupt: The run was interrupted. The checkpoint holds the last complete epoch.
+        KeyboardInterrupt: The user stopped the run. The checkpoint holds the last complete epoch.
     """
     from common.training import classifier
     from common.training.finder import train_finder
@@ -175,7 +177,7 @@ def train_network(
 
 
 def print_summary(result: "Result", plan: Plan) -> None:
-    """Prints the accuracy, the files that were written and the next commands."""
+    """Prints the test accuracy, the paths of the saved files, and commands to try next."""
     stem = plan.stem
     keras_path, tflite_path, card_path = map(shown, model_paths(stem))
     is_finder = plan.run.recipe.network == FINDER

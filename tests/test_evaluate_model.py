@@ -144,8 +144,8 @@ def test_several_classifiers_are_compared_on_the_same_images(
 def test_finders_and_labelled_folders_cannot_be_compared(
     finder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UserError, match="Several --model can only be classifiers"):
+    with pytest.raises(UserError, match="Only classifiers can be compared"):
         evaluate(monkeypatch, "--model", PRETRAINED, "--model", finder)
     (tmp_path / "labels.csv").write_text("path,label\nx.png,7\n")
-    with pytest.raises(UserError, match=r"labels\.csv, are evaluated one at a time"):
+    with pytest.raises(UserError, match=r"a labels\.csv, use --model once"):
         evaluate(monkeypatch, "--model", PRETRAINED, "--model", PRETRAINED, "--data", tmp_path)

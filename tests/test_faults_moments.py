@@ -139,7 +139,7 @@ def test_sigterm_stops_training_and_prints_how_to_resume(project: Path, tmp_path
     process.send_signal(signal.SIGTERM)
     rest = process.communicate(timeout=60)[0]
     assert process.returncode == 130
-    assert "Interrupted; " in rest
+    assert "Interrupted after " in rest
     assert "--resume --output" in rest
     assert "Traceback" not in rest
 
@@ -173,7 +173,7 @@ def test_training_interrupted_in_its_last_epoch_can_only_be_resumed(
     assert json.loads(state.read_text())["history"]  # the first epoch is complete
     again = called(*words)
     assert (again.returncode, again.stderr.count("\n")) == (2, 1), again.stderr
-    assert "holds an interrupted training" in again.stderr
+    assert "holds an interrupted run" in again.stderr
     other = called("train_model.py", "--resume", "--output", "stopped", "--epochs", 9)
     assert (other.returncode, other.stderr.count("\n")) == (2, 1), other.stderr
     assert "has --epochs 2, not 9" in other.stderr
@@ -211,7 +211,7 @@ def test_two_training_runs_cannot_write_the_same_model(called: Command, tmp_path
     with model_lock(stem):  # the first run
         second = called(*TRAINING, "--output", stem)
     assert second.returncode == 2
-    assert "Another training is writing" in second.stderr
+    assert "Another training run is writing" in second.stderr
     assert second.stderr.count("\n") == 1
 
 

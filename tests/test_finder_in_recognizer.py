@@ -226,7 +226,7 @@ def test_a_finder_is_never_used_as_the_classifier(
     (tmp_path / "pages.tflite").write_bytes(b"a model")
     (tmp_path / "pages.json").write_text(json.dumps({"network": "finder"}))
     assert is_finder(tmp_path / "pages.tflite")
-    with pytest.raises(ModelError, match="use it with --finder"):
+    with pytest.raises(ModelError, match="Pass it to --finder"):
         load_predictor(tmp_path / "pages.tflite")
 
 

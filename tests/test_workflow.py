@@ -125,8 +125,8 @@ def test_an_output_name_that_another_model_uses_is_refused(command: Command, mod
     refused = command(*words)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr == (
-        f"error: models/{model.stem}.keras exists. Pass --overwrite to replace that model, or "
-        "choose another --output.\n"
+        f"error: models/{model.stem}.keras already exists. Pass --overwrite to replace the model, "
+        "or choose another --output.\n"
     )
     planned = command(*words, "--overwrite", "--dry-run")
     assert f"The model will replace models/{model.stem}.keras.\n" in planned.stdout

@@ -1,1 +1,1 @@
-"""Reading many images: shards of results, worker processes and Ray."""
+"""Reads many images: in worker processes or with Ray, with the results saved in shards."""

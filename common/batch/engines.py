@@ -1,4 +1,4 @@
-"""Reads shards of images with several processes or with Ray."""
+"""Reads shards of images in several processes or with Ray."""
 
 import logging
 import multiprocessing
@@ -21,34 +21,34 @@ from common.processes import exit_with_parent, interrupts_delayed, prepare_libra
 from common.quiet import discarded_stderr, hidden_stderr
 from common.recognizer import Setup
 
-CONNECT_SECONDS = 10  # time-out for the head of a Ray cluster
+CONNECT_SECONDS = 10  # time-out for connecting to the head node of a Ray cluster
 
 
 def read_with_processes(shards: Sequence[Shard], setup: Setup, workers: int) -> Iterator[Done]:
-    """Reads shards with several processes on this machine.
+    """Reads shards in several worker processes on this machine.
 
     Each worker has its own pipe and shares no lock with the others. If a worker dies, its pipe
-    closes, so that this process never waits for the rest of a message.
+    closes, so the parent process never waits for it forever.
 
     Args:
         shards: The shards to read.
         setup: The models and settings to read with.
-        workers: Maximum number of processes.
+        workers: Maximum number of worker processes.
 
     Yields:
-        Each shard when it has been read, in any order.
+        The number and the readings of each shard, in the order in which the shards are finished.
 
     Raises:
-        UserError: A worker was killed, or the model cannot be loaded.
+        UserError: A worker was killed, or a model cannot be loaded.
     """
     processes: dict[Connection, BaseProcess] = {}
     try:
         for _ in range(min(workers, len(shards))):
-            with interrupts_delayed():  # the worker inherits this and ignores Ctrl-C for good
+            with interrupts_delayed():  # the worker inherits this, and never reacts to Ctrl-C
                 connection, process = _start_worker(setup)
                 processes[connection] = process
         yield from _distribute(iter(shards), set(processes))
-    finally:  # also after Ctrl-C, a full disk, or a closed stdout
+    finally:  # also runs after Ctrl-C, a full disk or a closed stdout
         for process in processes.values():
             process.kill()
         for process in processes.values():
@@ -56,7 +56,7 @@ def read_with_processes(shards: Sequence[Shard], setup: Setup, workers: int) -> 
 
 
 def _start_worker(setup: Setup) -> tuple[Connection, BaseProcess]:
-    # Spawned, not forked: a fork does not copy the threads of LiteRT and OpenCV.
+    # Spawn the process. A forked process would lack the threads of LiteRT and OpenCV.
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, setup))
@@ -66,8 +66,8 @@ def _start_worker(setup: Setup) -> tuple[Connection, BaseProcess]:
 
 
 def _distribute(shards: Iterator[Shard], busy: set[Connection]) -> Iterator[Done]:
-    """Sends a shard to each worker that asks for one, and yields the shards that come back."""
-    finishing: set[Connection] = set()  # workers that know that there are no more shards
+    """Sends shards to workers when they ask for them, and yields the readings that come back."""
+    finishing: set[Connection] = set()  # workers that were told that no shards are left
     try:
         while busy:
             for connection in busy.intersection(multiprocessing.connection.wait(busy)):
@@ -85,24 +85,25 @@ def _distribute(shards: Iterator[Shard], busy: set[Connection]) -> Iterator[Done
                     yield done
     except (EOFError, OSError) as error:
         raise UserError(
-            "A worker process was killed, perhaps because memory ran out. Use fewer --jobs; a run "
-            "with --output can continue with --resume."
+            "A worker process was killed, perhaps because the memory was full. Use fewer --jobs. "
+            "If you use --output, continue with --resume."
         ) from error
 
 
 def _work(connection: Connection, setup: Setup) -> None:
-    """Reads shards in a worker process until none is left or the parent ends."""
+    """Runs in a worker process: reads shards until none are left or the parent process ends."""
     prepare_libraries()
     exit_with_parent()
     try:
-        with discarded_stderr():  # the parent has already printed these messages
+        with discarded_stderr():  # the parent process has already printed the same messages
             recognizer = setup.recognizer(threads=1)
     except UserError as error:
         connection.send(error)
         return
-    with suppress(EOFError, ConnectionError):  # the parent is gone
-        # Each message requests a shard. The worker holds one shard in advance and receives the
-        # next before it sends its readings, so that the two ends never send at the same time.
+    with suppress(EOFError, ConnectionError):  # the parent process has ended
+        # Each message to the parent requests one more shard. The worker always has one shard in
+        # reserve. It receives the next shard before it sends readings, so the two processes never
+        # send at the same time, which could block both.
         connection.send(None)
         shard = connection.recv()
         connection.send(None)
@@ -114,7 +115,7 @@ def _work(connection: Connection, setup: Setup) -> None:
 
 
 class RayReader:
-    """A Ray actor that loads the models once and then reads shards."""
+    """A Ray actor that loads the models once and then reads many shards."""
 
     def __init__(self, setup: Setup) -> None:
         prepare_libraries()
@@ -135,13 +136,13 @@ def read_with_ray(
     Args:
         shards: The shards to read. Ray receives all of them at once.
         setup: The models and settings to read with. Every machine of the cluster must have the
-            models at the same paths.
-        workers: Maximum number of actors. Each uses one CPU.
-        address: Address of a running cluster. None starts a cluster on this machine and stops it
+            model files at the same paths.
+        workers: Maximum number of actors. Each actor uses one CPU.
+        address: Address of a running cluster. None starts a cluster on this machine, and stops it
             at the end.
 
     Yields:
-        Each shard when it has been read, in any order.
+        The number and the readings of each shard, in the order in which the shards are finished.
 
     Raises:
         UserError: The cluster cannot be reached, or an actor failed.
@@ -185,7 +186,7 @@ def _join_cluster(address: str | None) -> None:
 
     host, _, port = (address or "").removeprefix("ray://").rpartition(":")
     try:
-        if port.isdecimal():  # Ray itself would retry for minutes
+        if port.isdecimal():  # test the connection first: Ray itself would retry for minutes
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
         with discarded_stderr():
             ray.init(
@@ -196,19 +197,19 @@ def _join_cluster(address: str | None) -> None:
             )
     except ray.exceptions.AuthenticationError as error:
         raise UserError(
-            f"Ray at {address} requires its token: set RAY_AUTH_TOKEN, or copy the file "
-            "~/.ray/auth_token from the cluster. For a cluster without a token, set "
+            f"Ray at {address} requires an authentication token: set RAY_AUTH_TOKEN, or copy the "
+            "file ~/.ray/auth_token from the cluster. If the cluster has no token, set "
             "RAY_AUTH_MODE=disabled."
         ) from error
     except (OSError, OverflowError, ValueError, RuntimeError) as error:
         raise UserError(
-            f"Ray cannot be reached at {address}: {error}. Check that the cluster is running and "
-            "that RAY_AUTH_TOKEN or ~/.ray/auth_token holds its token."
+            f"Cannot connect to Ray at {address}: {error}. Check that the cluster is running and "
+            "that RAY_AUTH_TOKEN or ~/.ray/auth_token contains its token."
         ) from error
 
 
 def _with_absolute_paths(setup: Setup) -> Setup:
-    """Makes the model paths independent of the folder in which an actor runs."""
+    """Makes the model paths absolute, since actors run in another folder."""
     return replace(setup, model=setup.model.resolve(), finder=setup.finder.resolve())
 
 
@@ -218,12 +219,12 @@ def _prepare_ray(local: bool) -> None:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     # Ray listens on all network interfaces and runs code from anyone who connects.
     os.environ.setdefault("RAY_AUTH_MODE", "token")
-    if local:  # otherwise, Ray writes a token to the home folder, where other users can read it
+    if local:  # otherwise, Ray would write a token to the home folder, where others can read it
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 def _absolute(shard: Shard) -> Shard:
-    """Makes the image paths independent of the folder in which an actor runs."""
+    """Makes the image paths absolute, since actors run in another folder."""
     number, sources = shard
     return number, [
         (name, source.absolute() if isinstance(source, Path) else source)

@@ -1,4 +1,4 @@
-"""Writes results to a folder in shards, so that an interrupted run can resume."""
+"""Writes results to a folder in shards, so that an interrupted run can be resumed."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from common.recognizer import DigitRecognizer
 
 IMAGES_PER_SHARD = 500
 MAX_SHARDS_IN_MESSAGE = 10
-MAX_JOB_BYTES = 10**7  # size of job.json, which takes 1.5 MB for ten million images
+MAX_JOB_BYTES = 10**7  # limit for job.json, which takes 1.5 MB for ten million images
 
 DIFFERENCES = {
     "images": "the number of images",
@@ -32,7 +32,7 @@ DIFFERENCES = {
     "fields": "the field file or its template",
     "fields_sha256": "the field file or its template",
 }
-"""What each attribute of a `Job` is called in messages."""
+"""The name of each attribute of a `Job` in error messages."""
 
 Shard = tuple[int, list[Source]]
 """The number of a shard, from 0, and its images."""
@@ -43,20 +43,20 @@ Done = tuple[int, list[Reading]]
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that determines the content of the shards. Saved beside them as `job.json`.
+    """Everything that determines the content of the shards. It is saved beside them as `job.json`.
 
     Attributes:
         images: Number of images.
         names_sha256: Hash of the names of the images, in order.
-        states_sha256: For each shard, the hash of the sizes and modification times of its images.
+        states_sha256: For each shard, a hash of the sizes and modification times of its images.
         model_sha256: Hash of the classifier's file.
         temperature: Temperature from the classifier's card.
         finder_sha256: Hash of the finder's file.
         min_confidence: Value of `--min-confidence`.
         top: Value of `--top`.
         form: Format and suffix of the shards, "jsonl" or "parquet".
-        fields: Names of the fields of `--fields`.
-        fields_sha256: Hash of the field file and its template.
+        fields: Names of the fields in the field file; empty without `--fields`.
+        fields_sha256: Hash of the field file and its template; None without `--fields`.
     """
 
     images: int
@@ -73,22 +73,22 @@ class Job:
 
 
 def job_of(sources: list[Source], recognizer: DigitRecognizer, top: int, form: str) -> Job:
-    """Describes the job that reads the sources.
+    """Creates the description of a job.
 
     Args:
         sources: The images to read.
-        recognizer: The recognizer that reads them.
-        top: Number of alternatives for each digit.
+        recognizer: The recognizer that reads the images.
+        top: Number of alternatives to save for each digit.
         form: Format of the shards, "jsonl" or "parquet".
 
     Raises:
-        UserError: A source is bytes from stdin, which a resumed run could not read again.
+        UserError: An image comes from stdin. A resumed run could not read it again.
     """
     names = hashlib.sha256()
     for name, source in sources:
         if isinstance(source, bytes):
             raise UserError(
-                '"-" (an image on stdin) cannot be used with --output: name files or addresses.'
+                '"-" (an image from stdin) cannot be used with --output: name files or addresses.'
             )
         place = os.path.abspath(name) if isinstance(source, Path) else name
         names.update(place.encode("utf-8", "surrogatepass") + b"\n")
@@ -109,7 +109,7 @@ def job_of(sources: list[Source], recognizer: DigitRecognizer, top: int, form: s
 
 
 def shards_of(sources: list[Source]) -> list[Shard]:
-    """Splits the sources into shards of `IMAGES_PER_SHARD` images, numbered from 0."""
+    """Splits images into shards of `IMAGES_PER_SHARD` images, numbered from 0."""
     starts = range(0, len(sources), IMAGES_PER_SHARD)
     return [
         (number, sources[start : start + IMAGES_PER_SHARD]) for number, start in enumerate(starts)
@@ -117,7 +117,7 @@ def shards_of(sources: list[Source]) -> list[Shard]:
 
 
 def _state_of(sources: list[Source]) -> str:
-    """Returns a hash that changes if a file changes. Changes at an address are not detected."""
+    """Returns a hash of the sizes and modification times of local files. Addresses are ignored."""
     states = hashlib.sha256()
     for _, source in sources:
         state = ""
@@ -125,14 +125,14 @@ def _state_of(sources: list[Source]) -> str:
             try:
                 status = os.stat(split_page(source)[0])
                 state = f"{status.st_size} {status.st_mtime_ns}"
-            except (OSError, ValueError):  # the image's row will hold the error
+            except (OSError, ValueError):  # the error is reported later, when the image is read
                 state = "unreadable"
         states.update(state.encode() + b"\n")
     return states.hexdigest()
 
 
 def in_order(done: Iterable[Done]) -> Iterator[Reading]:
-    """Yields the readings of all shards in the order of the shards' numbers, from 0."""
+    """Sorts shards that arrive in any order, and yields their readings in the original order."""
     waiting: dict[int, list[Reading]] = {}
     expected = 0
     for number, readings in done:
@@ -143,10 +143,10 @@ def in_order(done: Iterable[Done]) -> Iterator[Reading]:
 
 
 class ShardFolder:
-    """A folder of shards: `part-00000.jsonl` holds the first 500 images, and so on.
+    """A folder of shards: `part-00000.jsonl` holds the readings of the first 500 images, and so on.
 
-    Each shard is written atomically once all of its images have been read. After a crash at any
-    moment, no image is there twice or in part.
+    Each shard is written atomically after all of its images have been read. A crash never leaves a
+    duplicate or an incomplete reading.
 
     Args:
         folder: The folder. It is created if missing.
@@ -154,9 +154,9 @@ class ShardFolder:
         resume: Whether to continue an earlier run of the same job.
 
     Raises:
-        UserError: The folder holds results and `resume` is False, it holds results of another job
-            or of images that have changed, another process is writing to it, or it is not
-            writable.
+        UserError: The folder is not writable, another process is writing to it, or it holds results
+            that cannot be continued: `resume` is False, the job is another one, or images have
+            changed.
     """
 
     def __init__(self, folder: Path, job: Job, resume: bool) -> None:
@@ -166,9 +166,9 @@ class ShardFolder:
             f"Another command is writing to {folder}: wait until it ends, or choose another "
             "--output."
         )
-        self.lock = exclusive_lock(folder / ".lock", refusal)  # until this process ends
+        self.lock = exclusive_lock(folder / ".lock", refusal)  # held until this process ends
         for temporary in (*folder.glob(".*.part-*"), *folder.glob(".*.job.json")):
-            temporary.unlink()  # left by a command that was killed
+            temporary.unlink()  # a killed process has left this file behind
         earlier = self._earlier_job()
         if earlier is not None and not resume:
             raise UserError(
@@ -177,13 +177,13 @@ class ShardFolder:
             )
         if earlier is not None:
             self._check_same(earlier)
-        # Save the job again: images of missing shards may have changed since the earlier run.
+        # Save the job again, since images of unwritten shards may have changed meanwhile.
         with replacing(folder / "job.json") as temporary:
             temporary.write_text(json.dumps(asdict(job), indent=2) + "\n", encoding="utf-8")
 
     def _check_same(self, earlier: dict[str, Any]) -> None:
-        """Raises a `UserError` if the job differs, or if images of finished shards changed."""
-        now = json.loads(json.dumps(asdict(self.job)))  # as lists, not tuples
+        """Raises a UserError if the earlier job differs, or if images of written shards changed."""
+        now = json.loads(json.dumps(asdict(self.job)))  # converts tuples to lists, as in job.json
         states = now.pop("states_sha256")
         earlier_states: Any = earlier.get("states_sha256")
         changed = [DIFFERENCES[key] for key, value in now.items() if earlier.get(key) != value]
@@ -191,9 +191,9 @@ class ShardFolder:
             changed.append(DIFFERENCES["names_sha256"])
         if changed:
             raise UserError(
-                f"{self.folder} holds the results of another job. These differ: "
-                f"{', '.join(dict.fromkeys(changed))}. Repeat the first command, or choose another "
-                "--output."
+                f"{self.folder} holds the results of a different job. Differences: "
+                f"{', '.join(dict.fromkeys(changed))}. Repeat the original command, or choose "
+                "another --output."
             )
         paths = [
             self.path(number).name
@@ -205,17 +205,17 @@ class ShardFolder:
             if len(paths) > MAX_SHARDS_IN_MESSAGE:
                 names += f" and {len(paths) - MAX_SHARDS_IN_MESSAGE} more"
             raise UserError(
-                f"Images have changed since these parts of {self.folder} were written: {names}. "
-                "Delete these parts to read their images again, or choose another --output."
+                f"Images have changed since these files in {self.folder} were written: {names}. "
+                "Delete the files to read their images again, or choose another --output."
             )
 
     def _earlier_job(self) -> dict[str, Any] | None:
-        """Returns the job in the folder, or None if the folder holds no results."""
+        """Returns the job that `job.json` describes, or None if the folder holds no results."""
         path = self.folder / "job.json"
         if not path.exists():
             if any(self.folder.glob("part-*")):
                 raise UserError(
-                    f"{self.folder} holds shards, but no job.json. Delete the shards, or choose "
+                    f"{self.folder} holds results, but no job.json. Delete the results, or choose "
                     "another --output."
                 )
             return None
@@ -227,7 +227,7 @@ class ShardFolder:
             ) from error
 
     def missing(self, sources: list[Source]) -> list[Shard]:
-        """Returns the shards that have not been written yet."""
+        """Splits all images of the job into shards, and returns those that are not written yet."""
         return [shard for shard in shards_of(sources) if not self.path(shard[0]).exists()]
 
     def path(self, number: int) -> Path:
@@ -235,11 +235,11 @@ class ShardFolder:
         return self.folder / f"part-{number:05d}.{self.job.form}"
 
     def write(self, number: int, readings: Iterable[Reading]) -> None:
-        """Writes a shard.
+        """Writes the readings of a shard to its file.
 
         Args:
             number: The number of the shard.
-            readings: The readings of its images, in order.
+            readings: The readings of the images in the shard, in order.
 
         Raises:
             UserError: The file cannot be written.
@@ -254,12 +254,13 @@ class ShardFolder:
 
 
 def write_parquet(records: list[dict[str, Any]], path: Path, fields: tuple[str, ...] = ()) -> None:
-    """Writes records to a Parquet file. The columns do not depend on the records.
+    """Writes readings to a Parquet file, whose columns do not depend on the readings.
 
     Args:
-        records: The JSON forms of readings.
+        records: The readings as dictionaries; see `Reading.as_dict`.
         path: The file to write.
-        fields: Names of the fields of a form, which become a column `fields` with one struct each.
+        fields: Names of the fields of a form. If there are any, the file has a column `fields`, a
+            struct with one member for each field.
     """
     # Imported here: only --parquet needs it.
     import pyarrow as pa
@@ -278,13 +279,13 @@ def write_parquet(records: list[dict[str, Any]], path: Path, fields: tuple[str, 
 
 
 def _arrow_type(hint: Any) -> Any:
-    """Returns the Arrow type of an attribute of a record; every Arrow type is nullable."""
+    """Converts a type hint to an Arrow type. Ignores `| None`, since Arrow types are nullable."""
     import pyarrow as pa
 
     arguments = [argument for argument in get_args(hint) if argument is not NoneType]
     if get_origin(hint) is list:
         return pa.list_(_arrow_type(arguments[0]))
-    if arguments:  # optional
+    if arguments:  # a type such as `float | None`
         return _arrow_type(arguments[0])
     if is_dataclass(hint):
         fields = get_type_hints(hint).items()

@@ -1,1 +1,1 @@
-"""Command lines: options, messages, progress and exit statuses."""
+"""Command-line interfaces of the scripts: options, messages, progress and exit statuses."""

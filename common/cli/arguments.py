@@ -1,4 +1,4 @@
-"""Options that several scripts share, and types of option values."""
+"""Command-line options that several scripts share, and the types of their values."""
 
 import argparse
 import math
@@ -10,9 +10,9 @@ from common import printable
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """An `argparse.ArgumentParser` that takes options by their whole name only.
+    """An `argparse.ArgumentParser` without abbreviated options.
 
-    It escapes control characters in its error messages.
+    The parser also escapes control characters in its error messages.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -24,13 +24,13 @@ class ArgumentParser(argparse.ArgumentParser):
 
 
 def add_model_argument(parser: argparse.ArgumentParser, several: bool = False) -> None:
-    """Adds `--model`, which can be repeated if there can be several."""
+    """Adds `--model`, which can be repeated if `several` is True."""
     parser.add_argument(
         "--model",
         type=Path,
         action="append" if several else "store",
         metavar="FILE",
-        help="a .keras, .h5 or .tflite file (default: the pretrained classifier)"
+        help="model file: .keras, .h5 or .tflite (default: the pretrained classifier)"
         + ("; repeat the option to compare classifiers" if several else ""),
     )
 
@@ -41,8 +41,8 @@ def add_finder_argument(parser: argparse.ArgumentParser) -> None:
         "--finder",
         type=Path,
         metavar="FILE",
-        help="a .tflite file of a finder, the network that finds digits on a page (default: the "
-        "pretrained finder)",
+        help=".tflite file of the finder, the network that finds the digits on a page (default: "
+        "the pretrained finder)",
     )
 
 
@@ -53,37 +53,41 @@ def add_min_confidence_argument(parser: argparse.ArgumentParser, default: float)
         type=share,
         default=default,
         metavar="SHARE",
-        help="ignore digits below this confidence, between 0 (ignore nothing) and 1 "
+        help="ignore digits below this confidence, from 0 (ignore nothing) to 1 "
         "(default: %(default)s)",
     )
 
 
 def positive_int(text: str) -> int:
-    """Option type: an integer above 0."""
+    """Converts the text of an option to an integer above 0."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 
 
 def share(text: str) -> float:
-    """Option type: a float from 0 to 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1:
+    """Converts the text of an option to a float from 0 to 1."""
+    if not 0 <= (value := float_or_nan(text)) <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number between 0 and 1")
     return value
 
 
+def float_or_nan(text: str) -> float:
+    """Converts text to a float, or to NaN if the text is not a number."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def add_data_argument(parser: argparse.ArgumentParser, default: str) -> None:
-    """Adds `--data`. The help text describes the default with `default`."""
+    """Adds `--data`. Its help text shows `default` as the description of the default."""
     parser.add_argument(
         "--data",
         metavar="DATA",
-        help="mnist; digits (bundled with scikit-learn); an .npz file in Keras's layout; a folder "
-        "with the four IDX files of MNIST; or a folder of images in sub-folders 0 to 9 "
-        f"(default: {default})",
+        help="data set: mnist; digits (the one in scikit-learn); an .npz file with the arrays of "
+        "Keras's mnist.npz; a folder with the four IDX files of MNIST; or a folder with your "
+        f"images in sub-folders 0 to 9 (default: {default})",
     )
 
 

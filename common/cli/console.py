@@ -28,11 +28,11 @@ _interruption = threading.Event()
 
 
 def run(main: Callable[[], int]) -> None:
-    """Runs a script's `main` and exits with the status that it returns.
+    """Runs a script's `main` function and exits with the status that it returns.
 
-    An error that the user can mend is reported in one line on stderr, with status 2. After an
-    interruption, the status is 130. If the reader of stdout closes it (`| head`), the process exits
-    with 0 and no message.
+    If `main` raises a `UserError`, the script prints one line on stderr and exits with status 2.
+    After an interruption, the status is 130. If stdout is closed early, as by `| head`, the status
+    is 0 and nothing is printed.
     """
     prepare()
     try:
@@ -46,7 +46,7 @@ def run(main: Callable[[], int]) -> None:
 
 
 def _status_of(main: Callable[[], int]) -> int:
-    """Runs `main`, prints any error as one line, and returns the exit status."""
+    """Runs `main`, prints a user's error as one line, and returns the exit status."""
     try:
         with _interruption_recognised():
             status = main()
@@ -55,12 +55,12 @@ def _status_of(main: Callable[[], int]) -> int:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return USAGE_ERROR
     except BrokenPipeError:
-        # Python flushes stdout again at exit, which would fail.
+        # Python flushes stdout again at exit. On a closed pipe, that would fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except OSError as error:
-        # With a file name, a path was unusable (no permission, too long). Without one, it was
-        # stdout.
+        # An error with a file name is about that file, for instance a missing permission. An error
+        # without a file name is about stdout.
         if error.filename is None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             what = "The output cannot be written"
@@ -73,9 +73,9 @@ def _status_of(main: Callable[[], int]) -> int:
 
 @contextmanager
 def _interruption_recognised() -> Iterator[None]:
-    """Raises KeyboardInterrupt instead of an error that follows an interruption.
+    """Replaces any error that an interruption caused with a KeyboardInterrupt.
 
-    Native libraries turn a KeyboardInterrupt during their import into an ImportError, for example.
+    For example, if Ctrl-C interrupts the import of a native library, Python raises an ImportError.
     """
     try:
         yield
@@ -86,10 +86,10 @@ def _interruption_recognised() -> Iterator[None]:
 
 
 def _interrupt(*_: object) -> None:
-    """Signal handler: raises KeyboardInterrupt. The next signal ends the process at once.
+    """Raises KeyboardInterrupt on the first signal, and lets the next one end the process at once.
 
-    A second KeyboardInterrupt would interrupt the cleanup after the first one, or Python's exit,
-    and print a traceback.
+    A second KeyboardInterrupt could interrupt the cleanup or the exit of Python, which would print
+    a traceback.
     """
     _interruption.set()
     _let_signals_end_the_process()
@@ -105,28 +105,28 @@ def _let_signals_end_the_process() -> None:
 def prepare() -> None:
     """Sets up the streams, signals and error handling of this process.
 
-    Scripts call this before they import slow libraries, so that Ctrl-C during these imports
+    Scripts call this function before they import slow libraries. Ctrl-C during these imports then
     prints no traceback.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed by the process that started this one
+        if getattr(sys, name) is None:  # the parent process closed this stream
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (open until the process ends)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # As on stderr: a file name that cannot be encoded must not end the program.
+        # Printing a file name that cannot be encoded must not raise an error, as on stderr.
         sys.stdout.reconfigure(errors="backslashreplace")
     _interruption.clear()
     for number in (signal.SIGINT, *STOP_SIGNALS):
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, _interrupt)
     sys.excepthook = _report_early_error
-    # Pillow logs some kinds of damage, which it then raises as an error.
+    # Pillow logs some errors before it raises them. Without a handler, they would appear on stderr.
     logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 def _report_early_error(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """Reports an interruption or a missing library before `run`, in one line each."""
+    """Prints one line if Ctrl-C or a missing library ends the script before `run` is called."""
     if issubclass(kind, KeyboardInterrupt) or _interruption.is_set():
         _let_signals_end_the_process()
         print("\ninterrupted", file=sys.stderr)
@@ -138,10 +138,10 @@ def _report_early_error(
 
 
 def _package_of(module: str | None) -> str | None:
-    """Returns what pip has to install for a missing module, or None if it is not one of ours."""
+    """Returns the arguments of `pip install` for a missing module; None for an unknown module."""
     library = (module or "").partition(".")[0]
     if Path(sys.argv[0]).stem in ("predict_image", "draw_digit"):
-        if library == "matplotlib":  # enough to plot, without TensorFlow
+        if library == "matplotlib":  # these scripts need it for plots, but not TensorFlow
             return library
         if library in READING:
             return "-r requirements/predict.txt"
@@ -150,12 +150,12 @@ def _package_of(module: str | None) -> str | None:
 
 @contextmanager
 def results_stream() -> Iterator[TextIO]:
-    """Reserves stdout for results and redirects all other output to stderr.
+    """Reserves stdout for results, and redirects all other output from stdout to stderr.
 
-    This includes what libraries and their processes write to file descriptor 1.
+    Output that libraries or child processes write to file descriptor 1 is redirected as well.
 
     Yields:
-        The stream for the results.
+        The stream for results, which writes to the original stdout.
     """
     sys.stdout.flush()
     number = sys.stdout.fileno()

@@ -1,4 +1,4 @@
-"""Starts reading forms, and formats their readings as text for people and as CSV."""
+"""Creates the reader of forms, and formats its readings as text or CSV."""
 
 import argparse
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from common.reading import Reading
 
 
 def form_reader(arguments: argparse.Namespace) -> FormReader:
-    """Loads the field file and the models that the arguments name.
+    """Creates a form reader from the field file and the models that the arguments name.
 
     Raises:
         UserError: The field file, its template or a model cannot be used.
@@ -25,12 +25,12 @@ def form_reader(arguments: argparse.Namespace) -> FormReader:
 def form_formatter(
     as_csv: bool, names: tuple[str, ...], width: int
 ) -> tuple[str | None, Callable[[Reading], str]]:
-    """Returns a header, and a function that formats the reading of a form.
+    """Returns the header of the output, or None, and a function that formats the reading of a form.
 
     Args:
-        as_csv: Whether to format CSV rather than text for people.
+        as_csv: Whether to format readings as CSV; otherwise, as text for people.
         names: Names of the fields.
-        width: Text: width of the column of image names, in characters.
+        width: Width of the column of image names in text, in characters.
     """
     if as_csv:
         header = csv_line(("image", *names, "review", "error"))
@@ -39,7 +39,7 @@ def form_formatter(
 
 
 def form_text(reading: FormReading, width: int) -> str:
-    """Formats a form for people, one row for each field.
+    """Formats the reading of a form as text for people, with one row for each field.
 
     Args:
         reading: The reading of one image.
@@ -61,7 +61,10 @@ def form_text(reading: FormReading, width: int) -> str:
 
 
 def form_csv(reading: FormReading, names: tuple[str, ...]) -> str:
-    """Formats a form as one row of CSV: its fields, the names of those to review, and the error.
+    """Formats the reading of a form as one row of CSV.
+
+    The columns are the image, the values of the fields, the names of the fields to review, and the
+    error.
 
     Args:
         reading: The reading of one image.

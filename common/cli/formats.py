@@ -9,13 +9,19 @@ from common.cli.rows import CSV_HEADER, csv_line, csv_rows, text_rows
 from common.reading import Reading
 from common.recognizer import DigitRecognizer
 
-MAX_WIDTH = 60  # characters of a name; what follows a longer one is not aligned
+MAX_WIDTH = 60  # maximum width of the column of image names; longer names break the alignment
 
 
 def make_formatter(
     arguments: argparse.Namespace, recognizer: DigitRecognizer, names: list[str]
 ) -> tuple[str | None, Callable[[Reading], str]]:
-    """Returns a header, and a function that formats a reading for the chosen output."""
+    """Returns the header of the output, or None, and a function that formats a reading.
+
+    Args:
+        arguments: The options of `predict_image.py`.
+        recognizer: The recognizer that reads the images.
+        names: Names of all images.
+    """
     if arguments.json:
         top = 1 if arguments.top is None else arguments.top
         return None, lambda reading: json.dumps(reading.as_dict(top))

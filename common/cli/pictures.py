@@ -1,4 +1,4 @@
-"""The pictures of readings that `predict_image.py` saves and shows, and the page for reviews."""
+"""Draws the pictures that `predict_image.py` saves or shows, and writes the review page."""
 
 import argparse
 from collections import Counter
@@ -12,25 +12,29 @@ from common.reading import Reading
 from common.recognizer import DigitRecognizer
 
 Drawer = Callable[[str | Path | bytes, Reading], None]
+"""Draws an image, given as a path, an address or bytes, with its reading."""
 
 
 @contextmanager
 def make_drawer(
     arguments: argparse.Namespace, recognizer: DigitRecognizer, sources: list[Source]
 ) -> Iterator[Drawer]:
-    """Yields a function that draws what --save, --show, --explain and --review ask for.
+    """Provides a function that draws what --save, --show, --explain and --review ask for.
 
-    The function takes an image and its reading. It raises `UserError` if the image cannot be read
-    again, or if a picture cannot be written. The page for reviews is written at the end.
+    The review page is written when the block ends.
+
+    Yields:
+        A function of an image and its reading. It raises `UserError` if the image cannot be read
+        again, or if a picture cannot be written.
 
     Raises:
-        UserError: The page for reviews cannot be written.
+        UserError: The review page cannot be written.
     """
     pictures = bool(arguments.save or arguments.explain)
     taken = real_paths(sources) if pictures else set()
     drawn: Counter[str] = Counter()
     if arguments.explain:
-        # Imported here: Matplotlib is slow and not needed to read images.
+        # Imported here: only --explain needs Matplotlib, which is slow to import.
         from common.evaluation.explanation import Explainer
         from common.evaluation.explanation_plot import plot_explanation
 

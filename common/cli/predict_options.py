@@ -31,10 +31,11 @@ def parse_arguments(description: str) -> argparse.Namespace:
         metavar="IMAGE",
         help="an image file, a folder, a pattern such as 'scans/*.png' or 'scans/**/*.png', a page "
         "of a PDF or TIFF file such as scan.pdf#2, an address such as s3://bucket/7.png, or - for "
-        "one image on stdin (default: samples/; none with --json, --csv, --fields or --output)",
+        "one image from stdin (default: samples/, but required with --json, --csv, --fields and "
+        "--output)",
     )
     parser.add_argument(
-        "--recursive", action="store_true", help="also read the sub-folders of the folders"
+        "--recursive", action="store_true", help="also read the images in sub-folders"
     )
     add_model_argument(parser)
     add_finder_argument(parser)
@@ -43,8 +44,8 @@ def parse_arguments(description: str) -> argparse.Namespace:
         type=int,
         choices=range(10),
         metavar="N",
-        help="also print the N next most likely digits for each digit (default: 0, or 1 with "
-        "--json or --output)",
+        help="for each digit, also print the N next most likely digits, with N from 0 to 9 "
+        "(default: 0, or 1 with --json or --output)",
     )
     add_min_confidence_argument(parser, MIN_CONFIDENCE)
     _add_form_options(parser)
@@ -62,28 +63,29 @@ def _add_form_options(parser: argparse.ArgumentParser) -> None:
         "--fields",
         type=Path,
         metavar="FILE",
-        help="read the fields of a form, which this JSON file lists (see docs/forms.md), and "
-        "nothing else; --csv then prints one row per image with one column per field",
+        help="read only the fields of a form, which the JSON file FILE describes (see "
+        "docs/forms.md); --csv then prints one row per image and one column per field",
     )
     forms.add_argument(
         "--review",
         type=Path,
         metavar="FOLDER",
-        help="with --fields: write review.html to FOLDER, a page on which people correct the "
-        "values that do not fit their field or are uncertain",
+        help="with --fields: write FOLDER/review.html, a web page on which people correct values "
+        "that are uncertain or do not fit their field",
     )
     forms.add_argument(
         "--corrections",
         type=Path,
         metavar="CSV",
-        help="with --review: save the digits of the values in this file, which that page saved, to "
-        "FOLDER, for train_model.py --data FOLDER, and stop",
+        help="with --review FOLDER: read the corrections that the review page saved in the file "
+        "CSV, save an image of each digit in FOLDER, for train_model.py --data FOLDER, and exit",
     )
     forms.add_argument(
         "--find-fields",
         type=Path,
         metavar="IMAGE",
-        help="print a field file for the boxes and combs on the image of an empty form, and stop",
+        help="find the boxes and combs on an image of an empty form, print a field file for "
+        "--fields, and exit",
     )
 
 
@@ -95,28 +97,32 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
     output.add_argument(
         "--csv",
         action="store_true",
-        help="print CSV, one row per line of digits, with the columns " + ", ".join(CSV_HEADER),
+        help="print CSV, one row per line of digits; the columns are " + ", ".join(CSV_HEADER),
     )
     parser.add_argument(
         "--save",
         type=Path,
         metavar="FOLDER",
-        help="draw boxes, digits and confidences on each image and save it in FOLDER as "
-        "NAME_read.png, in the coordinates of the image",
+        help="draw boxes, digits and confidences on a copy of each image, and save it as "
+        "FOLDER/NAME_read.png",
     )
     parser.add_argument(
         "--explain",
         type=Path,
         metavar="FOLDER",
-        help="show step by step how each image was read, and save this picture in FOLDER as "
-        "NAME_explained.png: where the finder sees digits, what the classifier sees, what its "
-        "first layers respond to, and which strokes speak for the digit; needs Matplotlib",
+        help="save a picture of how each image was read, step by step, as "
+        "FOLDER/NAME_explained.png: where the finder sees digits, what the classifier sees, what "
+        "its first layers respond to, and which strokes support its answer; needs Matplotlib",
     )
     parser.add_argument(
-        "--show", action="store_true", help="draw boxes and digits and show each image in a window"
+        "--show",
+        action="store_true",
+        help="show each image in a window, with boxes and digits drawn on it",
     )
     output.add_argument(
-        "--parquet", action="store_true", help="with --output: write Parquet, not JSON Lines"
+        "--parquet",
+        action="store_true",
+        help="with --output: write Parquet files instead of JSON Lines",
     )
 
 
@@ -126,13 +132,14 @@ def _add_batch_options(parser: argparse.ArgumentParser) -> None:
         "--files-from",
         type=Path,
         metavar="LIST",
-        help="a text file with one image name per line, or - for stdin",
+        help="read the images listed in a text file, one per line; - reads the list from stdin",
     )
     many.add_argument(
         "--output",
         type=Path,
         metavar="FOLDER",
-        help="write JSON Lines to files in FOLDER, 500 images per file, instead of stdout",
+        help="write the results as JSON Lines to files in FOLDER, with 500 images per file, "
+        "instead of printing them",
     )
     many.add_argument(
         "--resume", action="store_true", help="with --output: continue an interrupted run"
@@ -146,7 +153,7 @@ def _add_batch_options(parser: argparse.ArgumentParser) -> None:
     many.add_argument(
         "--engine",
         choices=["ray"],
-        help="read with Ray, on this machine or on the cluster at --address",
+        help="distribute the work with Ray, on this machine or on the cluster at --address",
     )
     many.add_argument(
         "--address",
@@ -161,7 +168,7 @@ def _is_for_programs(arguments: argparse.Namespace) -> bool:
 def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     """Exits with a usage message if options conflict or need a library that is missing."""
     if arguments.images and arguments.files_from:
-        parser.error("--files-from names the images: do not list others")
+        parser.error("--files-from already names the images: remove it, or the IMAGE arguments")
     if arguments.recursive and arguments.files_from:
         parser.error("--recursive needs a folder and cannot be combined with --files-from")
     for name in ("resume", "parquet"):
@@ -171,11 +178,11 @@ def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespa
         if getattr(arguments, name) and arguments.output:
             parser.error(f"--{name} cannot be combined with --output")
     if arguments.find_fields and (arguments.images or arguments.files_from or arguments.fields):
-        parser.error("--find-fields takes an empty form: omit images, --files-from and --fields")
+        parser.error("--find-fields reads no other images: omit IMAGE, --files-from and --fields")
     if arguments.corrections and not arguments.review:
         parser.error("--corrections needs --review FOLDER, the folder of the review page")
     if arguments.corrections and (arguments.images or arguments.files_from or arguments.fields):
-        parser.error("--corrections reads no images: omit images, --files-from and --fields")
+        parser.error("--corrections reads no other images: omit IMAGE, --files-from and --fields")
     for name in ("save", "show", "explain", "find_fields"):
         if getattr(arguments, name) and arguments.corrections:
             parser.error(f"--{name.replace('_', '-')} cannot be combined with --corrections")
@@ -186,7 +193,10 @@ def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespa
     if arguments.address and not arguments.engine:
         parser.error("--address needs --engine ray")
     if not (arguments.images or arguments.files_from) and _is_for_programs(arguments):
-        parser.error("name the images to read; only text output has a default")
+        parser.error(
+            "--json, --csv, --fields and --output need images: name at least one IMAGE, or use "
+            "--files-from"
+        )
     needed = [("--engine ray", "ray")] if arguments.engine else []
     needed += [("--parquet", "pyarrow")] if arguments.parquet else []
     for option, library in needed:

@@ -1,4 +1,4 @@
-"""Formats readings as text for people and as CSV."""
+"""Formats readings as text or CSV."""
 
 import csv
 import math
@@ -7,14 +7,14 @@ from common import printable
 from common.reading import Reading
 
 CSV_HEADER = ("image", "line", "text", "confidence", "error")
-FORMULA_STARTS = tuple("=+-@＝＋－＠")  # noqa: RUF001 (Asian spreadsheets take full-width ones too)
+FORMULA_STARTS = tuple("=+-@＝＋－＠")  # noqa: RUF001 (full-width signs also start formulas)
 
 
 class Echo:
-    """A file whose `write` returns the text, which `csv.writer.writerow` then returns."""
+    """A file-like object that makes `csv.writer.writerow` return the row instead of writing it."""
 
     def write(self, text: str) -> str:
-        """Returns the text."""
+        """Returns `text` unchanged."""
         return text
 
 
@@ -22,7 +22,7 @@ CSV_WRITER = csv.writer(Echo(), lineterminator="\n")
 
 
 def text_rows(reading: Reading, width: int, top: int) -> str:
-    """Formats a reading for people.
+    """Formats a reading as text for people.
 
     Args:
         reading: The reading of one image.
@@ -30,8 +30,8 @@ def text_rows(reading: Reading, width: int, top: int) -> str:
         top: Number of alternatives to list for each digit.
 
     Returns:
-        One row for each line, with spaces between its numbers, and, if `top` is not 0, one row for
-        each digit.
+        One row for each line of digits, with spaces between its numbers. If `top` is above 0, a row
+        for each digit of the line follows.
     """
     rows: list[str] = []
     numbers = reading.numbers
@@ -58,7 +58,7 @@ def text_rows(reading: Reading, width: int, top: int) -> str:
 
 
 def percent(share: float) -> str:
-    """Formats a share as a percentage, rounded down so that only certainty becomes 100 %."""
+    """Formats a share as a percentage, rounded down so that only 1.0 gives 100.0%."""
     return f"{math.floor(share * 1000) / 10:.1f}%"
 
 
@@ -66,8 +66,8 @@ def csv_rows(reading: Reading) -> str:
     """Formats a reading as CSV.
 
     Returns:
-        One row for each line of digits, or a single row if there is none. Spreadsheets misread
-        cells with line breaks, so no cell has one.
+        One row for each line of digits, or a single row if there are none. No cell contains a line
+        break, since some spreadsheet programs misread such cells.
     """
     image, error = (
         printable(escape_formula(text)) for text in (reading.image, reading.error or "")
@@ -81,9 +81,9 @@ def csv_rows(reading: Reading) -> str:
 
 
 def escape_formula(text: str) -> str:
-    """Changes a file name so that no spreadsheet runs it as a formula.
+    """Changes a file name so that no spreadsheet program evaluates it as a formula.
 
-    For example, =1+1.png becomes ./=1+1.png, which is the same file.
+    For example, =1+1.png becomes ./=1+1.png, which names the same file.
 
     Args:
         text: A file name, or an error message that starts with one.

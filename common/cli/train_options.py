@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from common import printable
-from common.cli.arguments import ArgumentParser, add_data_argument, is_installed, positive_int
+from common.cli.arguments import (
+    ArgumentParser,
+    add_data_argument,
+    float_or_nan,
+    is_installed,
+    positive_int,
+)
 from common.storage.card import FINDER
 from common.storage.model_files import MODELS
 from common.training.recipes import FINE_TUNING, PRESETS, USUAL_PRESET, Run
@@ -29,18 +35,19 @@ def parse_arguments(description: str) -> argparse.Namespace:
         dest="start",
         type=Path,
         metavar="MODEL",
-        help="fine-tune a .keras model: a classifier on --data, which need not have every digit, "
-        "together with MNIST, so that it forgets nothing; a finder on new pages",
+        help="fine-tune an existing .keras model instead of training a new one; a classifier is "
+        "trained on --data, which can lack some digits, and on MNIST, so that it keeps what it "
+        "learned; a finder is trained on new pages",
     )
     parser.add_argument(
         "--preset",
         choices=[name for name in PRESETS if name != FINE_TUNING],
-        help="training settings, see below (default: standard, or the network's usual preset)",
+        help="training settings, listed below (default: standard, or the usual one for --network)",
     )
     parser.add_argument(
         "--network",
         choices=USUAL_PRESET,
-        help="network to train (default: deep_cnn, or the preset's network)",
+        help="network to train (default: deep_cnn, or the network of --preset)",
     )
     _add_recipe(parser)
     _add_run_options(parser)
@@ -56,7 +63,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
         ("--batch-size", positive_int, "images per batch"),
         ("--learning-rate", _positive_float, "peak learning rate"),
     ):
-        parser.add_argument(option, type=kind, help=f"{what} (default: the preset's)")
+        parser.add_argument(option, type=kind, help=f"{what} (default: from the preset)")
     parser.add_argument(
         "--seed", type=_seed, help=f"seed for the random number generators (default: {Run.seed})"
     )
@@ -64,7 +71,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
         "--validation-split",
         type=_validation_share,
         metavar="SHARE",
-        help="share of the training images held out for validation, above 0 and at most 0.5 "
+        help="share of the training images to hold out for validation, above 0 and at most 0.5 "
         f"(default: {Run.validation_split})",
     )
 
@@ -73,21 +80,21 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         metavar="NAME",
-        help="name of the model in models/, or a path (default: the network, such as mlp, after "
-        "the name of the data unless that is MNIST, such as digits_mlp)",
+        help="name of the model in models/, or a path (default: the network, such as mlp; if the "
+        "data set is not MNIST, its name comes first, such as digits_mlp)",
     )
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace an existing model; without this, no model is replaced: if mlp exists, "
-        "training saves mlp_2, and it refuses the name of an existing model as --output",
+        help="replace an existing model; without this option, training saves mlp_2 if mlp exists, "
+        "and does not start if --output names an existing model",
     )
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="continue the interrupted run of --output, or the latest one",
+        help="continue the interrupted run of --output, or the run that was interrupted last",
     )
-    parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan of the run and exit")
     parser.add_argument(
         "--tensorboard",
         type=Path,
@@ -103,15 +110,21 @@ def _add_device_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--distribute",
         action="store_true",
-        help="split each batch among all devices: those of this machine, or with --coordinator "
-        "those of all machines",
+        help="split each batch among all devices of this machine or, with --coordinator, among all "
+        "devices of all machines",
     )
     group.add_argument(
-        "--coordinator", metavar="HOST:PORT", help="address of process 0, the same on all machines"
+        "--coordinator",
+        metavar="HOST:PORT",
+        help="address of the process with rank 0; give the same address to all processes",
     )
-    group.add_argument("--processes", type=positive_int, metavar="N", help="number of processes")
     group.add_argument(
-        "--process", metavar="RANK", help="rank of this process, from 0; rank 0 writes the files"
+        "--processes", type=positive_int, metavar="N", help="number of processes on all machines"
+    )
+    group.add_argument(
+        "--process",
+        metavar="RANK",
+        help="rank of this process, 0 to N - 1; only rank 0 saves the model",
     )
 
 
@@ -123,17 +136,17 @@ def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespa
     if arguments.distribute and FINDER in (arguments.network, arguments.preset):
         parser.error("--distribute trains classifiers only, not the finder")
     if arguments.start and arguments.resume:
-        parser.error("--from cannot be combined with --resume, which knows the first model")
+        parser.error("--from cannot be combined with --resume, which keeps the run's first model")
     fixed = ("preset", "network", "seed", "validation_split")
     for name in given_options(arguments, fixed) if arguments.start else ():
         option = f"--{name.replace('_', '-')}"
-        parser.error(f"{option} cannot be combined with --from, which uses the model's own")
+        parser.error(f"{option} cannot be combined with --from, which keeps the model's setting")
     if arguments.tensorboard and not is_installed("tensorboard"):
         parser.error("--tensorboard needs TensorBoard: pip install tensorboard")
 
 
 def _preset_table() -> str:
-    """Returns the settings of all presets, for `--help`."""
+    """Formats the settings of all presets, for `--help`."""
     lines = ["presets:"]
     for name, recipe in PRESETS.items():
         lines.append(
@@ -143,34 +156,40 @@ def _preset_table() -> str:
             + (" and synthetic images" if recipe.synthetic else "")
         )
     usual = ", ".join(f"{network}: {preset}" for network, preset in USUAL_PRESET.items())
-    lines.append(f"\nusual presets of the networks: {usual}")
+    lines.append(f"\nusual preset of each network: {usual}")
     lines.append("Small data sets train for more epochs, and always with augmentation.")
     return "\n".join(lines)
 
 
 def _positive_float(text: str) -> float:
-    """Option type: a finite float above 0."""
-    if not 0 < (value := float(text)) < float("inf"):
-        raise argparse.ArgumentTypeError(f"{value} is not a number above 0")
+    """Converts the text of an option to a finite float above 0."""
+    if not 0 < (value := float_or_nan(text)) < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return value
 
 
 def _seed(text: str) -> int:
-    """Option type: an integer from 0 to 2**32 - 1, the range of NumPy's seeds."""
-    if not 0 <= (value := int(text)) < 2**32:
-        raise argparse.ArgumentTypeError(f"{value} is not between 0 and {2**32 - 1}")
+    """Converts the text of an option to a seed for NumPy, an integer from 0 to 2**32 - 1."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a whole number between 0 and {2**32 - 1}"
+        )
     return value
 
 
 def _validation_share(text: str) -> float:
-    """Option type: a float above 0 and at most 0.5."""
-    if not 0 < (value := float(text)) <= 0.5:
-        raise argparse.ArgumentTypeError(f"{value} is not above 0 and at most 0.5")
+    """Converts the text of an option to a float above 0 and at most 0.5."""
+    if not 0 < (value := float_or_nan(text)) <= 0.5:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0 and at most 0.5")
     return value
 
 
 def given_options(arguments: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
-    """Returns those of the named options that were given on the command line."""
+    """Returns the values of the named options, without the options that the user omitted."""
     return {
         name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None
     }

@@ -1,1 +1,1 @@
-"""Evaluates models: metrics, scores and plots."""
+"""Evaluates models: metrics, tables, plots and explanations."""

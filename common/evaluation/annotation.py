@@ -1,4 +1,4 @@
-"""Draws a reading on the user's image."""
+"""Draws the digits that were read on the user's image."""
 
 import math
 import os
@@ -17,18 +17,22 @@ from common.reading import Box, DigitReading, Reading
 
 FILE_BACKENDS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
 """Matplotlib backends that can only write files."""
-MIN_SIDE = 400  # pixels; smaller images are enlarged by a whole factor
+MIN_SIDE = 400  # pixels; smaller images are enlarged by an integer factor
 MAX_LABEL = 500  # pixels; Pillow cannot draw text of arbitrary size
-MIN_TEXT = 12  # pixels; smaller text cannot be read
-LABELS_BETWEEN_LINES = 1.9  # heights of a label: the labels of two lines, and the edges of boxes
-SURE = 0.9  # a digit with lower confidence gets another colour and a "?"
+MIN_TEXT = 12  # pixels; smaller text is illegible
+LABELS_BETWEEN_LINES = 1.9  # label heights per gap between lines: two labels and the box edges
+SURE = 0.9  # digits below this confidence get another colour and a "?"
 
 
 def annotated(source: str | Path | bytes, reading: Reading) -> Image.Image:
-    """Draws a box, the digit and its confidence for each digit on the upright image.
+    """Draws the box, the value and the confidence of each digit on a copy of an image.
 
-    The image keeps its coordinates: the legend is added below it. Only a small image is enlarged,
-    by a whole factor that the legend states, so that the digits are legible.
+    The result is upright and has a legend below the image, so pixel coordinates do not change. If
+    the image is small, it is enlarged by an integer factor, which the legend states.
+
+    Args:
+        source: Path, address or bytes of the image.
+        reading: The reading of the image.
 
     Raises:
         ImageError: The image cannot be read.
@@ -52,9 +56,9 @@ def annotated(source: str | Path | bytes, reading: Reading) -> Image.Image:
 def _draw_digit(
     pen: ImageDraw.ImageDraw, digit: DigitReading, box: Box, size: int, page: tuple[int, int]
 ) -> None:
-    """Draws the box of a digit, the digit above it and its confidence below it.
+    """Draws the box of a digit, its value above the box and its confidence below the box.
 
-    What would be cut by the edge of the page is drawn inside the box.
+    At the edge of the page, the value or the confidence is drawn inside the box.
     """
     sure = digit.confidence >= SURE
     colour = GREEN if sure else ORANGE
@@ -70,7 +74,7 @@ def _draw_digit(
     start = max(0, top - high)
     pen.rectangle((left, start, left + round(pen.textlength(text, font)) + 6, start + high), colour)
     pen.text((left + 3, start + high - size // 8), text, "white", font, anchor="ls")
-    text = f"{math.floor(100 * digit.confidence)}%"  # only certainty is 100 %
+    text = f"{math.floor(100 * digit.confidence)}%"  # rounded down: only 1.0 gives 100 %
     small = max(MIN_TEXT, size // 2)
     while small > MIN_TEXT and pen.textlength(text, ImageFont.load_default(small)) > right - left:
         small -= 1
@@ -82,10 +86,15 @@ def _draw_digit(
 
 
 def _label_size(reading: Reading, factor: int, side: int) -> int:
-    """The height in pixels of the labels on an image whose longer side is `side` pixels.
+    """Returns the height in pixels of the labels on an image.
 
     Labels are half as high as the median digit, so that they do not cover neighbouring digits, and
-    fit between the lines, but are never too small to read.
+    fit between the lines of digits. They always remain legible.
+
+    Args:
+        reading: The reading of the image.
+        factor: Factor by which the image is enlarged.
+        side: Longer side of the enlarged image in pixels.
     """
     heights = [digit.box.height * factor for digit in reading.digits]
     wanted = float(np.median(heights)) / 2 if heights else 0.0
@@ -96,7 +105,7 @@ def _label_size(reading: Reading, factor: int, side: int) -> int:
 
 
 def _legend(reading: Reading, factor: int) -> list[tuple[str | None, str]]:
-    """Returns the entries of the legend: a colour, or None, and a text."""
+    """Returns the entries of the legend. Each has a colour (or None) and a text."""
     sure = sum(digit.confidence >= SURE for digit in reading.digits)
     entries: list[tuple[str | None, str]] = []
     if sure:
@@ -114,7 +123,7 @@ def _legend(reading: Reading, factor: int) -> list[tuple[str | None, str]]:
 
 
 def _with_legend(image: Image.Image, entries: list[tuple[str | None, str]]) -> Image.Image:
-    """Adds a legend below the image, with one row per entry, and to its right if it is narrow."""
+    """Adds a legend below an image, with one row per entry. Widens a narrow image to fit it."""
     size = min(max(14, round(max(image.size) / 55)), MAX_LABEL)
     font = ImageFont.load_default(size)
     row = round(1.5 * size)
@@ -131,7 +140,7 @@ def _with_legend(image: Image.Image, entries: list[tuple[str | None, str]]) -> I
 
 
 def has_screen() -> bool:
-    """Whether Matplotlib can open windows on this machine."""
+    """Checks whether Matplotlib can open windows on this machine."""
     from matplotlib import pyplot
 
     pyplot.close(pyplot.figure())  # makes Matplotlib choose its backend
@@ -151,14 +160,17 @@ def open_window(image: Image.Image, title: str) -> None:
 def new_picture(
     folder: Path, image: str, suffix: str, drawn: Counter[str], taken: set[str]
 ) -> Path:
-    """Chooses an unused path for a picture of a reading, such as 7_read.png or 7_read_2.png.
+    """Chooses a path for the picture of a reading, such as 7_read.png or 7_read_2.png.
+
+    The picture may replace one from an earlier run. It never replaces an input image, or another
+    picture from this run.
 
     Args:
         folder: Folder of the picture.
         image: Name of the image.
-        suffix: Suffix of the picture's name: "read" or "explained".
-        drawn: Number of pictures so far for each stem; it is updated.
-        taken: Real paths of the input images, which must not be overwritten.
+        suffix: Suffix of the picture's name, "read" or "explained".
+        drawn: Number of pictures from this run with each name. The function updates it.
+        taken: Resolved paths of the input images.
     """
     file, page = split_page(image)
     stem = "stdin" if image == "-" else Path(str(file)).stem + (f"-{page}" if page else "")
@@ -172,12 +184,12 @@ def new_picture(
 
 
 def draw(source: str | Path | bytes, reading: Reading, path: Path | None, show: bool) -> None:
-    """Draws a reading on its image.
+    """Draws a reading on a copy of its image, and saves or shows the result.
 
     Args:
-        source: The image.
+        source: Path, address or bytes of the image.
         reading: The reading of the image.
-        path: Path of the annotated image; None to save nothing.
+        path: File to save the annotated image to; None to save nothing.
         show: Whether to show the annotated image in a window.
 
     Raises:

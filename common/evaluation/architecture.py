@@ -1,4 +1,4 @@
-"""The layers of a network as a table and as a picture."""
+"""Shows the layers of a network as a table and as a picture."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,8 @@ from common.evaluation.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
 from common.files import replacing
 
 COLOURS = {"Conv": BLUE, "Dense": ORANGE, "Pool": GREEN, "UpSampling": GREEN, "Add": PURPLE}
-"""Colours by parts of the names of layers; all other layers are grey."""
-MAX_ROWS = 34  # layers in one column of the picture
+"""The colour of a layer whose type contains this word. All other layers are grey."""
+MAX_ROWS = 34  # maximum number of layers in one column of the picture
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,10 @@ class LayerRow:
     """One layer of a network.
 
     Attributes:
-        kind: Its type, with the settings that matter, such as "Conv2D 3x3, stride 2".
-        shape: Shape of its output, without the batch; "?" is any number.
-        parameters: Number of its weights.
+        kind: Type and main settings of the layer, such as "Conv2D 3x3, stride 2".
+        shape: Output shape without the batch dimension, such as "14 x 14 x 32". A variable size is
+            "?".
+        parameters: Number of weights.
     """
 
     kind: str
@@ -45,7 +46,7 @@ def layer_rows(network: Any) -> list[LayerRow]:
 
 
 def _kind(layer: Any) -> str:
-    """Returns the type of a layer, with its kernel, stride, rate or activation."""
+    """Describes a layer by its type, kernel or pool size, stride, rate and activation."""
     words = type(layer).__name__
     size = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
     if size:
@@ -61,7 +62,7 @@ def _kind(layer: Any) -> str:
 
 
 def layer_table(network: Any) -> str:
-    """Formats the layers of a network, their output shapes and parameters as a table."""
+    """Formats the layers of a Keras network as a table with output shapes and parameters."""
     rows = layer_rows(network)
     entries = [("layer", "output", "parameters")]
     entries += [(row.kind, row.shape, f"{row.parameters:,}") for row in rows]
@@ -90,21 +91,21 @@ def save_architecture(network: Any, title: str, picture: Path, table: Path) -> N
 def plot_architecture(rows: list[LayerRow], title: str, path: Path) -> None:
     """Plots the layers of a network from top to bottom, in as many columns as necessary."""
     columns = -(-len(rows) // MAX_ROWS)
-    deep = -(-len(rows) // columns)
-    height = 0.34 * deep + 1.2  # inches
+    per_column = -(-len(rows) // columns)
+    height = 0.34 * per_column + 1.2  # inches
     figure = Figure(figsize=(7 * columns, height))
     axes = figure.add_axes((0, 0.1 / height, 1, 1 - 1.0 / height))
     axes.set_axis_off()
-    axes.set(xlim=(0, columns), ylim=(deep, 0))
+    axes.set(xlim=(0, columns), ylim=(per_column, 0))
     for number, row in enumerate(rows):
-        column, place = divmod(number, deep)
+        column, place = divmod(number, per_column)
         colour = next((c for part, c in COLOURS.items() if part in row.kind), GREY)
         box = FancyBboxPatch(
             (column + 0.03, place + 0.14),
             0.94,
             0.72,
             boxstyle="round,pad=0,rounding_size=0.02",
-            mutation_aspect=deep / columns / 2,
+            mutation_aspect=per_column / columns / 2,
             facecolor=colour,
             alpha=0.22,
             edgecolor="none",

@@ -9,12 +9,21 @@ from common.preprocessing import network_input
 from common.storage.model_files import Predictor
 
 
-def comparison_table(before: Predictor, after: Predictor, own: Dataset, usual: Dataset) -> str:
-    """Tabulates the accuracy of both models on the user's own digits and on the usual test set."""
+def fine_tuning_table(before: Predictor, after: Predictor, own: Dataset, reference: Dataset) -> str:
+    """Formats a table of a model's accuracy before and after fine-tuning.
+
+    Below the table, the digits of the user that the fine-tuned model still misreads are listed.
+
+    Args:
+        before: The original model.
+        after: The fine-tuned model.
+        own: The user's own digits.
+        reference: The data set whose test images the table also includes, such as MNIST.
+    """
     parts = (
         (f"{Path(own.name).name}, held out", own.test_images, own.test_labels),
         (f"{Path(own.name).name}, trained on", own.train_images, own.train_labels),
-        (f"{usual.name}, test", usual.test_images, usual.test_labels),
+        (f"{reference.name}, test", reference.test_images, reference.test_labels),
     )
     width = max(len(name) for name, _, _ in parts)
     rows = [f"{'accuracy':{width}}   images   before    after"]

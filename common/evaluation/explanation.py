@@ -1,4 +1,4 @@
-"""Shows what the networks computed on the way from an image to its digits."""
+"""Explains a reading: the finder's heat map, and what the classifier computed for each digit."""
 
 import math
 from dataclasses import dataclass
@@ -18,21 +18,22 @@ from common.storage.activations import Activations, load_activations
 from common.storage.loading import Finder
 from common.storage.model_files import Predictor
 
-MAPS_SHOWN = 16  # of each layer
-MAX_SIDE = 768  # pixels; longer side of the image and its heat map
-MAX_MARKS = 20  # per image
+MAPS_SHOWN = 16  # activation maps shown for each layer
+MAX_SIDE = 768  # pixels; maximum longer side of the image and its heat map
+MAX_MARKS = 20  # marks explained for each image
 PATCH = 5  # pixels; side of the square that hides a part of a picture
 
 
 @dataclass(frozen=True)
 class MarkExplanation:
-    """How the classifier read one mark.
+    """How the classifier read one mark on the page.
 
     Attributes:
-        mark: What was read.
-        picture: What the classifier sees, uint8 (28, 28), 255 is ink.
-        layers: Activations of the first two layers, float32 (maps, height, width).
-        occlusion: How much each pixel contributes to the answer, see `occlusion`.
+        mark: The digit that was read, with its box and its probabilities.
+        picture: The input of the classifier, uint8 (28, 28), 255 is ink.
+        layers: Activations of the first two layers, each float32 (maps, height, width).
+        occlusion: How much each pixel supports the digit, float32 (28, 28); see the function
+            `occlusion`.
     """
 
     mark: DigitReading
@@ -46,11 +47,12 @@ class Explanation:
     """How an image was read.
 
     Attributes:
-        image: The image, grey, uint8 (height, width), reduced to `MAX_SIDE`.
-        scale: Scale of `image` relative to the original.
-        heat: Probability that the centre of a digit is there, float32 of the same shape.
-        reading: What was read.
-        marks: The first `MAX_MARKS` digits, or ignored marks if there are no digits.
+        image: The grey image, uint8 (height, width), reduced to `MAX_SIDE` pixels if it is larger.
+        scale: Size of `image` relative to the original image, at most 1.
+        heat: Probability that a pixel is the centre of a digit, float32 (height, width).
+        reading: The reading of the image.
+        marks: Explanations of the first `MAX_MARKS` digits, or of ignored marks if there are no
+            digits.
     """
 
     image: np.ndarray
@@ -61,10 +63,10 @@ class Explanation:
 
 
 class Explainer:
-    """Explains readings.
+    """Explains how a recognizer reads images.
 
     Args:
-        recognizer: Recognizer that reads the images.
+        recognizer: The recognizer to explain.
     """
 
     def __init__(self, recognizer: DigitRecognizer) -> None:
@@ -78,12 +80,12 @@ class Explainer:
         """Reads an image again and keeps the intermediate results.
 
         Args:
-            source: Path or bytes of the image.
+            source: Path, address or bytes of the image.
             name: Name of the image.
 
         Raises:
             ImageError: The image cannot be read.
-            ModelError: The layers of the classifier cannot be examined.
+            ModelError: The activations of the classifier cannot be computed.
         """
         image = read_image(source)
         glyphs, reading = self.recognizer.examine(image, name)
@@ -98,10 +100,14 @@ class Explainer:
         return Explanation(small, scale, heat, reading, explained)
 
     def explain_mark(self, mark: DigitReading, picture: np.ndarray) -> MarkExplanation:
-        """Explains one mark, whose picture is uint8 (28, 28), 255 is ink.
+        """Explains how the classifier read one mark.
+
+        Args:
+            mark: The reading of the mark.
+            picture: The input of the classifier, uint8 (28, 28), 255 is ink.
 
         Raises:
-            ModelError: The layers of the classifier cannot be examined.
+            ModelError: The activations of the classifier cannot be computed.
         """
         layers = self._activations(network_input(picture[np.newaxis])[0, ..., 0])[:2]
         hidden = occlusion(picture, mark.digit, self.recognizer.predictor)
@@ -109,31 +115,31 @@ class Explainer:
 
 
 def heat_of(image: np.ndarray, rotation: int, finder: Finder) -> np.ndarray:
-    """Returns the finder's heat map of an image as it was read.
+    """Computes the finder's heat map of an image, in the orientation of the image.
 
     Args:
-        image: uint8 (height, width).
-        rotation: Degrees clockwise by which the image was turned to be read.
+        image: Grey image, uint8 (height, width).
+        rotation: Clockwise rotation in degrees with which the image was read: 0, 90, 180 or 270.
         finder: The finder.
 
     Returns:
-        Probability that the centre of a digit is there, float32 (height, width).
+        Probability that a pixel is the centre of a digit, float32 (height, width).
     """
     heat = heat_map(turned(image, rotation), finder, MAX_SIDE)
     return turned(heat, -rotation)
 
 
 def mosaic(maps: np.ndarray) -> np.ndarray:
-    """Arranges the first 16 maps of a layer in a square.
+    """Arranges the first 16 activation maps of a layer in a square grid.
 
-    Each map is scaled to its own maximum: only the pattern matters, and a strong map would hide the
-    others.
+    Each map is divided by its own maximum, so that maps with small values remain visible beside
+    maps with large values.
 
     Args:
         maps: Activations, float32 (maps, height, width).
 
     Returns:
-        float32 (height, width), at most 1.
+        The grid as an image, float32 (height, width), with values of at most 1.
     """
     shown = maps[:MAPS_SHOWN]
     highest = shown.max(axis=(1, 2), keepdims=True)
@@ -144,19 +150,21 @@ def mosaic(maps: np.ndarray) -> np.ndarray:
 
 
 def occlusion(picture: np.ndarray, digit: int, predictor: Predictor) -> np.ndarray:
-    """Measures how the log-odds of a digit fall if a part of its picture is hidden.
+    """Measures how much each pixel of a picture supports a digit.
 
-    A square of paper slides over the picture. Each pixel gets the mean over all squares that hide
-    it (after Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014).
-    Log-odds also show what matters to a network that is certain.
+    A square of paper slides over the picture and hides a part of it. The value of a pixel is the
+    mean decrease of the digit's log-odds over all squares that hide the pixel (after Zeiler and
+    Fergus, "Visualizing and Understanding Convolutional Networks", 2014). Unlike probabilities,
+    log-odds still change visibly if the classifier is almost certain.
 
     Args:
-        picture: uint8 (28, 28), 255 is ink.
+        picture: Input of the classifier, uint8 (28, 28), 255 is ink.
         digit: The digit, 0 to 9.
         predictor: The classifier.
 
     Returns:
-        float32 (28, 28): positive where ink or paper speaks for the digit.
+        Mean decrease of the log-odds, float32 (28, 28). It is positive where the picture supports
+        the digit, and negative where it contradicts the digit.
     """
     places = [
         (row, column)

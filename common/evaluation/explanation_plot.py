@@ -1,4 +1,4 @@
-"""Draws how an image was read, step by step, on one sheet."""
+"""Plots how an image was read, step by step, in one figure."""
 
 import math
 from pathlib import Path
@@ -21,21 +21,21 @@ TITLES = (
     "4  First layer",
     "5  Second layer",
     "6  For (red), against (blue)",
-    "7  Which digit, if it is one",
+    "7  Probabilities, if it is a digit",
 )
-MIN_EFFECT = 1.0  # log-odds; smaller effects of hidden parts look pale
+MIN_EFFECT = 1.0  # log-odds; if all effects of hiding are below this, their colours are pale
 
 
 def plot_explanation(explanation: Explanation, path: Path) -> None:
-    """Plots an image, the finder's heat map, and for each mark what the classifier computed.
+    """Plots an image, the finder's heat map, and a row with the classifier's steps for each mark.
 
     Args:
-        explanation: What to plot.
+        explanation: The explanation of a reading.
         path: Path of the .png file.
     """
     rows = len(explanation.marks)
     image_height, image_width = explanation.image.shape
-    # Two images stand side by side, with their titles above.
+    # The image and the heat map are side by side, with a title above each.
     page_height = min(MAX_PAGE_HEIGHT, 0.7 + WIDTH / 2 * image_height / image_width)
     heights = [TITLE_HEIGHT, page_height, *[ROW_HEIGHT] * rows]
     figure = Figure(figsize=(WIDTH, sum(heights)))
@@ -59,7 +59,7 @@ def _title(explanation: Explanation) -> str:
 
 
 def _draw_page(figure: SubFigure, explanation: Explanation) -> None:
-    """Draws the image with its boxes, and the heat map over the image."""
+    """Draws the image with boxes on the left, and the image under the heat map on the right."""
     page, heat = figure.subplots(1, 2)
     figure.subplots_adjust(0.03, 0.04, 0.97, 0.88, wspace=0.04)
     for axes in (page, heat):
@@ -84,13 +84,13 @@ def _draw_box(axes: Axes, mark: DigitReading, scale: float, colour: str) -> None
 
 
 def _draw_mark(figure: SubFigure, mark: MarkExplanation, ignored: bool) -> None:
-    """Draws one row: picture, activations of two layers, occlusion and probabilities."""
+    """Draws the row of one mark: picture, activations of two layers, occlusion, probabilities."""
     cells = figure.subplots(1, 5, width_ratios=[1, 1, 1, 1, 1.4])
     figure.subplots_adjust(0.07, 0.1, 0.98, 0.86, wspace=0.22)
     for axes, title in zip(cells, TITLES, strict=True):
         set_title(axes, title, fontsize=11)
     picture, *layers, hidden, bars = cells
-    confidence = f"{math.floor(100 * mark.mark.confidence)} %"  # only certainty is 100 %
+    confidence = f"{math.floor(100 * mark.mark.confidence)} %"  # rounded down: only 1.0 is 100 %
     digit, colour = ("?", GREY) if ignored else (str(mark.mark.digit), GREEN)
     figure.text(0.035, 0.55, digit, ha="center", fontsize=30, color=colour)
     figure.text(0.035, 0.4, "ignored" if ignored else confidence, ha="center", fontsize=11)
@@ -107,7 +107,7 @@ def _draw_mark(figure: SubFigure, mark: MarkExplanation, ignored: bool) -> None:
 
 
 def _draw_bars(axes: Axes, mark: DigitReading, colour: str) -> None:
-    """Draws the probabilities of the ten digits, that of the most likely in `colour`."""
+    """Draws the probabilities of the ten digits as bars. The bar of the digit read has `colour`."""
     shares = mark.probabilities
     colours = [colour if digit == mark.digit else BLUE for digit in range(10)]
     axes.bar(range(10), shares, color=colours)

@@ -1,4 +1,4 @@
-"""What all plots share: figures that are written directly to files."""
+"""Functions that all plots share: titles, and saving figures to files."""
 
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ from common.files import replacing
 
 
 def set_title(axes: Axes, title: str, **font: Any) -> None:
-    """Sets a title that may contain a file name: without formulas and control characters."""
+    """Sets the title of a plot. A file name in it is never parsed as a formula."""
     axes.set_title(printable_lines(title), parse_math=False, **font)
 
 
 def printable_lines(text: str) -> str:
-    """Escapes control characters except for line breaks."""
+    """Returns the text with escaped control characters. Line breaks are kept."""
     return "\n".join(map(printable, text.split("\n")))
 
 

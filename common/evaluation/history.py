@@ -1,4 +1,4 @@
-"""The history of a training run: a table, and plots of accuracy and loss."""
+"""Saves the history of a training run as a table, and plots accuracy and loss."""
 
 import csv
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ from common.evaluation.palette import BLUE, GREEN, ORANGE, PURPLE
 from common.files import replacing
 
 Row = dict[str, float]
-"""The values of one epoch, or of a fraction of one. Shares are between 0 and 1."""
+"""The metrics of one epoch, or of a part of an epoch. Accuracies are between 0 and 1."""
 
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 SIGNIFICANT_DIGITS = 6
 
 
 def save_history(history: Sequence[Row], path: Path) -> None:
-    """Writes the complete epochs of a training run as CSV, with one row each."""
+    """Writes the history of a training run as CSV, with one row for each complete epoch."""
     with (
         replacing(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
@@ -40,13 +40,13 @@ def save_history(history: Sequence[Row], path: Path) -> None:
 
 
 def plot_accuracy(history: Sequence[Row], test_accuracy: float, title: str, path: Path) -> None:
-    """Plots accuracy, in per cent, and the learning rate over epochs.
+    """Plots training and validation accuracy over epochs, and the learning rate below.
 
     Args:
-        history: Rows with "epoch", "accuracy" and, for complete epochs, "val_accuracy" and
-            "seconds"; the learning rate is plotted if the rows have a "learning_rate".
-        test_accuracy: Test accuracy for the title, 0 to 1.
-        title: Network and data set.
+        history: Rows with "epoch" and "accuracy". Rows of complete epochs also have "val_accuracy"
+            and "seconds". The learning rate is plotted if all rows have a "learning_rate".
+        test_accuracy: Test accuracy, 0 to 1, for the title.
+        title: Name of the network and of the data set.
         path: Path of the .png file.
     """
     figure, axes = _history_figure(history, "accuracy")
@@ -58,9 +58,15 @@ def plot_accuracy(history: Sequence[Row], test_accuracy: float, title: str, path
 
 
 def plot_loss(history: Sequence[Row], test_loss: float, title: str, path: Path) -> None:
-    """Plots loss over epochs; see `plot_accuracy`, with the loss in place of the accuracy.
+    """Plots training and validation loss over epochs, and the learning rate below.
 
-    The training loss may include pictures that are not digits; the validation loss never does.
+    The training loss may include pictures that are not digits. The validation loss never does.
+
+    Args:
+        history: Rows as for `plot_accuracy`, with "loss" and "val_loss".
+        test_loss: Test loss, for the title.
+        title: Name of the network and of the data set.
+        path: Path of the .png file.
     """
     figure, axes = _history_figure(history, "loss")
     set_title(axes, f"{title}: test loss {test_loss:.4f}{_time(history)}", fontsize=11)
@@ -78,7 +84,7 @@ def _complete(history: Sequence[Row]) -> list[Row]:
 
 
 def _time(history: Sequence[Row]) -> str:
-    """Returns a second line for a title, with the duration of the run; "" if it is unknown."""
+    """Returns the second line of a title, the training time, or "" if the time is unknown."""
     seconds = [row["seconds"] for row in history if "seconds" in row]
     if not seconds:
         return ""
@@ -89,9 +95,9 @@ def _time(history: Sequence[Row]) -> str:
 
 
 def _history_figure(history: Sequence[Row], name: str) -> tuple[Figure, Axes]:
-    """Plots a value on training and validation images above the learning rate.
+    """Plots a metric of training and validation above the learning rate.
 
-    The model of the last epoch is the one that is saved, so this is the one that is marked.
+    A circle marks the last epoch, because the model of that epoch is saved.
     """
     figure = Figure(figsize=(8, 5.5), layout="constrained")
     with_rate = all("learning_rate" in row for row in history)

@@ -1,4 +1,4 @@
-"""Metrics of predictions: accuracy, loss, scores per digit, confusion matrix and calibration."""
+"""Metrics of a classifier: accuracy, loss, scores per digit, confusion matrix and calibration."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -17,8 +17,8 @@ class DigitScore:
 
     Attributes:
         digit: The digit, 0 to 9.
-        precision: Share of the images read as this digit that show it.
-        recall: Share of the images of this digit that are read correctly.
+        precision: Of the images read as this digit, the share that show this digit.
+        recall: Of the images of this digit, the share that are read correctly.
         support: Number of images of this digit.
     """
 
@@ -49,18 +49,18 @@ class Report:
     confusion_matrix: tuple[tuple[int, ...], ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as plain lists and numbers, for JSON."""
+        """Converts the report to lists and numbers, for JSON."""
         return asdict(self)
 
 
 def evaluate(probabilities: np.ndarray, labels: np.ndarray) -> Report:
-    """Computes all metrics of predictions.
+    """Computes the metrics of a classifier from its predictions.
 
     Args:
         probabilities: Predicted probabilities, float (N, 10); each row sums to 1.
         labels: True digits, int (N,), 0 to 9.
     """
-    # Imported here because scikit-learn takes two seconds, which would delay the start of training.
+    # Imported here: scikit-learn takes two seconds, which would delay the start of training.
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
     read = probabilities.argmax(axis=1)
@@ -82,7 +82,12 @@ def evaluate(probabilities: np.ndarray, labels: np.ndarray) -> Report:
 
 
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The mean of -log(probability of the true digit), in nats."""
+    """Returns the mean of -log(probability of the true digit), in nats.
+
+    Args:
+        probabilities: Predicted probabilities, float (N, 10); each row sums to 1.
+        labels: True digits, int (N,), 0 to 9.
+    """
     true = probabilities[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(true, MIN_PROBABILITY)).mean())
 
@@ -93,9 +98,9 @@ class ConfidenceBin:
 
     Attributes:
         middle: Middle of the interval, 0 to 1.
-        images: Number of predictions.
-        confidence: Their mean confidence, 0 to 1; 0 if there are none.
-        accuracy: Share of them that is correct; 0 if there are none.
+        images: Number of predictions in the interval.
+        confidence: Mean confidence of the predictions, 0 to 1; 0 if there are no predictions.
+        accuracy: Share of the predictions that are correct; 0 if there are no predictions.
     """
 
     middle: float
@@ -109,7 +114,7 @@ def reliability(confidence: np.ndarray, right: np.ndarray) -> list[ConfidenceBin
 
     Args:
         confidence: Confidence of each prediction, float (N,), 0 to 1.
-        right: Whether each prediction is right, bool (N,).
+        right: Whether each prediction is correct, bool (N,).
     """
     confidence = confidence.astype(float)
     places = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
@@ -125,29 +130,37 @@ def reliability(confidence: np.ndarray, right: np.ndarray) -> list[ConfidenceBin
 
 
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Expected calibration error of predictions; see `confidence_error`."""
+    """Computes the expected calibration error of predictions; see `confidence_error`.
+
+    Args:
+        probabilities: Predicted probabilities, float (N, 10); each row sums to 1.
+        labels: True digits, int (N,), 0 to 9.
+    """
     return confidence_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
 
 
 def confidence_error(confidence: np.ndarray, right: np.ndarray) -> float:
-    """Expected calibration error: the mean gap between confidence and accuracy, 0 to 1.
+    """Computes the expected calibration error, 0 to 1.
 
-    It is the mean absolute difference between confidence and accuracy of the bins of `reliability`,
-    weighted by their number of predictions (Guo et al., "On Calibration of Modern Neural Networks",
-    2017).
+    This is the mean absolute difference between confidence and accuracy over the bins of
+    `reliability`, weighted by the number of predictions in each bin (Guo et al., "On Calibration of
+    Modern Neural Networks", 2017).
 
     Args:
         confidence: Confidence of each prediction, float (N,), 0 to 1.
-        right: Whether each prediction is right, bool (N,).
+        right: Whether each prediction is correct, bool (N,).
     """
     bins = reliability(confidence, right)
     return sum(b.images * abs(b.confidence - b.accuracy) for b in bins) / len(right)
 
 
 def wilson_interval(share: float, count: int) -> tuple[float, float]:
-    """The 95 % confidence interval of a share of `count` trials (Wilson, 1927), which holds it."""
+    """Returns the 95 % confidence interval of a share of `count` trials (Wilson, 1927).
+
+    The interval always contains `share` itself.
+    """
     z = 1.96
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2) / (1 + z * z / count)
-    # At 0 and 1, rounding errors would put the share just outside.
+    # If the share is 0 or 1, rounding errors could put it just outside the interval.
     return min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half))

@@ -17,8 +17,8 @@ class Neighbour:
     """A training digit that looks like a picture.
 
     Attributes:
-        digit: Its label, 0 to 9.
-        picture: uint8 (28, 28), 255 is ink.
+        digit: Label of the training digit, 0 to 9.
+        picture: Image of the training digit, uint8 (28, 28), 255 is ink.
     """
 
     digit: int
@@ -26,7 +26,7 @@ class Neighbour:
 
 
 class TrainingDigits:
-    """MNIST's 60,000 training digits, loaded when they are first needed (47 MB). Thread-safe."""
+    """The 60,000 training digits of MNIST (47 MB), loaded at first use. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -36,7 +36,7 @@ class TrainingDigits:
         """Returns the pictures, uint8 (60000, 784), and their labels, int64 (60000,).
 
         Raises:
-            DataError: MNIST is not on this machine, or is damaged.
+            DataError: MNIST has not been downloaded, or is damaged.
         """
         with self._lock:
             if self._loaded is None:
@@ -46,15 +46,16 @@ class TrainingDigits:
             return self._loaded
 
     def nearest(self, picture: np.ndarray) -> list[Neighbour]:
-        """Returns the training digits whose pixels differ least from a picture, the nearest first.
+        """Returns the five training digits whose pixels are most similar to a picture.
 
-        The distance is Euclidean, as for the nearest-neighbour classifier of LeCun et al. (1998).
+        The digits are sorted by Euclidean distance, as in the nearest-neighbour classifier of LeCun
+        et al. (1998).
 
         Args:
-            picture: uint8 (28, 28), 255 is ink.
+            picture: Picture to compare with, uint8 (28, 28), 255 is ink.
 
         Raises:
-            DataError: MNIST is not on this machine, or is damaged.
+            DataError: MNIST has not been downloaded, or is damaged.
         """
         pictures, labels = self._load()
         _, order = cv2.batchDistance(

@@ -1,4 +1,4 @@
-"""Plots of misread pages."""
+"""Plots misread images and pages."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,15 +15,15 @@ from common.evaluation.scores import Misread, matched_boxes
 
 MISREAD_COLUMNS = 6
 MISREAD_SHOWN = 24
-CELL_ASPECT = 0.8  # height divided by width of the cell of one image
-MAX_TITLE = 26  # characters above one image
+CELL_ASPECT = 0.8  # height divided by width of the grid cell of an image
+MAX_TITLE = 26  # maximum length of a text above an image, in characters
 
 
 def plot_misread(misread: Sequence[Misread], title: str, path: Path) -> None:
     """Plots a gallery of misread images with the boxes and digits that were read.
 
     Args:
-        misread: Misread images; the first 24 are shown, and the title says so.
+        misread: Misread images. Only the first 24 are shown; if there are more, the title says so.
         title: Title of the gallery.
         path: Path of the .png file.
     """
@@ -54,14 +54,14 @@ def plot_misread(misread: Sequence[Misread], title: str, path: Path) -> None:
 
 
 def _draw_misread(axes: Axes, misread: Misread) -> None:
-    """Draws one image with its boxes, and above it the digits written and the digits read."""
+    """Draws an image with its boxes, and above the image the digits written and the digits read."""
     outcome, scale = misread.outcome, misread.scale
     height, width = misread.image.shape
     axes.set_axis_on()
     axes.set(xticks=[], yticks=[], facecolor="#EEEEEE")
     axes.spines[:].set_color("#BBBBBB")
     axes.imshow(misread.image, cmap="gray", vmin=0, vmax=255)
-    side = max(height / CELL_ASPECT, width) / 2  # centres the image in a cell of fixed shape
+    side = max(height / CELL_ASPECT, width) / 2  # to centre the image in a cell of fixed shape
     axes.set(
         xlim=(width / 2 - side, width / 2 + side),
         ylim=(height / 2 + CELL_ASPECT * side, height / 2 - CELL_ASPECT * side),
@@ -73,30 +73,30 @@ def _draw_misread(axes: Axes, misread: Misread) -> None:
     )
     for y, text, colour in lines:
         axes.text(0, y, text, color=colour, fontsize=9, transform=axes.transAxes)
-    found = [PURPLE] * len(outcome.boxes)
+    colours = [PURPLE] * len(outcome.boxes)
     if outcome.true_boxes is not None:
         pairs = matched_boxes(outcome.boxes, outcome.true_boxes)
-        found = [ORANGE] * len(outcome.boxes)
+        colours = [ORANGE] * len(outcome.boxes)
         for read, true in pairs:
             if str(outcome.digits[read]) == outcome.written_digits[true]:
-                found[read] = GREEN
+                colours[read] = GREEN
         matched = {true for _, true in pairs}
         for number, box in enumerate(outcome.true_boxes):
             if number not in matched:
                 _draw_box(axes, box * scale, BLUE)
-    for box, digit, colour in zip(outcome.boxes * scale, outcome.digits, found, strict=True):
+    for box, digit, colour in zip(outcome.boxes * scale, outcome.digits, colours, strict=True):
         _draw_box(axes, box, colour)
         label = axes.text(box[0], box[1], str(digit), color=colour, fontsize=9, weight="bold")
         label.set_path_effects([withStroke(linewidth=2, foreground="white")])
 
 
 def _draw_box(axes: Axes, box: np.ndarray, colour: str) -> None:
-    x, y, width, height = box - (0.5, 0.5, 0, 0)  # Matplotlib's pixel centres are whole numbers
+    x, y, width, height = box - (0.5, 0.5, 0, 0)  # in Matplotlib, pixel centres are integers
     axes.add_patch(Rectangle((x, y), width, height, fill=False, color=colour, linewidth=1.5))
 
 
 def _shortened(text: str) -> str:
-    """Shortens a text to fit above a small image."""
+    """Shortens a text so that it fits above a small image."""
     if len(text) > MAX_TITLE:
         return f"{text[: MAX_TITLE - 1]}…"
     return text or "nothing"

@@ -1,4 +1,4 @@
-"""Plots of evaluations of classifiers."""
+"""Plots the evaluation of classifiers."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 
 
 def plot_confusion_matrix(report: Report, title: str, path: Path) -> None:
-    """Plots the confusion matrix, with errors coloured by their share of the label's images."""
+    """Plots the confusion matrix. Colours show each error's share of the images with that label."""
     matrix = np.array(report.confusion_matrix)
     mistakes = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     np.fill_diagonal(mistakes, 0)
@@ -55,8 +55,8 @@ def plot_gallery(
     """Plots a gallery of pictures, each with its label, the digit read and the confidence.
 
     Args:
-        images: Pictures (N, 28, 28); the first 40 are shown.
-        labels: Labels, int (N,).
+        images: Pictures, uint8 (N, 28, 28), 255 is ink. Only the first 40 are shown.
+        labels: Labels, int (N,), 0 to 9.
         probabilities: Predicted probabilities, float (N, 10).
         title: Title of the gallery.
         path: Path of the .png file.
@@ -83,7 +83,7 @@ def plot_gallery(
 
 
 def worst_first(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """The indices of the misread images, in descending order of confidence."""
+    """Returns the indices of the misread images, with the most confident mistakes first."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     return np.asarray(wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")])
 
@@ -91,10 +91,11 @@ def worst_first(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 def plot_reliability(
     report: Report, probabilities: np.ndarray, labels: np.ndarray, title: str, path: Path
 ) -> None:
-    """Plots a reliability diagram: accuracy by confidence, above the number of images.
+    """Plots a reliability diagram: the accuracy and the number of images by confidence.
 
-    Bars show the 95 % confidence interval. If the probabilities are calibrated, they cross the
-    diagonal (Guo et al., "On Calibration of Modern Neural Networks", 2017).
+    Error bars show the 95 % confidence interval of the accuracy. If the probabilities are
+    calibrated, most error bars cross the diagonal (Guo et al., "On Calibration of Modern Neural
+    Networks", 2017).
     """
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     bins = [group for group in reliability(confidence, right) if group.images]
@@ -104,9 +105,8 @@ def plot_reliability(
     x = [group.confidence for group in bins]
     y = np.array([group.accuracy for group in bins])
     low, high = np.array([wilson_interval(group.accuracy, group.images) for group in bins]).T
-    axes.errorbar(
-        x, y, (y - low, high - y), color=BLUE, marker="o", capsize=3, label="with 95 % interval"
-    )
+    label = "accuracy, with 95 % interval"
+    axes.errorbar(x, y, (y - low, high - y), color=BLUE, marker="o", capsize=3, label=label)
     set_title(axes, f"{title}\nexpected calibration error (ECE) {report.ece:.2%}", fontsize=11)
     axes.set_ylabel("accuracy")
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
@@ -151,7 +151,7 @@ def plot_recall(report: Report, title: str, path: Path) -> None:
 
 
 def _limit_shares(axes: Axes, shares: Sequence[float]) -> None:
-    """Zooms the y axis of bars in on high shares, and says where it starts if not at zero."""
+    """Zooms the y axis of a bar chart in on high shares. Its label states where the axis starts."""
     least = min(shares, default=0.0)
     start = max(0.0, 1 - 2 * (1 - least))  # the shortest bar is half as high as the plot
     start = int(100 * min(start, 0.99) + 1e-6) / 100 if start > 0.5 else 0.0
@@ -166,7 +166,7 @@ def plot_comparison(reports: Mapping[str, Report], title: str, path: Path) -> No
     """Plots the errors of several models on the same images, in total and for each digit.
 
     Args:
-        reports: A report for each model, by its name.
+        reports: The report of each model, by model name.
         title: Title of the plot.
         path: Path of the .png file.
     """

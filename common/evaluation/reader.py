@@ -1,4 +1,4 @@
-"""Evaluates a `DigitRecognizer` on whole images: generated test pages or the user's own images."""
+"""Evaluates a `DigitRecognizer` on whole images: generated test pages or the user's images."""
 
 import csv
 from collections.abc import Callable, Sequence
@@ -18,12 +18,12 @@ from common.reading import Reading
 from common.recognizer import DigitRecognizer
 
 LABELS_FILE = "labels.csv"
-THUMBNAIL_SIDE = 480  # pixels; the longer side of a misread image that is kept (0.2 MB each)
-MAX_KEPT = 24  # misread images that are kept for each group
+THUMBNAIL_SIDE = 480  # pixels; maximum longer side of a stored misread image (0.2 MB each)
+MAX_KEPT = 24  # number of misread images to store for each group
 
 
 class MisreadImages:
-    """Collects the worst misread images, at most `MAX_KEPT` for each group."""
+    """Collects the worst misread images of each group, at most `MAX_KEPT` per group."""
 
     def __init__(self) -> None:
         self.groups: dict[str, list[Misread]] = {}
@@ -48,8 +48,8 @@ class Evaluation:
 
     Attributes:
         report: The scores.
-        misread: Misread images: the worst of each group, then the second worst, and so on.
-        unreadable: Error messages of the unreadable images, which are not scored.
+        misread: Misread images: the worst of each group, then the second worst of each, and so on.
+        unreadable: Error messages of the images that cannot be opened. These are not scored.
     """
 
     report: ReadingReport
@@ -64,12 +64,12 @@ def evaluate_conditions(
     count: int,
     names: Sequence[str] = tuple(CONDITIONS),
 ) -> Evaluation:
-    """Evaluates generated test pages; see `data.conditions`.
+    """Evaluates a reader on generated test pages; see `data.conditions`.
 
     Args:
-        read: Function to evaluate, which reads a grey image, uint8 (height, width).
-        images: Test images of the digits on the pages, uint8 (N, 28, 28); 255 is ink.
-        labels: Labels of the test images, int (N,), 0 to 9.
+        read: The reader: a function that reads a grey image, uint8 (height, width).
+        images: Digits to place on the pages, uint8 (N, 28, 28), 255 is ink.
+        labels: Labels of the digits, int (N,), 0 to 9.
         count: Number of pages for each condition.
         names: Names of the conditions.
     """
@@ -87,7 +87,11 @@ def evaluate_conditions(
 
 
 def evaluate_folder(recognizer: DigitRecognizer, folder: Path) -> Evaluation:
-    """Evaluates the images listed in a folder's `labels.csv`; see `read_labels`.
+    """Evaluates a recognizer on the images that a folder's `labels.csv` lists.
+
+    Args:
+        recognizer: The recognizer to evaluate.
+        folder: Folder with a `labels.csv`; see `read_labels`.
 
     Raises:
         UserError: `labels.csv` cannot be used, or none of its images can be read.
@@ -105,8 +109,8 @@ def evaluate_folder(recognizer: DigitRecognizer, folder: Path) -> Evaluation:
             misread.add(outcome, read_image(folder / row.path))
     if not outcomes:
         raise UserError(
-            f"None of the {len(rows)} images in {folder / LABELS_FILE} can be read; the first "
-            f"error is: {unreadable[0]}"
+            f"None of the {len(rows)} images in {folder / LABELS_FILE} can be read. First error: "
+            f"{unreadable[0]}"
         )
     return Evaluation(report_of(outcomes), misread.in_turn(), tuple(unreadable))
 
@@ -116,9 +120,9 @@ class LabelledImage:
     """A row of `labels.csv`.
 
     Attributes:
-        path: Path of the image, relative to the folder.
+        path: Path of the image, relative to the folder of `labels.csv`.
         label: Digits on the image, with "/" between lines; empty for an image without digits.
-        kind: The user's name for this kind of image; empty if the file has no such column.
+        kind: Kind of image, as named by the user; empty if `labels.csv` has no column "kind".
     """
 
     path: str
@@ -158,7 +162,8 @@ def _labelled_image(path: Path, number: int, row: dict[str, str | None]) -> Labe
     ):
         raise UserError(
             f"{path}, line {number}: got path {name!r} and label {label!r}; expected the path of "
-            'an image and its digits, with "/" between lines, or an empty label if it has none.'
+            'an image and its digits, with "/" between lines. For an image without digits, leave '
+            "the label empty."
         )
     return LabelledImage(name, label, row.get("kind") or "")
 

@@ -1,4 +1,4 @@
-"""Reports on classifiers, as tables and plots."""
+"""Presents the metrics of classifiers as tables and plots."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +12,11 @@ from common.evaluation.metrics import Report
 from common.files import shown
 
 PLOTS = ("confusion_matrix", "recall", "reliability", "misclassified", "predictions")
-"""The plots of `draw_report`, without suffix."""
+"""File names of the plots of `draw_report`, without suffix."""
 
 
 def report_table(report: Report, model: Path, dataset: Dataset) -> str:
-    """Formats a report for people."""
+    """Formats the report on a model as text for people."""
     lines = [
         f"model     {shown(model)}",
         f"data      {printable(dataset.name)}, {report.images:,} test images",
@@ -34,7 +34,12 @@ def report_table(report: Report, model: Path, dataset: Dataset) -> str:
 
 
 def comparison_table(reports: Mapping[str, Report], dataset: Dataset) -> str:
-    """Tabulates the reports of several models on the same images; the keys are their names."""
+    """Formats the reports on several models as a table.
+
+    Args:
+        reports: The report on each model, by model name.
+        dataset: The data set whose test images were evaluated.
+    """
     names = [printable(name) for name in reports]
     width = max(len("model"), *map(len, names))
     images = len(dataset.test_labels)
@@ -55,13 +60,13 @@ def comparison_table(reports: Mapping[str, Report], dataset: Dataset) -> str:
 def draw_report(
     report: Report, dataset: Dataset, probabilities: np.ndarray, title: str, folder: Path
 ) -> list[Path]:
-    """Draws all plots of a report, and returns their paths.
+    """Plots the evaluation of a classifier, and returns the paths of the plots.
 
     Args:
-        report: The report.
-        dataset: The data whose test images were evaluated.
-        probabilities: Predicted probabilities of the test images, float (N, 10).
-        title: Model and data set.
+        report: The report on the classifier.
+        dataset: The data set whose test images were evaluated.
+        probabilities: Predicted probabilities for the test images, float (N, 10).
+        title: Name of the model and of the data set.
         folder: Folder for the plots.
     """
     images, labels = dataset.test_images, dataset.test_labels
@@ -81,9 +86,9 @@ def draw_report(
 
 
 def worst_title(count: int) -> str:
-    """Describes the gallery of misread images, which shows the worst ones if there are many."""
+    """Returns the title of the gallery of misread images, of which there are `count`."""
     if count > plots.GALLERY_SHOWN:
         return f"the worst {plots.GALLERY_SHOWN} of {count:,} misread images"
     if count > 1:
         return f"all {count} misread images, worst first"
-    return "the only misread image" if count else "no image is misread"
+    return "the only misread image" if count else "no misread images"

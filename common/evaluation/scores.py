@@ -1,4 +1,4 @@
-"""Scores for reading whole images: exact matches, digit error rate, box precision and recall."""
+"""Scores readings of whole images: exact matches, digit error rate, box precision and recall."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,21 +14,21 @@ from common.finding.overlap import overlaps
 
 MIN_OVERLAP = 0.5  # minimum intersection over union for two boxes to match
 OVERALL = "all"
-"""Name of the score for all images together."""
+"""Name of the score that covers the images of all groups."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The reading of one image and the truth.
+    """The reading of one image, beside the ground truth.
 
     Attributes:
-        group: Condition or kind of image.
+        group: Group of the image: the condition of a generated page, or the kind of image.
         written: Digits written on the image, with "/" between lines; empty if there are none.
-        read: Digits read on the image, in the same form.
-        digits: Digit read in each of `boxes`.
+        read: Digits read from the image, with "/" between lines; empty if there are none.
+        digits: The N digits read, in the order of `boxes`.
         boxes: Boxes of the digits read, float (N, 4): x, y, width, height in pixels.
-        true_boxes: Boxes of the digits written, float (M, 4), or None if they are unknown.
-        confidences: Confidence in each digit read, 0 to 1.
+        true_boxes: Boxes of the digits written, float (M, 4); None if they are unknown.
+        confidences: Confidence of each digit read, 0 to 1.
     """
 
     group: str
@@ -51,12 +51,12 @@ class Outcome:
 
     @cached_property
     def errors(self) -> int:
-        """The number of wrong, missed and invented digits; line breaks are ignored."""
+        """The number of wrong, missed and invented digits. Line breaks are ignored."""
         return edit_distance(self.written_digits, self.read.replace("/", ""))
 
     @property
     def right(self) -> list[bool]:
-        """Whether each digit read is one of those written, when both texts are aligned."""
+        """For each digit read, whether it matches when the texts read and written are aligned."""
         read = self.read.replace("/", "")
         right = [False] * len(read)
         for start, _, length in SequenceMatcher(
@@ -67,18 +67,18 @@ class Outcome:
 
     @property
     def severity(self) -> tuple[float, int]:
-        """A sort key: the number of errors per digit written, then the number of errors."""
+        """Key for sorting by errors: errors per digit written, then the number of errors."""
         return self.errors / max(len(self.written_digits), 1), self.errors
 
 
 @dataclass(frozen=True)
 class Misread:
-    """A misread image, small enough to keep and plot many of them.
+    """A misread image, reduced in size so that many can be stored and plotted.
 
     Attributes:
-        outcome: The reading and the truth, in pixels of the full image.
-        image: The image, uint8 (height, width), reduced if it was large.
-        scale: Size of `image` relative to the full image, at most 1.
+        outcome: The reading and the ground truth. Boxes are in pixels of the original image.
+        image: The reduced image, grey, uint8 (height, width).
+        scale: Size of `image` relative to the original image, at most 1.
     """
 
     outcome: Outcome
@@ -91,18 +91,18 @@ class ReadingScore:
     """Scores of one group of images. Shares are between 0 and 1.
 
     Attributes:
-        name: Condition or kind of image.
+        name: Name of the group: a condition or a kind of image.
         images: Number of images.
-        exact: Share of the images with all digits and line breaks correct.
-        exact_but_line_breaks: Share of the images with all digits correct.
+        exact: Share of the images whose digits and line breaks are all correct.
+        exact_but_line_breaks: Share of the images whose digits are all correct.
         digits: Number of digits written on the images.
         digit_errors: Number of wrong, missed and invented digits (edit distance; Levenshtein,
             1966).
-        digit_error_rate: `digit_errors` / `digits`; None if no digit is written.
-        box_precision: Share of the boxes read that match a digit, with an intersection over union
-            of at least 0.5; None if nothing was read or the true boxes are unknown.
-        box_recall: Share of the digits that a box matches; None if there are no digits or the true
-            boxes are unknown.
+        digit_error_rate: `digit_errors` / `digits`; None if no digits are written on the images.
+        box_precision: Share of the boxes read that match a true box, with an intersection over
+            union of at least 0.5. None if nothing was read or the true boxes are unknown.
+        box_recall: Share of the true boxes that match a box read. None if there are no digits or
+            the true boxes are unknown.
     """
 
     name: str
@@ -118,12 +118,12 @@ class ReadingScore:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How well the confidence in the digits read agrees with their accuracy.
+    """How well the confidence of the digits read agrees with their accuracy.
 
     Attributes:
         digits: Number of digits read.
-        right: Share of them that are right, 0 to 1.
-        confidence: Their mean confidence, 0 to 1.
+        right: Share of the digits read that are correct, 0 to 1.
+        confidence: Mean confidence of the digits read, 0 to 1.
         ece: Expected calibration error; see `metrics.confidence_error`.
     """
 
@@ -138,8 +138,8 @@ class ReadingReport:
     """Scores of a recogniser on several groups of images.
 
     Attributes:
-        overall: Score for all images together.
-        groups: Score for each condition or kind of image.
+        overall: Score over the images of all groups.
+        groups: Score of each group: a condition or a kind of image.
         calibration: Calibration of all digits read; None if no digit was read.
     """
 
@@ -148,12 +148,12 @@ class ReadingReport:
     calibration: Calibration | None
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as plain lists and numbers, for JSON."""
+        """Converts the report to lists and numbers, for JSON."""
         return asdict(self)
 
 
 def score(name: str, outcomes: Sequence[Outcome]) -> ReadingScore:
-    """Scores the images of one group, which must not be empty."""
+    """Computes the scores of one group of images. There must be at least one outcome."""
     digits = sum(len(outcome.written_digits) for outcome in outcomes)
     errors = sum(outcome.errors for outcome in outcomes)
     located = [(o.boxes, o.true_boxes) for o in outcomes if o.true_boxes is not None]
@@ -173,7 +173,7 @@ def score(name: str, outcomes: Sequence[Outcome]) -> ReadingScore:
 
 
 def report_of(outcomes: Sequence[Outcome]) -> ReadingReport:
-    """Scores images by group; groups are in order of first occurrence."""
+    """Computes the scores of each group, in order of first occurrence, and of all images."""
     groups: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         groups.setdefault(outcome.group, []).append(outcome)
@@ -191,11 +191,11 @@ def _calibration(outcomes: Sequence[Outcome]) -> Calibration | None:
 
 
 def reading_table(report: ReadingReport, group: str) -> str:
-    """Formats a report as a table, with a row for each named group and one for all images.
+    """Formats a report as a table, with a row for each named group and a row for all images.
 
     Args:
-        report: The report.
-        group: Heading of the first column.
+        report: The report to format.
+        group: Heading of the first column, such as "condition" or "kind".
     """
     scores = [*(score for score in report.groups if score.name), report.overall]
     shares = report.overall.box_precision, report.overall.box_recall
@@ -213,14 +213,14 @@ def reading_table(report: ReadingReport, group: str) -> str:
     if report.calibration:
         c = report.calibration
         lines.append(
-            f"\n{c.digits:,} digits read: {c.right:.1%} right, mean confidence "
+            f"\n{c.digits:,} digits read: {c.right:.1%} correct, mean confidence "
             f"{c.confidence:.1%}, ECE {c.ece:.1%} (expected calibration error)"
         )
     return "\n".join(lines)
 
 
 def edit_distance(one: str, other: str) -> int:
-    """The minimum number of changed, added and removed characters (Levenshtein, 1966)."""
+    """Returns the minimum number of substitutions, insertions and deletions (Levenshtein, 1966)."""
     row = list(range(len(other) + 1))
     for i, left in enumerate(one, 1):
         above, row[0] = row[0], i
@@ -230,11 +230,13 @@ def edit_distance(one: str, other: str) -> int:
 
 
 def matched_boxes(found: np.ndarray, true: np.ndarray) -> list[tuple[int, int]]:
-    """Matches boxes that overlap by at least `MIN_OVERLAP`, best match first, each box once.
+    """Matches each box to at most one true box, starting with the pair that overlaps most.
+
+    The intersection over union of a matched pair is at least `MIN_OVERLAP`.
 
     Args:
         found: Boxes found, float (N, 4): x, y, width, height.
-        true: True boxes, float (M, 4).
+        true: True boxes, float (M, 4): x, y, width, height.
 
     Returns:
         Pairs of indices into `found` and `true`.

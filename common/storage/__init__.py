@@ -1,1 +1,1 @@
-"""Model files: cards, safe loading, atomic saving and export."""
+"""Model files: cards, safe loading, atomic saving and conversion to `.tflite`."""

@@ -1,4 +1,4 @@
-"""Computes the activations of a classifier's layers, to show what they respond to."""
+"""Computes the activations of a classifier's layers, to show what each layer responds to."""
 
 import warnings
 from collections.abc import Callable
@@ -11,27 +11,33 @@ from common.quiet import hidden_stderr
 from common.storage.loading import ModelError, load_network
 
 Activations = Callable[[np.ndarray], list[np.ndarray]]
-"""A picture, float32 (28, 28), 0 to 1 -> activations of the layers, float32 (maps, height, width).
+"""Maps a picture, float32 (28, 28), 0 to 1, to the activations of all layers, in order.
 
-Dense layers have one map, whose pixels are their units."""
+The activations of a layer are float32 (maps, height, width). A dense layer has a single map, with
+one pixel for each unit.
+"""
 
 
 def load_activations(path: Path) -> Activations:
-    """Loads a classifier that `load_predictor` has loaded before, to compute activations.
+    """Returns a function that computes the activations of a classifier's layers.
 
-    Convolutional and dense layers count, after their activation function, except for the last.
-    A `.keras` or `.h5` model is converted to `.tflite` first, which needs TensorFlow.
+    The function returns the outputs of all convolutional and dense layers except the last, after
+    the activation function. A `.keras` or `.h5` model is first converted to `.tflite`, which needs
+    TensorFlow.
+
+    Args:
+        path: The model file. It must be safe: check an untrusted file with `load_predictor` first.
 
     Raises:
-        ModelError: The model cannot be run in this way.
+        ModelError: LiteRT cannot keep the activations of this model.
     """
     interpreter = _interpreter(path)
-    entry, exit_ = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    input_, output = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
 
     def values(picture: np.ndarray) -> dict[int, np.ndarray]:
-        batch = np.zeros(entry["shape"], np.float32)
-        batch[0] = picture.reshape(entry["shape"][1:])
-        interpreter.set_tensor(entry["index"], batch)
+        batch = np.zeros(input_["shape"], np.float32)
+        batch[0] = picture.reshape(input_["shape"][1:])
+        interpreter.set_tensor(input_["index"], batch)
         interpreter.invoke()
         return {index: np.array(interpreter.get_tensor(index)[0]) for index in layers}
 
@@ -40,12 +46,12 @@ def load_activations(path: Path) -> Activations:
         for detail in interpreter.get_tensor_details()
         if detail["dtype"] == np.float32
         and len(detail["shape"]) in (2, 4)
-        and detail["index"] not in (entry["index"], exit_["index"])
-        and detail["shape"][0] == entry["shape"][0]
-        and detail["name"]  # temporary arrays have none
+        and detail["index"] not in (input_["index"], output["index"])
+        and detail["shape"][0] == input_["shape"][0]
+        and detail["name"]  # temporary tensors have no name
         and not any(part in detail["name"].lower() for part in ("pool", "reshape"))
     ]
-    # The weights of a layer have the same values for any picture.
+    # Keep only tensors that depend on the picture. Weights do not.
     blank, full = values(np.zeros((28, 28))), values(np.ones((28, 28)))
     layers = [index for index in layers if not np.array_equal(blank[index], full[index])]
     return lambda picture: [_as_maps(value) for value in values(picture).values()]
@@ -63,16 +69,16 @@ def _interpreter(path: Path) -> Any:
         content = to_tflite(load_network(path))
     try:
         with hidden_stderr(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it says that this is for debugging
+            warnings.simplefilter("ignore")  # LiteRT warns that keeping tensors is for debugging
             interpreter = Interpreter(
                 model_content=content,
-                # Otherwise, the memory of an activation is used again for a later one.
+                # Without this, later activations overwrite earlier ones in memory.
                 experimental_preserve_all_tensors=True,
                 experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
             )
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        raise ModelError(f"The layers of {path} cannot be examined ({error}).") from error
+        raise ModelError(f"The activations of {path} cannot be computed ({error}).") from error
     return interpreter
 
 

@@ -11,7 +11,7 @@ from common.files import content_of, sha256_of
 from common.storage.loading import ModelError
 
 FINDER = "finder"
-"""Name of the network that finds digits. All other networks are classifiers."""
+"""Name of the network that finds the digits on a page. All other networks are classifiers."""
 MAX_CARD_BYTES = 10**6
 CARD_TYPES: dict[Any, tuple[type, ...]] = {
     str: (str,),
@@ -20,33 +20,36 @@ CARD_TYPES: dict[Any, tuple[type, ...]] = {
     str | None: (str, type(None)),
     dict[str, str]: (dict,),
 }
-"""Allowed types of a JSON value, by the type of the field of `ModelCard`."""
+"""The JSON types that each type of a `ModelCard` field allows."""
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """How a model was trained. `NAME.json` holds these fields and the hashes of the model files.
+    """A record of how a model was trained.
+
+    `NAME.json` holds these fields, and `sha256` with the hashes of the model files.
 
     Attributes:
         network: Name of the network, a key of `networks.CLASSIFIERS` or `FINDER`.
         preset: Name of the preset, a key of `recipes.PRESETS`.
-        command: Command that trains the model again.
+        command: Command that repeats the training.
         data: Name of the data set.
-        data_sha256: Hash of the data set.
+        data_sha256: SHA-256 hash of the data set.
         seed: Seed for the random number generators.
         epochs: Number of epochs.
-        train_images: Number of images trained on.
-        seconds: Duration of the training.
+        train_images: Number of training images, without those held out for validation.
+        seconds: Training time in seconds.
         validation_accuracy: Validation accuracy after the last epoch, 0 to 1.
         test_accuracy: Test accuracy after the last epoch, 0 to 1.
         test_loss: Mean cross-entropy on the test images, in nats.
         temperature: Temperature for `apply_temperature`, fitted on the validation images.
-        versions: Versions of Python and the libraries.
-        date: Date and time of training, in ISO 8601 and UTC.
+        versions: Versions of Python and of the libraries, by name.
+        date: Date and time at the end of the training, in ISO 8601 and UTC.
         validation_split: Share of the training images held out for validation.
-        start: The model that was fine-tuned, or None.
-        own: The user's own digits that the model was fine-tuned on, or None.
-        material: Sources of the optional fonts, drawings and pictures on a finder's pages, or None.
+        start: Path of the model that was fine-tuned; None for a model trained from scratch.
+        own: Name of the user's own digits that the model was fine-tuned on, or None.
+        material: For a finder, the sources of the optional fonts, drawings and pictures on its
+            training pages. None for a classifier.
     """
 
     network: str
@@ -79,8 +82,8 @@ class _CheckedCard(TypedDict):
 class SavedCard(_CheckedCard, total=False):
     """The content of a card file: fields of `ModelCard`, and `sha256` with the model files' hashes.
 
-    `load_card` guarantees `data`, `temperature` and `sha256`. Other keys can be missing, since
-    a card can come from elsewhere. Keys that no code reads are not listed.
+    `load_card` guarantees that `data`, `temperature` and `sha256` exist. Other keys can be missing
+    if another program wrote the card. Only keys that the project reads are listed.
     """
 
     network: str
@@ -93,7 +96,7 @@ class SavedCard(_CheckedCard, total=False):
 
 
 def is_finder(model: Path) -> bool:
-    """Checks whether a model is a finder, by its card or else by its name."""
+    """Checks whether a model is a finder, by its card or, without a card, by its file name."""
     try:
         card = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
         return bool(card["network"] == FINDER)
@@ -104,7 +107,8 @@ def is_finder(model: Path) -> bool:
 def load_card(model: Path) -> SavedCard | None:
     """Loads the card beside a model file.
 
-    If the card describes another file, prints a note on stderr and ignores the card.
+    If the hashes differ, the card describes another file. The function then prints a note on stderr
+    and ignores the card.
 
     Args:
         model: The path of the model file.
@@ -113,7 +117,7 @@ def load_card(model: Path) -> SavedCard | None:
         The content of the card, or None if there is no card for this file.
 
     Raises:
-        ModelError: The card is damaged.
+        ModelError: The card is damaged, or lacks required values.
     """
     path = model.with_suffix(".json")
     if not path.is_file():
@@ -121,12 +125,12 @@ def load_card(model: Path) -> SavedCard | None:
     try:
         card = json.loads(content_of(path, MAX_CARD_BYTES))
         if not isinstance(card, dict) or "sha256" not in card:
-            return None  # a file of some other program
+            return None  # a file of another program, not a card
         _check_types(card)
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
-            f"The model's card {path} is damaged ({str(error)[:200]}): restore it, or delete it to "
-            "use the model without a card."
+            f"The model's card {path} is damaged ({str(error)[:200]}). Restore the card, or delete "
+            "it to use the model without a card."
         ) from error
     temperature = card.get("temperature")
     if temperature is None or not 0.01 <= temperature <= 100:
@@ -140,7 +144,7 @@ def load_card(model: Path) -> SavedCard | None:
     expected = card["sha256"].get(model.suffix[1:])
     if expected is not None and expected != sha256_of(model):
         print(
-            f"note: the card of {printable(str(model))} is ignored, because it describes another "
+            f"note: the card of {printable(str(model))} is ignored, because it belongs to another "
             "file (the hashes differ).",
             file=sys.stderr,
         )
@@ -149,7 +153,7 @@ def load_card(model: Path) -> SavedCard | None:
 
 
 def _check_types(card: dict[str, Any]) -> None:
-    """Raises a ValueError if a card, which may be untrusted, has values of the wrong type."""
+    """Raises a ValueError if a card has a value of the wrong type. The card may be untrusted."""
     types = {field.name: CARD_TYPES[field.type] for field in fields(ModelCard)} | {
         "sha256": (dict,)
     }

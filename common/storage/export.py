@@ -2,7 +2,7 @@
 
     python -m common.storage.export models/NAME.keras
 
-This needs TensorFlow, whichever backend trained the network.
+The conversion needs TensorFlow, even if another backend trained the network.
 """
 
 import json
@@ -28,10 +28,15 @@ if TYPE_CHECKING:
 def to_tflite(network: "keras.Model") -> bytes:
     """Converts a network to a LiteRT model with 8-bit weights (dynamic-range quantisation).
 
-    Layers with few weights stay float32. The model takes a quarter of the time and space, without
-    loss of accuracy on MNIST's test images (see `benchmarks/RESULTS.md`).
+    Layers with few weights remain in float32. Compared with a float32 model, the result takes a
+    quarter of the time and space, and is as accurate on MNIST's test images (see
+    `benchmarks/RESULTS.md`).
 
-    Keras's own `export(format="litert")` needs Keras 3.13, which does not support Python 3.10.
+    Keras's own `export(format="litert")` is not used: it needs Keras 3.13, which does not support
+    Python 3.10.
+
+    Args:
+        network: The trained network.
 
     Returns:
         The content of the `.tflite` file.
@@ -46,18 +51,21 @@ def to_tflite(network: "keras.Model") -> bytes:
 
 
 def export_in_subprocess(keras_path: Path) -> None:
-    """Runs this module in a process in which Keras uses TensorFlow.
+    """Writes the `.tflite` file of a model in a subprocess, in which Keras uses TensorFlow.
 
-    If TensorFlow is not installed, prints the command to run on a machine that has it.
+    If TensorFlow is not installed, prints the command that writes the file later.
+
+    Args:
+        keras_path: Path of the `.keras` file.
 
     Raises:
-        UserError: The export failed.
+        UserError: The conversion failed.
     """
     command = [sys.executable, "-m", "common.storage.export", str(keras_path.resolve())]
     if not find_spec("tensorflow"):
         print(
             f"note: {keras_path.stem}.tflite was not written, because TensorFlow is not installed. "
-            f"To write it, install TensorFlow and run: python {' '.join(command[1:])}"
+            f"To write the file, install TensorFlow and run: python {' '.join(command[1:])}"
         )
         return
     environment = os.environ | {"KERAS_BACKEND": "tensorflow"}
@@ -65,11 +73,11 @@ def export_in_subprocess(keras_path: Path) -> None:
         command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise UserError(f"{keras_path} could not be exported: {done.stderr.strip()}")
+        raise UserError(f"{keras_path} could not be converted: {done.stderr.strip()}")
 
 
 def main() -> int:
-    """Exports the model named on the command line and returns the exit status."""
+    """Converts the model that the command line names, and returns the exit status."""
     try:
         export(sys.argv[1:])
     except UserError as error:
@@ -82,10 +90,10 @@ def export(arguments: list[str]) -> None:
     """Writes the `.tflite` file of a `.keras` model and updates its card.
 
     Args:
-        arguments: The command line: the path of one `.keras` file.
+        arguments: Command-line arguments: the path of one `.keras` file.
 
     Raises:
-        UserError: The arguments are not one `.keras` file, or it cannot be exported.
+        UserError: The arguments are not the path of one `.keras` file, or the model cannot be used.
     """
     if len(arguments) != 1 or not arguments[0].endswith(".keras"):
         raise UserError(f"Expected one .keras file; received {' '.join(arguments) or 'nothing'}.")

@@ -1,18 +1,18 @@
-"""Checks the config of a Keras model against an allow-list before Keras sees it.
+"""Checks the config of a Keras model against an allow-list before Keras loads the model.
 
-A config names classes and functions, which Keras imports and calls. Therefore, only layers that
-classifiers use are allowed, each by its exact class and module. Their settings may only be numbers,
-known words and known objects. `checked_model` builds a new config from these parts; the config in
-the file never reaches Keras.
+A config names classes and functions, which Keras imports and calls, so a hostile config can run any
+code. Therefore, only the layers of classifiers are allowed, each with its exact class and module.
+Settings of layers can only be numbers, known words and known objects. `checked_model` builds a new
+config from the allowed parts. Keras loads this new config, never the one in the file.
 """
 
 from collections.abc import Callable, Collection
 from typing import Any
 
-MAX_INTEGER = 10_000  # any integer in a config, such as units: a tiny file can ask for huge layers
-MAX_LAYERS = 1_000  # layers of a model, without those of models inside it
-UNLIMITED_KEYS = ("seed",)  # integers that are not sizes
-WRAPPED_LAYER_KEYS = ("layer", "backward_layer")  # settings of wrapper layers that hold a layer
+MAX_INTEGER = 10_000  # for integers in a config, such as units: a tiny file can demand huge layers
+MAX_LAYERS = 1_000  # layers of a model, not counting the layers of models inside it
+UNLIMITED_KEYS = ("seed",)  # settings whose integers can exceed MAX_INTEGER: they are not sizes
+WRAPPED_LAYER_KEYS = ("layer", "backward_layer")  # settings of a wrapper layer that are layers
 
 LAYERS = frozenset(
     """
@@ -56,7 +56,7 @@ SETTING_MODULES = {
     "keras.constraints": CONSTRAINTS,
 }
 LEGACY_SETTINGS = INITIALIZERS | REGULARIZERS | CONSTRAINTS
-"""Classes that older `.h5` files name without a module."""
+"""Classes that older `.h5` files name without their module."""
 
 WORDS = frozenset(
     """
@@ -77,28 +77,28 @@ WORDS = frozenset(
 )
 """Allowed strings: modes, dtypes, and names of activations, initializers and so on.
 
-None of them may be the name of a function in `keras.layers`: in `.h5` files, Keras replaces such
-strings with the function.
+Never add the name of a function in `keras.layers`: when Keras loads an `.h5` file, it replaces such
+a string with the function.
 """
 
 
 class RefusedConfigError(Exception):
-    """A config contains something that is not allowed, such as "has 2,000 layers"."""
+    """A config is not allowed. The message continues a sentence, such as "has 2,000 layers"."""
 
 
 def checked_model(config: Any) -> dict[str, Any]:
     """Checks the config of a model and rebuilds it from its allowed parts.
 
-    Build and compile settings are dropped, since Keras does not need them.
+    Build and compile settings are dropped, since Keras does not need them to load the model.
 
     Args:
-        config: The config that Keras saved, parsed from JSON.
+        config: The config in a model file, parsed from JSON.
 
     Returns:
-        A new config for Keras to load.
+        A new config that is safe to load with Keras.
 
     Raises:
-        RefusedConfigError: A part is not allowed or too large.
+        RefusedConfigError: A part of the config is not allowed, or too large.
     """
     module, name = _named(config, MODEL_MODULES, MODELS)
     settings = config["config"]
@@ -129,7 +129,7 @@ def _layer(config: Any) -> dict[str, Any]:
         if not isinstance(settings, dict):
             raise RefusedConfigError(f"has a {name} whose config is not an object")
         clean = _rebuilt(module, name, {key: _setting(key, part) for key, part in settings.items()})
-    if "inbound_nodes" in config:  # a layer of a functional model
+    if "inbound_nodes" in config:  # the layer belongs to a functional model
         clean["name"] = _text("name", config.get("name"))
         nodes = config["inbound_nodes"]
         if not isinstance(nodes, list):
@@ -144,15 +144,15 @@ def _named(
     """Returns the module and the class that a config names, if they are allowed.
 
     Args:
-        config: The config of an object, as Keras saves it.
-        modules: The allowed classes by module.
+        config: The config of a Keras object, such as a layer.
+        modules: The allowed classes of each module.
         legacy: The classes that are allowed without a module, as in older `.h5` files.
 
     Raises:
         RefusedConfigError: The class is not allowed.
     """
     if not isinstance(config, dict) or "config" not in config:
-        raise RefusedConfigError(f"has {_short(config)} where a Keras object was expected")
+        raise RefusedConfigError(f"has {_short(config)}; expected a Keras object")
     module, name = config.get("module"), config.get("class_name")
     allowed = legacy if "module" not in config else modules.get(str(module), frozenset())
     if not isinstance(name, str) or name not in allowed:
@@ -160,12 +160,12 @@ def _named(
         inner = config["config"]
         what = f" {_short(inner)}" if name == "function" and isinstance(inner, str) else ""
         raise RefusedConfigError(
-            f"asks for {_short(name)}{what}{place}, which could run code or is not supported in "
+            f"uses {_short(name)}{what}{place}, which could run code or is not supported in "
             "classifiers"
         )
     if config.get("registered_name") not in (None, name):
         raise RefusedConfigError(
-            f"registers {name} as {_short(config['registered_name'])}; expected a class of Keras"
+            f"registers {name} as {_short(config['registered_name'])}; expected a Keras class"
         )
     return module, name
 
@@ -177,7 +177,7 @@ def _rebuilt(module: str | None, name: str, settings: dict[str, Any]) -> dict[st
 
 
 def _setting(key: str, value: Any) -> Any:
-    """Checks a setting of a layer: a plain value, an initializer or the like, or a layer."""
+    """Checks a setting of a layer: a plain value, an object such as an initializer, or a layer."""
     if key == "name":
         return value if value is None else _text(key, value)
     if not isinstance(value, dict):
@@ -214,14 +214,14 @@ def _text(key: str, value: Any) -> str:
 
 
 def _tensor_names(value: Any) -> Any:
-    """Checks references to tensors: [layer, node, tensor], or lists of these."""
+    """Checks a reference to a tensor, [layer, node, tensor], or a list of references."""
     if isinstance(value, list):
         return [_tensor_names(part) for part in value]
     return value if isinstance(value, str) else _plain("tensor", value)
 
 
 def _node(node: Any) -> Any:
-    """Checks a call of a layer, in the format of Keras 3 or an older one."""
+    """Checks a call of a layer, in the format of Keras 3 or of an earlier version."""
     if not isinstance(node, dict):
         return _legacy_node(node)
     if not set(node) <= {"args", "kwargs"} or not isinstance(node.get("kwargs"), dict):
@@ -231,16 +231,17 @@ def _node(node: Any) -> Any:
 
 
 def _legacy_node(node: Any) -> list[Any]:
-    """Checks a list of [layer, node, tensor] or [layer, node, tensor, kwargs]."""
+    """Checks a call of a layer in the format of earlier versions of Keras.
+
+    Each input of the call is [layer, node, tensor] or [layer, node, tensor, kwargs].
+    """
     calls = []
     for call in node if isinstance(node, list) else [node]:
         if not isinstance(call, list) or len(call) not in (3, 4):
-            raise RefusedConfigError(
-                f"has the node {_short(call)}; expected a layer and two numbers"
-            )
+            raise RefusedConfigError(f"has the node {_short(call)}; expected [layer, node, tensor]")
         kwargs = call[3] if len(call) == 4 else {}
         if not isinstance(kwargs, dict):
-            raise RefusedConfigError(f"has the node {_short(call)}; expected an object at its end")
+            raise RefusedConfigError(f"has the node {_short(call)}; expected an object as kwargs")
         plain = {key: _plain(key, value) for key, value in kwargs.items()}
         calls.append([*_tensor_names(call[:3]), plain])
     return calls
@@ -269,6 +270,6 @@ def _argument(key: str, value: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    """Shortens a value to at most 80 characters, for a message."""
+    """Formats a value for a message, with at most 80 characters."""
     text = value if isinstance(value, str) else repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

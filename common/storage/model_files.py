@@ -36,9 +36,9 @@ class Predictor:
 
     Attributes:
         path: The model file.
-        card: Its card, or None if it has none.
-        run: The network: float32 (N, 28, 28, 1), 0 to 1 -> float32 (N, 10), logits or
-            probabilities.
+        card: The model's card, or None if there is no card.
+        run: Maps images, float32 (N, 28, 28, 1), 0 to 1, to logits or probabilities, float32
+            (N, 10).
     """
 
     path: Path
@@ -47,7 +47,7 @@ class Predictor:
 
     @property
     def temperature(self) -> float:
-        """Temperature for `apply_temperature`. It is 1 if there is no card."""
+        """Temperature for `apply_temperature`: the one on the card, or 1 without a card."""
         return float(self.card["temperature"]) if self.card else 1.0
 
     def predict(self, images: np.ndarray) -> np.ndarray:
@@ -60,7 +60,7 @@ class Predictor:
             Probabilities, float32 (N, 10). Each row sums to 1.
 
         Raises:
-            ModelError: The model failed or returned numbers that are not finite.
+            ModelError: The model failed, or returned numbers that are not finite.
         """
         batches = [self.run(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
         if not batches:
@@ -68,7 +68,8 @@ class Predictor:
         outputs = np.concatenate(batches)
         if not np.isfinite(outputs).all():
             raise ModelError(
-                f"{self.path} returns numbers that are not finite: train it again or use another."
+                f"{self.path} returns numbers that are not finite. Train the model again, or use "
+                "another one."
             )
         is_probability = outputs.min() >= 0 and np.allclose(outputs.sum(axis=1), 1, atol=1e-3)
         probabilities = outputs if is_probability else softmax(outputs)
@@ -89,12 +90,12 @@ def model_paths(stem: Path) -> tuple[Path, Path, Path]:
 
 
 def existing_file(stem: Path) -> Path | None:
-    """Returns the first file of the model `stem` that exists, or None."""
+    """Returns the first existing file of a model, or None. `stem` is its path without a suffix."""
     return next((path for path in model_paths(stem) if path.exists()), None)
 
 
 def chosen_model(model: str | Path | None) -> Path:
-    """Returns the path of the named model, or of the pretrained one if `model` is None.
+    """Returns `model` as a path, or the path of the pretrained classifier if `model` is None.
 
     Raises:
         ModelError: `model` is None and the pretrained model is missing.
@@ -102,21 +103,21 @@ def chosen_model(model: str | Path | None) -> Path:
     if model is None and not PRETRAINED.is_file():
         raise ModelError(
             f"The pretrained model {PRETRAINED} is missing. Restore it (git checkout models), or "
-            "name another with --model."
+            "pass another model to --model."
         )
     return Path(model or PRETRAINED)
 
 
 def try_unless_trusted(path: Path, card: SavedCard | None, kind: str = "classifier") -> None:
-    """Tries a model in a subprocess, unless it is trusted.
+    """Makes a trial run of a model in a subprocess, unless the model is trusted.
 
-    A model is trusted if it lies in the project's own `models/` folder and its card has its hash.
-    The card alone proves nothing, since anyone can write a card for a hostile model.
+    A model is trusted if its file is in the project's own `models/` folder and its card holds the
+    hash of the file. A card alone proves nothing, since anyone can write one for a hostile model.
 
     Args:
         path: The model file.
-        card: The card that `load_card` returned for it.
-        kind: "classifier" or "finder".
+        card: The card that `load_card` returned for this file.
+        kind: The expected kind of model, "classifier" or "finder".
 
     Raises:
         ModelError: The model cannot be used.
@@ -138,13 +139,11 @@ def load_predictor(path: Path, threads: int | None = None) -> Predictor:
             most 4.
 
     Raises:
-        ModelError: The file is missing, damaged, refused or not a classifier.
+        ModelError: The file is missing, damaged, not allowed or not a classifier.
     """
     _check_file(path, (".keras", ".h5", ".tflite"))
     if is_finder(path):
-        raise ModelError(
-            f"{path} is a finder, which finds digits but does not read them: use it with --finder."
-        )
+        raise ModelError(f"{path} is a finder, not a classifier. Pass it to --finder instead.")
     card = load_card(path)
     try_unless_trusted(path, card)
     run = (
@@ -156,10 +155,10 @@ def load_predictor(path: Path, threads: int | None = None) -> Predictor:
 
 
 def load_finder(path: Path, threads: int | None = None) -> Finder:
-    """Loads a finder.
+    """Loads a finder from its `.tflite` file.
 
     Args:
-        path: Its `.tflite` file.
+        path: The model file.
         threads: Number of threads. Defaults to the number of cores, but at most 4.
 
     Raises:
@@ -187,9 +186,10 @@ def _check_file(path: Path, suffixes: tuple[str, ...]) -> None:
 
 
 def output_stem(output: str) -> Path:
-    """Returns the path of a model without its suffix, from the value of `--output`.
+    """Converts the value of `--output` to the path of a model without a suffix.
 
-    A bare name stands for a model in `models/`.
+    Args:
+        output: A path, or a name without folders for a model in `models/`.
 
     Raises:
         UserError: The value does not name a file.

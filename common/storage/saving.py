@@ -1,4 +1,4 @@
-"""Writes the three files of a trained model."""
+"""Saves a trained model as three files: `.keras`, `.tflite` and the card."""
 
 import json
 from dataclasses import asdict
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 def save_model(network: "keras.Model", stem: Path, card: ModelCard) -> None:
     """Writes the `.keras`, `.tflite` and `.json` files of a model.
 
-    Each file is replaced atomically, so that a crash never damages an earlier one. With a backend
-    other than TensorFlow, the `.tflite` file is written last, by a subprocess.
+    Each file is replaced atomically, so that a crash never damages an earlier model. With a backend
+    other than TensorFlow, a subprocess writes the `.tflite` file at the end.
 
     Args:
         network: The trained network.
         stem: The path of the model without a suffix.
-        card: The card, without the hashes of the files.
+        card: The card, to which this function adds the hashes of the files.
 
     Raises:
         UserError: A file cannot be written.
@@ -36,7 +36,7 @@ def save_model(network: "keras.Model", stem: Path, card: ModelCard) -> None:
             network.save(keras_file)
             content = asdict(card) | {"sha256": {"keras": sha256_of(keras_file)}}
             card_file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        tflite_path.unlink(missing_ok=True)  # it belongs to an earlier model
+        tflite_path.unlink(missing_ok=True)  # an existing file belongs to an earlier model
         export.export_in_subprocess(keras_path)
         return
     with (

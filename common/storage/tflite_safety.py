@@ -1,7 +1,7 @@
 """Checks the operators of a `.tflite` model against an allow-list before LiteRT runs it.
 
-A model that passes does the same work for every image of the same size: it has no loops, branches,
-state or custom operators, and no shape depends on the pixel values.
+An allowed model does the same work for every image of the same size. It has no loops, branches,
+state or custom operators, and no tensor whose shape depends on pixel values.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ SHAPE_INPUTS: dict[str, tuple[int, ...]] = {
     "TRANSPOSE": (1,),
     "TRANSPOSE_CONV": (0,),
 }
-"""For each operator whose output shape depends on inputs' values, the indices of these inputs."""
+"""Operators whose output shape depends on the values of some inputs, with their input indices."""
 
 OTHER_OPERATORS = frozenset(
     """
@@ -45,22 +45,22 @@ OTHER_OPERATORS = frozenset(
     SQUEEZE SUB TANH UNPACK ZEROS_LIKE
     """.split()  # noqa: SIM905 (a list with one word per line would be far too long)
 )
-SHAPE_READERS = ("SHAPE", "RANK")  # their outputs depend on a tensor's shape, not on its values
+SHAPE_READERS = ("SHAPE", "RANK")  # operators that use only the shape of a tensor, not its values
 
 
 class RefusedOperatorsError(Exception):
-    """A model is refused; the message says why, such as "has 2 subgraphs"."""
+    """A model is not allowed. The message continues a sentence, such as "has 2 subgraphs"."""
 
 
 def check_operators(content: bytes) -> None:
-    """Checks that a model's work does not depend on the content of the image.
+    """Checks that a model does the same work for every image of the same size.
 
     Args:
         content: The content of a `.tflite` file.
 
     Raises:
         RefusedOperatorsError: The model has an operator that is not allowed, several subgraphs, or
-            a shape that is computed from the image's values.
+            a shape that is computed from pixel values.
         Exception: The file is damaged. The parser raises errors of many types.
     """
     # Imported here: only untrusted models are checked.
@@ -88,12 +88,12 @@ def check_operators(content: bytes) -> None:
 
 
 def _check_shapes(graph: Any, operators: list[tuple[str, Any]]) -> None:
-    """Raises a RefusedOperatorsError if a shape depends on the image's values."""
+    """Raises a RefusedOperatorsError if a shape is computed from pixel values."""
     calls = [
         (name, _numbers(each, "Inputs"), _numbers(each, "Outputs")) for name, each in operators
     ]
     from_image, known = set(_numbers(graph, "Inputs")), -1
-    while known != len(from_image):  # until no further tensor depends on the image
+    while known != len(from_image):  # repeat until no more dependent tensors are found
         known = len(from_image)
         for name, inputs, outputs in calls:
             if name not in SHAPE_READERS and from_image.intersection(inputs):
@@ -102,10 +102,10 @@ def _check_shapes(graph: Any, operators: list[tuple[str, Any]]) -> None:
     for name, inputs, _ in calls:
         shapes = [inputs[place] for place in SHAPE_INPUTS.get(name, ()) if place < len(inputs)]
         if from_image.intersection(shapes):
-            raise RefusedOperatorsError(f"computes a shape from the image's values ({name})")
+            raise RefusedOperatorsError(f"computes a shape from pixel values ({name})")
 
 
 def _numbers(table: Any, field: str) -> list[int]:
-    """Returns the indices of the tensors in a field. An optional tensor that is missing is -1."""
+    """Returns the tensor indices in a field of a table; -1 is a missing optional tensor."""
     count = getattr(table, f"{field}Length")()
     return [getattr(table, field)(index) for index in range(count)]

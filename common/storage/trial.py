@@ -2,7 +2,8 @@
 
     python -m common.storage.trial FILE classifier|finder
 
-A model file can demand any amount of work. At worst, it makes the subprocess fail.
+A hostile model file can demand any amount of time and memory, or crash the process that loads it.
+At worst, only the subprocess fails.
 """
 
 import subprocess
@@ -26,9 +27,9 @@ from common.storage.loading import (
 from common.storage.tflite_safety import RefusedOperatorsError, check_operators
 
 MAX_SECONDS = {".tflite": 30, ".keras": 120, ".h5": 120}
-"""Wall-clock limit. TensorFlow takes five seconds to import, and many more on a busy machine."""
-MAX_CPU_SECONDS = 20  # to load the model and run it on 127 images
-MAX_MEGABYTES = 700  # in addition to the memory of the libraries
+"""Wall-clock limits. TensorFlow takes five seconds to import, and longer if the CPUs are busy."""
+MAX_CPU_SECONDS = 20  # for loading the model and running it on 127 images
+MAX_MEGABYTES = 700  # in addition to the memory that the libraries use
 REFUSED = 2  # exit status of the subprocess
 
 
@@ -40,9 +41,9 @@ def try_in_subprocess(path: Path, kind: str = "classifier") -> None:
         kind: The expected kind of model, "classifier" or "finder".
 
     Raises:
-        ModelError: The model cannot be used, or it exceeds a limit.
+        ModelError: The model cannot be used, or exceeds a limit.
     """
-    limits = f"a model can use {MAX_CPU_SECONDS} s and {MAX_MEGABYTES} MB to read {BATCH} digits"
+    limits = f"the limits are {MAX_CPU_SECONDS} s of CPU time and {MAX_MEGABYTES} MB of memory"
     resolved = path.resolve()
     try:
         done = subprocess.run(
@@ -71,7 +72,7 @@ def try_in_subprocess(path: Path, kind: str = "classifier") -> None:
 
 
 def try_in_this_process(path: Path, kind: str = "classifier") -> None:
-    """Loads a model and runs it on black, white and random images, in batches of every size.
+    """Loads a model and runs it on black, white and random images, in batches of several sizes.
 
     Args:
         path: The model file.
@@ -122,7 +123,7 @@ def _check_tflite(path: Path) -> None:
 
 
 def _limit_this_process() -> None:
-    """Limits the CPU time and memory that this process can use from now on (Linux only)."""
+    """Limits how much more CPU time and memory this process can use (Linux only)."""
     if sys.platform != "linux":
         return
     import resource
@@ -141,7 +142,7 @@ def _limit_this_process() -> None:
 
 
 def _start_keras() -> None:
-    """Imports Keras and runs a small network, so that the limits do not count its start-up."""
+    """Imports Keras and runs a small network, so that the limits exclude the start-up of Keras."""
     from common.backend import keras
 
     network = keras.Sequential([keras.Input((784,)), keras.layers.Dense(10)])
@@ -149,7 +150,7 @@ def _start_keras() -> None:
 
 
 def main() -> int:
-    """Tries the model named on the command line and returns the exit status."""
+    """Tries the model that the command line names, and returns the exit status."""
     path = Path(sys.argv[1])
     try:
         if path.suffix != ".tflite":

@@ -1,1 +1,1 @@
-"""Recipes, training runs and checkpoints."""
+"""Training: recipes, runs, checkpoints and results."""

@@ -21,9 +21,10 @@ from common.files import exclusive_lock, replacing, shown
 from common.processes import STOP_SIGNALS
 from common.training.recipes import PRESETS, USUAL_PRESET, Run
 
-MAX_DRAWS = 100_000  # upper limit of the random draws of one layer in one epoch
+MAX_DRAWS = 100_000  # more random draws than any layer makes in one epoch
 
 Row = dict[str, float]
+"""Metrics at one moment of a run, by name; "epoch" is the number of epochs so far, such as 0.5."""
 
 
 class TrainingError(UserError):
@@ -31,24 +32,24 @@ class TrainingError(UserError):
 
 
 class Batches(Protocol):
-    """The batches of a training run."""
+    """Training batches that can be shuffled for each epoch."""
 
     def shuffle(self, epoch: int) -> None:
-        """Switches to the batches of `epoch`."""
+        """Prepares the batches of an epoch, counted from 0."""
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves the state after each epoch, and stops training if the loss is not finite.
+    """Saves the training state after each epoch, and stops training if the loss is not finite.
 
-    The folder holds one `.npz` file with the weights and the optimizer's variables, and
-    `state.json`, which names that file. `state.json` is replaced last, so the two match even after
-    a crash.
+    The folder holds two files: an `.npz` file with the weights and the optimizer's variables, and
+    `state.json`, which names the `.npz` file. `state.json` is replaced last, so the two files match
+    even after a crash.
 
     Args:
         folder: Folder of the checkpoint.
         run: The run being trained.
-        batches: The training batches, which are shuffled at the start of each epoch.
-        writes: Whether this process saves the state. In distributed training, only one does.
+        batches: The training batches. The callback shuffles them at the start of each epoch.
+        writes: Whether this process saves the state. In distributed training, only rank 0 saves it.
     """
 
     def __init__(self, folder: Path, run: Run, batches: Batches, writes: bool = True) -> None:
@@ -59,15 +60,16 @@ class Checkpoint(keras.callbacks.Callback):
         self.stopping = False
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Saves the initial state, so that a run can be resumed before its first epoch ends."""
+        """Saves the initial state, so that a run interrupted in its first epoch can be resumed."""
         if not self.history:
             self._save()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Makes shuffling, augmentation and dropout depend only on the seed and the epoch.
 
-        Keras does not save the state of its random number generators. Without this, a resumed run
-        would draw different numbers from an uninterrupted one.
+        The checkpoint does not hold the states of the random number generators, so they are set
+        anew at the start of each epoch. A resumed run therefore draws the same numbers as an
+        uninterrupted one.
         """
         self.batches.shuffle(epoch)
         for variable in self.model.variables:
@@ -77,7 +79,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.epoch_started = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Stops on a loss that is not finite. Records each batch if there is only one epoch."""
+        """Stops training if the loss is not finite. In a run of one epoch, records each batch."""
         row = self._finite(logs)
         part = (batch + 1) / self.params["steps"]
         if self.stopping and part < 1:  # after the last batch, the epoch is saved first
@@ -86,7 +88,7 @@ class Checkpoint(keras.callbacks.Callback):
             self.history.append({"epoch": part} | row)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Saves the state, unless the training or validation loss is not finite."""
+        """Saves the state. Stops training instead if a metric is not finite."""
         row = self._finite(logs)
         seconds = round(time.perf_counter() - self.epoch_started, 3)
         self.history.append({"epoch": epoch + 1} | row | {"seconds": seconds})
@@ -101,16 +103,16 @@ class Checkpoint(keras.callbacks.Callback):
                 raise TrainingError(
                     f"Training stopped because the {name} is no longer finite in epoch "
                     f"{whole_epochs(self.history) + 1}. No model file has changed. Delete "
-                    f"{self.folder} and train with a lower --learning-rate than "
+                    f"{self.folder} and train with a --learning-rate below "
                     f"{self.run.recipe.learning_rate:g}."
                 )
         return row
 
     @contextmanager
     def stopped_between_batches(self) -> Iterator[None]:
-        """Makes Ctrl-C and similar signals stop training only between batches.
+        """Delays Ctrl-C and similar signals until the current batch is complete.
 
-        An exception raised at any other moment can make TensorFlow abort the process.
+        An exception in the middle of a batch can make TensorFlow abort the process.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -131,7 +133,10 @@ class Checkpoint(keras.callbacks.Callback):
                 signal.signal(number, handler)
 
     def restore(self, model: keras.Model) -> None:
-        """Loads the saved state into `model`, which must be built and compiled as for a new run.
+        """Loads the saved weights and optimizer state into a model.
+
+        Args:
+            model: The model, built and compiled in the same way as for a new run.
 
         Raises:
             TrainingError: The saved weights are missing or damaged.
@@ -152,7 +157,7 @@ class Checkpoint(keras.callbacks.Callback):
         if not self.writes:
             return
         weights = self.folder / f"epoch-{whole_epochs(self.history):04d}.npz"
-        # NumPy rather than Keras's HDF5 files, which give no clear error for a full disk.
+        # Saved with NumPy, because Keras's HDF5 files give no clear error if the disk is full.
         with replacing(weights) as temporary, temporary.open("wb") as file:
             np.savez(file, *map(keras.ops.convert_to_numpy, _variables(self.model)))
         state = {"run": asdict(self.run), "history": self.history, "weights": weights.name}
@@ -164,28 +169,31 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    """All variables that training changes, in an order that depends only on the network."""
+    """Returns all variables that training changes, always in the same order for a network."""
     return [*model.weights, *model.optimizer.variables]
 
 
 def whole_epochs(history: list[Row]) -> int:
-    """The number of complete epochs in a history."""
+    """Returns the number of complete epochs in a history."""
     return int(history[-1]["epoch"]) if history else 0
 
 
 @contextmanager
 def model_lock(stem: Path) -> Iterator[None]:
-    """Holds the lock of a model, so that two runs cannot write the same model.
+    """Locks a model while the block runs, so that two runs cannot write the same model.
+
+    Args:
+        stem: Path of the model files without suffix.
 
     Raises:
         TrainingError: Another run holds the lock.
     """
     refusal = TrainingError(
-        f"Another training is writing {stem}. Wait until it ends, or choose another --output."
+        f"Another training run is writing {stem}. Wait until it ends, or choose another --output."
     )
     lock = exclusive_lock(stem.with_name(f".{stem.name}.lock"), refusal)
     try:
-        # A run that was killed while it saved has left temporary files of `replacing`.
+        # A run that was killed while saving leaves behind the temporary files of `replacing`.
         temporary = re.compile(rf"\.\d+\.{re.escape(stem.name)}\.(keras|tflite|json)")
         for path in stem.parent.iterdir():
             if temporary.fullmatch(path.name):
@@ -196,12 +204,12 @@ def model_lock(stem: Path) -> Iterator[None]:
 
 
 def checkpoint_folder(stem: Path) -> Path:
-    """The checkpoint folder of the model `stem`."""
+    """Returns the checkpoint folder of the model whose path without suffix is `stem`."""
     return stem.with_name(f"{stem.name}.checkpoint")
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """Reads a checkpoint's `state.json`: the run, its history and the name of the weights file.
+    """Reads `state.json`, which holds the run, its history and the name of the weights file.
 
     Raises:
         TrainingError: The file is missing or damaged.
@@ -217,20 +225,21 @@ def read_state(folder: Path) -> dict[str, Any]:
         if not all(isinstance(number, int | float) for number in numbers):
             raise ValueError("text instead of a number")
         if Path(state["weights"]).name != state["weights"]:
-            raise ValueError(f"weights outside the folder: {state['weights']}")
+            raise ValueError(f"weights outside the checkpoint folder: {state['weights']}")
     except FileNotFoundError as error:
         raise TrainingError(
-            f"There is no interrupted training to resume in {folder}. Train without --resume."
+            f"There is no interrupted run to resume in {folder}. Train without --resume."
         ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise TrainingError(
-            f"The checkpoint {path} is damaged ({error!r}). Delete its folder and train again."
+            f"The checkpoint {path} is damaged ({error!r}). Delete its folder and train again "
+            "without --resume."
         ) from error
     return dict(state)
 
 
 def epochs_done(folder: Path) -> int:
-    """The number of epochs in a checkpoint, or 0 if there is no checkpoint.
+    """Returns the number of complete epochs in a checkpoint, or 0 if there is no checkpoint.
 
     Raises:
         TrainingError: The checkpoint is damaged.
@@ -240,26 +249,26 @@ def epochs_done(folder: Path) -> int:
 
 def discard_checkpoint(folder: Path) -> None:
     """Deletes the checkpoint of a completed run."""
-    if folder.is_symlink():  # the user's link, for instance to a larger disk: keep it
+    if folder.is_symlink():  # keep the user's symbolic link, for instance to a larger disk
         for path in (*folder.glob("*.npz"), folder / "state.json"):
             path.unlink()
     else:
         shutil.rmtree(folder)
 
 
-def refuse_overwrite(checkpoint: Path, epochs: int) -> None:
+def refuse_interrupted_run(checkpoint: Path, epochs: int) -> None:
     """Refuses to start a new run that would overwrite the checkpoint of an interrupted one.
 
     Args:
         checkpoint: Folder of the checkpoint.
-        epochs: Number of epochs in the checkpoint.
+        epochs: Number of complete epochs in the checkpoint.
 
     Raises:
-        UserError: The checkpoint holds at least one epoch.
+        UserError: The checkpoint holds at least one complete epoch.
     """
     if epochs:
         folder = shown(checkpoint)
         raise UserError(
-            f"{folder} holds an interrupted training ({epochs} epochs). Continue it with --resume, "
-            "delete the folder, or choose another --output."
+            f"{folder} holds an interrupted run (complete epochs: {epochs}). Continue it with "
+            "--resume, delete the folder, or choose another --output."
         )

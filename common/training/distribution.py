@@ -17,19 +17,20 @@ SUPERVISED = "DIGITS_WATCHED"
 
 
 PROCESS_LOST = (
-    "Another process of this training is gone or does not respond. Wait until all processes have "
-    "ended, then restart them with --resume."
+    "Another process of this training run has ended or does not respond. Wait until all processes "
+    "have ended, then restart them with --resume."
 )
 
 
 @dataclass(frozen=True)
 class Place:
-    """The place of this process in distributed training.
+    """The rank of this process in distributed training, and the processes it works with.
 
     Attributes:
-        coordinator: HOST:PORT of process 0, the same for all processes; None for a single process.
+        coordinator: HOST:PORT of the process with rank 0, the same for all processes. None if there
+            is only one process.
         processes: Number of processes.
-        rank: Number of this process, from 0. Only rank 0 writes files.
+        rank: Rank of this process, from 0 to `processes` - 1. Only rank 0 writes files.
     """
 
     coordinator: str | None = None
@@ -38,12 +39,12 @@ class Place:
 
 
 def place_of(coordinator: str | None, processes: int | None, process: str | None) -> Place:
-    """Determines the place of this process from the options or Keras's environment variables.
+    """Determines the rank of this process from the options or Keras's environment variables.
 
     Args:
-        coordinator: HOST:PORT of process 0.
-        processes: Number of processes.
-        process: Number of this process, from 0.
+        coordinator: HOST:PORT of the process with rank 0; None for the environment variable.
+        processes: Number of processes; None for the environment variable.
+        process: Rank of this process, from 0; None for the environment variable.
 
     Raises:
         UserError: A value is missing or invalid.
@@ -57,35 +58,36 @@ def place_of(coordinator: str | None, processes: int | None, process: str | None
         place = Place(address, int(count or ""), int(number or ""))
     except ValueError as error:
         raise UserError(
-            f"--coordinator needs --processes and --process as whole numbers; got "
+            f"With --coordinator, --processes and --process must be whole numbers; got "
             f"{count or 'no value'} and {number or 'no value'}."
         ) from error
     name, _, port = str(address).partition(",")[0].rpartition(":")
     if not name or not port.isdecimal() or not 0 <= place.rank < place.processes:
         raise UserError(
             f"Got --coordinator {address}, --processes {place.processes} and --process "
-            f"{place.rank}; expected --coordinator HOST:PORT, --processes N and --process from 0 "
-            "to N - 1."
+            f"{place.rank}; expected --coordinator HOST:PORT, --processes N and --process RANK, "
+            "with RANK from 0 to N - 1."
         )
     return place
 
 
 @contextmanager
 def distributed(place: Place, seed: int) -> Iterator[int]:
-    """Shares every batch among all devices of all processes while the block runs.
+    """Splits every batch among all devices of all processes while the block runs.
 
     Each device holds the whole network and processes its part of the batch. The gradients are
     averaged over all devices (`keras.distribution.DataParallel`).
 
     Args:
-        place: The place of this process.
-        seed: Seed for the random number generators; it must be the same for all processes.
+        place: The rank of this process and the address of rank 0.
+        seed: Seed for the random number generators, the same for all processes.
 
     Yields:
-        The number of devices of this process. Its share of a batch must be a multiple of it.
+        The number of devices of this process. The number of images that the process gets from a
+        batch must be a multiple of it.
 
     Raises:
-        UserError: The backend is not JAX, or another process does not start or has ended.
+        UserError: The backend is not JAX, or another process did not start or has ended.
     """
     from common.backend import keras
 
@@ -112,13 +114,14 @@ def distributed(place: Place, seed: int) -> Iterator[int]:
 
 
 def run_supervised() -> int:
-    """Runs this command again in a child process and returns its exit status.
+    """Runs this command again in a child process and returns the exit status of the child.
 
-    If one process of a training ends, JAX aborts the others with a C++ stack trace, which Python
-    code in them cannot prevent. The parent process replaces the trace with a one-line error.
+    If one process of a distributed run ends, JAX aborts the others and prints a C++ stack trace.
+    Python code in the aborted process cannot prevent this, so the parent process hides the trace
+    and reports an error of one line instead.
 
     Raises:
-        UserError: A signal ended the child process, for instance an abort by JAX.
+        UserError: JAX aborted the child process, or a signal ended it.
     """
     with tempfile.TemporaryFile() as errors:
         command = [sys.executable, *sys.orig_argv[1:]]
@@ -129,7 +132,7 @@ def run_supervised() -> int:
         if status == -signal.SIGABRT:
             raise UserError(PROCESS_LOST)
         if status < 0:
-            raise UserError(f"Signal {-status} ended the training. Continue it with --resume.")
+            raise UserError(f"Signal {-status} ended the run. Continue it with --resume.")
         if status:
             errors.seek(0)
             sys.stderr.write(errors.read().decode(errors="replace"))

@@ -1,4 +1,4 @@
-"""Trains the finder on synthetic pages, which are generated during training."""
+"""Trains the finder on synthetic pages, which are generated while the training runs."""
 
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,9 @@ from common.training.classifier import Result, Score, callbacks_of, optimizer
 from common.training.recipes import Run
 
 STEPS = 200  # batches per epoch
-HELD_OUT_BATCHES = 24  # batches for validation, and the same number for the test
-CELLS_PER_DIGIT = 700  # of the maps, on average over the training pages
-GLYPHS_PER_SPLIT = 5_000  # maximum number of digits used for validation pages and for test pages
+HELD_OUT_BATCHES = 24  # number of validation batches, and also of test batches
+CELLS_PER_DIGIT = 700  # cells of the output maps per digit, on average over the training pages
+GLYPHS_PER_SPLIT = 5_000  # maximum number of digits for validation pages, and also for test pages
 
 
 def train_finder(
@@ -42,24 +42,25 @@ def train_finder(
 
     Args:
         run: The run to train.
-        dataset: Digits for the pages. Validation pages use the held-out training images, and test
-            pages use the test images.
-        checkpoint: Folder for the state after each epoch.
+        dataset: Images of digits to place on the pages. Validation pages use the training images
+            that are held out, and test pages use the test images.
+        checkpoint: Folder in which to save the state after each epoch.
         resume: Whether to continue from the state in `checkpoint`.
-        tensorboard: Folder for TensorBoard logs.
-        verbose: What to print: nothing (0), a progress bar (1) or a line per tenth (2).
-        start: Finder to start from; None for new random weights.
+        tensorboard: Folder for TensorBoard logs; None for no logs.
+        verbose: What to print: nothing (0), a progress bar (1), or a line for each tenth of the
+            epochs (2).
+        start: Finder whose weights to start from; None for new random weights.
 
     Raises:
-        TrainingError: The loss is not finite.
-        KeyboardInterrupt: The user stopped the run; the checkpoint holds the last complete epoch.
+        TrainingError: The loss is not finite, or the checkpoint to resume from is damaged.
+        KeyboardInterrupt: The user stopped the run. The checkpoint holds the last complete epoch.
     """
     keras.utils.set_random_seed(run.seed)
     labels = dataset.train_labels
     training, validation = split_indices(labels, run.validation_split, run.seed)
     size = run.recipe.batch_size
     held_out = _pages(dataset.train_images[validation], labels[validation], size, run.seed + 1)
-    # Fine-tuning uses different pages from the first training.
+    # Fine-tuning uses other pages than the training of the original model.
     seed = run.seed if start is None else run.seed + 10
     source = PageSource(dataset.train_images[training], labels[training], STEPS, size, seed)
     batches = PageBatches(source)
@@ -74,7 +75,7 @@ def train_finder(
         source.close()
     test = _pages(dataset.test_images, dataset.test_labels, size, run.seed + 2)
     loss, accuracy = network.evaluate(PageBatches(test), verbose=0)
-    network.compile()  # removes the custom loss and metric, which the model file must not refer to
+    network.compile()  # removes the custom loss and metric, which the model file must not contain
     return Result(network, saver.history, len(training), 1.0, Score(accuracy, loss))
 
 
@@ -107,13 +108,13 @@ def _fit(
 
 
 class _FixedPages:
-    """Batches in memory, the same in every epoch."""
+    """Batches of pages that are kept in memory and are the same in every epoch."""
 
     def __init__(self, batches: list[tuple[np.ndarray, np.ndarray]]) -> None:
         self.batches, self.steps = batches, len(batches)
 
     def batch(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the batch of a step; the epoch makes no difference."""
+        """Returns the batch of a step. The epoch is ignored."""
         return self.batches[step]
 
 
@@ -124,10 +125,10 @@ def _pages(images: np.ndarray, labels: np.ndarray, batch_size: int, seed: int) -
 
 
 class PageBatches(keras.utils.PyDataset):
-    """Batches of pages for Keras's `fit`.
+    """A Keras data set of batches of pages.
 
     Args:
-        source: Source of the batches.
+        source: Provides the batch of each step.
     """
 
     def __init__(self, source: PageSource | _FixedPages) -> None:
@@ -135,7 +136,7 @@ class PageBatches(keras.utils.PyDataset):
         self.source, self.epoch = source, 0
 
     def shuffle(self, epoch: int) -> None:
-        """Switches to the pages of `epoch`."""
+        """Switches to the pages of an epoch, counted from 0."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -146,11 +147,11 @@ class PageBatches(keras.utils.PyDataset):
 
 
 def finder_loss(targets: Any, outputs: Any) -> Any:
-    """The loss of a batch of maps; `finding.encoding` describes their channels.
+    """Computes the loss of a batch of output maps, whose channels `finding.encoding` describes.
 
-    The loss is a weighted sum of four terms: penalty-reduced focal loss on the heat maps (Law and
-    Deng, "CornerNet", 2018), absolute errors of boxes and of votes, and binary cross-entropy of the
-    ink. The weights bring the terms to the same order of magnitude.
+    The loss is a weighted sum of four terms: the penalty-reduced focal loss of the heat maps (Law
+    and Deng, "CornerNet", 2018), the absolute errors of the boxes and of the votes, and the binary
+    cross-entropy of the ink. The weights bring the terms to the same order of magnitude.
     """
     heat, wanted = outputs[..., HEAT], targets[..., HEAT]
     weight = _channel(targets, HEAT_WEIGHT)
@@ -158,8 +159,8 @@ def finder_loss(targets: Any, outputs: Any) -> Any:
     chance = ops.sigmoid(heat)
     missed = peak * ops.square(1 - chance) * ops.softplus(-heat)
     invented = (weight - peak) * ops.power(1 - wanted, 4) * ops.square(chance) * ops.softplus(heat)
-    # Without this minimum, the pages of a batch with few digits would count many times as much as
-    # others, which makes the training unstable.
+    # The loss of the heat maps is a mean over digits. Without this minimum of the divisor, a batch
+    # with few digits would have a very large loss, which makes training unstable.
     usual = ops.sum(ops.ones_like(peak)) / CELLS_PER_DIGIT
     peaks = ops.sum(missed + invented) / ops.maximum(ops.sum(peak), usual)
     box = _mean_error(targets, outputs, BOX, BOX_WEIGHT)
@@ -181,7 +182,10 @@ def _mean_error(targets: Any, outputs: Any, channels: slice, weight_index: int) 
 
 
 class PeakAccuracy(keras.metrics.Metric):
-    """Share of the digits whose class scores highest, and at least 0.3, at their centre."""
+    """Share of the digits that the heat maps recognise at their centre.
+
+    A digit counts if its own class has the highest probability there, and at least 0.3.
+    """
 
     def __init__(self, name: str = "accuracy", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -199,5 +203,5 @@ class PeakAccuracy(keras.metrics.Metric):
         self.all.assign_add(ops.sum(counted))
 
     def result(self) -> Any:
-        """The accuracy of all batches so far, 0 to 1."""
+        """Returns the accuracy over all batches so far, from 0 to 1."""
         return self.right / ops.maximum(self.all, 1)

@@ -1,4 +1,4 @@
-"""Shows how far a training run is, and where TensorBoard finds its logs."""
+"""Shows the progress of a training run, and chooses the folder for its TensorBoard logs."""
 
 import time
 from pathlib import Path
@@ -6,18 +6,18 @@ from typing import Any
 
 from common.backend import keras
 
-LINES = 10  # of progress in a file or a pipe
+LINES = 10  # number of lines that `ProgressLines` prints in a run
 
 
 class ProgressBar(keras.callbacks.ProgbarLogger):
-    """Keras's progress bar, for a terminal. It ends at the last step of an epoch.
+    """Shows Keras's progress bar, without counting more steps than an epoch has.
 
-    Keras counts the steps in groups of `steps_per_execution`, so that its own bar would show
+    With `steps_per_execution`, Keras counts steps in groups. Its own bar could therefore end at
     450 of 422 steps.
     """
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Takes the number of steps and of epochs, but not Keras's verbosity."""
+        """Sets the numbers of steps and epochs, and always shows the bar."""
         super().set_params(params | {"verbose": 1})
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -26,19 +26,19 @@ class ProgressBar(keras.callbacks.ProgbarLogger):
 
 
 class ProgressLines(keras.callbacks.Callback):
-    """Prints a line for each tenth of the epochs, for output that is not a terminal.
+    """Prints a line after each tenth of the epochs, for output to a file or a pipe.
 
-    Runs of less than ten epochs also print lines within an epoch.
+    In a run of fewer than ten epochs, lines are also printed within an epoch.
     """
 
-    epoch = printed = 0  # the present epoch, and the number of its lines so far
+    epoch = printed = 0  # the current epoch, and the number of lines printed within it
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Starts counting the lines of an epoch."""
+        """Resets the number of lines printed within the epoch."""
         self.epoch, self.printed = epoch, 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Prints the metrics so far if another part of the epoch is complete."""
+        """Prints the metrics if a line is due within the epoch."""
         done = (batch + 1) / self.params["steps"]
         due = int(LINES // self.params["epochs"] * done)
         if done < 1 and due > self.printed:
@@ -46,7 +46,7 @@ class ProgressLines(keras.callbacks.Callback):
             self._print(self.epoch + done, logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Prints the metrics if another tenth of the epochs is complete."""
+        """Prints the metrics if this epoch completes another tenth of the epochs."""
         epochs = self.params["epochs"]
         if LINES * (epoch + 1) // epochs > LINES * epoch // epochs:
             self._print(epoch + 1, logs)
@@ -57,19 +57,20 @@ class ProgressLines(keras.callbacks.Callback):
 
 
 def progress_callbacks(verbose: int) -> list[keras.callbacks.Callback]:
-    """The callbacks that show the progress: none (0), a bar (1) or lines (2)."""
+    """Returns the callbacks that show the progress: none (0), a bar (1) or lines (2)."""
     return [[], [ProgressBar()], [ProgressLines()]][verbose]
 
 
 def log_folder(folder: Path, name: str, resume: bool) -> Path:
-    """Chooses the folder for the TensorBoard logs of one training run, `folder/NAME/DATE-TIME`.
+    """Returns the folder for the TensorBoard logs of one run, `folder/NAME/DATE-TIME`.
 
-    In a shared folder, TensorBoard would connect the points of all runs into one curve.
+    Each run has a folder of its own, because TensorBoard would connect the points of several runs
+    in the same folder into one curve.
 
     Args:
-        folder: The folder of all logs.
+        folder: Folder for the logs of all models.
         name: Name of the model.
-        resume: Whether to continue the last logs of this name.
+        resume: Whether to return the latest existing folder of this model, if there is one.
     """
     earlier = sorted(path for path in (folder / name).glob("*-*") if path.is_dir())
     if resume and earlier:

@@ -1,4 +1,4 @@
-"""Writes the results of a training run."""
+"""Writes the files of a completed training run."""
 
 from datetime import datetime, timezone
 from importlib import metadata
@@ -16,14 +16,18 @@ from common.storage.saving import save_model
 from common.training.classifier import Result, optimizer
 from common.training.recipes import Recipe, Run, run_command
 
-STEPS = 1000  # per epoch, to evaluate the learning rate in fractions of an epoch
+STEPS = 1000  # resolution at which `with_learning_rates` samples the schedule, in steps per epoch
 
 
 def write_results(run: Run, result: Result, stem: Path, plots_folder: Path) -> None:
     """Writes the model files, the plots, the history and the architecture of a training run.
 
-    All but the model files go to a folder of their own, named after the model. Copies of the plots
-    of the last training are in `plots_folder` itself.
+    Args:
+        run: The run that was trained.
+        result: The result of the run.
+        stem: Path of the model files without suffix.
+        plots_folder: Folder for plots. A sub-folder with the name of the model gets all files but
+            the model; the folder itself gets copies of the plots of accuracy and loss.
     """
     card = ModelCard(
         network=run.recipe.network,
@@ -62,7 +66,7 @@ def write_results(run: Run, result: Result, stem: Path, plots_folder: Path) -> N
 
 
 def with_learning_rates(history: list[Row], recipe: Recipe) -> list[Row]:
-    """Adds to each row the learning rate at its end, which the recipe's schedule determines."""
+    """Adds the learning rate to each row of a history, as given by the schedule of the recipe."""
     schedule = optimizer(recipe, STEPS)
     rows = []
     for row in history:

@@ -1,4 +1,4 @@
-"""Plans the run that the command line asks for: a new, a fine-tuning or a resumed run."""
+"""Plans a training run: a new run, a fine-tuning run, or an interrupted run to resume."""
 
 from dataclasses import dataclass
 from itertools import count
@@ -21,7 +21,7 @@ from common.training.recipes import (
 )
 
 RUN_OPTIONS = ("preset", "seed", "validation_split")
-"""The attributes of a run that the command line can set."""
+"""The attributes of a `Run` that command line options can set."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,10 @@ class Plan:
     Attributes:
         run: The run to train.
         dataset: Training and test data.
-        own: The user's own digits that fine-tuning adds, or None.
+        own: The user's own digits, which fine-tuning adds to the training data; None without them.
         stem: Path of the model files without suffix.
-        kept: The path that the model would have without an earlier model, which stays, or None.
+        kept: Path of the existing model, without suffix, if `stem` has a number so that this model
+            is kept. Otherwise None.
     """
 
     run: Run
@@ -47,10 +48,11 @@ def new_plan(data: str | None, stem: Path | None, overwrite: bool, options: dict
     """Plans a run that starts from new random weights.
 
     Args:
-        data: The data set, as for `load_dataset`.
+        data: Name or path of the data set, as for `load_dataset`.
         stem: Path of the model files without suffix; None for the default path.
-        overwrite: Whether the default path may be that of an existing model.
-        options: Values for some of `RECIPE_OPTIONS` and `RUN_OPTIONS`.
+        overwrite: Whether a model at the default path may be replaced. Otherwise, the new model
+            gets a numbered name.
+        options: Values by option name, for any of `RECIPE_OPTIONS` and `RUN_OPTIONS`.
 
     Raises:
         UserError: The data set is missing or damaged.
@@ -65,18 +67,20 @@ def fine_tuning_plan(
     """Plans a run that fine-tunes a model on MNIST and the user's own digits.
 
     Args:
-        start: The `.keras` file of the model.
-        data: The user's own digits, as for `load_own_digits`. For a finder, any data set.
+        start: The `.keras` file of the model to fine-tune.
+        data: For a classifier, the user's own digits, as for `load_own_digits`. For a finder, any
+            data set, as for `load_dataset`.
         stem: Path of the model files without suffix; None for the default path.
-        overwrite: Whether the default path may be that of an existing model.
-        options: Values for some of `RECIPE_OPTIONS`.
+        overwrite: Whether a model at the default path may be replaced. Otherwise, the new model
+            gets a numbered name.
+        options: Values by option name, for any of `RECIPE_OPTIONS` except "network".
 
     Raises:
         UserError: The model or the data set is missing, damaged or of the wrong kind.
     """
     card = start_card(start)
-    # Hold out the same images as before. The model has been trained on the others, so validation
-    # on them would look too good.
+    # Hold out the same images as in the first training. The model has been trained on all other
+    # images, so validating on those would overestimate its accuracy.
     settings: dict[str, Any] = {"seed": card["seed"]}
     settings["validation_split"] = card.get("validation_split", 0.1)
     settings |= options | {"start": start_name(start)}
@@ -98,30 +102,31 @@ def fine_tuning_plan(
 def _plan(
     run: Run, dataset: Dataset, own: Dataset | None, stem: Path | None, overwrite: bool
 ) -> Plan:
-    """Returns a plan. Without a `stem`, the model is named after its data and its network."""
+    """Creates a plan. If `stem` is None, names the model after its data set and its network."""
     if stem:
         return Plan(run, dataset, own, stem)
-    usual = MODELS / model_name(own or dataset, run.recipe.network)
-    if overwrite or not existing_file(usual):
-        return Plan(run, dataset, own, usual)
-    numbered = (usual.with_name(f"{usual.name}_{number}") for number in count(2))
+    default = MODELS / model_name(own or dataset, run.recipe.network)
+    if overwrite or not existing_file(default):
+        return Plan(run, dataset, own, default)
+    numbered = (default.with_name(f"{default.name}_{number}") for number in count(2))
     free = next(stem for stem in numbered if not existing_file(stem))
-    return Plan(run, dataset, own, free, kept=usual)
+    return Plan(run, dataset, own, free, kept=default)
 
 
 def resumed_plan(data: str | None, stem: Path | None, options: dict[str, Any]) -> Plan:
     """Plans to resume an interrupted run.
 
     Args:
-        data: New location of the data, if they have moved; otherwise None.
-        stem: Path of the run's model files without suffix; None for the run interrupted last.
-        options: Values for some of `RECIPE_OPTIONS` and `RUN_OPTIONS`, which must match the run.
+        data: New path of the data set; None if it has not moved.
+        stem: Path of the model files without suffix; None for the run that was interrupted last.
+        options: Values by option name, for any of `RECIPE_OPTIONS` and `RUN_OPTIONS`. They must
+            equal the settings of the run.
 
     Raises:
-        UserError: There is no such run, an option differs from the run, or its data have changed.
+        UserError: There is no interrupted run, an option differs from the settings of the run, or
+            the data set has changed.
     """
-    # Imported here so that a wrong argument is reported without waiting five seconds for
-    # TensorFlow.
+    # Imported here: TensorFlow takes five seconds, and a wrong argument should fail at once.
     from common.training.checkpoint import checkpoint_folder, read_state
 
     stem = stem or _interrupted_last()
@@ -131,7 +136,7 @@ def resumed_plan(data: str | None, stem: Path | None, options: dict[str, Any]) -
         if wanted != actual:
             option = f"--{name.replace('_', '-')}"
             raise UserError(
-                f"The interrupted training has {option} {actual}, not {wanted}. Resume it without "
+                f"The interrupted run has {option} {actual}, not {wanted}. Resume it without "
                 f"{option}."
             )
     own = load_own_digits(data or run.own) if run.own else None
@@ -139,8 +144,8 @@ def resumed_plan(data: str | None, stem: Path | None, options: dict[str, Any]) -
     for loaded, expected in ((dataset, run.data_sha256), (own, run.own_sha256)):
         if loaded and loaded.sha256 != expected:
             raise UserError(
-                f"{loaded.name} differs from the data of the interrupted training. Restore the "
-                "data, or start a new training without --resume."
+                f"{loaded.name} differs from the data of the interrupted run. Restore the data, or "
+                "start a new run without --resume."
             )
     return Plan(run, dataset, own, stem)
 
@@ -149,7 +154,7 @@ def _interrupted_last() -> Path:
     found = sorted(MODELS.glob("*.checkpoint/state.json"), key=lambda path: path.stat().st_mtime)
     if not found:
         raise UserError(
-            f"There is no interrupted training to resume in {MODELS}. Train without --resume."
+            f"There is no interrupted run to resume in {MODELS}. Train without --resume."
         )
     return found[-1].parent.with_suffix("")
 
@@ -158,11 +163,11 @@ def start_card(path: Path) -> SavedCard:
     """Loads the card of a model to fine-tune.
 
     Raises:
-        ModelError: The model is missing, or `train_model.py` did not create it.
+        ModelError: The model is missing, or was not created by `train_model.py`.
     """
     if path.suffix != ".keras":
         raise ModelError(
-            f"--from takes a .keras file, because other formats cannot be trained; got {path}."
+            f"--from needs a .keras file, because other formats cannot be trained; got {path}."
         )
     if not path.is_file():
         raise ModelError(f"There is no model at {path}. Pass an existing .keras file to --from.")
@@ -174,40 +179,43 @@ def start_card(path: Path) -> SavedCard:
         or card["network"] not in USUAL_PRESET
     ):
         raise ModelError(
-            f"{path} has no matching card ({path.stem}.json). --from needs a model created by "
-            "train_model.py."
+            f"{path} has no matching card ({path.stem}.json). --from needs a model that "
+            "train_model.py created, with its card."
         )
     return card
 
 
 def start_name(path: Path) -> str:
-    """The path of a model to start from, relative to the project folder if it is inside it."""
+    """Returns the path of a model, relative to the project folder if it lies in that folder."""
     path = path.resolve()
     return str(path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path)
 
 
 def model_name(dataset: Dataset, network: str) -> str:
-    """The default name of a model: its network, after the name of its data unless that is MNIST."""
+    """Returns the default name of a model, such as mlp for MNIST or digits_mlp for other data."""
     if dataset.sha256 == MNIST_SHA256:
         return network
     return f"{Path(dataset.name).stem}_{network}"
 
 
-def refuse_replacing(stem: Path) -> None:
-    """Refuses to train a model that would replace an existing one.
+def refuse_existing_model(stem: Path) -> None:
+    """Checks that training would not replace an existing model.
+
+    Args:
+        stem: Path of the new model's files without suffix.
 
     Raises:
-        UserError: The model `stem` exists.
+        UserError: A file of a model exists at this path.
     """
     if found := existing_file(stem):
         raise UserError(
-            f"{shown(found)} exists. Pass --overwrite to replace that model, or choose another "
-            "--output."
+            f"{shown(found)} already exists. Pass --overwrite to replace the model, or choose "
+            "another --output."
         )
 
 
 def describe(plan: Plan) -> str:
-    """Describes a planned run in plain words."""
+    """Describes a planned run in two sentences: the training and the path of the model."""
     run, recipe, own = plan.run, plan.run.recipe, plan.own
     training, validation = part_sizes(run, plan.dataset)
     added = f" and {len(own.train_labels):,} of {printable(own.name)}" if own else ""
@@ -223,16 +231,16 @@ def describe(plan: Plan) -> str:
 
 
 def _destination(plan: Plan) -> str:
-    """Says where the model of a run will be saved, and which earlier model it replaces or keeps."""
+    """Describes where the model will be saved, and whether it replaces an existing one."""
     path = f"{shown(plan.stem)}.keras"
     if plan.kept:
         kept = f"{shown(plan.kept)}.keras"
-        return f"The model will be saved to {path}; {kept} stays, --overwrite would replace it."
+        return f"The model will be saved to {path}. To replace {kept} instead, pass --overwrite."
     if existing_file(plan.stem):
         return f"The model will replace {path}."
     return f"The model will be saved to {path}."
 
 
 def counted(epochs: int) -> str:
-    """The number of epochs with its unit, such as "1 epoch" or "6 epochs"."""
+    """Formats a number of epochs with its unit, such as "1 epoch" or "6 epochs"."""
     return f"{epochs} epoch{'s' if epochs != 1 else ''}"

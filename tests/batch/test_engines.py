@@ -102,7 +102,7 @@ def test_ctrl_c_twice_prints_no_traceback(tmp_path: Path, seed: int) -> None:
         assert process.stderr is not None
         # The first signal may come before the command prints the line that names the models.
         lines = [x for x in process.stderr if x != "\n" and not x.startswith("Reading with ")]
-        said = r"(interrupted\n|Interrupted; .* with --resume to continue\.\n)?"
+        said = r"(interrupted\n|Interrupted; .* repeat the command with --resume\.\n)?"
         assert re.fullmatch(said, "".join(lines))
 
 

@@ -74,7 +74,7 @@ def test_a_run_can_only_be_resumed_with_the_same_form(
     fields.write_text(fields.read_text().replace("[1, 4]", "[1, 3]"))
     refused = command(*words, *output, "--resume")
     assert refused.returncode == 2
-    assert "These differ: the field file or its template" in refused.stderr
+    assert "Differences: the field file or its template" in refused.stderr
 
 
 @pytest.mark.skipif(not find_spec("pyarrow"), reason="needs requirements/ray.txt")
@@ -121,7 +121,7 @@ def test_the_sample_form_is_read_with_proposed_fields(command: Command, tmp_path
     assert json.loads(done.stdout)["lines"] == [*READ.values(), "08523"]
     both = command("predict_image.py", "--find-fields", tmp_path / "empty.png", "a.png")
     assert both.returncode == 2
-    assert "omit images" in both.stderr
+    assert "omit IMAGE" in both.stderr
 
 
 def test_explain_cannot_be_combined_with_fields(command: Command, words: list[str | Path]) -> None:

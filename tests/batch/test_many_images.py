@@ -184,10 +184,10 @@ def test_incompatible_options_are_refused(called: Command, tmp_path: Path) -> No
     for words, said in (
         (("--resume",), "--resume needs --output"),
         (("--output", tmp_path, "--csv"), "--csv cannot be combined with --output"),
-        (("--files-from", "x", "y.png"), "--files-from names the images"),
+        (("--files-from", "x", "y.png"), "--files-from already names the images"),
         (("--files-from", "x", "--recursive"), "--recursive needs a folder"),
         (("--address", "auto"), "--address needs --engine ray"),
-        (("--json",), "name the images to read"),
+        (("--json",), "need images: name at least one IMAGE"),
         (("--jso", "x.png"), "unrecognized arguments: --jso"),
         (("--jobs", "0"), "not a whole number above 0"),
     ):
@@ -214,7 +214,7 @@ def test_ctrl_c_ends_all_processes(project: Path, many: Many, tmp_path: Path) ->
         said = messages(process.stderr.read().decode())
         assert re.fullmatch(
             r"\nInterrupted; [0-9,]+ of 60,000 images were read and saved\. "
-            r"Repeat the command with --resume to continue\.\n",
+            r"To continue, repeat the command with --resume\.\n",
             said,
         )
     until = time.monotonic() + 60
@@ -228,7 +228,7 @@ def test_an_unreachable_cluster_is_reported_in_one_line(command: Command) -> Non
     words = ("predict_image.py", *MODEL, "--engine", "ray", "--address", "127.0.0.1:9", "samples")
     done = command(*words, timeout=60)
     assert (done.returncode, messages(done.stderr).count("\n")) == (2, 1), done.stderr
-    assert "Ray cannot be reached at 127.0.0.1:9" in done.stderr
+    assert "Cannot connect to Ray at 127.0.0.1:9" in done.stderr
 
 
 def pids(session: int, name: str = ".") -> list[int]:

@@ -36,8 +36,8 @@ def test_a_folder_of_shards_belongs_to_one_job(tmp_path: Path) -> None:
     assert again.missing([("a.png", b"")]) == []
     assert not list(tmp_path.glob(".123.*"))
     for other, word in (
-        (replace(job, model_sha256="other"), "These differ: the classifier"),
-        (replace(job, temperature=2.0), "These differ: the classifier's temperature"),
+        (replace(job, model_sha256="other"), "Differences: the classifier"),
+        (replace(job, temperature=2.0), "Differences: the classifier's temperature"),
     ):
         with pytest.raises(UserError, match=word):
             ShardFolder(tmp_path, other, resume=True)
@@ -47,7 +47,7 @@ def test_a_folder_of_shards_belongs_to_one_job(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="damaged"):
             ShardFolder(tmp_path, job, resume=True)
     (tmp_path / "job.json").write_text("{}")
-    with pytest.raises(UserError, match="These differ: the number of images"):
+    with pytest.raises(UserError, match="Differences: the number of images"):
         ShardFolder(tmp_path, job, resume=True)
     (tmp_path / "job.json").unlink()
     os.mkfifo(tmp_path / "job.json")

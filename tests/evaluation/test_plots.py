@@ -127,7 +127,7 @@ def test_the_title_of_a_gallery_says_if_some_pages_are_not_shown(
 @pytest.mark.parametrize(
     ("count", "title"),
     [
-        (0, "no image is misread"),
+        (0, "no misread images"),
         (1, "the only misread image"),
         (40, "all 40 misread images, worst first"),
         (89, "the worst 40 of 89 misread images"),

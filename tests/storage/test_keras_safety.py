@@ -153,7 +153,7 @@ def test_a_function_named_as_an_argument_is_not_called(
         path.write_bytes(
             hostile.with_config(functional, hostile.calling(config, module, name, "/tmp/saved"))
         )
-        with pytest.raises(ModelError, match=r"hostile\.keras asks for Switch"):
+        with pytest.raises(ModelError, match=r"hostile\.keras uses Switch"):
             load_network(path)
     nodes = hostile.calling(config, "keras.layers", "TFSMLayer")["config"]["layers"][-1]
     dense = hostile.with_last(config, {"inbound_nodes": nodes["inbound_nodes"]})
@@ -236,7 +236,7 @@ def test_h5_files_are_checked_like_keras_files(tmp_path: Path) -> None:
             config = json.loads(file.attrs["model_config"])
             config["config"]["layers"][-1]["class_name"] = name
             file.attrs["model_config"] = json.dumps(config)
-        with pytest.raises(ModelError, match=rf"hostile\.h5 asks for {name}"):
+        with pytest.raises(ModelError, match=rf"hostile\.h5 uses {name}"):
             load_network(path)
 
 

@@ -27,7 +27,7 @@ def tflite() -> dict[str, bytes]:
     [
         ("looping", "subgraphs|WHILE"),
         ("branching", "subgraphs|IF"),
-        ("reshaping", r"computes a shape from the image's values \(FILL\)"),
+        ("reshaping", r"computes a shape from pixel values \(FILL\)"),
     ],
 )
 def test_models_whose_work_depends_on_the_image_are_refused(

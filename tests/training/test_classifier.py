@@ -129,7 +129,7 @@ def test_the_history_of_a_run_of_one_epoch_has_several_points(
 
 def test_a_loss_that_is_not_finite_stops_training(tiny: Dataset, tmp_path: Path) -> None:
     recipe = replace(PRESETS["classic"], learning_rate=1e10, epochs=3, batch_size=4)
-    with pytest.raises(TrainingError, match="lower --learning-rate"):
+    with pytest.raises(TrainingError, match="a --learning-rate below"):
         train(run_of(tiny, recipe), tiny, tmp_path, verbose=0)
     state = read_state(tmp_path)
     assert not [row for row in state["history"] if not np.isfinite(row["loss"])]
@@ -140,7 +140,7 @@ def test_a_loss_that_is_not_finite_stops_training(tiny: Dataset, tmp_path: Path)
 
 
 def test_without_a_valid_checkpoint_there_is_nothing_to_resume(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="no interrupted training"):
+    with pytest.raises(TrainingError, match="no interrupted run"):
         read_state(tmp_path / "digit_cnn.checkpoint")
     (tmp_path / "state.json").write_text('{"run": {}}')
     with pytest.raises(TrainingError, match="damaged"):

@@ -124,7 +124,7 @@ def test_if_a_process_dies_the_others_stop_and_training_can_be_resumed(
         os.killpg(together[victim].pid, signal.SIGKILL)
         said = together[1 - victim].communicate(timeout=MAX_SECONDS)[1]
         assert together[1 - victim].returncode == 2
-    assert said.startswith("error: Another process of this training is gone")
+    assert said.startswith("error: Another process of this training run has ended")
     assert said.count("\n") == 1
     state = json.loads((tmp_path / "gone.checkpoint" / "state.json").read_text())
     assert len(state["history"]) >= 2
@@ -163,7 +163,7 @@ def test_a_model_gives_the_same_probabilities_on_both_backends(
 
 def test_inconsistent_options_are_refused_in_one_line(command: Command) -> None:
     for words, said in (
-        (("--coordinator", "127.0.0.1:1"), "needs --processes"),
+        (("--coordinator", "127.0.0.1:1"), "--processes and --process must be whole numbers"),
         (("--coordinator", "127.0.0.1:1", "--processes", "2", "--process", "2"), "from 0 to N - 1"),
         (("--processes", "2", "--process", "0"), "expected --coordinator"),
         (("--coordinator", "x", "--processes", "2", "--process", "0"), "expected --coordinator"),

@@ -11,7 +11,7 @@ from PIL import Image
 
 from common.data.datasets import Dataset, load_dataset, load_own_digits
 from common.data.formats import DataError
-from common.evaluation.comparison import comparison_table
+from common.evaluation.comparison import fine_tuning_table
 from common.networks import build_network
 from common.storage.model_files import load_predictor
 from common.training import classifier
@@ -122,14 +122,14 @@ def test_a_resumed_fine_tuning_gives_the_same_weights(
 def test_the_table_compares_accuracy_before_and_after_fine_tuning(own: Path, tiny: Dataset) -> None:
     predictor = load_predictor(PRETRAINED.with_suffix(".tflite"))
     digits = load_own_digits(str(own))
-    rows = comparison_table(predictor, predictor, digits, tiny).splitlines()
+    rows = fine_tuning_table(predictor, predictor, digits, tiny).splitlines()
     held_out = str(len(digits.test_labels))
     assert rows[1].split() == ["my_digits,", "held", "out", held_out, "100.00%", "100.00%"]
     assert rows[2].split()[-2:] == ["100.00%", "100.00%"]
     assert rows[3].startswith("tiny, test")
     assert len(rows) == 4
     wrong = replace(digits, train_labels=np.full_like(digits.train_labels, 5))
-    assert "5 is still read wrongly in" in comparison_table(predictor, predictor, wrong, tiny)
+    assert "5 is still read wrongly in" in fine_tuning_table(predictor, predictor, wrong, tiny)
 
 
 def test_unusable_start_models_and_options_are_refused_in_one_line(
@@ -138,7 +138,7 @@ def test_unusable_start_models_and_options_are_refused_in_one_line(
     strange = tmp_path / "strange.keras"
     shutil.copy(PRETRAINED, strange)
     for model, word in (
-        (PRETRAINED.with_suffix(".tflite"), "takes a .keras file"),
+        (PRETRAINED.with_suffix(".tflite"), "needs a .keras file"),
         (tmp_path / "missing.keras", "no model at"),
         (strange, "has no matching card"),
     ):

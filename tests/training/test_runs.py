@@ -17,7 +17,7 @@ from common.networks import build_network
 from common.training import checkpoint, results, runs
 from common.training.classifier import Result, Score
 from common.training.recipes import new_run
-from common.training.runs import Plan, describe, new_plan, refuse_replacing
+from common.training.runs import Plan, describe, new_plan, refuse_existing_model
 
 
 @pytest.fixture
@@ -51,14 +51,14 @@ def test_training_replaces_a_model_only_with_overwrite(models: Path) -> None:
     (models / "digits_mlp_2.json").touch()
     plan = planned("mlp")
     assert plan.stem == models / "digits_mlp_3"
-    kept = f"/digits_mlp_3.keras; {usual}.keras stays, --overwrite would replace it."
+    kept = f"/digits_mlp_3.keras. To replace {usual}.keras instead, pass --overwrite."
     assert describe(plan).endswith(kept)
     replacing = planned("mlp", overwrite=True)
     assert replacing.stem == usual
     assert describe(replacing).endswith(f"The model will replace {usual}.keras.")
-    with pytest.raises(UserError, match=r"digits_mlp\.tflite exists\. Pass --overwrite"):
-        refuse_replacing(usual)
-    refuse_replacing(models / "other")
+    with pytest.raises(UserError, match=r"digits_mlp\.tflite already exists\. Pass --overwrite"):
+        refuse_existing_model(usual)
+    refuse_existing_model(models / "other")
     assert planned("mlp", stem=models / "other").stem == models / "other"
 
 
