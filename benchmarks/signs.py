@@ -26,7 +26,7 @@ from common.reading import DOUBTFUL, Reading
 from common.recognizer import DigitRecognizer
 
 SEED = {"development": 3, "test": 4}
-OTHERS = ("/", "speck", "letter", "line")  # other marks between digits
+OTHERS = ("speck", "letter", "line")  # other marks between digits
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,17 @@ def reported_signs(reading: Reading, page: SignPage) -> list[tuple[str, bool]]:
     return reported
 
 
-def sign_page(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> SignPage:
-    """Generates a page with one line of digits, and with signs or other marks between some."""
+def sign_page(
+    images: np.ndarray, labels: np.ndarray, rng: np.random.Generator, kinds: str = SIGNS
+) -> SignPage:
+    """Generates a page with one line of digits, and with signs or other marks between some.
+
+    Args:
+        images: Pictures of digits, uint8 (N, 28, 28).
+        labels: Their labels, int (N,).
+        rng: Random number generator for the page.
+        kinds: The signs to choose from, each with the same probability.
+    """
     canvas = Canvas(*photo_size(rng, "wide"))
     writer = Writer(images, labels, rng)
     count = int(rng.integers(2, 10))
@@ -102,7 +111,7 @@ def sign_page(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) 
     for place, digit in enumerate(writer.digits(count, size)):
         if place and rng.random() < share:
             is_sign = rng.random() < 0.8
-            kind = str(rng.choice([*SIGNS] if is_sign else OTHERS))
+            kind = str(rng.choice([*kinds] if is_sign else OTHERS))
             mark = between(kind, size, pen, rng)
             x += rng.uniform(0.02, 0.25) * size
             canvas.put(mark, x, baseline + slope * x + mark.drop - mark.ink.shape[0])
@@ -129,7 +138,7 @@ def between(kind: str, size: float, pen: float, rng: np.random.Generator) -> Mar
     u = rng.uniform
     dot = [(0.0, 0.0), (u(0, 0.04), u(0, 0.04))]
     wide, level = u(0.25, 0.55), u(0.35, 0.6)  # width and height above the baseline of "-" and "+"
-    lean, slant, apart = u(0.15, 0.55), u(-0.06, 0.06), u(0.3, 0.55)
+    lean, slant, apart = u(0.15, 0.8), u(-0.06, 0.06), u(0.3, 0.55)
     thick = pen * u(1.0, 1.4)
     strokes, bottom = {
         ".": ([dot], u(-0.08, 0.08)),

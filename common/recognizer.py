@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from common.calibration import combined, detection_probability, without_rejection
 from common.finding.context import line_support
@@ -19,9 +18,10 @@ from common.finding.layout import Placed, in_lines
 from common.finding.orientation import rotation_of, turned, turned_back
 from common.finding.overlap import overlaps
 from common.finding.settings import SETTINGS
-from common.images.contents import MAX_BYTES, ImageError, failures_named, name_of
-from common.images.decoding import read_image
-from common.images.grey import grey
+from common.finding.signs import Slash
+from common.finding.slashes import slash_probabilities
+from common.images.contents import ImageError, failures_named, name_of
+from common.images.conversion import ImageSource, grey_page
 from common.preprocessing import digit_picture, network_input
 from common.reading import Box, DigitReading, Glyph, ModelsRecord, Reading
 from common.storage.model_files import (
@@ -34,7 +34,6 @@ from common.storage.model_files import (
 MIN_CONFIDENCE = SETTINGS.min_confidence
 MAX_SMALL = 64  # pixels; longer side of images that the classifier sees well enough as a whole
 Mark = TypeVar("Mark", Glyph, DigitReading)
-ImageSource = str | Path | bytes | BinaryIO | Image.Image | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ class DigitRecognizer:
             ImageError: The image cannot be read, or is of another type or shape.
         """
         name = str(image) if isinstance(image, str | Path) else "image"
-        return self.examine(_grey_image(image), name)[1]
+        return self.examine(grey_page(image), name)[1]
 
     def read_many(self, sources: Iterable[tuple[str, str | Path | bytes]]) -> Iterator[Reading]:
         """Reads any number of images; one that cannot be read does not stop the others.
@@ -144,7 +143,7 @@ class DigitRecognizer:
         """
         for name, source in sources:
             try:
-                reading = self.examine(_grey_image(source), name)[1]
+                reading = self.examine(grey_page(source), name)[1]
             except ImageError as error:
                 reading = Reading(name, error=str(error), models=self.models)
             yield reading
@@ -279,11 +278,17 @@ class DigitRecognizer:
     ) -> Reading:
         """Separates digits from ignored marks; `rejected` marks are ignored in any case."""
         least = self.setup.min_confidence
-        kept = [mark for mark in marks if mark.confidence >= least]
-        left_out = (*rejected, *(mark for mark in marks if mark.confidence < least))
+        likely = [mark for mark in marks if mark.confidence >= least]
+        kept: list[DigitReading] = []
+        left_out, slashes = [*rejected], []
+        for mark, slash in zip(marks, slash_probabilities(image, marks, likely), strict=True):
+            mark = replace(mark, confidence=mark.confidence * float(1 - slash))
+            (kept if mark.confidence >= least else left_out).append(mark)
+            if mark.confidence < least and slash >= 0.5:
+                slashes.append(Slash(mark.box, float(slash)))
         text = None if kept else hint(image, len(left_out))
-        digits = in_lines(kept, image)
-        return Reading(name, digits, left_out, hint=text, models=self.models)
+        digits = in_lines(kept, image, slashes)
+        return Reading(name, digits, tuple(left_out), hint=text, models=self.models)
 
 
 def _all_reach(confidence: float, marks: list[DigitReading]) -> bool:
@@ -316,36 +321,3 @@ def _sides(boxes: Sequence[Placed]) -> np.ndarray:
     """Returns boxes as float (N, 4): x, y, width, height."""
     sides = [(box.x, box.y, box.width, box.height) for box in boxes]
     return np.array(sides, float).reshape(-1, 4)
-
-
-def _grey_image(source: ImageSource) -> np.ndarray:
-    """Converts any source of an image to an upright grey page, see `DigitRecognizer.read`."""
-    if isinstance(source, str | Path | bytes):
-        return read_image(source)
-    if isinstance(source, Image.Image):
-        return grey(ImageOps.exif_transpose(source))
-    if isinstance(source, np.ndarray):
-        return _grey_array(source)
-    content = source.read(MAX_BYTES + 1) if hasattr(source, "read") else None
-    if not isinstance(content, bytes):
-        raise ImageError(
-            f"Got {type(source).__name__}; expected a path, bytes, a file open in binary mode, a "
-            "Pillow image or a NumPy array."
-        )
-    return read_image(content)
-
-
-def _grey_array(array: np.ndarray) -> np.ndarray:
-    channels = array.shape[2] if array.ndim == 3 else 1
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or not array.size or channels > 4:
-        channels = 0
-    if channels not in (1, 3, 4):
-        raise ImageError(
-            f"Got an array of {array.dtype} and shape {array.shape}; expected uint8 from 0 (black) "
-            "to 255 and shape (height, width), (height, width, 3) in the order blue, green, red, "
-            "or (height, width, 4) with an alpha channel."
-        )
-    if channels == 1:
-        return array.reshape(array.shape[:2])
-    order = [2, 1, 0, 3][:channels]  # Pillow's: red, green, blue, alpha
-    return grey(Image.fromarray(np.ascontiguousarray(array[..., order])))

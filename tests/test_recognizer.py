@@ -11,11 +11,12 @@ from PIL import Image
 from common.data.datasets import Dataset
 from common.data.handwriting import draw_digit, write_page
 from common.images.contents import ImageError
+from common.images.conversion import grey_page
 from common.images.decoding import read_image
 from common.images.listing import list_images
 from common.preprocessing import network_input
 from common.reading import Box, DigitReading
-from common.recognizer import DigitRecognizer, _grey_image
+from common.recognizer import DigitRecognizer
 from common.storage.card import load_card
 from common.storage.model_files import PRETRAINED, load_predictor
 
@@ -35,6 +36,22 @@ def test_a_sign_is_recognised_on_a_page_in_any_orientation(
     reading = recognizer.read(np.ascontiguousarray(np.rot90(page, quarters)))
     assert reading.text == "2453"
     assert [number.raw for number in reading.numbers] == ["24.53"]
+
+
+def test_the_slashes_of_a_date_are_signs_and_not_digits(recognizer: DigitRecognizer) -> None:
+    rng = np.random.default_rng(0)
+    page = np.zeros((140, 20), np.float32)
+    for mark in "21/11/2026":
+        if mark == "/":
+            ink = np.zeros((100, 64), np.float32)
+            cv2.line(ink, (58, 5), (6, 94), 1.0, 8, cv2.LINE_AA)
+        else:
+            ink = np.pad(draw_digit(int(mark), 80, rng), ((0, 10), (6, 6)))
+        page = np.hstack([page, np.pad(ink, ((120 - len(ink), 20), (4, 4)))])
+    reading = recognizer.read(np.rint(255 - 255 * page).astype(np.uint8))
+    assert reading.text == "21112026"
+    assert [number.raw for number in reading.numbers if number.raw] == ["21/11/2026"]
+    assert [mark.digit for mark in reading.left_out] == [1, 1]
 
 
 @pytest.fixture(scope="module")
@@ -150,10 +167,10 @@ def test_colour_arrays_are_read_in_the_channel_order_of_opencv() -> None:
     bgra[0, 0] = (0, 250, 0, 255)  # green becomes light grey
     bgra[1, 2] = (0, 0, 250, 255)  # red
     expected = cv2.cvtColor(bgra, cv2.COLOR_BGRA2GRAY).astype(int)
-    assert np.abs(_grey_image(bgra) - expected).max() <= 1
-    assert np.abs(_grey_image(bgra[..., :3]) - expected).max() <= 1
-    assert (_grey_image(bgra[..., :1]) == bgra[..., 0]).all()
-    assert (_grey_image(bgra[::-1, ::-1, :3]) == _grey_image(bgra[..., :3])[::-1, ::-1]).all()
+    assert np.abs(grey_page(bgra) - expected).max() <= 1
+    assert np.abs(grey_page(bgra[..., :3]) - expected).max() <= 1
+    assert (grey_page(bgra[..., :1]) == bgra[..., 0]).all()
+    assert (grey_page(bgra[::-1, ::-1, :3]) == grey_page(bgra[..., :3])[::-1, ::-1]).all()
 
 
 def test_a_transparent_array_is_read_like_its_file() -> None:
@@ -161,7 +178,7 @@ def test_a_transparent_array_is_read_like_its_file() -> None:
     array = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     assert array is not None
     assert array.shape[2] == 4
-    assert (_grey_image(array) == read_image(path)).all()
+    assert (grey_page(array) == read_image(path)).all()
 
 
 def test_open_files_are_read_like_their_paths(recognizer: DigitRecognizer) -> None:
@@ -199,7 +216,7 @@ def test_errors_for_unusable_arrays_say_what_was_received_and_expected(
 ) -> None:
     received = rf"Got an array of {np.dtype(dtype)} and shape {re.escape(str(shape))}; expected "
     with pytest.raises(ImageError, match=rf"{received}uint8 .*\(height, width\), .*blue, green"):
-        _grey_image(np.zeros(shape, dtype))
+        grey_page(np.zeros(shape, dtype))
 
 
 def test_each_reading_has_the_name_of_its_image_even_among_broken_images(

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from common.finding.signs import signs_after
+from common.finding.signs import Slash, signs_after
 from common.reading import DigitReading
 
 MAX_TILT = 0.7  # slope, 35 degrees; neighbours at a steeper angle are on different lines
@@ -35,12 +35,15 @@ class Placed(Protocol):
     def height(self) -> float: ...  # noqa: D102
 
 
-def in_lines(digits: list[DigitReading], page: np.ndarray) -> tuple[DigitReading, ...]:
+def in_lines(
+    digits: list[DigitReading], page: np.ndarray, slashes: Sequence[Slash]
+) -> tuple[DigitReading, ...]:
     """Sorts digits into reading order, and sets their lines, numbers and signs.
 
     Args:
         digits: The digits in any order.
-        page: The upright page, uint8 (height, width), on which signs are searched for.
+        page: The upright page, uint8 (height, width), on which the other signs are searched for.
+        slashes: The slashes on the page.
     """
     sorted_digits: list[DigitReading] = []
     for count, line in enumerate(lines_of([digit.box for digit in digits])):
@@ -48,7 +51,7 @@ def in_lines(digits: list[DigitReading], page: np.ndarray) -> tuple[DigitReading
         sorted_digits += (
             replace(digits[i], line=count, number=number, sign=sign)
             for i, number, sign in zip(
-                line, numbers_of(boxes), signs_after(page, boxes), strict=True
+                line, numbers_of(boxes), signs_after(page, boxes, slashes), strict=True
             )
         )
     return tuple(sorted_digits)

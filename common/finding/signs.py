@@ -1,8 +1,8 @@
-"""Recognises the signs . , - + : between the digits of a line.
+"""Recognises the signs . , - + : / between the digits of a line.
 
 The finder detects only digits, so signs are recognised by rules. A mark between two digits is a
-sign if it belongs to neither digit and has the shape and the position of the sign. A slash is not
-recognised, because the finder reads it as a 1.
+sign if it belongs to neither digit and has the shape and the position of the sign. The networks
+take a slash for a 1, and `slashes` tells the two apart.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ import numpy as np
 from common.preprocessing import resized
 from common.reading import DOUBTFUL, Box
 
-SIGNS = ".,-+:"
+SIGNS = ".,-+:/"
 
 # Lengths are in digit heights. Tuned on 500 generated lines of MNIST training digits; see
 # `benchmarks/signs.py`.
@@ -39,6 +39,22 @@ BASE = (0.75, 1.1)  # dots; commas may be lower
 LINE = (0.0, 1.25)  # all signs
 
 
+SURE_SLASH = 0.7  # minimum probability of a slash; less likely ones are doubtful
+
+
+@dataclass(frozen=True)
+class Slash:
+    """A mark that is probably a slash.
+
+    Attributes:
+        box: Its bounding box, in pixels of the upright page.
+        probability: Probability that it is a slash and not a 1, 0 to 1.
+    """
+
+    box: Box
+    probability: float
+
+
 @dataclass(frozen=True)
 class _Mark:
     """A connected component between two digits. Lengths are in digit heights.
@@ -59,12 +75,13 @@ class _Mark:
     mask: np.ndarray
 
 
-def signs_after(page: np.ndarray, boxes: Sequence[Box]) -> list[str]:
+def signs_after(page: np.ndarray, boxes: Sequence[Box], slashes: Sequence[Slash] = ()) -> list[str]:
     """Returns the sign after each digit of a line.
 
     Args:
         page: The upright page, uint8 (height, width).
         boxes: The bounding boxes of the digits, from left to right.
+        slashes: All slashes on the page.
 
     Returns:
         For each digit, one of `SIGNS`, `DOUBTFUL` for a mark that may not be a sign, or "" for no
@@ -73,7 +90,35 @@ def signs_after(page: np.ndarray, boxes: Sequence[Box]) -> list[str]:
     height = float(np.median([box.height for box in boxes]))
     if height < MIN_HEIGHT:
         return [""] * len(boxes)
-    return [_sign(page, *pair, height) for pair in pairwise(boxes)] + [""]
+    return [_slash(*pair, slashes) or _sign(page, *pair, height) for pair in pairwise(boxes)] + [""]
+
+
+def ink_mask(page: np.ndarray) -> np.ndarray:
+    """Separates ink from paper, of which there must be more.
+
+    Args:
+        page: A small part of a page, uint8 (height, width); ink darker or lighter than the paper.
+
+    Returns:
+        The ink, uint8 (height, width), 0 or 1.
+    """
+    _, mask = cv2.threshold(page, 0, 1, cv2.THRESH_BINARY_INV + cv2.THRESH_OTSU)
+    return np.asarray(1 - mask if mask.mean() > 0.5 else mask)
+
+
+def _slash(left: Box, right: Box, slashes: Sequence[Slash]) -> str:
+    """Returns the slash between two digits, `DOUBTFUL`, or "" if there is none."""
+    start, end = left.x + left.width / 2, right.x + right.width / 2
+    top, bottom = min(left.y, right.y), max(left.bottom, right.bottom)
+    between = [
+        slash
+        for slash in slashes
+        if start < slash.box.x + slash.box.width / 2 < end
+        and top < slash.box.y + slash.box.height / 2 < bottom
+    ]
+    if not between:
+        return ""
+    return "/" if len(between) == 1 and between[0].probability >= SURE_SLASH else DOUBTFUL
 
 
 def _sign(page: np.ndarray, left: Box, right: Box, height: float) -> str:
@@ -97,9 +142,7 @@ def _marks(page: np.ndarray, left: Box, right: Box, height: float) -> list[_Mark
         return []
     scale = min(1.0, CROP_HEIGHT / height)
     crop = resized(crop, scale)
-    _, mask = cv2.threshold(crop, 0, 1, cv2.THRESH_BINARY_INV + cv2.THRESH_OTSU)
-    if mask.mean() > 0.5:  # light ink on dark paper
-        mask = 1 - mask
+    mask = ink_mask(crop)
     digits = np.zeros(mask.shape, bool)
     for box in (left, right):
         corners = (box.y - y, box.bottom - y, box.x - x, box.right - x)

@@ -1,0 +1,92 @@
+"""Tells slashes from 1s.
+
+A slash and a 1 are both a single stroke, and the finder and the classifier see only one mark at a
+time. Compared with the digits beside it, however, a slash leans more and is often longer.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from common.finding.layout import lines_of
+from common.finding.signs import ink_mask
+from common.reading import Box, DigitReading
+
+ABOVE_WEIGHT, BELOW_WEIGHT, LEAN_WEIGHT, BIAS = 8.67, 13.20, 6.73, -4.03
+"""Coefficients of the logistic regression in `slash_probabilities`, fitted on generated lines.
+`python -m benchmarks.fit_slashes` fits them again."""
+
+
+def slash_probabilities(
+    page: np.ndarray, marks: Sequence[DigitReading], digits: Sequence[DigitReading]
+) -> np.ndarray:
+    """Returns the probability that each mark is a slash.
+
+    Args:
+        page: The upright page, uint8 (height, width).
+        marks: Marks in any order; some or all of them may be among the digits.
+        digits: The digits on the page, in any order.
+
+    Returns:
+        float (N,). 0 unless the mark was read as a 1 and stands between two digits of a line.
+    """
+    probabilities = np.zeros(len(marks))
+    for index, comparison in comparisons(page, marks, digits).items():
+        log_odds = comparison @ (ABOVE_WEIGHT, BELOW_WEIGHT, LEAN_WEIGHT) + BIAS
+        probabilities[index] = 1 / (1 + np.exp(-log_odds))
+    return probabilities
+
+
+def comparisons(
+    page: np.ndarray, marks: Sequence[DigitReading], digits: Sequence[DigitReading]
+) -> dict[int, np.ndarray]:
+    """Compares each mark that may be a slash with the digits of its line.
+
+    Args:
+        page: The upright page, uint8 (height, width).
+        marks: Marks in any order; some or all of them may be among the digits.
+        digits: The digits on the page, in any order.
+
+    Returns:
+        For the index of each mark that was read as a 1 and stands between two digits, float (3,):
+        how far the mark reaches above and below its two neighbours, as shares of the median height
+        of the digits on the line, and how much more it leans to the right than these digits.
+    """
+    ones = [index for index, mark in enumerate(marks) if mark.digit == 1]
+    found: dict[int, np.ndarray] = {}
+    for places in lines_of([digit.box for digit in digits]) if ones else []:
+        line = [digits[place].box for place in places]
+        centers = np.array([box.x + box.width / 2 for box in line])
+        leans: np.ndarray | None = None
+        for index in ones:
+            box = marks[index].box
+            middle = box.x + box.width / 2
+            others = np.array([other != box for other in line])
+            left = np.flatnonzero(others & (centers < middle))
+            right = np.flatnonzero(others & (centers > middle))
+            if not len(left) or not len(right):
+                continue
+            beside = [line[left[-1]], line[right[0]]]
+            top, bottom = (np.mean([getattr(b, side) for b in beside]) for side in ("y", "bottom"))
+            if not top < box.y + box.height / 2 < bottom:
+                continue
+            leans = np.array([_lean(page, one) for one in line]) if leans is None else leans
+            height = np.median([one.height for one in line])
+            found[index] = np.array(
+                [
+                    (top - box.y) / height,
+                    (box.bottom - bottom) / height,
+                    _lean(page, box) - np.median(leans[others]),
+                ]
+            )
+    return found
+
+
+def _lean(page: np.ndarray, box: Box) -> float:
+    """Returns the lean of the ink in a box, in columns to the right per row upwards."""
+    mask = ink_mask(page[max(box.y, 0) : box.bottom, max(box.x, 0) : box.right])
+    rows, columns = np.nonzero(mask)
+    if len(rows) < 2 or np.ptp(rows) == 0:
+        return 0.0
+    covariance = np.cov(rows, columns)
+    return float(-covariance[0, 1] / covariance[0, 0])
