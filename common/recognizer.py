@@ -264,6 +264,7 @@ class DigitRecognizer:
         pictures = [digit_picture(glyph.ink) for glyph in glyphs]
         stacked = np.stack(pictures) if pictures else np.zeros((0, 28, 28), np.uint8)
         probabilities = self.predictor.predict(network_input(stacked))
+        probabilities[~stacked.any(axis=(1, 2))] = 0.1  # without ink, all digits are equally likely
         return [
             _most_likely(digits, 1.0, glyph.box)
             for glyph, digits in zip(glyphs, probabilities, strict=True)

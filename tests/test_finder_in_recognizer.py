@@ -10,7 +10,7 @@ from conftest import ROOT, Command
 
 from common.data.datasets import Dataset
 from common.data.handwriting import draw_digit
-from common.finding.encoding import BOX, HEAT, INK, OUTPUTS, SIZE_UNIT
+from common.finding.encoding import BOX, HEAT, INK, OUTPUTS, SIZE_UNIT, VOTE
 from common.finding.finder import find
 from common.finding.inks import cut_out
 from common.reading import Box, DigitReading, Glyph
@@ -34,7 +34,9 @@ def two_columns(pages: np.ndarray) -> np.ndarray:
     for column in (width // 16, 3 * width // 16):
         maps[0, height // 8, column, HEAT] = 2
         maps[0, height // 8, column, BOX] = 0, 0, np.log(24 / SIZE_UNIT), np.log(40 / SIZE_UNIT)
-    maps[..., INK] = 1
+    dark = (pages[0, ..., 0] < -1).reshape(height // 4, 4, width // 4, 4).swapaxes(1, 2)
+    maps[..., VOTE] = 0
+    maps[0, ..., INK] = np.where(dark.reshape(height // 4, width // 4, 16), 3, -3)
     return maps
 
 
@@ -153,6 +155,14 @@ def test_a_doubtful_digit_on_a_drawing_counts_if_the_finder_detects_it(
     assert reader(nothing).read(drawing).text == ""
     finder = load_finder(PRETRAINED_FINDER)
     assert reader(finder).read(drawing).text == str(digits.test_labels[0])
+
+
+def test_a_detection_without_ink_is_not_a_digit(reader: Reader) -> None:
+    page = two_ones(noise=4)
+    page[:, 60:] = 230
+    reading = reader(two_columns).read(page)
+    assert [digit.digit for digit in reading.digits] == [1]
+    assert [mark.confidence < 0.2 for mark in reading.left_out] == [True]
 
 
 def test_the_finder_locates_the_digits_on_a_photo(reader: Reader) -> None:

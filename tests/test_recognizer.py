@@ -276,7 +276,7 @@ def test_digits_that_fill_a_tiny_image_are_read(bright: bool) -> None:
     assert sum(text == str(digit) for text, digit in zip(readings, digits, strict=True)) >= 37
 
 
-@pytest.mark.parametrize("digit", [2, 3, 5, 6, 8, 9])
+@pytest.mark.parametrize("digit", [2, 3, 5, 6, 8])
 def test_a_small_digit_in_two_pieces_is_one_digit(digit: int) -> None:
     ink = np.pad(draw_digit(digit, 20, np.random.default_rng(3)), 4)
     ink[:, ink.shape[1] // 2] = 0
