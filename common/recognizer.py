@@ -74,8 +74,8 @@ class DigitRecognizer:
 
     The finder locates the digits, and the classifier reads each of them. A drawing, where each
     connected piece of ink is one mark, takes a shortcut if the classifier is sure of every mark:
-    the finder looks at it at one scale only, or not at all if it is small. On a small image whose
-    marks the classifier is not sure of, such as a digit in pieces, all the ink may be one digit.
+    the finder looks at it at one scale only, or not at all if it is small. If nothing is found on a
+    small image, all the ink may be one digit, for instance one that fills the image.
 
     Args:
         model: A `.keras`, `.h5` or `.tflite` file of a classifier; by default the pretrained
@@ -171,13 +171,13 @@ class DigitRecognizer:
                 confirmed = self._confirmed(image, marks)
                 if _all_reach(self.settings.sure, confirmed):
                     return drawn, self._reading(name, image, confirmed)
-            if whole := self._whole(image):
-                glyph, mark = whole
-                return [glyph], self._reading(name, image, [mark])
             found, reading = self._found(image, name)
             agreed = [] if reading.rotation else self._agreed(marks, found)
             if _all_reach(self.setup.min_confidence, agreed):
                 return drawn, self._reading(name, image, agreed)
+            if not reading.digits and (whole := self._whole(image)):
+                glyph, mark = whole
+                return [glyph], self._reading(name, image, [mark])
             if drawn and not reading.digits:
                 return drawn, self._reading(name, image, [], marks)
             return found, reading
@@ -198,14 +198,20 @@ class DigitRecognizer:
         return list(zip(glyphs, self._with_scores(glyphs), strict=True))
 
     def _whole(self, image: np.ndarray) -> tuple[Glyph, DigitReading] | None:
-        """Reads all the ink on a small image as one digit; None if the classifier is not sure."""
+        """Reads all the ink on a small image as one digit, dark or light.
+
+        Returns None unless the classifier is sure of one of the two and not of the other.
+        """
         if max(image.shape) > MAX_SMALL:
             return None
         glyphs = all_ink(image, self.settings)
-        for glyph, mark in zip(glyphs, self._classified(glyphs), strict=True):
-            if mark.confidence >= self.settings.sure:
-                return glyph, mark
-        return None
+        marks = self._classified(glyphs)
+        sure = [
+            pair
+            for pair in zip(glyphs, marks, strict=True)
+            if pair[1].confidence >= self.settings.sure
+        ]
+        return sure[0] if len(sure) == 1 else None
 
     def _found(self, image: np.ndarray, name: str) -> tuple[list[Glyph], Reading]:
         """Reads an image with the finder, turning it first if necessary."""

@@ -40,14 +40,14 @@ def test_a_sign_is_recognised_on_a_page_in_any_orientation(
 
 def test_the_slashes_of_a_date_are_signs_and_not_digits(recognizer: DigitRecognizer) -> None:
     rng = np.random.default_rng(0)
-    page = np.zeros((140, 20), np.float32)
+    page = np.zeros((150, 20), np.float32)
     for mark in "21/11/2026":
         if mark == "/":
-            ink = np.zeros((100, 64), np.float32)
-            cv2.line(ink, (58, 5), (6, 94), 1.0, 8, cv2.LINE_AA)
+            ink = np.zeros((115, 70), np.float32)
+            cv2.line(ink, (64, 5), (6, 109), 1.0, 8, cv2.LINE_AA)
         else:
-            ink = np.pad(draw_digit(int(mark), 80, rng), ((0, 10), (6, 6)))
-        page = np.hstack([page, np.pad(ink, ((120 - len(ink), 20), (4, 4)))])
+            ink = np.pad(draw_digit(int(mark), 80, rng), ((0, 20), (6, 6)))
+        page = np.hstack([page, np.pad(ink, ((130 - len(ink), 20), (4, 4)))])
     reading = recognizer.read(np.rint(255 - 255 * page).astype(np.uint8))
     assert reading.text == "21112026"
     assert [number.raw for number in reading.numbers if number.raw] == ["21/11/2026"]
