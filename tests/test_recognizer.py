@@ -282,7 +282,7 @@ def test_a_small_digit_in_two_pieces_is_one_digit(digit: int) -> None:
     ink[:, ink.shape[1] // 2] = 0
     (read,) = DigitRecognizer(PRETRAINED).read(np.uint8(255 - 255 * ink)).digits
     assert read.digit == digit
-    assert read.box.height == pytest.approx(20, abs=3)
+    assert read.box.height == pytest.approx(20, abs=5)
 
 
 def test_mnist_digits_on_a_page_are_read_as_well_as_unchanged_mnist_pictures(
