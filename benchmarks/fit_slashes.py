@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def ones(lines: int) -> tuple[np.ndarray, np.ndarray]:
-    """Collects the marks that are read as a 1, or almost, and have a digit on each side.
+    """Collects the marks that look most like a 1 and have a digit on each side.
 
     Args:
         lines: Number of lines to generate.
@@ -62,6 +62,8 @@ def ones(lines: int) -> tuple[np.ndarray, np.ndarray]:
     for number in tqdm(range(lines), leave=False, disable=None):
         page = sign_page(*digits, np.random.default_rng([SEED, number]), kinds=".,-+:///")
         reading = recognizer.read(page.image)
+        if reading.rotation:
+            continue
         marks = [*reading.digits, *reading.left_out]
         for index, comparison in comparisons(page.image, marks, reading.digits).items():
             box = marks[index].box

@@ -8,8 +8,8 @@ boxes.
 
 The table shows the share of lines whose digits are grouped into the right numbers, first with the
 true boxes of the digits. The last column uses the boxes that the reader found, and only counts
-lines whose digits were all read exactly. The rule was tuned on the development pages, which have
-training images and another seed.
+lines whose digits were all read exactly. The rule for grouping digits was tuned on the
+development pages, which show MNIST training digits and have a different seed.
 """
 
 import argparse

@@ -41,7 +41,7 @@ def serving() -> list[Row]:
 
 
 def quantiles(taken: list[float]) -> str:
-    """Formats the median and the 95th percentile of times in seconds."""
+    """Formats the median and 95th percentile, in milliseconds, of times given in seconds."""
     middle, slow = np.quantile(taken, [0.5, 0.95]) * 1000
     return f"p50 {middle:.0f} ms, p95 {slow:.0f} ms"
 

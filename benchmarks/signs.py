@@ -4,8 +4,8 @@
 Each page has one line of digits, with signs, dirt, letters, box lines or nothing between them. A
 sign that the reader reports between two digits is right if it is the only sign written there. For
 each sign, the table shows the precision (the share of reported signs that are right) and the recall
-(the share of written signs that are reported correctly). The rules were tuned on the development
-pages, which have training images and another seed.
+(the share of written signs that are reported correctly). The rules for recognising signs were
+tuned on the development pages, which show MNIST training digits and have a different seed.
 """
 
 import argparse
@@ -97,7 +97,7 @@ def sign_page(
         images: Pictures of digits, uint8 (N, 28, 28).
         labels: Their labels, int (N,).
         rng: Random number generator for the page.
-        kinds: The signs to choose from, each with the same probability.
+        kinds: The signs to choose from; a repeated one is more likely.
     """
     canvas = Canvas(*photo_size(rng, "wide"))
     writer = Writer(images, labels, rng)

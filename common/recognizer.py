@@ -18,7 +18,7 @@ from common.finding.layout import Placed, in_lines
 from common.finding.orientation import rotation_of, turned, turned_back
 from common.finding.overlap import overlaps
 from common.finding.settings import SETTINGS
-from common.finding.signs import Slash
+from common.finding.signs import SURE_SLASH, Slash
 from common.finding.slashes import slash_probabilities
 from common.images.contents import ImageError, failures_named, name_of
 from common.images.conversion import ImageSource, grey_page
@@ -206,11 +206,8 @@ class DigitRecognizer:
             return None
         glyphs = all_ink(image, self.settings)
         marks = self._classified(glyphs)
-        sure = [
-            pair
-            for pair in zip(glyphs, marks, strict=True)
-            if pair[1].confidence >= self.settings.sure
-        ]
+        least = max(self.settings.sure, self.setup.min_confidence)
+        sure = [pair for pair in zip(glyphs, marks, strict=True) if pair[1].confidence >= least]
         return sure[0] if len(sure) == 1 else None
 
     def _found(self, image: np.ndarray, name: str) -> tuple[list[Glyph], Reading]:
@@ -263,6 +260,7 @@ class DigitRecognizer:
         best = scores.max(axis=1)
         boxes = _sides([glyph.box for glyph in glyphs])
         likely = detection_probability(best, line_support(boxes, best, self.settings))
+        likely = np.where([glyph.ink.any() for glyph in glyphs], likely, 0)  # no ink, no digit
         return list(map(_agreement, self._classified(glyphs), scores, likely))
 
     def _classified(self, glyphs: list[Glyph]) -> list[DigitReading]:
@@ -270,7 +268,6 @@ class DigitRecognizer:
         pictures = [digit_picture(glyph.ink) for glyph in glyphs]
         stacked = np.stack(pictures) if pictures else np.zeros((0, 28, 28), np.uint8)
         probabilities = self.predictor.predict(network_input(stacked))
-        probabilities[~stacked.any(axis=(1, 2))] = 0.1  # without ink, all digits are equally likely
         return [
             _most_likely(digits, 1.0, glyph.box)
             for glyph, digits in zip(glyphs, probabilities, strict=True)
@@ -289,9 +286,9 @@ class DigitRecognizer:
         kept: list[DigitReading] = []
         left_out, slashes = [*rejected], []
         for mark, slash in zip(marks, slash_probabilities(image, marks, likely), strict=True):
-            mark = replace(mark, confidence=mark.confidence * float(1 - slash))
-            (kept if mark.confidence >= least else left_out).append(mark)
-            if mark.confidence < least and slash >= 0.5:
+            weighed = replace(mark, confidence=mark.confidence * float(1 - slash))
+            (kept if weighed.confidence >= least else left_out).append(weighed)
+            if weighed.confidence < least and (mark.confidence >= least or slash >= SURE_SLASH):
                 slashes.append(Slash(mark.box, float(slash)))
         text = None if kept else hint(image, len(left_out))
         digits = in_lines(kept, image, slashes)

@@ -158,11 +158,40 @@ def test_a_doubtful_digit_on_a_drawing_counts_if_the_finder_detects_it(
 
 
 def test_a_detection_without_ink_is_not_a_digit(reader: Reader) -> None:
+    def sure_of_threes(pages: np.ndarray) -> np.ndarray:
+        maps = two_columns(pages)
+        three = maps[..., HEAT.start + 3] > 0
+        maps[three, HEAT] = -4
+        maps[three, HEAT.start + 3] = 4
+        return maps
+
     page = two_ones(noise=4)
     page[:, 60:] = 230
-    reading = reader(two_columns).read(page)
-    assert [digit.digit for digit in reading.digits] == [1]
-    assert [mark.confidence < 0.2 for mark in reading.left_out] == [True]
+    reading = reader(sure_of_threes).read(page)
+    assert all(digit.box.right < 70 for digit in reading.digits)
+    assert [mark.confidence for mark in reading.left_out if mark.box.x > 50] == [0]
+
+
+def test_all_the_ink_of_a_small_image_may_be_one_digit(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    images = []
+    for digit in 2 * [*range(10)]:
+        ink = cv2.resize(draw_digit(digit, 60, rng, 0.12), (16, 16), interpolation=cv2.INTER_AREA)
+        soft = cv2.GaussianBlur(ink, (0, 0), 1)  # hardly any pixel shows bare paper
+        images.append(np.rint(230 - 180 * soft).astype(np.uint8))
+    recognizer = reader(nothing)
+
+    def correct(factor: int) -> int:
+        enlarged = [np.kron(image, np.ones((factor, factor), np.uint8)) for image in images]
+        texts = [recognizer.read(image).text for image in enlarged]
+        return sum(text == str(i % 10) for i, text in enumerate(texts))
+
+    assert correct(factor=1) >= 18
+    assert correct(factor=5) == 0  # the finder is needed from 64 pixels
+    monkeypatch.setattr(DigitRecognizer, "_whole", lambda *_: None)
+    assert correct(factor=1) <= 9
 
 
 def test_the_finder_locates_the_digits_on_a_photo(reader: Reader) -> None:

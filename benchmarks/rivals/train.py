@@ -1,4 +1,4 @@
-"""Trains a common CNN with 32 and 64 filters until it reaches 99 % accuracy on the test images.
+"""Trains a textbook CNN, with 32 and 64 filters, to 99 % accuracy on the MNIST test images.
 
 Prints the training time in seconds.
 """

@@ -130,7 +130,7 @@ class Photographer:
         grey *= 1 - opacity * mask.clip(0, 1)
 
     def cover(self, grey: np.ndarray, light: Light, rng: np.random.Generator) -> np.ndarray:
-        """Draws shadows on `grey`, and objects or a background that hide a part of the page.
+        """Randomly draws a shadow on `grey`, and objects or a background that hide a part of it.
 
         Returns:
             Mask of the hidden pixels, bool (height, width).

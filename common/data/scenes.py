@@ -1,4 +1,4 @@
-"""Simulates paper, its surroundings, lighting and a camera for the test pages in `conditions`.
+"""Simulates paper, its surroundings, lighting and a camera for test pages and benchmarks.
 
 A scene is described by its reflectance, float32 (height, width), where 0 is black and 1 is white.
 The pages that the finder trains on come from a different simulation; see `photography`.
@@ -74,11 +74,11 @@ def on_desk(paper: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np
 
     Args:
         paper: Reflectance of the sheet.
-        rng: Random number generator for the desk and the point of view.
+        rng: Random number generator for the desk and the viewpoint.
 
     Returns:
-        The reflectance of the scene, in the shape of the sheet, and the homography from the sheet
-        to the scene.
+        The reflectance of the scene, with the same shape as `paper`, and the homography from the
+        sheet to the scene.
     """
     height, width = paper.shape
     share, angle = rng.uniform(0.62, 0.86), np.radians(rng.uniform(-10, 10))

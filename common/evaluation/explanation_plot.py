@@ -107,7 +107,7 @@ def _draw_mark(figure: SubFigure, mark: MarkExplanation, ignored: bool) -> None:
 
 
 def _draw_bars(axes: Axes, mark: DigitReading, colour: str) -> None:
-    """Draws the probabilities of the ten digits as bars. The bar of the digit read has `colour`."""
+    """Draws the probabilities of the ten digits as bars, with the predicted digit in `colour`."""
     shares = mark.probabilities
     colours = [colour if digit == mark.digit else BLUE for digit in range(10)]
     axes.bar(range(10), shares, color=colours)

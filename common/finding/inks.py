@@ -149,11 +149,13 @@ def _own(
     map_x: np.ndarray,
     map_y: np.ndarray,
 ) -> np.ndarray:
-    """Assigns pixels to a digit or its neighbours by the centre that the finder votes for.
+    """Assigns each pixel to a digit or to one of its neighbours.
+
+    The finder predicts, for each pixel, the centre of the digit that the pixel belongs to.
 
     Returns:
-        float32 (rows, columns): 1 where the vote is closer to the centre of the digit than to the
-        centre of any neighbour, 0 elsewhere.
+        float32 (rows, columns): 1 where the predicted centre is at least as close to this digit as
+        to any neighbour, 0 elsewhere.
     """
     near = [
         other

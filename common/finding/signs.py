@@ -39,7 +39,7 @@ BASE = (0.75, 1.1)  # dots; commas may be lower
 LINE = (0.0, 1.25)  # all signs
 
 
-SURE_SLASH = 0.7  # minimum probability of a slash; less likely ones are doubtful
+SURE_SLASH = 0.7  # probability of a slash; less likely ones are doubtful
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,11 @@ def signs_after(page: np.ndarray, boxes: Sequence[Box], slashes: Sequence[Slash]
         sign. The last digit has no sign.
     """
     height = float(np.median([box.height for box in boxes]))
-    if height < MIN_HEIGHT:
-        return [""] * len(boxes)
-    return [_slash(*pair, slashes) or _sign(page, *pair, height) for pair in pairwise(boxes)] + [""]
+    signs = []
+    for pair in pairwise(boxes):
+        sign = _slash(*pair, slashes)
+        signs.append(sign or ("" if height < MIN_HEIGHT else _sign(page, *pair, height)))
+    return [*signs, ""]
 
 
 def ink_mask(page: np.ndarray) -> np.ndarray:

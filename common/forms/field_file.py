@@ -125,7 +125,7 @@ def parsed_form(content: bytes, where: str) -> tuple[tuple[Field, ...], str | No
     try:
         parsed = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise FieldFileError(f"{where} is not a field file in JSON: {error}.") from error
+        raise FieldFileError(f"{where} is not valid JSON: {error}.") from error
     entries = _Entry(where, parsed, FORM_KEYS)
     listed = parsed.get("fields")
     if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_FIELDS:

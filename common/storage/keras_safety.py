@@ -225,7 +225,7 @@ def _node(node: Any) -> Any:
     if not isinstance(node, dict):
         return _legacy_node(node)
     if not set(node) <= {"args", "kwargs"} or not isinstance(node.get("kwargs"), dict):
-        raise RefusedConfigError(f"has the node {_short(node)}; expected args and kwargs")
+        raise RefusedConfigError(f"has an invalid node, {_short(node)}; expected args and kwargs")
     kwargs = {key: _argument(key, value) for key, value in node["kwargs"].items()}
     return {"args": _argument("args", node.get("args")), "kwargs": kwargs}
 
@@ -238,10 +238,14 @@ def _legacy_node(node: Any) -> list[Any]:
     calls = []
     for call in node if isinstance(node, list) else [node]:
         if not isinstance(call, list) or len(call) not in (3, 4):
-            raise RefusedConfigError(f"has the node {_short(call)}; expected [layer, node, tensor]")
+            raise RefusedConfigError(
+                f"has an invalid node, {_short(call)}; expected [layer, node, tensor]"
+            )
         kwargs = call[3] if len(call) == 4 else {}
         if not isinstance(kwargs, dict):
-            raise RefusedConfigError(f"has the node {_short(call)}; expected an object as kwargs")
+            raise RefusedConfigError(
+                f"has an invalid node, {_short(call)}; expected an object as kwargs"
+            )
         plain = {key: _plain(key, value) for key, value in kwargs.items()}
         calls.append([*_tensor_names(call[:3]), plain])
     return calls

@@ -157,7 +157,8 @@ class Checkpoint(keras.callbacks.Callback):
         if not self.writes:
             return
         weights = self.folder / f"epoch-{whole_epochs(self.history):04d}.npz"
-        # Saved with NumPy, because Keras's HDF5 files give no clear error if the disk is full.
+        # Saved with NumPy, because Keras raises no clear error if the disk fills up while it
+        # writes an HDF5 file.
         with replacing(weights) as temporary, temporary.open("wb") as file:
             np.savez(file, *map(keras.ops.convert_to_numpy, _variables(self.model)))
         state = {"run": asdict(self.run), "history": self.history, "weights": weights.name}
@@ -223,7 +224,7 @@ def read_state(folder: Path) -> dict[str, Any]:
         if run.recipe.network not in USUAL_PRESET or run.preset not in PRESETS:
             raise ValueError(f"unknown network {run.recipe.network} or preset {run.preset}")
         if not all(isinstance(number, int | float) for number in numbers):
-            raise ValueError("text instead of a number")
+            raise ValueError("an epoch or a setting is not a number")
         if Path(state["weights"]).name != state["weights"]:
             raise ValueError(f"weights outside the checkpoint folder: {state['weights']}")
     except FileNotFoundError as error:

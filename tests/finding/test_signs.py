@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from common.finding.signs import signs_after
+from common.finding.signs import Slash, signs_after
 from common.reading import DOUBTFUL, Box
 
 HEIGHT = 60  # of the digits on the test pages, in pixels
@@ -58,7 +58,9 @@ def test_ink_that_is_not_a_sign_makes_the_gap_doubtful(lines: list[Line]) -> Non
     assert signs_after(page_with(lines), [LEFT, RIGHT]) == [DOUBTFUL, ""]
 
 
-def test_no_signs_are_recognised_between_small_digits() -> None:
+def test_only_slashes_are_recognised_between_small_digits() -> None:
     small = cv2.resize(page_with(INK["."]), None, fx=0.2, fy=0.2, interpolation=cv2.INTER_AREA)
     boxes = [box.enlarged(0.2) for box in (LEFT, RIGHT)]
     assert signs_after(small, boxes) == ["", ""]
+    slash = Slash(Box(84, 40, 10, HEIGHT).enlarged(0.2), 0.95)
+    assert signs_after(small, boxes, [slash]) == ["/", ""]

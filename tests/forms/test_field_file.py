@@ -42,9 +42,9 @@ def test_the_hash_of_a_form_depends_on_its_template(tmp_path: Path) -> None:
 
 
 BAD: dict[str, tuple[object, str]] = {
-    "not JSON": ("{", "is not a field file in JSON"),
-    "not text": ("\ud800".encode("utf-8", "surrogatepass").decode("latin-1"), "in JSON"),
-    "nested": ("[" * 100_000, "is not a field file in JSON"),
+    "not JSON": ("{", "is not valid JSON"),
+    "not text": ("\ud800".encode("utf-8", "surrogatepass").decode("latin-1"), "is not valid JSON"),
+    "nested": ("[" * 100_000, "is not valid JSON"),
     "list": ([AMOUNT], "expected an object with the keys template, fields"),
     "other key": ({"fields": [AMOUNT], "page": 1}, 'has the key "page"; expected'),
     "no fields": ({}, "fields is missing; expected a list of 1 to 500 fields"),

@@ -18,7 +18,13 @@ from common.training.classifier import Result, ShuffledBatches, train
 from common.training.recipes import PRESETS, Recipe, Run
 
 QUICK = Recipe(
-    "fast_cnn", epochs=3, batch_size=4, learning_rate=0.002, augment=True, synthetic=True
+    "fast_cnn",
+    epochs=3,
+    batch_size=4,
+    learning_rate=0.002,
+    augment=True,
+    synthetic=True,
+    mild_share=0.4,
 )
 
 
