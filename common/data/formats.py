@@ -29,7 +29,7 @@ ZIP_DAMAGE = (
     EOFError,
     KeyError,
     TypeError,
-    RuntimeError,  # NotImplementedError is one: unknown version, flags, encryption
+    RuntimeError,  # encrypted files; its subclass NotImplementedError: unknown versions
     struct.error,
     tokenize.TokenError,
     zipfile.BadZipFile,

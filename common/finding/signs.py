@@ -38,7 +38,6 @@ MIDDLE = (0.1, 0.7)  # dashes and pluses
 BASE = (0.75, 1.1)  # dots; commas may be lower
 LINE = (0.0, 1.25)  # all signs
 
-
 SURE_SLASH = 0.7  # probability of a slash; less likely ones are doubtful
 
 

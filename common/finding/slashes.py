@@ -52,34 +52,37 @@ def comparisons(
         how far the mark reaches above and below its two neighbours, as shares of the median height
         of the digits on the line, and how much more it leans to the right than these digits.
     """
-    ones = [index for index, mark in enumerate(marks) if mark.digit == 1]
+    ones = {index: mark.box for index, mark in enumerate(marks) if mark.digit == 1}
     found: dict[int, np.ndarray] = {}
     for places in lines_of([digit.box for digit in digits]) if ones else []:
         line = [digits[place].box for place in places]
-        centers = np.array([box.x + box.width / 2 for box in line])
-        leans: np.ndarray | None = None
-        for index in ones:
-            box = marks[index].box
-            middle = box.x + box.width / 2
-            others = np.array([other != box for other in line])
-            left = np.flatnonzero(others & (centers < middle))
-            right = np.flatnonzero(others & (centers > middle))
-            if not len(left) or not len(right):
-                continue
-            beside = [line[left[-1]], line[right[0]]]
-            top, bottom = (np.mean([getattr(b, side) for b in beside]) for side in ("y", "bottom"))
-            if not top < box.y + box.height / 2 < bottom:
-                continue
-            leans = np.array([_lean(page, one) for one in line]) if leans is None else leans
-            height = np.median([one.height for one in line])
-            found[index] = np.array(
-                [
-                    (top - box.y) / height,
-                    (box.bottom - bottom) / height,
-                    _lean(page, box) - np.median(leans[others]),
-                ]
-            )
+        top, bottom = min(box.y for box in line), max(box.bottom for box in line)
+        near = {i: box for i, box in ones.items() if top < box.y + box.height / 2 < bottom}
+        leans = np.array([_lean(page, box) for box in line]) if near else np.zeros(0)
+        for index, box in near.items():
+            comparison = _comparison(box, _lean(page, box), line, leans)
+            if comparison is not None:
+                found[index] = comparison
     return found
+
+
+def _comparison(box: Box, lean: float, line: Sequence[Box], leans: np.ndarray) -> np.ndarray | None:
+    """Compares one mark with a line; None unless it stands between two digits of the line."""
+    middle = box.x + box.width / 2
+    others = np.array([other != box for other in line])
+    centers = np.array([other.x + other.width / 2 for other in line])
+    left = np.flatnonzero(others & (centers < middle))
+    right = np.flatnonzero(others & (centers > middle))
+    if not len(left) or not len(right):
+        return None
+    beside = [line[left[-1]], line[right[0]]]
+    top = np.mean([digit.y for digit in beside])
+    bottom = np.mean([digit.bottom for digit in beside])
+    if not top < box.y + box.height / 2 < bottom:
+        return None
+    height = np.median([digit.height for digit in line])
+    above, below = (top - box.y) / height, (box.bottom - bottom) / height
+    return np.array([above, below, lean - np.median(leans[others])])
 
 
 def _lean(page: np.ndarray, box: Box) -> float:
