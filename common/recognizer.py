@@ -167,9 +167,9 @@ class DigitRecognizer:
             marks = self._classified(drawn)
             if marks and not self.setup.min_confidence:
                 return drawn, self._reading(name, image, marks)
-            if _all_reach(self.settings.sure, marks):
+            if _all_reach(self.settings.sure_confidence, marks):
                 confirmed = self._confirmed(image, marks)
-                if _all_reach(self.settings.sure, confirmed):
+                if _all_reach(self.settings.sure_confidence, confirmed):
                     return drawn, self._reading(name, image, confirmed)
             found, reading = self._found(image, name)
             agreed = [] if reading.rotation else self._agreed(marks, found)
@@ -206,7 +206,7 @@ class DigitRecognizer:
             return None
         glyphs = all_ink(image, self.settings)
         marks = self._classified(glyphs)
-        least = max(self.settings.sure, self.setup.min_confidence)
+        least = max(self.settings.sure_confidence, self.setup.min_confidence)
         sure = [pair for pair in zip(glyphs, marks, strict=True) if pair[1].confidence >= least]
         return sure[0] if len(sure) == 1 else None
 

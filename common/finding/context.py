@@ -17,7 +17,7 @@ def line_support(
     Args:
         boxes: Boxes of the detections, float (N, 4): x, y, width, height in pixels.
         scores: Scores of the detections, float (N,), 0 to 1.
-        settings: Parameters `size_spread` and `alone`.
+        settings: Parameters `size_spread` and `support_damping`.
 
     Returns:
         The support for each detection, float (N,), -1 to 1. Positive if most neighbours are
@@ -31,4 +31,4 @@ def line_support(
     weight = np.exp(-(ratio**2) / 2 - offset**2)
     np.fill_diagonal(weight, 0)
     digits, others = weight @ scores, weight @ (1 - scores)
-    return np.asarray((digits - others) / (digits + others + settings.alone))
+    return np.asarray((digits - others) / (digits + others + settings.support_damping))

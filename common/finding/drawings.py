@@ -45,7 +45,7 @@ def drawn_marks(image: np.ndarray, settings: Settings = SETTINGS) -> list[Glyph]
     if len(marks) > MAX_MARKS:
         return None
     height = _digit_height(stats[marks, :4])
-    marks = marks[stats[marks, 2:4].max(axis=1, initial=0) >= settings.speck * height]
+    marks = marks[stats[marks, 2:4].max(axis=1, initial=0) >= settings.min_mark_size * height]
     owner = np.zeros(count, np.int32)
     owner[marks] = marks
     for part, whole in _parts(stats[marks, :4], height, settings):

@@ -37,7 +37,7 @@ def rotation_of(
     Returns:
         0, 90, 180 or 270; 0 unless another orientation is clearly better.
     """
-    if _median_score(found) >= settings.upright:
+    if _median_score(found) >= settings.min_upright_score:
         return 0
     small = resized(page, min(1.0, MAX_SIDE / max(page.shape)))
     digits = {

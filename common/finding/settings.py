@@ -17,11 +17,12 @@ class Settings:
         min_contrast: Drawing: minimum difference between ink and paper in grey levels.
         faint_ink: Drawing: minimum ink of every pixel of a mark, 0 to 1.
         strong_ink: Drawing: minimum ink of the strongest pixel of a mark, 0 to 1.
-        speck: Drawing: marks whose sides are both below this share of the digits' height are
-            ignored.
+        min_mark_size: Drawing: minimum length of a mark's longer side, as a share of the digits'
+            height. Smaller marks are ignored.
         max_gap: Drawing: maximum vertical gap between a digit and a separate stroke of it, such as
             the bar of a 5, as a share of the digits' height.
-        sure: Drawing: minimum confidence of every digit. Below it, the finder is used as well.
+        sure_confidence: Drawing: minimum confidence of a digit that counts as sure. If any digit
+            is not sure, the finder searches the image at all scales.
         min_peak: Finder: minimum probability of a peak in the heat maps.
         max_overlap: Finder: maximum intersection over union of the boxes of two different digits.
         max_inside: Finder: maximum share of a digit's box that is inside a more likely box.
@@ -35,10 +36,11 @@ class Settings:
         min_component: Finder: minimum share of a connected component that is inside a digit's box.
             A component with a smaller share continues outside the box.
         size_spread: Finder: standard deviation of the logarithm of the digit sizes on one line.
-        alone: Finder: term that is added to the total weight of a detection's neighbours. It
-            reduces the evidence from few or distant neighbours.
+        support_damping: Finder: term that is added to the total weight of a detection's
+            neighbours. It reduces the support if there are few neighbours or their weights are low.
         min_confidence: Minimum confidence of a digit.
-        upright: Orientation: a page whose digits have at least this median score is not turned.
+        min_upright_score: Orientation: a page whose digits have at least this median score is not
+            turned.
         turned_evidence: Orientation: minimum gain in evidence for upright digits for which a page
             is turned. Each digit contributes at most 0.5.
     """
@@ -47,9 +49,9 @@ class Settings:
     min_contrast: float = 6.0
     faint_ink: float = 0.2
     strong_ink: float = 0.5
-    speck: float = 0.2
+    min_mark_size: float = 0.2
     max_gap: float = 0.35
-    sure: float = 0.9
+    sure_confidence: float = 0.9
     min_peak: float = 0.15
     max_overlap: float = 0.35
     max_inside: float = 0.65
@@ -59,9 +61,9 @@ class Settings:
     stroke: float = 0.35
     min_component: float = 0.9
     size_spread: float = 0.5
-    alone: float = 0.3
+    support_damping: float = 0.3
     min_confidence: float = 0.5
-    upright: float = 0.7
+    min_upright_score: float = 0.7
     turned_evidence: float = 0.5
 
 
