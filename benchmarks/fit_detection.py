@@ -4,7 +4,7 @@
 Runs the finder on generated development pages, and fits a logistic regression that separates digits
 from other marks. Copy the printed coefficients to SCORE_WEIGHT, SUPPORT_WEIGHT and DETECTION_BIAS
 in `common.calibration`. The development pages are generated like the test pages, but from MNIST's
-training images and with another seed. Repeat this after each training of the finder.
+training images and with another seed. Run this again whenever the finder has been trained.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from common.storage.loading import Finder
 from common.storage.model_files import PRETRAINED_FINDER, load_finder
 
 SEED = 778
-IMAGES = 6_000  # the last images of the training set
+IMAGES = 6_000  # number of digits, from the end of the training set
 
 
 def main() -> int:
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def detections(finder: Finder, pages: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Collects the finder's detections on all development pages that are upright.
+    """Collects the finder's detections on the development pages that the finder does not turn.
 
     Args:
         finder: The finder to run.

@@ -1,4 +1,4 @@
-"""Measures how fast the web server answers, with and without a training: python -m benchmarks.load.
+"""Measures how fast the web server answers, idle and while it trains: python -m benchmarks.load.
 
 The measurement takes about two minutes and uses only the loopback interface. It runs in a copy of
 the project, so that your models and saved digits stay as they are. MNIST must be in `data/` or in
@@ -26,8 +26,8 @@ from common.storage.model_files import PRETRAINED, PRETRAINED_FINDER, model_path
 
 SECONDS = 8.0  # time of the measurement for each number of clients
 WHY_REQUESTS = 30  # per image
-START_SECONDS = 180.0  # limit for the time until a training reports progress
-STOP_SECONDS = 30.0  # limit for the time until a cancelled training has stopped
+START_SECONDS = 180.0  # limit for the time until training reports progress
+STOP_SECONDS = 30.0  # limit for the time until cancelled training has stopped
 PHOTO = PROJECT / "samples" / "photo.jpg"
 SAVED = {"2_transparent.png": 2, "3.png": 3, "5_chalk.png": 5, "7.jpeg": 7}  # digits to train on
 
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def copied(folder: Path) -> Path:
-    """Copies the files that the server and a training need into a folder; returns the folder."""
+    """Copies the files that serving and training need into a folder; returns the folder."""
     for script in ("draw_digit.py", "train_model.py"):
         shutil.copy(PROJECT / script, folder)
     shutil.copytree(PROJECT / "common", folder / "common")
@@ -56,13 +56,13 @@ def copied(folder: Path) -> Path:
 
 
 def rows(address: str) -> Iterator[Row]:
-    """Measures `POST /why`, and then `POST /read` without and with a training."""
+    """Measures `POST /why`, and then `POST /read` before and during training."""
     yield from why(address)
     yield from reading(address, "")
     with training(address):
         yield from reading(address, ", training")
         if asked(f"{address}/training")["state"] != "running":
-            raise RuntimeError("The training ended before the measurement was complete.")
+            raise RuntimeError("Training ended before the measurement was complete.")
 
 
 def why(address: str) -> Iterator[Row]:
@@ -112,11 +112,11 @@ def training(address: str) -> Iterator[None]:
 
 
 def wait(address: str, seconds: float, is_reached: Callable[[dict[str, Any]], object]) -> None:
-    """Waits until the state of the training meets a condition."""
+    """Waits until the state of training meets a condition."""
     end = time.perf_counter() + seconds
     while not is_reached(answer := asked(f"{address}/training")):
         if answer["state"] == "failed" or time.perf_counter() > end:
-            raise RuntimeError(f"The training is in the state {answer['state']}: {answer['error']}")
+            raise RuntimeError(f"Training is in the state {answer['state']}: {answer['error']}")
         time.sleep(0.2)
 
 

@@ -117,7 +117,7 @@ def folder_of_images(folder: Path) -> list[Row]:
 
 
 def where_time_goes(paths: list[Path]) -> str:
-    """Profiles the reading of images: how much of the time each step takes, without start-up."""
+    """Profiles the reading of images, and returns the share of the time that each step takes."""
     recognizer = DigitRecognizer(PRETRAINED)
     profile = cProfile.Profile()
     profile.runcall(lambda: list(recognizer.read_many((str(path), path) for path in paths)))

@@ -315,7 +315,7 @@ def _agreement(mark: DigitReading, scores: np.ndarray, likely: float | None = No
 
 
 def _most_likely(probabilities: np.ndarray, likely: float, box: Box) -> DigitReading:
-    """The most likely digit of a mark, which is a digit with the probability `likely`."""
+    """Reads a mark as its most likely digit; `likely`: the probability that it is any digit."""
     digit = int(probabilities.argmax())
     confidence = float(probabilities[digit] * likely)
     return DigitReading(digit, confidence, 0, box, tuple(probabilities.tolist()))

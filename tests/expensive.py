@@ -221,7 +221,7 @@ EXPENSIVE_IMAGES: dict[str, Callable[[], bytes]] = {
     "too_large.webp": lambda: in_format("WEBP", 10_000, 6000, "L", method=0, lossless=True),
     "large_float.tiff": lambda: in_format("TIFF", 7000, 7000, "F", compression="tiff_lzw"),
 }
-"""Functions that create the image files, by file name. Each has at most 20 MB or 50 megapixels."""
+"""Functions that create the image files by name: at most 20 MB and 60 megapixels each."""
 
 MEASURED = """
 import json, resource, sys

@@ -1,9 +1,9 @@
-"""Generates test pages for many conditions: close-ups, forms, rotated pages, touching digits, ...
+"""Generates test pages for many conditions, such as close-ups, forms and rotated pages.
 
 The digits on the pages are the test images of a data set. The fonts and photos are those of
-installed libraries, so the pages are the same on every machine. `pages`, which writes the training
-pages, shares no code with this module, so the finder is also tested on conditions that it was not
-trained on.
+installed libraries, so the pages are the same on every machine. The training pages come from other
+code, `pages`, which shares only the bundled fonts and photos with this module. The finder is
+therefore also tested on conditions that it was not trained on.
 """
 
 import zlib
@@ -50,7 +50,7 @@ def close_up(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -
 
 
 def drawing(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """A drawing of one digit on a small canvas. It is pixelated or smooth, sometimes at an edge."""
+    """A drawing of one digit, pixelated or smooth. The digit is at an edge in some drawings."""
     side = round(float(np.exp(rng.uniform(np.log(28), np.log(400)))))
     # Side of the visible pixels of the drawing, in pixels of the image.
     pixel = int(rng.choice([1, max(1, side // 28), max(1, side // 56)]))

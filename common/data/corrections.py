@@ -30,7 +30,7 @@ def keep_corrections(file: Path, folder: Path) -> str:
         folder: The folder of the review page. Its sub-folder `digits` holds the pictures.
 
     Returns:
-        A message with the number of saved digits and the number of values that were not used.
+        A message with the number of saved digits and the number of values that were used.
 
     Raises:
         UserError: The file has the wrong format, the folder belongs to another review, or the
@@ -47,11 +47,12 @@ def keep_corrections(file: Path, folder: Path) -> str:
         for digit, picture in zip(value, pictures, strict=True):
             keep_digit(picture.astype(np.float32) / 255, int(digit), folder)
     digits = sum(len(value) for value, _ in usable)
-    message = f"Saved in {shown(folder)}: {digits:,} digits, from {len(usable):,} values."
+    message = f"Digits saved in {shown(folder)}: {digits:,}, from "
+    message += f"{len(usable):,} of {len(rows):,} values."
     if len(usable) < len(rows):
         message += (
-            f" Not usable: {len(rows) - len(usable):,} values, which are not numbers, or have more "
-            "or fewer digits than were found in the field."
+            " A value is not used if it is not a number, or has more or fewer digits than were "
+            "found in its field."
         )
     return message
 

@@ -91,7 +91,7 @@ def empty(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> L
 
 
 def word(size: float, rng: np.random.Generator) -> Mark:
-    """Prints a random word with capitals that are about `size` pixels high."""
+    """Prints a random word in a font whose capitals are about `size` pixels high."""
     fonts = bundled_fonts()
     return printed(str(rng.choice(WORDS)), fonts[rng.integers(len(fonts))], size)
 

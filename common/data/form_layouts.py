@@ -84,7 +84,7 @@ class Layout:
     def frame(
         self, x: int, y: int, width: int, height: int, digits: tuple[int, int], **entry: object
     ) -> None:
-        """Draws an empty rectangle and adds a field for any number of digits."""
+        """Draws an empty rectangle and adds a field whose digits have no cells of their own."""
         self.rectangle(x, y, width, height)
         self._add([(x, y, width, height)], digits, entry)
 
@@ -145,7 +145,7 @@ def transfer_form() -> Layout:
 
 
 def meter_form() -> Layout:
-    """Draws a form for meter readings: a table of frames for any number of digits."""
+    """Draws a form for meter readings: labels beside empty frames, some of them in a table."""
     form = Layout()
     form.write("METER READINGS 2026", 320, 160, 36, 2)
     form.write("Return this card to your supplier within 10 days.", 300, 220, 17, 2)

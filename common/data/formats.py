@@ -183,7 +183,7 @@ def read_image_folders(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _largest_digit(image: np.ndarray) -> Glyph | None:
-    """Returns the largest mark on a drawing, or the largest digit that the finder detects on it."""
+    """Returns the largest mark on a drawing, or the largest digit that the finder detects."""
     glyphs = drawn_marks(image)
     if not glyphs:
         found = [digit for digit in find(image, _finder()) if digit.score > MIN_SCORE]

@@ -139,8 +139,8 @@ OTHER_SIGNS = (
     "5,35 50,34 95,35 | 5,65 50,66 95,65 | 72,0 50,50 28,100",
     "95,5 35,15 10,50 35,85 95,95 | 10,50 45,50 85,50",
 )
-"""Asterisk, root, less than, greater than, brace, bracket, full stop, comma, not equal to and is an
-element of, in the format of `STROKES`."""
+"""Asterisk, root, less-than, greater-than, brace, bracket, full stop, comma, not-equal and
+element-of signs, in the format of `STROKES`."""
 
 DOODLES = (
     "50,100 5,45 10,5 40,5 50,25 60,5 90,5 95,45 50,100",

@@ -94,7 +94,7 @@ def _batch_of_worker(batch_size: int, key: tuple[int, ...]) -> Batch:
 
 
 class PageSource:
-    """Generates batches in advance in worker processes, one fewer than there are cores.
+    """Generates batches in advance in worker processes: one per core except one, at least one.
 
     Each batch depends only on the data, the seed, the epoch and the step.
 

@@ -28,7 +28,7 @@ Page = np.ndarray
 
 
 def written_digits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draws digits in every style of `handwriting.STROKES` with equal probability, a fifth printed.
+    """Draws digits. Every style of `handwriting.STROKES` is equally likely; a fifth are printed.
 
     Args:
         count: Number of pictures.
@@ -111,13 +111,13 @@ def _scanned(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Scans a digit, uint8 (28, 28), with few pixels, and normalises it."""
     ink = image[image.any(axis=1)][:, image.any(axis=0)]
     ink = cv2.resize(ink, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
-    pen = int(generator.integers(-2, 6))  # about 7 pixels wide at this size
+    pen = int(generator.integers(-2, 6))  # pixels; a stroke is about 7 pixels wide at this size
     change = cv2.erode if pen < 0 else cv2.dilate
     ink = np.pad(ink, max(pen, 0))
     thick = change(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (abs(pen) + 1, abs(pen) + 1)))
     ink = thick if thick.any() else ink
     height = generator.uniform(*SCAN_HEIGHTS)
-    # The aspect ratio is between that of the digit and a square.
+    # The aspect ratio is between nearly square and slightly more extreme than the digit's own.
     width = height * (ink.shape[1] / ink.shape[0]) ** generator.uniform(0.1, 1.1)
     size = max(2, round(width)), max(2, round(height))
     small = cv2.resize(ink, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255

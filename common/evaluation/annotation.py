@@ -17,7 +17,7 @@ from common.reading import Box, DigitReading, Reading
 
 FILE_BACKENDS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
 """Matplotlib backends that can only write files."""
-MIN_SIDE = 400  # pixels; smaller images are enlarged by an integer factor
+MIN_SIDE = 400  # pixels; smaller images are enlarged to about this size, by an integer factor
 MAX_LABEL = 500  # pixels; Pillow cannot draw text of arbitrary size
 MIN_TEXT = 12  # pixels; smaller text is illegible
 LABELS_BETWEEN_LINES = 1.9  # label heights per gap between lines: two labels and the box edges

@@ -29,7 +29,7 @@ class MarkExplanation:
     """How the classifier read one mark on the page.
 
     Attributes:
-        mark: The digit that was read, with its box and its probabilities.
+        mark: The reading of the mark, with its box and its probabilities.
         picture: The input of the classifier, uint8 (28, 28), 255 is ink.
         layers: Activations of the first two layers, each float32 (maps, height, width).
         occlusion: How much each pixel supports the digit, float32 (28, 28); see the function

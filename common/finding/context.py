@@ -22,12 +22,12 @@ def line_support(
     Returns:
         The support for each detection, float (N,), -1 to 1. Positive if most neighbours are
         probably digits, negative if most are not, and 0 without neighbours. The more neighbours
-        there are, the larger is the absolute value.
+        there are, the larger the absolute value.
     """
     size = boxes[:, 2:].max(axis=1, initial=1e-6)
     middle = boxes[:, 1] + boxes[:, 3] / 2
     ratio = np.log(size[None] / size[:, None]) / settings.size_spread
-    offset = (middle[None] - middle[:, None]) / size[:, None]  # in sizes of the detection
+    offset = (middle[None] - middle[:, None]) / size[:, None]  # in multiples of its size
     weight = np.exp(-(ratio**2) / 2 - offset**2)
     np.fill_diagonal(weight, 0)
     digits, others = weight @ scores, weight @ (1 - scores)

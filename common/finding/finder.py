@@ -133,7 +133,7 @@ def find_at(
 def page_scales(height: int, width: int, max_side: int) -> list[float]:
     """Returns the scales at which the network sees a page, in ascending order.
 
-    At the smallest scale, a digit as large as the page has the largest size that the network
+    At the smallest scale, a digit as large as the page has nearly the largest size that the network
     detects. Each further scale is `STEP` times the previous one. Only the last step may be smaller.
 
     Args:

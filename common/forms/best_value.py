@@ -62,7 +62,7 @@ def best_value(marks: list[DigitReading], field: Field) -> Value | None:
     """
     if len(marks) > MAX_MARKS:
         return None
-    # For each length: log probability, and the digit of each mark so far (None: ignored).
+    # Candidates by number of digits: log probability, and digit of each mark (None: ignored).
     kept: dict[int, list[tuple[float, tuple[int | None, ...]]]] = {0: [(0.0, ())]}
     for mark in marks:
         options = [(_log(1 - _digit_probability(mark)), None), *_digit_options(mark)]

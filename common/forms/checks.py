@@ -19,7 +19,7 @@ def passes_luhn(digits: str) -> bool:
 
 
 def passes_iban(digits: str, country: str) -> bool:
-    """Checks the check digits of an IBAN with only digits after its country code (ISO 13616).
+    """Checks the check digits of an IBAN whose account number consists of digits (ISO 13616).
 
     Args:
         digits: The IBAN without its country code: two check digits and the account number.

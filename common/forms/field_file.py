@@ -237,7 +237,7 @@ def _digits(entry: _Entry) -> tuple[int, int]:
     if not whole or not 0 <= limits[0] <= limits[1] <= MAX_DIGITS or limits[1] == 0:
         entry.refuse(
             "digits",
-            f"the number of digits, at most {MAX_DIGITS}, or a list [minimum, maximum]",
+            f"the number of digits, 1 to {MAX_DIGITS}, or a list [minimum, maximum]",
         )
     return limits[0], limits[1]
 

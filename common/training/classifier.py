@@ -145,7 +145,7 @@ def _predicted(network: keras.Model, images: np.ndarray) -> np.ndarray:
 def callbacks_of(
     saver: Checkpoint, tensorboard: Path | None, verbose: int
 ) -> list[keras.callbacks.Callback]:
-    """The callbacks of a run: its checkpoint, its progress, and TensorBoard if it has a folder."""
+    """Returns the callbacks of a run: checkpoint, progress, and TensorBoard if it has a folder."""
     logs = [keras.callbacks.TensorBoard(str(tensorboard))] if tensorboard else []
     return [saver, *progress_callbacks(verbose), *logs]
 
@@ -191,7 +191,7 @@ def _compiled(network: keras.Model, run: Run, steps: int) -> keras.Model:
 
 
 def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
-    """The recipe's optimizer and learning rate schedule, for `steps` steps per epoch."""
+    """Returns the optimizer with its learning rate schedule, for `steps` steps per epoch."""
     total = steps * recipe.epochs
     warm_up = max(1, round(recipe.warm_up * total))
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -230,8 +230,8 @@ def _with_synthetic(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Adds digits in rare styles, digits of few pixels, and pictures that are not digits.
 
-    The latter have uniform targets, which teach the network to be uncertain about unknown inputs
-    (Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure", 2019).
+    Pictures that are not digits have uniform targets, which teach the network to be uncertain about
+    unknown inputs (Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure", 2019).
     """
     count = len(images)
     written, labels = written_digits(round(WRITTEN_SHARE * count), seed)

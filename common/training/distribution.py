@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from common import UserError
 from common.processes import STOP_SIGNALS
 
-SUPERVISED = "DIGITS_WATCHED"
+SUPERVISED = "DIGITS_SUPERVISED"
 """Environment variable that marks a process started by `run_supervised`."""
-
 
 PROCESS_LOST = (
     "Another process of this training run has ended or does not respond. Wait until all processes "
@@ -118,7 +117,7 @@ def run_supervised() -> int:
 
     If one process of a distributed run ends, JAX aborts the others and prints a C++ stack trace.
     Python code in the aborted process cannot prevent this, so the parent process hides the trace
-    and reports an error of one line instead.
+    and reports a one-line error instead.
 
     Raises:
         UserError: JAX aborted the child process, or a signal ended it.

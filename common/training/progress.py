@@ -6,7 +6,7 @@ from typing import Any
 
 from common.backend import keras
 
-LINES = 10  # number of lines that `ProgressLines` prints in a run
+LINES = 10  # maximum number of lines that `ProgressLines` prints in a run
 
 
 class ProgressBar(keras.callbacks.ProgbarLogger):

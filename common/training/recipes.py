@@ -154,7 +154,7 @@ def new_run(
 
 
 def part_sizes(run: Run, dataset: Dataset) -> tuple[int, int]:
-    """The numbers of training images and of validation images of a run."""
+    """Returns the number of training images and the number of validation images of a run."""
     parts = split_indices(dataset.train_labels, run.validation_split, run.seed)
     return len(parts[0]), len(parts[1])
 
@@ -162,11 +162,11 @@ def part_sizes(run: Run, dataset: Dataset) -> tuple[int, int]:
 def adapted(recipe: Recipe, images: int) -> Recipe:
     """Adapts a recipe to a data set of `images` training images.
 
-    If the run would have fewer than `MIN_STEPS` steps, it trains for more epochs, and always with
-    augmentation, which makes up for the missing images.
+    If the run would have fewer than `MIN_STEPS` steps, the number of epochs is increased, and
+    augmentation is turned on, because there are few images.
     """
     steps = -(-images // recipe.batch_size)
-    if recipe.network == FINDER:  # its pages are generated, so the data set limits nothing
+    if recipe.network == FINDER:  # trains on generated pages, as many as it needs
         return recipe
     if steps * recipe.epochs >= MIN_STEPS:
         return recipe
@@ -174,7 +174,7 @@ def adapted(recipe: Recipe, images: int) -> Recipe:
 
 
 def run_command(run: Run) -> str:
-    """The command that repeats a run."""
+    """Returns the command that repeats a run."""
     words = ["python", "train_model.py"]
     # Fine-tuning takes preset, network, seed and validation split from the model that it starts
     # from.

@@ -33,8 +33,8 @@ class Plan:
         dataset: Training and test data.
         own: The user's own digits, which fine-tuning adds to the training data; None without them.
         stem: Path of the model files without suffix.
-        kept: Path of the existing model, without suffix, if `stem` has a number so that this model
-            is kept. Otherwise None.
+        kept: Path, without suffix, of the existing model that would have been replaced if `stem`
+            had not been numbered. None if `stem` has no number.
     """
 
     run: Run

@@ -36,7 +36,8 @@ class Desk:
         """Receives the image of a request, and calls `work` with its bytes in the worker thread.
 
         Raises:
-            HTTPException: With status 408, 413, 415, 422 or 503; see `parameters.REFUSALS`.
+            HTTPException: With status 408, 413, 415, 422 or 503; see `parameters.REFUSALS`. Status
+                400 if the client closed the connection.
         """
         with self._slot():
             content = await _receive(request)

@@ -21,7 +21,7 @@ IMAGE_REQUEST: dict[str, Any] = {
         }
     }
 }
-"""OpenAPI description of an image as request body, since FastAPI does not parse the body."""
+"""OpenAPI description of a request whose body is an image. FastAPI cannot derive it."""
 
 
 def refusal(status: int, description: str) -> Refusals:

@@ -86,7 +86,7 @@ class KeptRecord(BaseModel):
 
 
 class TrainingRow(BaseModel):
-    """Metrics at one moment of a training; `val_loss` and `val_accuracy` only after an epoch."""
+    """Metrics at one moment of training; `val_loss` and `val_accuracy` only after an epoch."""
 
     epoch: float
     loss: float | None = None
@@ -96,13 +96,13 @@ class TrainingRow(BaseModel):
 
 
 class TrainingRecord(BaseModel):
-    """The state of the latest training."""
+    """The state of the latest training run."""
 
     state: State
     name: str | None = Field(description="Name of the new model.")
     start: str | None = Field(
         description="Model from which the training started; null until the training is done, "
-        "and if that model cannot read images."
+        "and if requests cannot name that model."
     )
     seconds: float = Field(description="Duration of the training so far.")
     epochs: int | None = Field(description="Total number of epochs; null before it is known.")

@@ -86,7 +86,7 @@ class PromptServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stops the server on each stop signal, except ignored ones (nohup ignores SIGHUP)."""
+        """Stops the server on every stop signal that is not ignored, as SIGHUP is under nohup."""
         if threading.current_thread() is not threading.main_thread():  # only it handles signals
             yield
             return

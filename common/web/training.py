@@ -17,9 +17,9 @@ from common.storage.card import SavedCard
 from common.storage.model_files import existing_file
 
 MAX_LOG_BYTES = 200_000
-KILL_SECONDS = 10.0  # time for a cancelled training to stop before it is killed
-STOP_SECONDS = 3.0  # time for a training to stop before it is killed, when the server stops
-NICENESS = 10  # lower priority of the training, so that the server stays responsive
+KILL_SECONDS = 10.0  # time for a cancelled training run to stop before it is killed
+STOP_SECONDS = 3.0  # time for a training run to stop before it is killed, when the server stops
+NICENESS = 10  # lower priority of training, so that the server stays responsive
 LINE = re.compile(r"Epoch ([\d.]+)/(\d+): (.+)")
 """Matches a line of progress; see `common.training.progress.ProgressLines`."""
 
@@ -28,7 +28,7 @@ State = Literal["idle", "running", "done", "failed", "cancelled"]
 
 @dataclass
 class _Run:
-    """A training that has been started. Times are Unix times in seconds.
+    """A training run that has been started. Times are Unix times in seconds.
 
     Attributes:
         name: Name of the new model.
@@ -50,7 +50,7 @@ class _Run:
 
 
 class Trainer:
-    """Runs one training at a time.
+    """Executes one training run at a time.
 
     Args:
         my_digits: Folder with the user's own digits.
@@ -62,14 +62,14 @@ class Trainer:
         self._run: _Run | None = None
 
     def start(self, start: Path) -> None:
-        """Starts a training in a new process.
+        """Starts a training run in a new process.
 
         Args:
             start: The `.keras` file of the model to fine-tune.
 
         Raises:
             OSError: The process cannot be started.
-            RuntimeError: A training is running.
+            RuntimeError: A training run is in progress.
         """
         if self.state() == "running":
             raise RuntimeError
@@ -97,14 +97,14 @@ class Trainer:
             os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
 
     def cancel(self) -> None:
-        """Asks the running training to stop, which takes up to `KILL_SECONDS`."""
+        """Asks the training run in progress to stop, which takes up to `KILL_SECONDS`."""
         run = self._run
         if run and self.state() == "running" and run.cancelled is None:
             run.cancelled = time.time()
             run.process.terminate()
 
     def close(self) -> None:
-        """Cancels a running training, waits for its end, and deletes the log."""
+        """Cancels any training run in progress, waits for its end, and deletes the log."""
         self.cancel()
         if self._run:
             try:
@@ -116,7 +116,7 @@ class Trainer:
             self._forget_log()
 
     def state(self) -> State:
-        """Returns the state of the latest training."""
+        """Returns the state of the latest training run."""
         run = self._run
         if run is None:
             return "idle"
@@ -131,7 +131,7 @@ class Trainer:
             except OSError:  # the log was deleted, for example when /tmp was cleaned
                 run.ended = time.time()
             # The checkpoint is deleted only after a cancellation. After a failure, it may belong to
-            # another server's training of the same name, which made this one fail.
+            # another server's run of the same name, which made this one fail.
             if status and run.cancelled is not None:
                 shutil.rmtree(self.models / f"{run.name}.checkpoint", ignore_errors=True)
         if status == 0:
@@ -140,12 +140,12 @@ class Trainer:
 
     @property
     def name(self) -> str | None:
-        """Name of the model of the latest training, or None if there was no training."""
+        """Name of the model of the latest training run, or None if there was none."""
         return self._run.name if self._run else None
 
     @property
     def start_model(self) -> Path | None:
-        """The `.keras` file that the latest training fine-tunes, or None without a training."""
+        """The `.keras` file that the latest training run fine-tunes, or None if there was none."""
         return self._run.start if self._run else None
 
     def has_made(self, name: str, card: SavedCard | None) -> bool:
@@ -156,12 +156,12 @@ class Trainer:
 
     @property
     def seconds(self) -> float:
-        """Duration of the latest training so far."""
+        """Duration of the latest training run so far."""
         run = self._run
         return max(0.0, (run.ended or time.time()) - run.started) if run else 0.0
 
     def output(self) -> str:
-        """Returns the output of the latest training so far, or "" if the log was deleted."""
+        """Returns the output of the latest training run so far, or "" if the log was deleted."""
         if self._run is None:
             return ""
         try:
@@ -185,7 +185,7 @@ class Trainer:
 
 
 def rows_of(output: str) -> tuple[list[dict[str, float]], int | None]:
-    """Parses the progress lines of a training.
+    """Parses the progress lines of a training run.
 
     Args:
         output: What `train_model.py` printed.
@@ -203,13 +203,13 @@ def rows_of(output: str) -> tuple[list[dict[str, float]], int | None]:
 
 
 def error_of(output: str) -> str:
-    """Returns the last error that a training printed, or else the last line of its output."""
+    """Returns the last error that a training run printed, or else the last line of its output."""
     lines = output.strip().splitlines() or ["It printed nothing."]
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     return (errors or lines)[-1]
 
 
 def comparison_of(output: str) -> str | None:
-    """Returns the table with the accuracy before and after, once a training has printed it."""
+    """Returns the table with the accuracy before and after, once the run has printed it."""
     start = re.search(r"^accuracy .*before .*after$", output, re.MULTILINE)
     return output[start.start() :].rstrip() if start else None

@@ -50,7 +50,7 @@ def test_digits_of_checked_values_become_training_data(
     tmp_path: Path, strip: str, images: list[np.ndarray]
 ) -> None:
     path = reviewed(tmp_path, [{"value": "5041", "digits": strip}])
-    assert keep_corrections(path, tmp_path).endswith("4 digits, from 1 values.")
+    assert keep_corrections(path, tmp_path).endswith(": 4, from 1 of 1 values.")
     data = load_own_digits(str(tmp_path))
     labels = [*data.train_labels, *data.test_labels]
     assert sorted(labels) == [0, 1, 4, 5]
@@ -72,8 +72,8 @@ def test_values_that_do_not_match_the_saved_digits_are_counted_but_not_used(
     rows = [{"value": value, "digits": strip} for value in values]
     rows.append({"value": "7", "digits": ""})
     said = keep_corrections(reviewed(tmp_path, rows), tmp_path)
-    assert ": 4 digits, from 1 values." in said
-    assert "Not usable: 5 values, which are not numbers" in said
+    assert ": 4, from 1 of 6 values." in said
+    assert "A value is not used if it is not a number" in said
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_the_command_saves_the_digits_that_the_review_page_shows(
     path = reviewed(tmp_path, [{"value": "630914", "digits": f"digits/{strip.name}"}])
     done = called(*review, "--corrections", path)
     assert done.returncode == 0, done.stderr
-    assert "6 digits, from 1 values." in done.stdout
+    assert ": 6, from 1 of 1 values." in done.stdout
     assert sorted(path.parent.name for path in tmp_path.glob("[0-9]/*.png")) == [*"013469"]
     refused = called("predict_image.py", "--corrections", tmp_path / "review.csv")
     assert refused.returncode == 2

@@ -67,7 +67,7 @@ BAD_FIELDS: dict[str, tuple[object, str]] = {
     "nan": ({**AMOUNT, "box": [float("nan"), 18, 5, 5]}, "box is [NaN, 18, 5, 5]; expected left"),
     "true": ({**AMOUNT, "box": [True, 18, 5, 5]}, "expected left, top, width and height"),
     "digits": ({**AMOUNT, "digits": [3, 2]}, "digits is [3, 2]; expected the number of digits"),
-    "many": ({**AMOUNT, "digits": 1000}, "digits is 1000; expected the number of digits, at most"),
+    "many": ({**AMOUNT, "digits": 1000}, "digits is 1000; expected the number of digits, 1 to"),
     "none": ({**AMOUNT, "digits": 0}, "digits is 0; expected the number of digits"),
     "text": ({**AMOUNT, "digits": "5"}, 'digits is "5"; expected the number of digits'),
     "long": ({**AMOUNT, "pattern": "1" * 101}, "expected a regular expression of 1 to 100"),

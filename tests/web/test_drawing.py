@@ -283,9 +283,7 @@ def test_an_unreachable_server_is_reported(browser: Browser, page_server: PageSe
     page.close()
 
 
-@pytest.mark.parametrize(
-    ("angle", "words"), [(90, "a quarter clockwise"), (180, "upside down"), (0, None)]
-)
+@pytest.mark.parametrize(("angle", "words"), [(90, "90° clockwise"), (180, "by 180°"), (0, None)])
 def test_the_page_says_if_a_picture_was_turned(
     page: Page, tmp_path: Path, angle: int, words: str | None
 ) -> None:

@@ -1,4 +1,4 @@
-// Shows what the models before and after a training read on the saved digits.
+// Shows what the models before and after training read on the saved digits.
 
 import { accuracyOf } from "./models.js";
 import * as server from "./server.js";
@@ -62,7 +62,7 @@ function dataOf(models) {
   return [...new Set(models.map(({ data }) => data ?? "unknown data"))].join(" and ");
 }
 
-// Resolves to the text that each model reads on the picture of a saved digit.
+// Resolves to what each model reads on the picture of a saved digit: a list of texts.
 async function textsOf({ digit, name }, models) {
   const picture = await onPaper(await server.keptPicture(digit, name));
   const texts = [];

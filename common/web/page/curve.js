@@ -1,4 +1,4 @@
-// Draws the curve of a metric during a training.
+// Draws the curve of a metric during training.
 
 import { svg } from "./svg.js";
 

@@ -48,7 +48,8 @@ async function open(file) {
     isSaved = true; // the user has not changed anything yet
     const count = proposed.length;
     const none = "No boxes or combs found. Draw a box around each field.";
-    say(count ? `${count} boxes and combs found.` : none);
+    const some = count === 1 ? "1 box or comb found." : `${count} boxes and combs found.`;
+    say(count ? some : none);
   } catch (error) {
     if (mine === opened) say(error.message);
   }

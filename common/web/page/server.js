@@ -102,12 +102,12 @@ export async function training() {
   return (await ask("training")).json();
 }
 
-// Starts a training; resolves to the same as `training`.
+// Starts training; resolves to the same as `training`.
 export async function train() {
   return (await ask("train", null)).json();
 }
 
-// Cancels the training; resolves to the same as `training`.
+// Cancels training; resolves to the same as `training`.
 export async function cancel() {
   return (await ask("cancel", null)).json();
 }

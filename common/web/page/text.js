@@ -3,7 +3,7 @@
 const DIGIT_WIDTH = 0.6; // width of a digit, relative to its height
 const MIN_INDENT = 1.2; // in digit widths; a line with a smaller indent is not indented
 const MAX_INDENT = 4; // in digit widths
-const TURNS = { 90: "a quarter clockwise", 180: "upside down", 270: "a quarter anticlockwise" };
+const TURNS = { 90: "90° clockwise", 180: "by 180°", 270: "90° anticlockwise" };
 
 // Shows the text of a reading, or the hint why no digit was found. The hint is highlighted, unless
 // the stage is empty.

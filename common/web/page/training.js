@@ -1,10 +1,10 @@
-// Starts and cancels trainings on the saved digits, and shows their progress.
+// Starts and cancels training on the saved digits, and shows its progress.
 
 import { BeforeAndAfter } from "./before_after.js";
 import { drawCurve } from "./curve.js";
 import * as server from "./server.js";
 
-const PAUSE = 1000; // ms between two requests for the state of a training
+const PAUSE = 1000; // ms between two requests for the state of training
 
 const byId = (id) => document.getElementById(id);
 const asPercent = (share) => `${(100 * share).toFixed(1)}%`;
@@ -19,9 +19,9 @@ export class Training {
   #latest = null; // the last answer of /training
   #progress = { rows: 0, seconds: 0 }; // rows so far, and duration when the last one arrived
   #wasRunning = false;
-  #hasSeenEnd = false; // whether a training ended while the web page was open
+  #hasSeenEnd = false; // whether a training run ended while the web page was open
 
-  // `models` is the list of models, a `Models`. It is fetched again after a training.
+  // `models` is the list of models, a `Models`. It is fetched again after training.
   constructor(models) {
     this.#models = models;
     this.#beforeAndAfter = new BeforeAndAfter(models);

@@ -13,7 +13,7 @@ from common.web.parameters import refusal
 from common.web.routes.keeping import NOT_HERE, start_of
 from common.web.training import Trainer, comparison_of, error_of, rows_of
 
-NOT_NOW = refusal(409, "A training is running, or no digits are saved.")
+NOT_NOW = refusal(409, "Training is already running, or no digits are saved.")
 
 
 def training_routes(trainer: Trainer, classifiers: Classifiers, my_digits: Path) -> APIRouter:
@@ -23,36 +23,38 @@ def training_routes(trainer: Trainer, classifiers: Classifiers, my_digits: Path)
     def record(request: Request) -> records.TrainingRecord:
         return _record(trainer, classifiers, is_this_computer(request))
 
-    @routes.get("/training", summary="Progress of the training")
+    @routes.get("/training", summary="Progress of training")
     async def progress(request: Request) -> records.TrainingRecord:
-        """Returns the progress of the latest training."""
+        """Returns the progress of the latest training run."""
         return await run_in_threadpool(record, request)
 
     @routes.post(
         "/train",
-        summary="Start a training",
+        summary="Start training",
         dependencies=[Depends(this_computer_only)],
         responses=NOT_HERE | NOT_NOW,
     )
     async def start(request: Request) -> records.TrainingRecord:
-        """Starts a training on the saved digits in a separate process."""
+        """Starts training on the saved digits in a separate process."""
         if not await run_in_threadpool(kept_digits, my_digits):
             raise HTTPException(409, "There are no saved digits to train on; save one first.")
         own = classifiers.own.predictor
         try:
             trainer.start(start_of(own.path, own.card))
         except RuntimeError as error:
-            raise HTTPException(409, "A training is running; wait for it or cancel it.") from error
+            raise HTTPException(
+                409, "Training is already running; wait until it ends, or cancel it."
+            ) from error
         return record(request)
 
     @routes.post(
         "/cancel",
-        summary="Cancel the training",
+        summary="Cancel training",
         dependencies=[Depends(this_computer_only)],
         responses=NOT_HERE,
     )
     async def cancel(request: Request) -> records.TrainingRecord:
-        """Cancels the running training, which can take some seconds."""
+        """Cancels the training run in progress, which can take some seconds."""
         trainer.cancel()
         return record(request)
 
