@@ -1,4 +1,4 @@
-"""What benchmarks on generated pages share: their MNIST digits, and the option --lines."""
+"""MNIST digits and the option --lines for the benchmarks on generated pages."""
 
 import argparse
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Regenerate the sample images: python -m samples.make_samples.
 
-`common/data/handwriting.py` draws the digits. Each image is an example of what users really have.
+`common/data/handwriting.py` draws the digits. Each image imitates one kind of users' images.
 """
 
 from pathlib import Path

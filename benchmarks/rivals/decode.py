@@ -1,4 +1,4 @@
-"""Decode all images of a folder, and do no more: python -m benchmarks.rivals.decode FOLDER."""
+"""Decode all images in a folder, and nothing else: python -m benchmarks.rivals.decode FOLDER."""
 
 import sys
 from collections.abc import Iterable

@@ -45,7 +45,8 @@ GLYPH_HEIGHT = 60
 
 PRINTED_SIGNS = "+-=/()[]{}<>.,:;!?%&*#@~^\"'\u00d7÷√∑∫π€$→°±≤≥"
 DISTINCT_LETTERS = "ACEFHJKLMNPQRTUVWXYabcdefhkmnprtuvwxy"
-"""Letters that do not look like digits. All other letters occur only within words."""
+"""Letters that do not look like digits. All other letters occur only in words and
+alphabets."""
 
 LETTER_FREQUENCIES = dict(
     zip(

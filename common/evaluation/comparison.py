@@ -37,7 +37,7 @@ def fine_tuning_table(before: Predictor, after: Predictor, own: Dataset, referen
     for digit in np.unique(labels[wrong]):
         of_digit = labels == digit
         rows.append(
-            f"{digit} is still read wrongly in {(wrong & of_digit).sum()} of {of_digit.sum()} "
+            f"{digit} is still misread in {(wrong & of_digit).sum()} of {of_digit.sum()} "
             f"images: add more images of {digit}"
         )
     return "\n".join(rows)

@@ -1,6 +1,6 @@
 """Finds the digits of a drawing, a shortcut that needs no network.
 
-The paper of a drawing, on a canvas or in an evenly lit scan, has a single grey level, give or take
+The paper of a drawing, on a canvas or in an evenly lit scan, has a single grey level, apart from
 noise. Ink is everything else, and each connected component of ink is a mark that may be a digit.
 """
 

@@ -29,8 +29,9 @@ class Settings:
         ink_margin: Finder: width of the margin around a digit's box in which its ink is searched
             for, as a share of the box's longer side.
         min_ink: Finder: minimum mean probability of ink in a connected component of a digit.
-        sure_ink: Finder: maximum probability of ink of a paper pixel. In a connected component that
-            several digits share, a digit's pixels need the mean of `min_ink` and `sure_ink`.
+        sure_ink: Finder: probability of ink below which a pixel can be paper. In a connected
+            component that several digits share, the pixels of a digit must exceed the mean of
+            `min_ink` and `sure_ink`.
         stroke: Finder: minimum contrast of the pixels of a stroke, as a share of the usual contrast
             between ink and paper.
         min_component: Finder: minimum share of a connected component that is inside a digit's box.
@@ -41,8 +42,8 @@ class Settings:
         min_confidence: Minimum confidence of a digit.
         min_upright_score: Orientation: a page whose digits have at least this median score is not
             turned.
-        turned_evidence: Orientation: minimum gain in evidence for upright digits for which a page
-            is turned. Each digit contributes at most 0.5.
+        turned_evidence: Orientation: minimum gain in evidence for upright digits that turning a
+            page must bring. Each digit contributes at most 0.5.
     """
 
     min_paper: float = 0.4

@@ -37,7 +37,7 @@ def heic_of(image: Image.Image, **options: object) -> bytes:
 
 @pytest.fixture
 def scan(tmp_path: Path) -> Path:
-    """A PDF file of three pages, each with a rectangle in a different grey."""
+    """A PDF file of three pages, each with a rectangle in a different shade of grey."""
     path = tmp_path / "scan.pdf"
     path.write_bytes(scan_of(*map(page_with, (0, 100, 200)), resolution=heic_and_pdf.PAGE_DPI))
     return path

@@ -19,7 +19,7 @@ GREYS = (10, 120, 240)
 
 @pytest.fixture(params=[False, True], ids=["TIFF", "BigTIFF"])
 def scan(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """A TIFF file with three pages, each in a different grey."""
+    """A TIFF file with three pages, each in a different shade of grey."""
     first, *others = (Image.new("L", (30, 20), grey) for grey in GREYS)
     path = tmp_path / "scan.TIFF"
     first.save(path, save_all=True, append_images=others, big_tiff=request.param)

@@ -129,7 +129,7 @@ def test_the_table_compares_accuracy_before_and_after_fine_tuning(own: Path, tin
     assert rows[3].startswith("tiny, test")
     assert len(rows) == 4
     wrong = replace(digits, train_labels=np.full_like(digits.train_labels, 5))
-    assert "5 is still read wrongly in" in fine_tuning_table(predictor, predictor, wrong, tiny)
+    assert "5 is still misread in" in fine_tuning_table(predictor, predictor, wrong, tiny)
 
 
 def test_unusable_start_models_and_options_are_refused_in_one_line(

@@ -45,7 +45,7 @@ Path(f"{output}.json").write_text(json.dumps(card))
 checkpoint.rmdir()
 print("\\naccuracy                images   before    after")
 print("my_digits, trained on        1    0.00%  100.00%")
-print("7 is still read wrongly in 1 of 1 images: add more images of 7")
+print("7 is still misread in 1 of 1 images: add more images of 7")
 """
 """A stand-in for `train_model.py` that waits for a file called `go`."""
 

@@ -96,7 +96,7 @@ export async function discard(digit, name) {
   return (await ask(path("discard", { digit, name }), null)).json();
 }
 
-// Resolves to the latest training: {state, name, start, seconds, epochs, history, error,
+// Resolves to the latest training run: {state, name, start, seconds, epochs, history, error,
 // comparison, allowed}.
 export async function training() {
   return (await ask("training")).json();
