@@ -41,8 +41,8 @@ def test_some_small_scans_are_wide_and_some_are_black_and_white() -> None:
     widths = pictures.any(axis=1).sum(axis=1) / digits.any(axis=1).sum(axis=1)[chosen]
     assert (widths > 1.3).mean() > 0.1
     soft = ((pictures > 25) & (pictures < 230)).sum(axis=(1, 2)) / (pictures > 25).sum(axis=(1, 2))
-    assert soft.min() < 0.1
-    assert soft.max() > 0.5
+    assert (soft < 0.37).mean() > 0.05  # never with grey levels
+    assert (soft > 0.88).mean() > 0.05  # never in black and white
 
 
 def test_the_requested_number_of_non_digits_is_drawn_and_each_has_ink() -> None:

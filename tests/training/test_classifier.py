@@ -7,6 +7,7 @@ import pytest
 from common.data.datasets import Dataset
 from common.networks import build_network
 from common.training import classifier
+from common.training.augmentation import Augmentation
 from common.training.checkpoint import (
     Checkpoint,
     TrainingError,
@@ -116,6 +117,22 @@ def test_the_same_seed_gives_the_same_weights(
         assert np.array_equal(one, other)
     assert [row["loss"] for row in again.history] == [row["loss"] for row in uninterrupted.history]
     assert len({row["loss"] for row in again.history}) == 3  # the loss changed in every epoch
+
+
+def test_augmentation_is_mild_in_the_last_epochs(
+    tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strengths, save = [], Checkpoint.on_epoch_end
+
+    def recorded(self: Checkpoint, epoch: int, logs: dict[str, float] | None = None) -> None:
+        layers = [layer for layer in self.model.layers if isinstance(layer, Augmentation)]
+        strengths.append([float(layer.strength) for layer in layers])
+        save(self, epoch, logs)
+
+    monkeypatch.setattr(Checkpoint, "on_epoch_end", recorded)
+    recipe = replace(QUICK, network="mlp", epochs=2, mild_share=0.5, synthetic=False)
+    train(run_of(tiny, recipe), tiny, tmp_path / "c", verbose=0)
+    assert strengths == [3 * [1.0], 3 * [0.5]]
 
 
 def test_the_history_of_a_run_of_one_epoch_has_several_points(
