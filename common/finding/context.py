@@ -10,9 +10,10 @@ def line_support(
 ) -> np.ndarray:
     """Measures whether the neighbours of each detection look like digits.
 
-    A 1 is a mere stroke, and many letters and scribbles look like a digit. The neighbours help to
-    distinguish them, because digits stand in numbers and letters in words. A neighbour counts most
-    if it has the same size and is at the same height on the page; its distance does not matter.
+    A 1 is a mere stroke, and many letters and scribbles look like digits. The neighbours help to
+    distinguish them, because most neighbours of a digit are digits, and most neighbours of a letter
+    are letters. A neighbour counts most if it has the same size and is at the same height on the
+    page. The horizontal distance does not matter.
 
     Args:
         boxes: Boxes of the detections, float (N, 4): x, y, width, height in pixels.
@@ -27,7 +28,9 @@ def line_support(
     size = boxes[:, 2:].max(axis=1, initial=1e-6)
     middle = boxes[:, 1] + boxes[:, 3] / 2
     ratio = np.log(size[None] / size[:, None]) / settings.size_spread
-    offset = (middle[None] - middle[:, None]) / size[:, None]  # in multiples of its size
+    offset = (middle[None] - middle[:, None]) / size[
+        :, None
+    ]  # in multiples of the detection's size
     weight = np.exp(-(ratio**2) / 2 - offset**2)
     np.fill_diagonal(weight, 0)
     digits, others = weight @ scores, weight @ (1 - scores)
