@@ -77,14 +77,15 @@ class DigitRecognizer:
 
     The finder locates the digits, and the classifier reads each of them. There is a shortcut for
     drawings, whose marks are found without the finder; see `finding.drawings`. If the classifier is
-    sure of every mark, the finder only confirms them at one scale. Small drawings are not even
-    confirmed. If no digit is found on a small image, the classifier reads all its ink as one digit,
-    which may fill the whole image.
+    sure of every mark, the finder only confirms the marks at one scale, and does not even do this
+    on small drawings. If no digit is found on a small image, the classifier reads all its ink as
+    one digit, which may fill the image.
 
     Args:
         model: A `.keras`, `.h5` or `.tflite` file of a classifier; by default the pretrained
             one.
-        min_confidence: Digits below this confidence, 0 to 1, are ignored. 0 ignores nothing.
+        min_confidence: Digits below this confidence, 0 to 1, are ignored. With 0, all marks are
+            read, and the finder is not used for drawings.
         threads: Number of threads for each network; by default one per core, at most 4.
         finder: A `.tflite` file of a finder; by default the pretrained one.
 
@@ -138,7 +139,7 @@ class DigitRecognizer:
         return self.examine(grey_page(image), name)[1]
 
     def read_many(self, sources: Iterable[tuple[str, str | Path | bytes]]) -> Iterator[Reading]:
-        """Reads any number of images. It continues if an image cannot be read.
+        """Reads any number of images, and continues if one cannot be read.
 
         Args:
             sources: Pairs of a name and a path or the bytes of an image file.

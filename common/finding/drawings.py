@@ -14,10 +14,7 @@ from common.reading import Box, Glyph
 
 MAX_MARKS = 200  # an image with more marks is not treated as a drawing
 MAX_SIDE = 2000  # pixels; larger drawings are reduced first
-MIN_RANGE, MAX_RANGE = (
-    5,
-    30,
-)  # limits of the tolerance for JPEG artefacts and noise of the paper, in grey levels
+MIN_RANGE, MAX_RANGE = 5, 30  # grey levels; limits of the tolerance for noise of the paper
 LEVELS = np.arange(256, dtype=np.float32)
 LAPLACE = np.array([1, -2, 1])  # the second derivative, in x and in y
 FLOOR = 0.1  # share of full ink; on small images, less counts as paper

@@ -22,14 +22,14 @@ from common.finding.overlap import overlaps
 from common.finding.settings import SETTINGS, Settings
 from common.storage.loading import Finder
 
-MAX_PEAKS = 20_000  # per page, over all scales; a digit has about five
-MAX_DETECTIONS = 2_000  # per page
+MAX_PEAKS = 20_000  # maximum per page, over all scales; a digit has about five
+MAX_DETECTIONS = 2_000  # maximum per page
 MAX_SIDE = 1536  # pixels; maximum longer side of the page at the largest scale
 MAX_PIXELS = 2**20  # per call of the network, whose memory use grows with the number of pixels
 OVERLAP = 3 * STRIDE  # pixels of context above and below each band of a large page
 MAX_ENLARGEMENT = 3.0  # largest scale of small pages
 STEP = 2**0.5  # ratio of successive scales; averaging several scales reduces errors
-MAX_COVERED = 0.9  # share of a box covered by more likely boxes; above this, it is removed
+MAX_COVERED = 0.9  # maximum share of a box that more likely boxes may cover
 MIN_SAME = 0.4  # minimum intersection over union of one digit's boxes at different scales
 
 

@@ -16,7 +16,7 @@ MAX_DISTANCE = 3.0  # digit heights; neighbours farther away are not used to est
 # see `benchmarks/numbers.py`.
 MIN_GAP = 0.8  # smaller gaps never separate numbers
 MIN_EXCESS = 0.4  # a gap between numbers exceeds the usual gap inside numbers by at least this
-MIN_WIDTH = 0.5  # assumed for narrower digits; even a 1 takes up about as much room as others
+MIN_WIDTH = 0.5  # minimum width of digits when gaps are measured; 1s are written as if wider
 
 
 class Placed(Protocol):

@@ -1,6 +1,7 @@
 """Finds the orientation of a page in which its digits are upright.
 
-The finder runs on the page in all four orientations. It gives the highest scores to upright digits.
+If the digits on a page have low scores, the finder runs on it in all four orientations. Upright
+digits have the highest scores.
 """
 
 import numpy as np

@@ -19,13 +19,13 @@ SIGNS = ".,-+:/"
 
 # Lengths are in digit heights. Tuned on 500 generated lines of MNIST training digits; see
 # `benchmarks/signs.py`.
-MIN_HEIGHT = 16  # pixels; height of the digits below which signs have too few pixels
+MIN_HEIGHT = 16  # pixels; between smaller digits, signs have too few pixels
 CROP_HEIGHT = 64  # pixels; larger digits are reduced to this height
 MAX_SIDE = 1.0  # width and height of a sign other than a slash
 MIN_DOT, MAX_DOT = 0.1, 0.33  # sides of a dot; smaller marks are dirt
 MAX_DOT_BELOW, MIN_COMMA_BELOW = 0.04, 0.11  # length of the part of the mark below the digits
 MAX_COMMA = 0.4, 0.65  # width and height of a comma
-MIN_LEAN = 0.15  # correlation between the rows of a comma and its columns from right to left
+MIN_LEAN = 0.15  # negative correlation between the rows and the columns of a comma's pixels
 MIN_DASH = 0.3  # width of a dash
 MAX_FLAT = 0.6  # height of a dash, as a share of its width
 MIN_FILLED = 0.55  # share of the bounding box that a dash or dot fills
@@ -62,7 +62,7 @@ class _Mark:
         width, height: Sides of the bounding box.
         x: Horizontal distance of the centre from the left edge of the digit before the mark.
         level: Vertical position of the centre; 0 is the top of the digits, and 1 is their bottom.
-        below: Distance by which the mark extends below the digits; negative if it ends above.
+        below: Distance that the mark extends below the digits; negative if it does not.
         mask: Pixels of the component, bool (rows, columns).
     """
 
