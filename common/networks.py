@@ -103,8 +103,8 @@ def finder() -> keras.Model:
 
     The network has the shape of an hourglass. Strided convolutions and residual blocks (He et al.,
     "Deep Residual Learning", 2016) reduce the resolution to 1/32. Upsampling then restores it to
-    1/4. Each upsampling step adds the maps that had the same resolution before (Lin et al.,
-    "Feature Pyramid Networks", 2017).
+    1/4. Each upsampling step adds the earlier maps of the same resolution (Lin et al., "Feature
+    Pyramid Networks", 2017).
 
     The input is float32 (N, height, width, 1), normalised by `finding.encoding.normalised`. Height
     and width are multiples of 32. The output is float32 (N, height / 4, width / 4, 32);

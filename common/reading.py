@@ -50,7 +50,7 @@ class Glyph:
     """A mark on the page that may be a digit and that the classifier has not read yet.
 
     Attributes:
-        box: Bounding box of the mark's ink.
+        box: Bounding box of the mark in pixels of the page.
         ink: The mark's ink with a margin, without the ink of its neighbours: float32 (height,
             width), 0 is paper and 1 is full ink. The resolution may be lower than that of the page.
         scores: The finder's probability of each digit, float32 (10,). All are 1 if the mark was

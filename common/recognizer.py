@@ -77,9 +77,9 @@ class DigitRecognizer:
 
     The finder locates the digits, and the classifier reads each of them. There is a shortcut for
     drawings, whose marks are found without the finder; see `finding.drawings`. If the classifier is
-    sure of every mark, the finder only confirms the marks at one scale, and does not even do this
-    on small drawings. If no digit is found on a small image, the classifier reads all its ink as
-    one digit, which may fill the image.
+    sure of every mark, the finder only confirms the marks at one scale. Small drawings need no
+    confirmation. If no digit is found on a small image, the classifier reads all its ink as one
+    digit, which may fill the image.
 
     Args:
         model: A `.keras`, `.h5` or `.tflite` file of a classifier; by default the pretrained

@@ -136,7 +136,7 @@ def _doodles(rng: np.random.Generator) -> np.ndarray:
 
 
 def _diagram(rng: np.random.Generator) -> np.ndarray:
-    """Draws a bar chart, or boxes with words that are connected by arrows."""
+    """Draws a bar chart, or boxes with words, connected by arrows."""
     height, width = photo_size(rng)
     canvas = Canvas(height, width)
     pen = max(2, round(0.004 * width))

@@ -92,7 +92,7 @@ class Photographer:
         grey = np.full((height, width), light.paper, np.float32)
         if light.is_flat:
             return grey
-        if rng.random() < 0.8:  # a gradient, like that of light from one side
+        if rng.random() < 0.8:  # a gradient, as caused by light from one side
             x, y = np.meshgrid(np.linspace(-0.5, 0.5, width), np.linspace(-0.5, 0.5, height))
             angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.4)
             grey *= (1 + strength * (np.cos(angle) * x + np.sin(angle) * y)).astype(np.float32)

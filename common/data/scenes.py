@@ -190,7 +190,7 @@ def photographed(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarra
     focus = rng.uniform(0.3, 0.3 + max(brightness.shape) / 900)
     brightness = cv2.GaussianBlur(brightness, (0, 0), focus)
     noise = rng.standard_normal(brightness.shape, np.float32)
-    if rng.random() < 0.5:  # smooth noise, as it remains after a phone's noise reduction
+    if rng.random() < 0.5:  # smoothed noise, as left by a phone's noise reduction
         noise = 1.8 * cv2.GaussianBlur(noise, (0, 0), 0.7)
     noise *= np.sqrt(rng.uniform(0.2, 2) + rng.uniform(0, 0.06) * brightness.clip(0))
     return _jpeg(brightness + noise, int(rng.integers(40, 96)))

@@ -19,7 +19,8 @@ from common.evaluation.palette import BLUE, GREEN, ORANGE, PURPLE
 from common.files import replacing
 
 Row = dict[str, float]
-"""The metrics of one epoch, or of a part of an epoch. Accuracies are between 0 and 1."""
+"""Metrics at one moment of a run, by name. "epoch" is the number of epochs so far, such as 0.5.
+Accuracies are between 0 and 1."""
 
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 SIGNIFICANT_DIGITS = 6

@@ -17,8 +17,8 @@ class DigitScore:
 
     Attributes:
         digit: The digit, 0 to 9.
-        precision: Of the images read as this digit, the share that show this digit.
-        recall: Of the images of this digit, the share that are read correctly.
+        precision: Share of the images read as this digit that show this digit.
+        recall: Share of the images of this digit that are read correctly.
         support: Number of images of this digit.
     """
 
