@@ -1,7 +1,8 @@
 """The code that the scripts share.
 
-An arrow means "imports". There are no imports against the arrows; `tests/test_architecture.py`
-checks this:
+An arrow means "imports", and no module imports against the arrows. The only exception is the format
+of the finder's output, `finding.encoding`, which `networks` and `storage` import.
+`tests/test_architecture.py` checks this:
 
     cli, web -> batch, training -> evaluation -> data -> forms -> recognizer -> finding
              -> images, storage
@@ -15,8 +16,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 """The project's folder, which holds `models/`, `plots/`, `samples/` and `data/`."""
 
 ESCAPED_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Unicode categories that `printable` escapes: control, format (such as right-to-left marks),
-surrogate, and line and paragraph separators."""
+"""Unicode categories that `printable` escapes: control and format characters (such as right-to-left
+marks), surrogates, and line and paragraph separators."""
 
 
 class UserError(Exception):
@@ -24,10 +25,10 @@ class UserError(Exception):
 
 
 def printable(text: str) -> str:
-    """Replaces line breaks and control characters by backslash escapes.
+    """Replaces line breaks and other characters of `ESCAPED_CATEGORIES` with backslash escapes.
 
-    File names can contain control characters, which a terminal would obey: they can move the cursor
-    or change its settings.
+    File names can contain control characters. Printed to a terminal, these could move the cursor or
+    change the terminal's settings.
     """
     if text.isprintable():
         return text

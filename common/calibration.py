@@ -65,17 +65,17 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 def without_rejection(probabilities: np.ndarray) -> tuple[np.ndarray, float]:
     """Separates the probability that a picture is not a digit from those of the ten digits.
 
-    A network with the eleventh class "not a digit" spreads its probability evenly over the ten
-    digits; see `networks.deep_cnn`. This function recovers it from the smallest of the ten
-    probabilities. For other networks, the result is close to 0 unless they consider all ten digits
-    possible.
+    A network with the eleventh class "not a digit" spreads the probability of that class evenly
+    over the ten digits; see `networks.deep_cnn`. This function recovers it from the smallest of the
+    ten probabilities. For other networks, the recovered probability is close to 0 unless they
+    consider all ten digits possible.
 
     Args:
         probabilities: Probabilities of the ten digits, float (10,).
 
     Returns:
-        The probabilities of the ten digits if the picture is a digit, float (10,), which sum to 1.
-        The probability that the picture is not a digit, 0 to 1.
+        Two values: the probabilities of the ten digits under the condition that the picture is a
+        digit, float (10,), which sum to 1; and the probability that it is not a digit, 0 to 1.
     """
     rejection = 10 * float(probabilities.min())
     digits = probabilities - probabilities.min() + MIN_PROBABILITY
@@ -86,8 +86,8 @@ def combined(probabilities: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Multiplies the probabilities from both networks and normalises the product.
 
     The networks complement each other. The classifier sees a digit at a higher resolution, but
-    without its surroundings. The finder also sees strokes that overlap with a neighbour or were cut
-    off.
+    without its surroundings. The finder also sees strokes that are missing from the classifier's
+    picture, for instance because they overlap a neighbour.
 
     Args:
         probabilities: Probabilities of the digits from the classifier, float (10,).

@@ -14,7 +14,7 @@ from common.finding.encoding import HEAT, INK, OUTPUTS
 
 
 def mlp() -> list[layers.Layer]:
-    """Two dense layers of 128 units, as a simple baseline (118,282 parameters)."""
+    """Returns the layers of a simple baseline: two dense hidden layers (118,282 parameters)."""
     return [
         layers.Flatten(),
         layers.Dense(128, activation="relu"),
@@ -24,7 +24,7 @@ def mlp() -> list[layers.Layer]:
 
 
 def simple_cnn() -> list[layers.Layer]:
-    """The convolutional network used in most tutorials (121,930 parameters)."""
+    """Returns the layers of a CNN as used in many tutorials (121,930 parameters)."""
     return [
         layers.Conv2D(32, 3, activation="relu"),
         layers.MaxPooling2D(),
@@ -37,7 +37,7 @@ def simple_cnn() -> list[layers.Layer]:
 
 
 def fast_cnn() -> list[layers.Layer]:
-    """A small network that trains in one epoch (109,402 parameters).
+    """Returns the layers of a small CNN that trains in one epoch (109,402 parameters).
 
     Pooling comes before normalisation and activation, so those layers process only a quarter of the
     pixels.
@@ -57,10 +57,10 @@ def fast_cnn() -> list[layers.Layer]:
 
 
 def deep_cnn() -> list[layers.Layer]:
-    """Seven convolutions with batch normalisation; strides replace pooling (327,065 parameters).
+    """Returns the layers of a CNN with seven convolutional layers (327,065 parameters).
 
-    The network has an eleventh class, "not a digit". `data.synthetic` draws training pictures of
-    that class.
+    Each convolution is followed by batch normalisation, and strides replace pooling. The network
+    has an eleventh class, "not a digit". `data.synthetic` draws training pictures of this class.
     """
     return [
         *_convolution(32, 3),
@@ -82,9 +82,9 @@ def deep_cnn() -> list[layers.Layer]:
 def _eleventh_spread() -> layers.Layer:
     """Builds a fixed layer that spreads the probability of the eleventh class over the ten digits.
 
-    The layer maps float (N, 11) to (N, 10). The eleventh class means "not a digit". Thanks to this
-    layer, the network outputs ten probabilities like all classifiers. For a picture that is not a
-    digit, all ten are equal.
+    The layer maps float (N, 11) to (N, 10), so the network outputs ten probabilities like every
+    other classifier. The eleventh class means "not a digit". If the network is certain of this
+    class, all ten probabilities are equal.
     """
     layer = layers.Dense(10, use_bias=False, trainable=False, name="eleventh_spread")
     layer.build((None, 11))
@@ -99,7 +99,7 @@ def _convolution(filters: int, size: int, strides: int = 1) -> list[layers.Layer
 
 
 def finder() -> keras.Model:
-    """The network that locates the digits on a page (1,168,240 parameters).
+    """Builds the network that locates the digits on a page (1,168,240 parameters).
 
     The network has the shape of an hourglass. Strided convolutions and residual blocks (He et al.,
     "Deep Residual Learning", 2016) reduce the resolution to 1/32. Upsampling then restores it to
@@ -142,7 +142,7 @@ def _residual(maps: Any) -> Any:
 
 
 def _up(maps: Any, finer: Any) -> Any:
-    """Doubles the resolution of `maps` and adds them to `finer`."""
+    """Converts `maps` to the resolution and number of channels of `finer`, and adds both."""
     reduced = _normalised(layers.Conv2D(finer.shape[-1], 1, use_bias=False)(maps))
     return layers.ReLU()(layers.Add()([layers.UpSampling2D()(reduced), finer]))
 

@@ -1,7 +1,7 @@
 """Converts the ink of a digit to the 28x28 picture that the classifier sees.
 
-Training data and users' photos are preprocessed by the same code, so the pictures at prediction
-resemble those in training.
+The pictures have the format of MNIST. Images in folders, synthetic training digits and the digits
+to read are all converted by this code, so pictures at prediction resemble those in training.
 """
 
 import math
@@ -13,10 +13,10 @@ import numpy as np
 PICTURE_SIZE = 28  # pixels; side of an MNIST picture
 DIGIT_SIZE = 20  # pixels; longer side of the digit in an MNIST picture
 INK_THRESHOLD = 0.3  # minimum ink inside a stroke; the soft edge of a stroke has less
-EDGE_THRESHOLD = 0.02  # minimum ink inside a digit's bounding box
-MAX_CROSSINGS = 500_000  # transitions from ink to paper; with more, outlines are not traced
+EDGE_THRESHOLD = 0.02  # pixels with more ink belong to a digit; they define its bounding box
+MAX_CROSSINGS = 500_000  # edges between ink and paper pixels; with more, no outline is traced
 MAX_WIDENED_SIDE = 300  # pixels; larger digits are reduced to this size before widening strokes
-MIN_STROKE_WIDTH = 0.10  # as a share of the longer side; 98 % of MNIST digits have 0.08 to 0.25
+MIN_STROKE_WIDTH = 0.10  # share of the longer side; it is 0.08 to 0.25 in 98 % of MNIST digits
 
 
 def digit_picture(ink: np.ndarray) -> np.ndarray:
@@ -54,7 +54,7 @@ def digit_picture(ink: np.ndarray) -> np.ndarray:
 
 
 def resized(image: np.ndarray, scale: float) -> np.ndarray:
-    """Scales an image or ink by `scale`, with anti-aliasing, to at least one pixel per side."""
+    """Resizes an image or ink by the factor `scale`, to at least one pixel per side."""
     size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return cast(np.ndarray, cv2.resize(image, size, interpolation=method))
@@ -69,8 +69,8 @@ def stroke_width(ink: np.ndarray) -> float:
         for one, other in ((mask[1:], mask[:-1]), (mask[:, 1:], mask[:, :-1]))
     )
     if crossings > MAX_CROSSINGS:
-        # Noise has too many outlines to trace. Their length can also be estimated from the number
-        # of crossings (Cauchy-Crofton formula), but less exactly for a digit of few pixels.
+        # Noise has too many outlines to trace. Instead, their length is estimated from the number
+        # of crossings (Cauchy-Crofton formula), which is less accurate for digits of few pixels.
         return 2 * area / (math.pi / 4 * crossings)
     outlines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     # A stroke of width w and length l has the area w * l. Its outline, which runs through the
@@ -80,13 +80,13 @@ def stroke_width(ink: np.ndarray) -> float:
 
 
 def _widen_strokes(ink: np.ndarray) -> np.ndarray:
-    """Widens strokes that would vanish when the digit is reduced to 20 pixels."""
+    """Widens strokes thinner than `MIN_STROKE_WIDTH`, which would fade in a small picture."""
     missing = MIN_STROKE_WIDTH * max(ink.shape) - stroke_width(ink)
     if missing < 1:
         return ink
     if max(ink.shape) > MAX_WIDENED_SIDE:
         # The time for a dilation grows with the fourth power of the side, so large digits are
-        # reduced first. Taking the maximum of each block preserves even the thinnest stroke.
+        # reduced first. A small dilation before the reduction preserves even the thinnest stroke.
         scale = MAX_WIDENED_SIDE / max(ink.shape)
         block = np.ones((math.ceil(1 / scale), math.ceil(1 / scale)), np.uint8)
         return _widen_strokes(resized(cast(np.ndarray, cv2.dilate(ink, block)), scale))

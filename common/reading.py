@@ -47,12 +47,12 @@ class Box:
 
 @dataclass(frozen=True)
 class Glyph:
-    """A mark on the page that may be a digit and has not been read yet.
+    """A mark on the page that may be a digit and that the classifier has not read yet.
 
     Attributes:
-        box: Bounding box of the mark's ink.
-        ink: The mark's ink with a small margin, without the ink of its neighbours: float32
-            (height, width), 0 is paper and 1 is full ink.
+        box: Bounding box of the mark in pixels of the page.
+        ink: The mark's ink with a margin, without the ink of its neighbours: float32 (height,
+            width), 0 is paper and 1 is full ink. The resolution may be lower than that of the page.
         scores: The finder's probability of each digit, float32 (10,). All are 1 if the mark was
             found without the finder.
     """
@@ -64,7 +64,7 @@ class Glyph:
 
 @dataclass(frozen=True)
 class AlternativeRecord:
-    """The JSON form of another digit that a mark could be."""
+    """The JSON form of an alternative: another digit that a mark may show."""
 
     digit: int
     confidence: float
@@ -130,7 +130,7 @@ class ReadingRecord:
     rotation: int
     """Clockwise rotation in degrees that makes the image upright: 0, 90, 180 or 270."""
     hint: str | None
-    """Likely reason why no digit was found; null if a digit was found."""
+    """Likely reason why no digit was found; null if digits were found or there was an error."""
     ignored: list[DigitRecord]
     """Marks that are not digits or are too uncertain. Their `line` and `number` are always 0."""
     models: ModelsRecord | None
@@ -149,7 +149,7 @@ class DigitReading:
         probabilities: Probabilities of the digits 0 to 9, which sum to 1.
         number: Index of the number on its line, counted from 0 at the left.
         sign: The sign between this digit and the next one on the line. `DOUBTFUL` stands for a mark
-            that may not be a sign, and "" for no mark.
+            that may not be a sign, and "" for no sign.
     """
 
     digit: int
@@ -167,7 +167,7 @@ class DigitReading:
         return [(digit, self.probabilities[digit]) for digit in others[:count]]
 
     def record(self, top: int) -> DigitRecord:
-        """Returns the JSON form, with the `top` next most likely digits."""
+        """Returns the JSON form, with the `top` next most likely digits as alternatives."""
         return DigitRecord(
             self.digit,
             round(self.confidence, 6),
@@ -237,7 +237,7 @@ class Reading:
         error: Reason why the image could not be read, or None.
         rotation: Clockwise rotation in degrees that makes the image upright: 0, 90, 180 or 270. It
             is not applied to the boxes.
-        hint: Likely reason why no digit was found and a remedy, or None.
+        hint: Sentence with the likely reason why no digit was found, or None.
         models: The models that read the image, or None.
     """
 
@@ -272,19 +272,19 @@ class Reading:
             digits = tuple(group)[::-1]
             written = "".join(f"{digit.digit}{digit.sign}" for digit in digits)
             written = written.removesuffix(DOUBTFUL)
-            if digits[-1].sign not in ("", DOUBTFUL):  # a sign joins the next number to this one
+            if digits[-1].sign not in ("", DOUBTFUL):  # the sign joins the next number to this one
                 written += numbers[-1].written
                 numbers[-1] = replace(numbers[-1], written="")
             numbers.append(Number(digits, written))
         return numbers[::-1]
 
     def digits_by_line(self) -> list[list[DigitReading]]:
-        """Returns one list of digits for each line."""
+        """Returns the digits of each line, from top to bottom, as one list per line."""
         count = max((digit.line for digit in self.digits), default=-1) + 1
         return [[digit for digit in self.digits if digit.line == line] for line in range(count)]
 
     def record(self, top: int = 1) -> ReadingRecord:
-        """Returns the JSON form, with the `top` next most likely digits for each mark."""
+        """Returns the JSON form, with the `top` next most likely digits for each mark read."""
         return ReadingRecord(
             self.image,
             self.text,

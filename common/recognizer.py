@@ -1,4 +1,4 @@
-"""The digit recogniser: from an image to what is written on it."""
+"""Defines `DigitRecognizer`, which reads the digits on an image."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
@@ -32,17 +32,17 @@ from common.storage.model_files import (
 )
 
 MIN_CONFIDENCE = SETTINGS.min_confidence
-MAX_SMALL = 64  # pixels; longer side of images that the classifier sees well enough as a whole
+MAX_SMALL = 64  # pixels; maximum longer side of images that the classifier may read alone
 Mark = TypeVar("Mark", Glyph, DigitReading)
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What determines the readings of a recogniser; it can be sent to other processes.
+    """The settings of a recognizer. They can be sent to other processes.
 
     Attributes:
         model: File of the classifier.
-        min_confidence: As for `DigitRecognizer`.
+        min_confidence: Minimum confidence of a digit; see `DigitRecognizer`.
         finder: File of the finder.
     """
 
@@ -51,7 +51,10 @@ class Setup:
     finder: Path
 
     def recognizer(self, threads: int | None = None) -> "DigitRecognizer":
-        """Loads the models.
+        """Loads the models and returns a recognizer.
+
+        Args:
+            threads: Number of threads for each network; see `DigitRecognizer`.
 
         Raises:
             ModelError: A model is missing or cannot be used.
@@ -60,28 +63,30 @@ class Setup:
 
     @property
     def field_names(self) -> tuple[str, ...]:
-        """The names of the fields that are read; empty if everything on an image is."""
+        """Names of the form fields to read; empty if the setup is not for a form."""
         return ()
 
     @property
     def form_sha256(self) -> str | None:
-        """Hash of the form whose fields are read, if there is one."""
+        """Hash of the form whose fields are read; None if the setup is not for a form."""
         return None
 
 
 class DigitRecognizer:
     """Reads handwritten digits from images.
 
-    The finder locates the digits, and the classifier reads each of them. A drawing, where each
-    connected piece of ink is one mark, takes a shortcut if the classifier is sure of every mark:
-    the finder looks at it at one scale only, or not at all if it is small. If nothing is found on a
-    small image, all the ink may be one digit, for instance one that fills the image.
+    The finder locates the digits, and the classifier reads each of them. There is a shortcut for
+    drawings, whose marks are found without the finder; see `finding.drawings`. If the classifier is
+    sure of every mark, the finder only confirms the marks at one scale. Small drawings need no
+    confirmation. If no digit is found on a small image, the classifier reads all its ink as one
+    digit, which may fill the image.
 
     Args:
         model: A `.keras`, `.h5` or `.tflite` file of a classifier; by default the pretrained
             one.
-        min_confidence: Digits below this confidence, 0 to 1, are ignored. 0 ignores nothing.
-        threads: Number of threads of each network; by default one per core, at most 4.
+        min_confidence: Digits below this confidence, 0 to 1, are ignored. With 0, all marks are
+            read, and the finder is not used for drawings.
+        threads: Number of threads for each network; by default one per core, at most 4.
         finder: A `.tflite` file of a finder; by default the pretrained one.
 
     Raises:
@@ -96,14 +101,14 @@ class DigitRecognizer:
         finder: str | Path | None = None,
     ) -> None:
         self.setup = Setup(chosen_model(model), min_confidence, Path(finder or PRETRAINED_FINDER))
-        # One object for all readings: pickled together, they take no more space.
+        # All readings share this object, so it is pickled only once if they are pickled together.
         self.models = ModelsRecord(name_of(self.setup.model.name), name_of(self.setup.finder.name))
         self.predictor = load_predictor(self.setup.model, threads)
         self.finder = load_finder(self.setup.finder, threads)
         self.settings = SETTINGS
 
     def with_model(self, model: Path) -> "DigitRecognizer":
-        """Returns a recognizer with another classifier, which shares the finder of this one.
+        """Returns a recognizer with another classifier and the finder of this one.
 
         Raises:
             ModelError: The model is missing or cannot be used.
@@ -123,8 +128,9 @@ class DigitRecognizer:
                 - a path, an address, or a page of a PDF or TIFF file such as "scan.pdf#2";
                 - the bytes of an image file, or a file open in binary mode;
                 - a Pillow image;
-                - a uint8 array as OpenCV gives it: grey (height, width), BGR (height, width, 3) or
-                  BGRA (height, width, 4). Pass RGB through `PIL.Image.fromarray`.
+                - a uint8 array with the channel order of OpenCV: grey (height, width), BGR
+                  (height, width, 3) or BGRA (height, width, 4). Convert RGB arrays with
+                  `PIL.Image.fromarray` first.
 
         Raises:
             ImageError: The image cannot be read, or is of another type or shape.
@@ -133,13 +139,13 @@ class DigitRecognizer:
         return self.examine(grey_page(image), name)[1]
 
     def read_many(self, sources: Iterable[tuple[str, str | Path | bytes]]) -> Iterator[Reading]:
-        """Reads any number of images; one that cannot be read does not stop the others.
+        """Reads any number of images, and continues if one cannot be read.
 
         Args:
             sources: Pairs of a name and a path or the bytes of an image file.
 
         Yields:
-            One reading for each source, in order. If an image cannot be read, `error` is set.
+            One reading for each source, in order. If the image cannot be read, `error` is set.
         """
         for name, source in sources:
             try:
@@ -156,8 +162,8 @@ class DigitRecognizer:
             name: Name of the image in the reading and in errors.
 
         Returns:
-            The marks on the image, and the reading, which gives the digit or the ignored mark for
-            each of them.
+            The marks on the image, and the reading. For each mark, the reading contains a digit or
+            an ignored mark with the same box.
 
         Raises:
             ImageError: There is not enough memory.
@@ -187,7 +193,7 @@ class DigitRecognizer:
         return self._found(image, "image")[1]
 
     def marks(self, image: np.ndarray, scales: list[float]) -> list[tuple[Glyph, DigitReading]]:
-        """Reads everything on an upright image that may be a digit, in any order and on no line.
+        """Reads all marks on an upright image that may be digits, without grouping them into lines.
 
         Args:
             image: uint8 (height, width).
@@ -198,9 +204,10 @@ class DigitRecognizer:
         return list(zip(glyphs, self._with_scores(glyphs), strict=True))
 
     def _whole(self, image: np.ndarray) -> tuple[Glyph, DigitReading] | None:
-        """Reads all the ink on a small image as one digit, dark or light.
+        """Reads all the ink on a small image as one digit.
 
-        Returns None unless the classifier is sure of one of the two and not of the other.
+        The ink may be dark or light. Returns None if the image is not small, or if the classifier
+        is sure of neither or of both.
         """
         if max(image.shape) > MAX_SMALL:
             return None
@@ -229,9 +236,9 @@ class DigitRecognizer:
         return [back(glyph) for glyph in glyphs], reading
 
     def _confirmed(self, image: np.ndarray, marks: list[DigitReading]) -> list[DigitReading]:
-        """Asks the finder about the marks on a drawing, at the one scale that fits; see `_agreed`.
+        """Confirms the marks on a drawing with the finder at one suitable scale; see `_agreed`.
 
-        Small drawings, such as MNIST's, need no confirmation: the classifier has seen them whole.
+        The marks on small drawings, such as MNIST images, are returned without confirmation.
         """
         if max(image.shape) <= MAX_SMALL:
             return marks
@@ -242,7 +249,10 @@ class DigitRecognizer:
     def _agreed(
         self, marks: list[DigitReading], found: Sequence[Glyph] | Sequence[Detection]
     ) -> list[DigitReading]:
-        """Combines what both networks say of each mark; empty unless the finder sees the same."""
+        """Combines both networks' readings of each mark.
+
+        Returns an empty list unless each mark matches a different digit found by the finder.
+        """
         boxes = [digit.box if isinstance(digit, Glyph) else digit for digit in found]
         shares, _ = overlaps(_sides([mark.box for mark in marks]), _sides(boxes))
         if not shares.size or not (shares > self.settings.max_overlap).any(axis=1).all():
@@ -253,14 +263,14 @@ class DigitRecognizer:
         return [_agreement(mark, found[i].scores) for mark, i in zip(marks, best, strict=True)]
 
     def _with_scores(self, glyphs: list[Glyph]) -> list[DigitReading]:
-        """Reads the digits that the finder found, with the scores that it gave them."""
+        """Reads the digits that the finder found, using its scores as well as the classifier."""
         if not glyphs:
             return []
         scores = np.stack([glyph.scores for glyph in glyphs])
         best = scores.max(axis=1)
         boxes = _sides([glyph.box for glyph in glyphs])
         likely = detection_probability(best, line_support(boxes, best, self.settings))
-        likely = np.where([glyph.ink.any() for glyph in glyphs], likely, 0)  # no ink, no digit
+        likely = np.where([glyph.ink.any() for glyph in glyphs], likely, 0)
         return list(map(_agreement, self._classified(glyphs), scores, likely))
 
     def _classified(self, glyphs: list[Glyph]) -> list[DigitReading]:
@@ -280,7 +290,11 @@ class DigitRecognizer:
         marks: list[DigitReading],
         rejected: Sequence[DigitReading] = (),
     ) -> Reading:
-        """Separates digits from ignored marks; `rejected` marks are ignored in any case."""
+        """Creates a reading from marks.
+
+        Marks below the minimum confidence and all `rejected` marks are ignored. The probability
+        that a mark is a slash reduces its confidence.
+        """
         least = self.setup.min_confidence
         likely = [mark for mark in marks if mark.confidence >= least]
         kept: list[DigitReading] = []
@@ -296,7 +310,7 @@ class DigitRecognizer:
 
 
 def _all_reach(confidence: float, marks: list[DigitReading]) -> bool:
-    """Tells whether there are marks, and all of them have the confidence."""
+    """Checks whether there are marks and all of them have at least the given confidence."""
     return bool(marks) and all(mark.confidence >= confidence for mark in marks)
 
 
@@ -306,7 +320,7 @@ def _agreement(mark: DigitReading, scores: np.ndarray, likely: float | None = No
     Args:
         mark: The classifier's reading.
         scores: The finder's score of each digit, float (10,).
-        likely: Probability that the mark is a digit; by default, the classifier tells.
+        likely: Probability that the mark is a digit; by default, the classifier's estimate.
     """
     digits, rejection = without_rejection(np.array(mark.probabilities))
     return _most_likely(
@@ -315,7 +329,7 @@ def _agreement(mark: DigitReading, scores: np.ndarray, likely: float | None = No
 
 
 def _most_likely(probabilities: np.ndarray, likely: float, box: Box) -> DigitReading:
-    """Reads a mark as its most likely digit; `likely`: the probability that it is any digit."""
+    """Reads a mark as its most likely digit. `likely` is the probability that it is any digit."""
     digit = int(probabilities.argmax())
     confidence = float(probabilities[digit] * likely)
     return DigitReading(digit, confidence, 0, box, tuple(probabilities.tolist()))

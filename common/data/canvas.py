@@ -1,7 +1,7 @@
 """A canvas for digits, printed text and signs, which records the position of every digit.
 
-The canvas is used for the test pages of `conditions` and for forms. `pages` writes the pages that
-the finder trains on, and shares no code with this module.
+The canvas is used for the test pages of `conditions` and for forms. The training pages of the
+finder come from `pages`, which shares no code with this module.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 MNIST_DIGIT = 20  # pixels; the longer side of a digit in the pictures of a data set
-MIN_WORKING_SCALE = 4.0  # for smooth edges, digits are enlarged at least this much, then reduced
-MAX_TRIES = 5  # pictures of a digit to choose from; the one with the most similar slant is used
+MIN_WORKING_SCALE = 4.0  # digits are redrawn at this scale or a larger one, for smooth edges
+MAX_TRIES = 5  # number of pictures of which the one with the most suitable slant is used
 
 Point = tuple[float, float]
 
@@ -42,7 +42,7 @@ class Mark:
     Attributes:
         ink: Ink of the mark, float32 (height, width), 0 to 1, cropped to its bounding box.
         digit: The digit, 0 to 9, or None if the mark is not a digit.
-        drop: Number of rows of the mark that are below the baseline; negative if it is raised.
+        drop: Number of rows of the mark below the baseline; negative if the mark is above it.
     """
 
     ink: np.ndarray
@@ -59,7 +59,8 @@ class Canvas:
         width: Width in pixels.
         ink: All ink on the canvas, float32 (height, width), 0 to 1.
         lines: Digits of each line.
-        outlines: Points of a hull around each digit, float64 (N, 2): x, y in pixels.
+        outlines: For each digit, points whose convex hull encloses it, float64 (N, 2): x, y in
+            pixels.
     """
 
     height: int
@@ -91,7 +92,7 @@ class Canvas:
             self.lines[-1].append(mark.digit)
 
     def new_line(self) -> None:
-        """Starts a new line. The digits that are written next belong to it."""
+        """Starts a new line, to which the following digits belong."""
         self.lines.append([])
 
     def write(
@@ -145,7 +146,7 @@ class Canvas:
 
 
 class Writer:
-    """Writes digits of a data set in a consistent style, with one stroke width and one slant.
+    """Writes digits of a data set in a consistent style, with similar stroke widths and slants.
 
     Args:
         images: Pictures of digits, uint8 (N, 28, 28); 255 is ink.
@@ -246,12 +247,12 @@ def _cropped(ink: np.ndarray) -> np.ndarray:
 def touching(marks: Sequence[Mark], overlap: float) -> list[float]:
     """Computes the gaps at which each mark touches the previous one on the same baseline.
 
-    Marks overlap in at most a third of their rows. Otherwise, most pairs of 1s would merge into one
-    thick stroke.
+    The ink overlaps in at most about a third of the rows. Otherwise, most pairs of 1s would merge
+    into one thick stroke.
 
     Args:
         marks: The marks to write, from left to right.
-        overlap: Overlap of two marks in pixels, in the row where they are closest.
+        overlap: Maximum overlap of two marks in pixels, in the row where they are closest.
 
     Returns:
         The gap before each mark in pixels. The first gap is 0, and the others may be negative.

@@ -1,9 +1,9 @@
 """Generates test pages for many conditions, such as close-ups, forms and rotated pages.
 
-The digits on the pages are the test images of a data set. The fonts and photos are those of
-installed libraries, so the pages are the same on every machine. The training pages come from other
-code, `pages`, which shares only the bundled fonts and photos with this module. The finder is
-therefore also tested on conditions that it was not trained on.
+The digits on the pages are the test images of a data set. The fonts and photos come with installed
+libraries, so the pages are the same on every machine. The training pages come from other code,
+`pages`, which shares only the bundled fonts and photos with this module. The finder is therefore
+also tested on conditions that it was not trained on.
 """
 
 import zlib
@@ -30,13 +30,14 @@ SEED = 20_260_101
 """Constant seed for the random number generator, so that the test pages never change."""
 
 Condition = Callable[[np.ndarray, np.ndarray, np.random.Generator], LabelledPage]
-"""Generates a page from images, uint8 (N, 28, 28), labels, int (N,), and random numbers."""
+"""A function that generates a page. Its arguments are images of digits, uint8 (N, 28, 28), their
+labels, int (N,), and a random number generator."""
 
-ORIENTED = (3, 4, 7)  # digits that do not look like a digit when they are upside down
+ORIENTED = (3, 4, 7)  # digits that do not look like any digit when they are upside down
 
 
 def close_up(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """A photo of one digit that was written with a thick marker and fills most of the frame."""
+    """Generates a photo of a digit, written with a thick marker, that fills most of the frame."""
     height, width = photo_size(rng, "high" if rng.random() < 0.7 else "wide")
     canvas = Canvas(height, width)
     mark = Writer(images, labels, rng, pen=(0.17, 0.28)).digit(
@@ -50,7 +51,7 @@ def close_up(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -
 
 
 def drawing(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """A drawing of one digit, pixelated or smooth. The digit is at an edge in some drawings."""
+    """Generates a pixelated or smooth drawing of one digit, which is sometimes at the edge."""
     side = round(float(np.exp(rng.uniform(np.log(28), np.log(400)))))
     # Side of the visible pixels of the drawing, in pixels of the image.
     pixel = int(rng.choice([1, max(1, side // 28), max(1, side // 56)]))
@@ -75,7 +76,7 @@ def drawing(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) ->
 def object_in_frame(
     images: np.ndarray, labels: np.ndarray, rng: np.random.Generator
 ) -> LabelledPage:
-    """A photo of a page with a phone, a cup or the edge of a table along one side."""
+    """Generates a photo of a page with a phone, a cup or the edge of a table along one side."""
     height, width = photo_size(rng)
     canvas = Canvas(height, width)
     side, depth = str(rng.choice(["left", "right", "top", "bottom"])), rng.uniform(0.12, 0.3)
@@ -89,7 +90,7 @@ def object_in_frame(
 
 
 def on_a_desk(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """A photo of a sheet in perspective on a dark or wooden desk."""
+    """Generates a perspective photo of a sheet on a dark or wooden desk."""
     canvas = Canvas(*photo_size(rng))
     _number_lines(canvas, Writer(images, labels, rng), rng, (0.1, 0.1, 0.9, 0.9), (1, 3))
     scene, matrix = on_desk(sheet(canvas.ink, rng), rng)
@@ -97,7 +98,7 @@ def on_a_desk(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) 
 
 
 def ruled(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """Digits on ruled or squared paper. They are one to three line spacings high."""
+    """Generates digits on ruled or squared paper. They are one to three line spacings high."""
     canvas = Canvas(*photo_size(rng))
     _number_lines(canvas, Writer(images, labels, rng), rng, (0.05, 0.05, 0.95, 0.95), (1, 3))
     size = float(np.median([np.ptp(outline[:, 1]) for outline in canvas.outlines]))
@@ -117,7 +118,7 @@ def ruled(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> L
 
 
 def faint(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """Pencil strokes that are only 12 to 30 % darker than the paper."""
+    """Generates pencil strokes that are only about 12 to 30 % darker than the paper."""
     canvas = Canvas(*photo_size(rng))
     writer = Writer(images, labels, rng, pen=(0.06, 0.12))
     _number_lines(canvas, writer, rng, (0.08, 0.08, 0.92, 0.92), (1, 2))
@@ -126,7 +127,7 @@ def faint(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> L
 
 
 def inverted(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """Digits in chalk on a blackboard, or in white on black."""
+    """Generates digits in chalk on a blackboard, or in pure white on black."""
     canvas = Canvas(*photo_size(rng))
     _number_lines(canvas, Writer(images, labels, rng), rng, (0.08, 0.08, 0.92, 0.92), (1, 2))
     if rng.random() < 0.5:
@@ -135,7 +136,10 @@ def inverted(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -
 
 
 def noisy(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """A digit enlarged ten times, on grey paper with noise of up to 8 grey levels."""
+    """Generates a digit, enlarged ten times, on grey paper with white noise.
+
+    The standard deviation of the noise is at most 8 grey levels.
+    """
     index = int(rng.integers(len(images)))
     paper = rng.uniform(130, 220)
     ink, noise = paper - rng.uniform(80, 120), rng.uniform(0, 8)
@@ -146,7 +150,7 @@ def noisy(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> L
 
 
 def several_lines(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """Three to six lines of digits with a slope of up to 6 degrees."""
+    """Generates three to six lines of digits with a slope of up to 6 degrees."""
     canvas = Canvas(*photo_size(rng, "high"))
     _number_lines(canvas, Writer(images, labels, rng), rng, (0.05, 0.1, 0.95, 0.9), (3, 6), 0.1)
     return canvas.page(photographed_or_scanned(sheet(canvas.ink, rng), rng))
@@ -155,7 +159,7 @@ def several_lines(images: np.ndarray, labels: np.ndarray, rng: np.random.Generat
 def touching_pairs(
     images: np.ndarray, labels: np.ndarray, rng: np.random.Generator
 ) -> LabelledPage:
-    """One to three pairs of touching digits, such as 00, 11, 23, 50 and 74."""
+    """Generates one to three pairs of touching digits; most are 00, 11, 23, 50 or 74."""
     canvas = Canvas(*photo_size(rng, "wide"))
     writer = Writer(images, labels, rng)
     count = int(rng.integers(1, 4))
@@ -176,9 +180,9 @@ def touching_pairs(
 
 
 def turned(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """Two or three lines of digits, rotated by 90, 180 or 270 degrees.
+    """Generates two or three lines of digits, rotated by 90, 180 or 270 degrees.
 
-    Each line contains a digit that cannot be read upside down, so the orientation is unambiguous.
+    Each line contains a digit of `ORIENTED`, so the orientation is unambiguous.
     """
     canvas = Canvas(*photo_size(rng))
     writer = Writer(images, labels, rng)
@@ -222,15 +226,15 @@ def condition_pages(
 ) -> Iterator[LabelledPage]:
     """Generates the first `count` test pages of a condition, one at a time.
 
-    Each page depends only on its condition, its number and the seed. Neither `count` nor other
-    conditions change it.
+    Each page depends only on its condition, its number, the images and the seed. It does not depend
+    on `count` or on other conditions.
 
     Args:
         name: Key of `CONDITIONS`.
         images: Test images of the digits, uint8 (N, 28, 28); 255 is ink.
         labels: Labels of the test images, int (N,), 0 to 9.
         count: Number of pages.
-        seed: Seed for the random number generator. The default gives the test pages.
+        seed: Seed for the random number generator. The default is that of the test pages.
     """
     for number in range(count):
         rng = np.random.default_rng([seed, zlib.crc32(name.encode()), number])
@@ -252,7 +256,7 @@ def _number_lines(
         canvas: Canvas to write on.
         writer: Source of the digits.
         rng: Random number generator for the sizes, gaps and digits.
-        area: Left, top, right and bottom edges of the text, as shares of the canvas.
+        area: Left, top, right and bottom edges of the lines, as shares of the canvas.
         lines: Minimum and maximum number of lines.
         slope: Maximum slope of the lines, up or down, in rows per column.
         oriented: Whether each line must contain a digit of `ORIENTED`.

@@ -1,4 +1,4 @@
-"""Saves digits for training from form values that people checked on the review page."""
+"""Saves the digits of form values that people have checked on the review page, for training."""
 
 import csv
 import re
@@ -15,13 +15,13 @@ from common.images.decoding import read_image
 from common.preprocessing import PICTURE_SIZE
 
 MAX_BYTES = 10**8  # per CSV file
-COLUMNS = ("value", "digits")  # that a CSV file must have
+COLUMNS = ("value", "digits")  # required columns of a CSV file
 DIGITS = re.compile(r"digits/[0-9a-f]{16}\.png")
 """Matches the name of the picture with the digits of a field."""
 
 
 def keep_corrections(file: Path, folder: Path) -> str:
-    """Saves each digit of the checked values in a file such as `folder/3/NAME.png`.
+    """Saves each digit of the checked values as a file such as `folder/3/NAME.png`.
 
     A value is used only if its number of digits equals the number of digits found in its field.
 
@@ -80,7 +80,7 @@ def _pictures(name: str, folder: Path) -> list[np.ndarray]:
         return []
     if not DIGITS.fullmatch(name):
         raise UserError(
-            f"The column digits has {name!r}; expected a name that the page saved, such as "
+            f"The column digits has {name!r}; expected a name that the review page saved, such as "
             "digits/0123456789abcdef.png."
         )
     try:

@@ -1,8 +1,8 @@
 """Finds, downloads, validates and loads data sets of labelled digits.
 
-Every function that loads data returns a `Dataset` of 28x28 pictures in the style of MNIST. The ink
-is white (255) on black (0), the digit fits into 20x20 pixels, and its centre of mass is in the
-middle of the picture.
+Every function that loads data returns a `Dataset` of 28x28 pictures. Like those of MNIST, they show
+white ink (255) on black (0), the digit fits into 20x20 pixels, and its centre of mass is in the
+middle. In .npz and IDX files, this is not checked.
 """
 
 import hashlib
@@ -32,17 +32,17 @@ from common.preprocessing import digit_picture
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 MNIST_FILE_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 MNIST_SHA256 = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
-"""`Dataset.sha256` of the original MNIST, which is the same in every file format."""
+"""`Dataset.sha256` of the original MNIST. It does not depend on the file format."""
 
 
 MAX_DOWNLOAD = 20 * 10**6  # bytes; MNIST has 11.5 million
 DOWNLOAD_TIMEOUT = 20.0  # seconds without a response
-TEST_SHARE = 0.2  # of the images, if a data set has no test set of its own
+TEST_SHARE = 0.2  # share of images held out for testing if a data set has no test set
 TEST_SEED = 0  # constant, so that the test images do not depend on --seed
 
 
 class DownloadError(DataError):
-    """MNIST is not on this machine and could not be downloaded."""
+    """MNIST is not on this machine and could not be downloaded or saved."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,10 @@ def load_dataset(data: str | None = None) -> Dataset:
     """Loads the data set given by `--data`.
 
     Args:
-        data: "mnist", "digits" or a path. The path leads to an .npz file with the same arrays as
-            Keras's mnist.npz, to a folder with the four IDX files, or to a folder with one
-            sub-folder of images per digit. None loads MNIST; if MNIST is not available, it loads
-            the digits bundled with scikit-learn and prints a message on stderr.
+        data: "mnist", "digits" or the path of an .npz file with the same arrays as Keras's
+            mnist.npz, of a folder with the four IDX files, or of a folder with one sub-folder of
+            images per digit. None means MNIST. If MNIST is not available, None means the digits
+            bundled with scikit-learn, and a message is printed on stderr.
 
     Raises:
         DataError: The data set is missing, damaged or in an unknown format.
@@ -105,10 +105,12 @@ def load_dataset(data: str | None = None) -> Dataset:
 
 
 def load_own_digits(data: str) -> Dataset:
-    """Loads a user's own digits for fine-tuning. Not every digit from 0 to 9 needs to occur.
+    """Loads a user's own digits for fine-tuning. Some of the digits 0 to 9 may be missing.
 
-    About a fifth of the images in sub-folders become test images. Whether an image is one of them
-    depends only on its content, so adding images never turns a training image into a test image.
+    About a fifth of the images in sub-folders become test images. A hash of an image's content
+    determines whether it is one of them, so adding images does not move the other images between
+    training and test. The only exception is a digit whose images would all become test images:
+    they become training images until the digit has others.
 
     Args:
         data: The data set, as for `load_dataset`.
@@ -193,7 +195,7 @@ def split_indices(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarr
         members = generator.permutation(np.flatnonzero(labels == digit))
         if len(members) < 2:
             raise DataError(
-                f"Digit {digit} has one image only; expected at least two, for training and test."
+                f"Digit {digit} has only one image; expected at least two, since one is held out."
             )
         chosen.append(members[: min(max(1, round(share * len(members))), len(members) - 1)])
     second = np.sort(np.concatenate(chosen))
@@ -212,9 +214,9 @@ def _with_test_part(
 
 
 def _split_by_content(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Splits images into a training and a test set by a hash of each image's content.
+    """Splits images into training and test images by a hash of each image's content.
 
-    If all images of a digit would become test images, they all become training images instead.
+    If all images of a digit would become test images, all of them become training images instead.
 
     Returns:
         The indices of the training images and those of the test images, as sorted int arrays.
@@ -233,7 +235,7 @@ def _load_path(path: Path, every_digit: bool = True, name: str | None = None) ->
     if not path.is_dir():
         raise DataError(
             f"There is no data set at {path}. --data takes mnist, digits, an .npz file, a folder "
-            "with the four IDX files, or a folder with sub-folders 0 to 9 of images."
+            "with the four IDX files, or a folder with images in sub-folders 0 to 9."
         )
     files = idx_files(path)
     if files:
@@ -245,13 +247,13 @@ def _load_path(path: Path, every_digit: bool = True, name: str | None = None) ->
             _check_classes(labels, f"The folder {path}")
         if len(labels) == 0:
             raise DataError(
-                f"The folder {path} holds no image of a digit; expected sub-folders 0 to 9 of "
-                "images."
+                f"The folder {path} holds no image of a digit; expected images in sub-folders "
+                "0 to 9."
             )
         return _with_test_part(name, images, labels, every_digit)
     raise DataError(
         f"The folder {path} holds no data set; expected the IDX files {', '.join(IDX_NAMES)} "
-        "(plain or .gz), or sub-folders 0 to 9 of images."
+        "(plain or .gz), or images in sub-folders 0 to 9."
     )
 
 
@@ -301,7 +303,7 @@ def _check_classes(labels: np.ndarray, where: str) -> None:
 
 
 def _download(url: str, sha256: str, path: Path) -> None:
-    """Downloads a file and saves it if its hash is correct. A terminal shows a progress bar."""
+    """Downloads a file, with a progress bar on a terminal, and saves it if its hash is correct."""
     content = bytearray()
     for block in _blocks(url):
         content += block

@@ -82,7 +82,7 @@ DOODLES: dict[str, Sequence[Sequence[Point]]] = {
 
 
 def empty(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """A page without digits. The arguments `images` and `labels` are not used."""
+    """Generates a page without digits. `images` and `labels` are not used."""
     kinds: list[Callable[[np.random.Generator], np.ndarray]] = [
         _words, _doodles, _diagram, _texture, _natural, _blank
     ]  # fmt: skip
@@ -136,7 +136,7 @@ def _doodles(rng: np.random.Generator) -> np.ndarray:
 
 
 def _diagram(rng: np.random.Generator) -> np.ndarray:
-    """Draws a bar chart, or boxes with words that are connected by arrows."""
+    """Draws a bar chart, or boxes with words, connected by arrows."""
     height, width = photo_size(rng)
     canvas = Canvas(height, width)
     pen = max(2, round(0.004 * width))
@@ -180,7 +180,7 @@ def _texture(rng: np.random.Generator) -> np.ndarray:
 
 
 def _natural(rng: np.random.Generator) -> np.ndarray:
-    """Crops a natural image at random, and mirrors half of the crops."""
+    """Crops a natural image at random, and mirrors it in half of the cases."""
     pictures = _pictures()
     picture = pictures[rng.integers(len(pictures))]
     share = rng.uniform(0.3, 1.0)

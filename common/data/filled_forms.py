@@ -14,13 +14,13 @@ from common.data.handwriting import STROKES, draw_strokes
 from common.data.scenes import lit, on_desk, scanned, sheet
 from common.forms.checks import passes_iban, passes_luhn
 
-DRAWN_HEIGHT = 80  # pixels; digits are drawn at this height and reduced to that of the field
+DRAWN_HEIGHT = 80  # pixels; digits are drawn at this height and then scaled to fit the field
 STAMPS = ("RECEIVED", "PAID", "COPY", "24 MAR 2026", "No. 318")
 
 
 @dataclass(frozen=True)
 class FilledForm:
-    """An image of a filled form.
+    """An image of a completed form.
 
     Attributes:
         image: Grey image, uint8 (height, width).
@@ -36,10 +36,10 @@ def filled_form(
 ) -> FilledForm:
     """Fills in a form with random digits, and simulates a scan or a photo of it.
 
-    Half of the images are scans, rotated by up to 4 degrees. The others are photos in perspective
-    of a form on a desk. One image in eight is upside down, and one in three shows a stamp. On one
-    form in three, all digits are drawn with the same pen. On the others, they are taken from
-    `images`.
+    Half of the images are scans, rotated by up to 4 degrees. The others are perspective photos of a
+    form on a desk. One image in eight is upside down, and one in three shows a stamp. On one form
+    in three, the digits are drawn from strokes, all with the same pen. On the others, they are
+    pictures from `images`.
 
     Args:
         layout: The empty form.
@@ -59,7 +59,7 @@ def filled_form(
         write_value(canvas, one, value, chosen, rng)
     if rng.random() < 1 / 3:
         stamp(canvas.ink, rng)
-    # The print may be darker than the handwriting or lighter.
+    # The print may be darker or lighter than the handwriting.
     ink = np.maximum(layout.ink * rng.uniform(0.7, 1.1), canvas.ink * rng.uniform(0.7, 1.0))
     paper = sheet(ink.clip(0, 1), rng, (0.02, 0.25))
     if rng.random() < 0.5:
@@ -79,7 +79,7 @@ def filled_form(
 
 
 def value_for(field: PrintedField, rng: np.random.Generator) -> str:
-    """Returns a random value that passes the checks of a field."""
+    """Returns a random value that passes the check and matches the pattern of a field."""
     least, most = field.digits
     count = int(rng.integers(least, most + 1))
     value = "".join(map(str, rng.integers(0, 10, count)))
@@ -139,12 +139,12 @@ def write_value(
 
 
 def drawn(digit: int, pen: float, rng: np.random.Generator) -> np.ndarray:
-    """Draws a digit in one of its handwritten forms, chosen at random.
+    """Draws a digit in a random variant of `handwriting.STROKES`.
 
     Args:
         digit: The digit, 0 to 9.
         pen: Stroke width as a share of the height.
-        rng: Random number generator for the form and its strokes.
+        rng: Random number generator for the variant and its strokes.
 
     Returns:
         The picture, uint8 (rows, columns); 255 is ink.
@@ -165,14 +165,14 @@ def digit_mark(picture: np.ndarray, digit: int, size: float) -> Mark:
 
 
 def photo(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Simulates a photo of a scene under the lamp of `scenes.lit`, with little blur and noise."""
+    """Simulates a photo of a scene that is lit by `scenes.lit`, with little blur and noise."""
     brightness = cv2.GaussianBlur(lit(reflectance, rng), (0, 0), rng.uniform(0.4, 1.3))
     noise = rng.uniform(0.5, 4) * rng.standard_normal(brightness.shape, np.float32)
     return np.rint((brightness + noise).clip(0, 255)).astype(np.uint8)
 
 
 def stamp(ink: np.ndarray, rng: np.random.Generator) -> None:
-    """Adds a stamp, a faint and rotated word in a frame, at a random place; modifies `ink`."""
+    """Draws a stamp on `ink` at a random place: a faint, rotated word in a frame."""
     fonts = bundled_fonts()
     word = printed(str(rng.choice(STAMPS)), fonts[rng.integers(len(fonts))], rng.uniform(26, 48))
     framed = np.pad(word.ink, 24)

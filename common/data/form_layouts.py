@@ -51,7 +51,7 @@ class Layout:
         return np.rint(255 * (1 - self.ink)).astype(np.uint8)
 
     def write(self, text: str, x: int, baseline: int, size: float, font: int = 0) -> None:
-        """Prints a text whose capitals are `size` pixels high."""
+        """Prints text from column `x` on, with capitals that are about `size` pixels high."""
         mark: Mark = printed(text, bundled_fonts()[font], size)
         rows, columns = mark.ink.shape
         top = baseline + mark.drop - rows
@@ -59,13 +59,13 @@ class Layout:
         np.maximum(region, INK * mark.ink[:, : region.shape[1]], out=region)
 
     def rectangle(self, x: int, y: int, width: int, height: int) -> None:
-        """Draws a rectangle."""
+        """Draws a rectangle whose top left corner is at (x, y)."""
         cv2.rectangle(self.ink, (x, y), (x + width, y + height), INK, PEN)
 
     def boxes(
         self, x: int, y: int, count: int, side: int, digits: tuple[int, int], **entry: object
     ) -> None:
-        """Draws a row of `count` boxes and adds a field with one digit in each box."""
+        """Draws a row of `count` boxes, and adds a field with one digit per box."""
         for number in range(count):
             self.rectangle(x + number * side, y, side, round(1.2 * side))
         self._add(_cells(x, y, count, side), digits, entry)
@@ -73,7 +73,7 @@ class Layout:
     def comb(
         self, x: int, y: int, count: int, side: int, digits: tuple[int, int], **entry: object
     ) -> None:
-        """Draws a comb and adds a field with one digit in each of the `count` gaps."""
+        """Draws a comb with `count` gaps, and adds a field with one digit per gap."""
         bottom = y + round(1.2 * side)
         cv2.line(self.ink, (x, bottom), (x + count * side, bottom), INK, PEN)
         for number in range(count + 1):
@@ -84,7 +84,7 @@ class Layout:
     def frame(
         self, x: int, y: int, width: int, height: int, digits: tuple[int, int], **entry: object
     ) -> None:
-        """Draws an empty rectangle and adds a field whose digits have no cells of their own."""
+        """Draws an empty rectangle, and adds a field whose digits share this rectangle."""
         self.rectangle(x, y, width, height)
         self._add([(x, y, width, height)], digits, entry)
 
@@ -166,7 +166,7 @@ def meter_form() -> Layout:
 
 
 def _terms(form: Layout, top: int) -> None:
-    """Prints terms in small type. Their digits are in no field, so they must not be read."""
+    """Prints terms in small type. They contain digits outside the fields, which must be ignored."""
     sentences = (
         "1. A machine reads the details above. Corrections outside the fields are not seen.",
         "2. Offers are valid for 30 days. Prices include 19 % tax and 4.90 for each parcel.",

@@ -29,7 +29,7 @@ ZIP_DAMAGE = (
     EOFError,
     KeyError,
     TypeError,
-    RuntimeError,  # encrypted files; its subclass NotImplementedError: unknown versions
+    RuntimeError,  # encrypted files; for unknown versions, its subclass NotImplementedError
     struct.error,
     tokenize.TokenError,
     zipfile.BadZipFile,
@@ -38,7 +38,7 @@ ZIP_DAMAGE = (
 """Exceptions that NumPy and Python's zip reader raise on damaged files."""
 MAX_BYTES = 4 * 10**9  # per .npz file, uncompressed
 MAX_GZIP_RATIO = 1032  # highest possible compression ratio of a .gz file (RFC 1951, 1996)
-MIN_SCORE = 0.3  # of a digit that the finder detects on a photo
+MIN_SCORE = 0.3  # minimum score of a digit that the finder detects on a photo
 IDX_NAMES = ("train-images", "train-labels", "t10k-images", "t10k-labels")
 
 
@@ -131,7 +131,8 @@ def read_idx(path: Path, images: bool) -> np.ndarray:
             max_size = path.stat().st_size * (MAX_GZIP_RATIO if compressed else 1)
             if min(shape) < 0 or size > max_size:
                 raise DataError(
-                    f"{path} is damaged: its header says {shape}, which does not fit its size."
+                    f"{path} is damaged: its header says {shape}, which does not match the file's "
+                    "size."
                 )
             content = file.read(size + 1)
     except (OSError, EOFError, zlib.error) as error:
@@ -151,7 +152,8 @@ def read_image_folders(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Reads a folder with one sub-folder of images per digit.
 
     Each image gives one picture: that of the largest mark on a drawing, or of the largest digit on
-    a photo. Messages on stderr name unreadable images and images without digits.
+    a photo. Unreadable images and images without digits are ignored; messages on stderr name the
+    first ten and state their number.
 
     Returns:
         The pictures, uint8 (N, 28, 28), and their labels, int64 (N,).

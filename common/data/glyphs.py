@@ -33,8 +33,8 @@ FONTS = PROJECT / "data" / "fonts"
 """Optional folder of additional fonts (.ttf, .otf or .woff), for instance handwriting fonts."""
 
 DRAWINGS = PROJECT / "data" / "drawings"
-"""Optional folder of additional drawings (.png), for instance icons. They are dark on a light
-background and contain no digits."""
+"""Optional folder of additional drawings (.png), for instance icons. They must be dark on a light
+background and must not contain digits."""
 
 SOURCES = PROJECT / "data" / "SOURCES.txt"
 """Optional text file that names the sources of the files in `FONTS`, `DRAWINGS` and
@@ -45,8 +45,7 @@ GLYPH_HEIGHT = 60
 
 PRINTED_SIGNS = "+-=/()[]{}<>.,:;!?%&*#@~^\"'\u00d7÷√∑∫π€$→°±≤≥"
 DISTINCT_LETTERS = "ACEFHJKLMNPQRTUVWXYabcdefhkmnprtuvwxy"
-"""Letters that do not look like digits. All other letters occur only in words and
-alphabets."""
+"""Letters that do not look like digits in print. All others occur only in words and alphabets."""
 
 LETTER_FREQUENCIES = dict(
     zip(
@@ -65,8 +64,8 @@ CURSIVE_STROKES = (
     ((0.0, 0.0), (0.4, 0.5), (0.15, 0.4), (0.1, 0.1), (0.35, 0.1), (0.45, 0.5), (0.5, 0.0)),
     ((0.0, 0.0), (0.1, 0.5), (0.2, 0.1), (0.4, 0.5), (0.35, -0.5), (0.15, -0.4), (0.5, 0.0)),
 )
-"""Shapes of letters that imitations of cursive words consist of. Each shape is a list of points
-(x, y) as shares of the letter height. On the baseline, y is 0, and above it, y is positive."""
+"""Letter shapes for imitations of cursive words. Each shape is a list of points (x, y), as shares
+of the letter height. On the baseline, y is 0; above it, y is positive."""
 
 LOOKALIKES = "bgiloqsz"
 """Letters that look like digits in lower or upper case."""
@@ -81,7 +80,7 @@ class GlyphBank:
         stroke_digits: Digits drawn from `handwriting.STROKES`, in one list for each of 0 to 9.
         font_digits: Digits from fonts, in one list for each of 0 to 9.
         straight_ones: 1s that consist of a single straight stroke.
-        letters: Single letters that do not look like digits.
+        letters: Single letters that do not look like digits, and the signs + and ?.
         alphabets: Alphabets, each a list of the 26 letters in one font.
         signs: Punctuation marks and mathematical symbols.
         words: Words of two or more letters in many fonts, and imitations of cursive handwriting.
@@ -170,7 +169,7 @@ def bundled_fonts() -> tuple[ImageFont.FreeTypeFont, ...]:
 
 
 def _font(path: Path) -> ImageFont.FreeTypeFont:
-    # Digits are about two thirds as high as the size of their font, so the size must be larger.
+    # The height of digits is only about 70 % of the font size, so the size must be larger.
     return ImageFont.truetype(str(path), round(1.3 * GLYPH_HEIGHT))
 
 
@@ -201,7 +200,7 @@ def letters_from(
         return alphabet[start : start + count]
     if kind < 0.75:
         return [alphabet[index] for index in rng.permutation(len(alphabet))[:count]]
-    # A repeated lookalike cannot be distinguished from a number.
+    # A row of equal lookalikes could not be distinguished from a number.
     distinct = [
         glyph
         for letter, glyph in zip(string.ascii_lowercase, alphabet, strict=True)
@@ -225,7 +224,7 @@ def _cropped(ink: np.ndarray) -> np.ndarray:
 
 
 def _enlarged(images: np.ndarray) -> list[np.ndarray]:
-    """Enlarges pictures to three times their size, with smooth edges. Ignores blank pictures."""
+    """Enlarges pictures to three times their size, with smooth edges. Omits blank pictures."""
     glyphs = []
     for image in images:
         if image.max() > 127:
@@ -285,7 +284,7 @@ def _alphabet(rng: np.random.Generator, font: ImageFont.FreeTypeFont) -> list[np
 def _word(rng: np.random.Generator) -> str:
     letters, weights = zip(*LETTER_FREQUENCIES.items(), strict=True)
     shares = np.array(weights) / sum(weights)
-    if rng.random() < 0.3:  # more lookalikes, which only their neighbours distinguish from digits
+    if rng.random() < 0.3:  # more lookalikes: only their neighbours show that they are letters
         shares = np.where([letter in LOOKALIKES for letter in letters], 5 * shares, shares)
     word = "".join(rng.choice(letters, size=rng.integers(2, 10), p=shares / shares.sum()))
     if set(word) <= set(LOOKALIKES):  # such a word could be a number

@@ -1,8 +1,8 @@
 """Draws handwritten digits and letters from strokes with random variation.
 
-The sample images and the pages in the tests are drawn by this module, so they contain no person's
-handwriting and do not depend on the licence of a data set. `synthetic` uses the module to draw
-training pictures that data sets lack.
+The sample images and the pages in the tests are drawn by this module, so they contain nobody's
+handwriting and do not depend on the licence of a data set. `synthetic`, `glyphs` and `filled_forms`
+also use this module.
 """
 
 from collections.abc import Sequence
@@ -54,8 +54,9 @@ STROKES = {
         "80,18 50,1 20,20 24,45 52,52 78,28 80,10 80,55 79,100",
     ),
 }
-"""The ways to write each digit, the most common one first. The character | separates strokes. Each
-stroke passes through points x,y, in hundredths of the digit's width and height."""
+"""The variants of each digit, the most common one first. The character | separates strokes. Each
+stroke is a list of points x,y that it passes through, in hundredths of the digit's width and
+height."""
 
 LETTERS = {
     "A": ("0,100 48,0 52,0 100,100 | 20,62 82,62",),
@@ -111,8 +112,8 @@ LETTERS = {
     "+": ("0,50 50,50 100,50 | 50,0 50,50 50,100",),
     "?": ("10,22 40,0 85,12 80,40 50,55 48,75 | 48,96 50,100",),
 }
-"""Letters that do not look like digits, in the format of `STROKES`. Letters that do are left out: I
-and l (1), O and D (0), S (5), Z (2), g and q (9), and G and b (6)."""
+"""Letters and signs that do not look like digits, in the format of `STROKES`. Letters that look
+like digits are left out: I and l (1), O and D (0), S (5), Z (2), g and q (9), and G and b (6)."""
 
 ARITHMETIC_SIGNS = (
     "0,50 50,50 100,50 | 50,0 50,50 50,100",
@@ -159,7 +160,7 @@ DOODLES = (
 def draw_digit(
     digit: int, height: int, generator: np.random.Generator, pen: float = 0.1
 ) -> np.ndarray:
-    """Draws a digit, 0 to 9, in its most common form; for the arguments, see `draw_strokes`."""
+    """Draws a digit, 0 to 9, in its most common variant; see `draw_strokes`."""
     return draw_strokes(STROKES[digit][0], height, generator, pen)
 
 
@@ -206,7 +207,7 @@ def draw_strokes(
 
 
 def smooth(points: np.ndarray) -> np.ndarray:
-    """Interpolates N points by a Catmull-Rom spline of 16 * (N - 1) + 1 points."""
+    """Interpolates N points with a Catmull-Rom spline, sampled at 16 * (N - 1) + 1 points."""
     ends = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     a, b, c, d = ends[:-3], ends[1:-2], ends[2:-1], ends[3:]
     t = np.linspace(0, 1, 16, endpoint=False)[:, None, None]
@@ -226,7 +227,7 @@ def write_page(
     """Writes lines of digits on a page.
 
     Args:
-        lines: Digits of each line. A space becomes a gap.
+        lines: Digits of each line. A space stands for a gap.
         height: Height of the digits in pixels.
         generator: Random number generator for the shape and position of each digit.
         pen: Stroke width as a share of the height of the digits.

@@ -16,13 +16,13 @@ SIGNS = {
     "(": ([(0.25, 0.0), (0.08, 0.25), (0.05, 0.55), (0.1, 0.8), (0.25, 1.05)],),
     ")": ([(0.0, 0.0), (0.17, 0.25), (0.2, 0.55), (0.15, 0.8), (0.0, 1.05)],),
 }
-"""Strokes of each sign. A stroke passes through points (x, y), in shares of a digit's height."""
+"""Strokes of each sign. A stroke is a list of points (x, y), as shares of the sign's size."""
 
 FIELDS = ("Name", "Date", "Phone", "Amount", "Account", "Customer no.", "Post code", "Order", "Tax")
 
 
 def form(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """A form with printed labels beside or above rows of boxes that are filled from the left."""
+    """Generates a form with labelled rows of boxes, which are filled with digits from the left."""
     canvas = Canvas(*photo_size(rng))
     writer = Writer(images, labels, rng)
     fonts, fields = bundled_fonts(), int(rng.integers(1, 4))
@@ -55,7 +55,7 @@ def form(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> La
 
 
 def among_letters(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """One to three lines, each with a number of one to four digits between two words."""
+    """Generates one to three lines, each with one to four digits between two words."""
     canvas = Canvas(*photo_size(rng))
     writer = Writer(images, labels, rng)
     count = int(rng.integers(1, 4))
@@ -74,7 +74,7 @@ def among_letters(images: np.ndarray, labels: np.ndarray, rng: np.random.Generat
 
 
 def expression(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> LabelledPage:
-    """Handwritten sums and products, with the signs + - x = ( ) between the digits."""
+    """Generates handwritten arithmetic expressions with the signs + - x = ( )."""
     canvas = Canvas(*photo_size(rng, "wide"))
     writer = Writer(images, labels, rng)
     count = int(rng.integers(1, 4))
@@ -99,5 +99,5 @@ def expression(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator)
 
 
 def _baseline(canvas: Canvas, line: int, count: int, rng: np.random.Generator) -> float:
-    """Returns the row of the baseline of line number `line` of `count` lines on the canvas."""
+    """Returns the row of the baseline of a line. `line` is its index among `count` lines."""
     return (line + rng.uniform(0.65, 0.85)) * canvas.height / count

@@ -1,4 +1,4 @@
-"""Saves each of the user's own digits for training in a file such as `my_digits/3/NAME.png`."""
+"""Saves the user's own digits for training, each as a file such as `my_digits/3/NAME.png`."""
 
 import hashlib
 import heapq
@@ -15,17 +15,17 @@ from common.files import replacing
 from common.images.listing import list_images
 
 MY_DIGITS = PROJECT / "my_digits"
-MAX_KEPT = 100_000  # digits that the server saves
-MAX_LISTED = 100  # digits that `listed_digits` returns
-FILE = re.compile(r"[0-9a-f]{16}\.png")  # file names that `keep_digit` creates
-MARGIN = 0.25  # around a digit, as a share of its longer side
+MAX_KEPT = 100_000  # maximum number of digits that the server saves
+MAX_LISTED = 100  # maximum number of digits that `listed_digits` returns
+FILE = re.compile(r"[0-9a-f]{16}\.png")  # matches the file names that `keep_digit` creates
+MARGIN = 0.25  # margin around a digit, as a share of its longer side
 
 
 def keep_digit(ink: np.ndarray, digit: int, folder: Path) -> Path:
     """Saves the ink of one digit at its original size, as a PNG file in black on white.
 
-    The file name is a hash of the pixels, so an identical digit is saved only once. If it is saved
-    again with another label, the file moves to the sub-folder of that label.
+    The file name is a hash of the pixels, so identical digits are saved only once. If a digit is
+    saved again with another label, its file moves to the sub-folder of that label.
 
     Args:
         ink: Ink of the digit, float32 (height, width); 0 is background, 1 is full ink.
@@ -58,11 +58,11 @@ def kept_digits(folder: Path) -> int:
 
 
 def listed_digits(folder: Path) -> list[tuple[int, str]]:
-    """Returns the labels and names of the digits that `keep_digit` saved last, the newest first."""
+    """Returns the labels and names of digits that `keep_digit` saved, the newest first."""
     found = []
     for path in folder.glob("[0-9]/*.png"):
         if FILE.fullmatch(path.name):
-            with suppress(OSError):  # the file was deleted meanwhile, or is a broken link
+            with suppress(OSError):  # the file has just been deleted, or is a broken link
                 found.append((path.stat().st_mtime, path))
     newest = heapq.nlargest(MAX_LISTED, found)
     return [(int(path.parent.name), path.stem) for _, path in newest]

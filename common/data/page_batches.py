@@ -25,8 +25,8 @@ SHAPES = (
 """Shapes of pages: the share of batches with this shape, and the height and width in pixels."""
 
 PIXELS = 128 * 128
-"""Number of pixels that count as one page in `batch_size`. Batches of larger pages have fewer
-pages."""
+"""Number of pixels that `batch_size` counts as one page. Batches of larger pages have fewer pages,
+and batches of smaller pages have more."""
 
 AHEAD = 8  # batches that are generated in advance, per worker process
 
@@ -52,7 +52,7 @@ def make_batch(writer: PageWriter, batch_size: int, key: tuple[int, ...]) -> Bat
 
     Args:
         writer: Writer of the pages.
-        batch_size: Size of the batch. The batch has as many pixels as this number of 128x128 pages.
+        batch_size: The batch has about as many pixels as this number of 128x128 pages.
         key: Seed for the random number generator. The last number is the step in the epoch.
     """
     rng = np.random.default_rng(key)
@@ -75,7 +75,7 @@ def make_batch(writer: PageWriter, batch_size: int, key: tuple[int, ...]) -> Bat
 def _shape(step: int, rng: np.random.Generator) -> tuple[int, int]:
     """Chooses the height and width of the pages in a batch."""
     # Keras infers the input shape from the first two batches. If a side is equal in both, Keras
-    # assumes that it is equal in all batches. So both sides differ in the first two batches.
+    # assumes that it is equal in all batches. The first two batches therefore differ in both sides.
     number = 2 * step if step < 2 else rng.choice(len(SHAPES), p=[share for share, *_ in SHAPES])
     return SHAPES[number][1:]
 
@@ -94,9 +94,10 @@ def _batch_of_worker(batch_size: int, key: tuple[int, ...]) -> Batch:
 
 
 class PageSource:
-    """Generates batches in advance in worker processes: one per core except one, at least one.
+    """Generates batches in advance in worker processes.
 
-    Each batch depends only on the data, the seed, the epoch and the step.
+    The number of processes is one less than the number of cores, but at least one. Each batch
+    depends only on the data, the seed, the epoch and the step.
 
     Args:
         images: Pictures of digits for the pages, uint8 (N, 28, 28).

@@ -1,8 +1,8 @@
 """Synthetic pages for training the finder: digits among words, drawings, forms and objects.
 
 A page is created in three steps. `photography` creates paper, sometimes with ruled lines. This
-module writes digits and other marks on it, and records the position and the ink of each digit.
-Then, `photography` takes an image of the page.
+module writes digits and other marks on the paper, and records the position and the ink of each
+digit. Finally, `photography` simulates an image of the page.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ from common.data.sheet import (
     touching_x,
 )
 
-CLUTTERED = (0, 1, 3, 4, 5, 6)  # indices into `kinds`; these pages may get additional clutter
+CLUTTERED = (0, 1, 3, 4, 5, 6)  # indices of the `kinds` of pages that may get additional clutter
 
 
 class PageWriter:
@@ -33,7 +33,7 @@ class PageWriter:
 
     Args:
         bank: Glyphs of the digits and other marks.
-        photographer: Source of paper and of images of the written pages.
+        photographer: Creates the paper, and simulates images of the written pages.
     """
 
     def __init__(self, bank: GlyphBank, photographer: Photographer) -> None:
@@ -70,7 +70,7 @@ class PageWriter:
         return finished(sheet, image)
 
     def _size(self, sheet: Sheet, rng: np.random.Generator, low: float, high: float) -> float:
-        """Returns a random height for digits in pixels, less than the height of the page."""
+        """Returns a random digit height in pixels that is less than the height of the page."""
         high = min(high, 0.95 * sheet.grey.shape[0])
         return float(np.exp(rng.uniform(np.log(min(low, high)), np.log(high))))
 
@@ -80,8 +80,8 @@ class PageWriter:
             glyph = ones[rng.integers(len(ones))]
         else:
             glyph = self.bank.digit(digit, hand.source, rng)
-        # Half of the glyphs are scaled to `size`. The others keep their relative sizes; most glyphs
-        # are about 55 pixels high.
+        # Half of the glyphs are scaled to `size`. The others are scaled by a constant factor, so
+        # that their sizes vary. Most glyphs are about 55 pixels high.
         scale = size / (max(glyph.shape) if rng.random() < 0.5 else 55)
         return drawn_glyph(glyph, scale, hand, rng)
 
@@ -148,15 +148,15 @@ class PageWriter:
         rng: np.random.Generator,
         raised: bool = False,
     ) -> None:
-        """Writes a line of digits and other glyphs from left to right, up to the edge of the page.
+        """Writes up to eleven of the tokens from left to right, up to the edge of the page.
 
         Args:
             sheet: Sheet to write on.
             tokens: Digits as ints, and other glyphs as arrays.
             size: Height of the digits in pixels.
-            top: Top of the line in pixels, in the middle of the page.
+            top: Row of the top of the digits, at the horizontal centre of the page.
             tilt: Slope of the line, in rows per column.
-            closeness: Distance between glyphs: "touching", "close" or "apart".
+            closeness: Spacing of the glyphs: "touching", "close" or "apart".
             hand: Style of the writer.
             rng: Random number generator.
             raised: Whether some digits are small and raised, like exponents.
@@ -194,7 +194,7 @@ class PageWriter:
     def _expression(self, sheet: Sheet, rng: np.random.Generator) -> None:
         """Writes lines of digits among signs, letters and words."""
         hand = random_hand(rng)
-        # Only the slant distinguishes a slash from a straight 1, so all 1s need the same slant.
+        # Slashes and straight 1s differ only in slant, so pages with slashes have more straight 1s.
         hand = replace(hand, straight=hand.straight or rng.random() < 0.5)
         size = self._size(sheet, rng, 14, 60)
         kinds = rng.dirichlet([3, 1.5, 0.7, 0.5])
@@ -218,7 +218,7 @@ class PageWriter:
             y += rng.uniform(1.3, 2.5) * size
 
     def _form(self, sheet: Sheet, rng: np.random.Generator) -> None:
-        """Draws a row of boxes with a label beside or above it, and writes digits in most boxes."""
+        """Draws a form field with a label beside or above it, and writes digits in the field."""
         hand = random_hand(rng)
         height, width = sheet.grey.shape
         size = self._size(sheet, rng, 14, 50)
@@ -292,7 +292,7 @@ class PageWriter:
         glyphs = sources[rng.choice(4, p=[0.4, 0.35, 0.1, 0.15])]
         glyph = glyphs[rng.integers(len(glyphs))]
         size = self._size(sheet, rng, 15, 150)
-        # The divisor is limited, so that long words do not shrink to the width of a letter.
+        # The divisor is limited so that long words do not shrink to the width of a letter.
         ink = drawn_glyph(glyph, size / min(max(glyph.shape), 2 * GLYPH_HEIGHT), hand, rng)
         x = (width - ink.shape[1]) * rng.uniform(-0.1, 1.1)
         y = (height - ink.shape[0]) * rng.uniform(-0.1, 1.1)
@@ -317,7 +317,7 @@ class PageWriter:
             sheet.put(ink, x, y, hand.ink)
 
     def _out_of_scale(self, sheet: Sheet, rng: np.random.Generator) -> None:
-        """Writes digits that are too large or too small for this scale of the image pyramid."""
+        """Writes digits that are too large or too small for the finder at this scale."""
         hand = random_hand(rng)
         if rng.random() < 0.6:
             digit = int(rng.integers(10))

@@ -10,7 +10,8 @@ from PIL import Image
 from common import PROJECT
 
 PICTURES = PROJECT / "data" / "pictures"
-"""Optional folder of natural images without digits (.jpg or .png), used as backgrounds."""
+"""Optional folder of natural images (.jpg or .png), used as backgrounds. They must not contain
+digits."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,12 @@ class Light:
 
 
 def load_pictures() -> list[np.ndarray]:
-    """Loads the bundled natural images and those in `PICTURES` as grey, uint8 (height, width)."""
+    """Loads the bundled images and those in `PICTURES` as grey images, uint8 (height, width)."""
     return bundled_pictures() + _pictures_in(PICTURES)
 
 
 def bundled_pictures() -> list[np.ndarray]:
-    """Loads the natural images bundled with scikit-learn as grey, uint8 (height, width)."""
+    """Loads the natural images bundled with scikit-learn as grey images, uint8 (height, width)."""
     # Imported here because only training and evaluation need it.
     import sklearn.datasets
 
@@ -57,7 +58,7 @@ def _pictures_in(folder: Path) -> list[np.ndarray]:
 
 
 class Photographer:
-    """Creates paper and takes images of written pages.
+    """Creates paper and simulates images of written pages.
 
     Args:
         pictures: Natural images, uint8 (height, width).
@@ -91,7 +92,7 @@ class Photographer:
         grey = np.full((height, width), light.paper, np.float32)
         if light.is_flat:
             return grey
-        if rng.random() < 0.8:  # a gradient, like that of light from one side
+        if rng.random() < 0.8:  # a gradient, as caused by light from one side
             x, y = np.meshgrid(np.linspace(-0.5, 0.5, width), np.linspace(-0.5, 0.5, height))
             angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.4)
             grey *= (1 + strength * (np.cos(angle) * x + np.sin(angle) * y)).astype(np.float32)
@@ -130,7 +131,7 @@ class Photographer:
         grey *= 1 - opacity * mask.clip(0, 1)
 
     def cover(self, grey: np.ndarray, light: Light, rng: np.random.Generator) -> np.ndarray:
-        """Randomly draws a shadow on `grey`, and objects or a background that hide a part of it.
+        """Sometimes draws a shadow on `grey`, or objects or a background that hide a part of it.
 
         Returns:
             Mask of the hidden pixels, bool (height, width).
@@ -153,13 +154,13 @@ class Photographer:
     def take(
         self, grey: np.ndarray, light: Light, digit_size: float, rng: np.random.Generator
     ) -> np.ndarray:
-        """Takes an image of a page like a camera, a scanner or a drawing program.
+        """Simulates an image of a page from a camera, a scanner or a drawing program.
 
         Args:
             grey: Grey levels of the page, float32 (height, width), 0 to 255.
             light: Lighting and camera settings.
-            digit_size: Usual longer side of the digits in pixels, or 0 if there are none. Larger
-                digits may be more out of focus.
+            digit_size: Median longer side of the digits in pixels, or 0 if there are none. The
+                larger the digits, the stronger the blur may be.
             rng: Random number generator.
 
         Returns:
@@ -205,7 +206,7 @@ class Photographer:
         return part.astype(np.float32)
 
     def _surroundings(self, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-        """Creates the surface of an object beside or on the paper: a desk, a phone or a hand."""
+        """Creates the surface of an object beside or on the paper, such as a desk or a phone."""
         if rng.random() < 0.4:
             return self._crop(height, width, rng)
         level = rng.uniform(0, 130) if rng.random() < 0.75 else rng.uniform(130, 255)
@@ -214,7 +215,7 @@ class Photographer:
 
 
 def _smooth_noise(height: int, width: int, sigma: float, rng: np.random.Generator) -> np.ndarray:
-    """Creates smooth noise of unit variance, blurred by about `sigma` pixels: float32."""
+    """Creates noise of unit variance, smoothed with a Gaussian of about `sigma` pixels: float32."""
     factor = max(1.0, sigma / 2)
     rows, columns = int(height / factor) + 2, int(width / factor) + 2
     noise = cv2.GaussianBlur(
@@ -225,7 +226,7 @@ def _smooth_noise(height: int, width: int, sigma: float, rng: np.random.Generato
 
 
 def _sprinkle(grey: np.ndarray, rng: np.random.Generator) -> None:
-    """Adds dust: up to 40 specks of at most 3 pixels, all of them dark or all of them light."""
+    """Adds up to 40 specks of dust, at most 3 pixels wide. Either all are dark or all are light."""
     height, width = grey.shape
     mask = np.zeros((height, width), np.float32)
     radius = rng.uniform(0.3, 1.5)
@@ -246,7 +247,7 @@ def _blob(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _side_region(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """Returns the corners of a region along one side of the image or along a part of that side."""
+    """Returns the corners of a region along a side of the image or a part of a side, int (4, 2)."""
     depth, tilt = rng.uniform(0.02, 0.35), rng.normal(0, 0.12)
     start, end = (-0.2, 1.2) if rng.random() < 0.6 else sorted(rng.uniform(-0.2, 1.2, 2))
     corners = np.array(
@@ -258,7 +259,7 @@ def _side_region(height: int, width: int, rng: np.random.Generator) -> np.ndarra
 
 
 def _motion_kernel(rng: np.random.Generator) -> np.ndarray:
-    """Creates a kernel for motion blur over 2 to 5 pixels."""
+    """Creates a kernel for motion blur over about 2 to 5 pixels."""
     kernel = np.zeros((7, 7), np.float32)
     angle, length = rng.uniform(0, np.pi), rng.uniform(1, 2.5)
     move = np.array([np.cos(angle), np.sin(angle)]) * length

@@ -102,8 +102,8 @@ def lay_object(scene: np.ndarray, side: str, depth: float, rng: np.random.Genera
     Args:
         scene: Reflectance of the scene, which is modified in place.
         side: Side of the scene: "left", "right", "top" or "bottom".
-        depth: Distance by which the object reaches into the scene, as a share of the scene's width
-            or height.
+        depth: Distance that the object extends into the scene, as a share of the scene's width or
+            height.
         rng: Random number generator for the object and its position.
     """
     quarters = {"left": 0, "top": 1, "right": 2, "bottom": 3}[side]
@@ -181,7 +181,7 @@ def lit(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def photographed(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Takes a photo of a scene, with a lamp, blur, shot noise and JPEG compression.
+    """Simulates a photo of a scene, with a lamp, blur, shot noise and JPEG compression.
 
     Returns:
         The photo, uint8 (height, width).
@@ -190,14 +190,14 @@ def photographed(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarra
     focus = rng.uniform(0.3, 0.3 + max(brightness.shape) / 900)
     brightness = cv2.GaussianBlur(brightness, (0, 0), focus)
     noise = rng.standard_normal(brightness.shape, np.float32)
-    if rng.random() < 0.5:  # smooth noise, like that after a phone's noise reduction
+    if rng.random() < 0.5:  # smoothed noise, as left by a phone's noise reduction
         noise = 1.8 * cv2.GaussianBlur(noise, (0, 0), 0.7)
     noise *= np.sqrt(rng.uniform(0.2, 2) + rng.uniform(0, 0.06) * brightness.clip(0))
     return _jpeg(brightness + noise, int(rng.integers(40, 96)))
 
 
 def scanned(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Scans a scene with even light and little noise.
+    """Simulates a scan of a scene, with even light and little noise.
 
     Returns:
         The scan, uint8 (height, width).
@@ -210,7 +210,7 @@ def scanned(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def photographed_or_scanned(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Takes a photo of a scene or, in 30 % of cases, scans it.
+    """Simulates a photo of a scene or, in 30 % of cases, a scan.
 
     Returns:
         The image, uint8 (height, width).

@@ -12,7 +12,7 @@ from common.data.sheet import Hand, Sheet, drawn_glyph, random_hand
 def draw_frame(
     sheet: Sheet, x: float, y: float, width: float, height: float, rng: np.random.Generator
 ) -> None:
-    """Draws a frame with a random margin around the given rectangle in pixels."""
+    """Draws a frame around a rectangle, given in pixels, with a random margin on each side."""
     left, top = (rng.uniform(0.02, 0.6, 2) * height).astype(int)
     right, bottom = (rng.uniform(0.02, 0.6, 2) * height).astype(int)
     mask = np.zeros(sheet.grey.shape, np.float32)
@@ -23,7 +23,7 @@ def draw_frame(
 
 
 def draw_underline(sheet: Sheet, y: float, hand: Hand, rng: np.random.Generator) -> None:
-    """Draws a line in the ink of `hand` at row `y`, across a random part of the sheet."""
+    """Draws a nearly horizontal line at row `y`, across a random part of the sheet."""
     height, width = sheet.grey.shape
     x0, x1 = sorted(rng.uniform(-0.1, 1.1, 2) * width)
     mask = np.zeros((height, width), np.float32)
@@ -64,7 +64,7 @@ def draw_diagram(
 
 
 def random_shape(size: float, rng: np.random.Generator) -> np.ndarray:
-    """Draws a random polygon, curve, arrow, half ellipse, circle or blob.
+    """Draws a random rectangle, polygon, curve, arrow, half ellipse, pair of circles or blob.
 
     Returns:
         The ink, float32 (height, width), 0 to 1. The sides are about `size` pixels long.

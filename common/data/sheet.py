@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-MIN_CONTRAST = 6.0  # grey levels between a visible digit and the paper around it
+MIN_CONTRAST = 6.0  # grey levels; minimum contrast between a visible digit and its surroundings
 INK_LEVEL = 0.3  # minimum ink of the pixels that belong to a glyph
 
 
@@ -19,7 +19,7 @@ class SyntheticPage:
         boxes: Bounding box of the visible ink of each digit, float32 (N, 4): x, y, width, height in
             pixels.
         visible: Share of each digit's ink that is visible, float32 (N,), 0 to 1. Ink is not visible
-            if it is hidden, outside the image, or as bright as the paper.
+            if it is hidden or outside the image. The share is reduced if the contrast is low.
         owner: Map of the ink, int16 (height, width): i + 1 for the ink of digit i, 0 elsewhere.
     """
 
@@ -38,9 +38,9 @@ class Hand:
         source: Source of the digits: "data", "strokes" or "fonts".
         pen: Change of the stroke width in pixels, for glyphs that are 60 pixels high. Negative
             values make strokes thinner.
-        slant: Horizontal shift of the top relative to the bottom, as a share of the height.
+        slant: Mean shift of the top of a glyph to the right, as a share of its height.
         aspect: Factor for the width of each glyph.
-        turn: Rotation of each glyph in degrees.
+        turn: Mean rotation of the glyphs in degrees.
         ink: Opacity of the ink, 0 to 1.
         straight: Whether each 1 is a single straight stroke.
         gaps: Share of the strokes without ink, 0 to 1, like the gaps that chalk or a dry brush
@@ -73,7 +73,7 @@ def random_hand(rng: np.random.Generator, min_ink: float = 0.12) -> Hand:
 
 
 def random_digits(count: int, rng: np.random.Generator) -> list[int]:
-    """Returns random digits. Sometimes, a few digits are frequent, as in prices and exercises."""
+    """Returns random digits. In half of the cases, a few digits are much more frequent."""
     shares = rng.dirichlet(np.full(10, rng.choice([0.3, 100.0])))
     return [int(digit) for digit in rng.choice(10, count, p=shares)]
 
@@ -97,7 +97,8 @@ def drawn_glyph(
     if pen:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (pen + 1, pen + 1))
         thinned = glyph if hand.pen > 0 else cv2.erode(glyph, kernel)
-        # Erosion would remove strokes that are as thin as the kernel, so such glyphs are kept.
+        # Erosion would remove strokes that are thinner than the kernel. If it removes too much, the
+        # glyph is not eroded.
         if hand.pen > 0:
             glyph = cv2.dilate(glyph, kernel)
         elif thinned.sum() > 0.4 * glyph.sum():
@@ -114,7 +115,7 @@ def drawn_glyph(
     columns, rows = np.ceil(corners.max(axis=1) - low).astype(int) + 2
     affine = np.column_stack([matrix, 1 - low])
     ink = cv2.warpAffine(glyph, affine, (int(columns), int(rows))).astype(np.float32) / 255
-    # Make the edge crisp, like that of a pen. The random level slightly varies the stroke width.
+    # Make the edges crisp, like those of pen strokes. The random level varies the stroke width.
     if scale > 0.5:
         level, steepness = rng.uniform(0.35, 0.65), 1 + 1.5 * scale
         ink = ((ink - level) * steepness + 0.5).clip(0, 1)
@@ -125,7 +126,7 @@ def drawn_glyph(
 
 
 def _gaps(shape: tuple[int, ...], share: float, rng: np.random.Generator) -> np.ndarray:
-    """Creates random grains or hatching without ink: float32 of `shape`, from 0 to 1 (no ink)."""
+    """Creates a mask of random grains or hatching: float32 of `shape`, 0 (full ink) to 1 (none)."""
     height, width = shape
     largest = max(1.0, 0.05 * max(shape))
     across, along = np.exp(rng.uniform(0, np.log(largest) + 0.7, 2))
@@ -190,7 +191,7 @@ class Sheet:
 
 
 def finished(sheet: Sheet, image: np.ndarray) -> SyntheticPage:
-    """Labels the image of a sheet with the digits that are visible on it."""
+    """Labels the image of a sheet with its digits and the visible share of each digit."""
     count = len(sheet.digits)
     pixels = np.bincount(sheet.owner.ravel(), minlength=count + 1)[1:]
     boxes = np.zeros((count, 4), np.float32)
@@ -200,7 +201,7 @@ def finished(sheet: Sheet, image: np.ndarray) -> SyntheticPage:
             ink = sheet.owner == index + 1
             boxes[index] = cv2.boundingRect(ink.astype(np.uint8))
             contrast = _contrast(image, ink, boxes[index].astype(int))
-            # The finder may detect a digit with little contrast, but need not.
+            # The finder may detect a digit with low contrast, but need not.
             if contrast < 2 * MIN_CONTRAST:
                 visible[index] = min(visible[index], 0.5 if contrast > MIN_CONTRAST else 0)
     digits = np.array(sheet.digits, np.int64)

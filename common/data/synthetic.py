@@ -1,7 +1,7 @@
 """Training pictures that data sets lack: digits in rare styles, and pictures that are not digits.
 
-Most pictures that are not digits are cut from small generated pages by the same code that processes
-a user's page, so that training and use match.
+Most pictures that are not digits are cut from small generated pages by the code that also processes
+users' images, so that the pictures in training resemble those in use.
 """
 
 from collections.abc import Callable
@@ -19,8 +19,8 @@ PRINTED = "ACEFHJKLMNPQRTUVWXacdefhkmnprtuvwxy#@?+=<>{}~*"
 """Printed characters that do not look like digits."""
 
 PENS = 0.05, 0.2  # minimum and maximum stroke width, as a share of the height
-SCAN_HEIGHTS = 7, 24  # pixels, of digits in small scans
-BLACK_AND_WHITE = 0.4  # share of small scans without grey levels
+SCAN_HEIGHTS = 7, 24  # pixels; minimum and maximum height of digits in small scans
+BLACK_AND_WHITE = 0.4  # share of small scans that are black and white
 MAX_PER_PAGE = 12  # pictures taken from one page, so that no page dominates
 
 Page = np.ndarray
@@ -28,7 +28,9 @@ Page = np.ndarray
 
 
 def written_digits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draws digits. Every style of `handwriting.STROKES` is equally likely; a fifth are printed.
+    """Draws random digits; four fifths are handwritten, and the others are printed.
+
+    Each variant of each digit in `handwriting.STROKES` is equally likely.
 
     Args:
         count: Number of pictures.
@@ -55,15 +57,15 @@ def written_digits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def small_scans(
     images: np.ndarray, labels: np.ndarray, count: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Makes digits of few pixels, like those of small scans: wide, thick or in black and white.
+    """Creates pictures of digits that have been reduced to few pixels, as in small scans.
 
-    Some data sets stretch each digit to the width of its picture, and most reduce it to 16 pixels
-    or less.
+    Some digits are also stretched, have thicker or thinner strokes, or are black and white. Data
+    sets of scans often contain such digits.
 
     Args:
         images: Pictures of digits, uint8 (N, 28, 28).
         labels: Their labels or target probabilities, (N, ...).
-        count: Number of pictures to make.
+        count: Number of pictures to create.
         seed: Seed for the random number generator.
 
     Returns:
@@ -108,7 +110,7 @@ def non_digits(count: int, seed: int, digits: np.ndarray) -> np.ndarray:
 
 
 def _scanned(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Scans a digit, uint8 (28, 28), with few pixels, and normalises it."""
+    """Simulates a scan with few pixels of a digit, uint8 (28, 28). Returns it as a picture."""
     ink = image[image.any(axis=1)][:, image.any(axis=0)]
     ink = cv2.resize(ink, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
     pen = int(generator.integers(-2, 6))  # pixels; a stroke is about 7 pixels wide at this size
@@ -147,7 +149,7 @@ def _drawn(
 
 
 def _printed(text: str, font: ImageFont.FreeTypeFont) -> np.ndarray:
-    """The ink of printed text, which may have several lines."""
+    """Returns the ink of printed text, which may have several lines."""
     canvas = Image.new("L", (1, 1))
     left, top, right, bottom = ImageDraw.Draw(canvas).multiline_textbbox((0, 0), text, font)
     canvas = Image.new("L", (int(right - left) + 4, int(bottom - top) + 4))
@@ -156,7 +158,7 @@ def _printed(text: str, font: ImageFont.FreeTypeFont) -> np.ndarray:
 
 
 def _written_word(generator: np.random.Generator) -> Page:
-    """A row of one to five letters or doodles, some of which touch."""
+    """Draws a row of one to five letters or doodles, some of which touch."""
     ways = [*DOODLES, *(way for all_ways in LETTERS.values() for way in all_ways)]
     letters = [
         _drawn(ways[index], generator)
@@ -176,7 +178,7 @@ def _written_word(generator: np.random.Generator) -> Page:
 
 
 def _printed_text(generator: np.random.Generator, fonts: list[ImageFont.FreeTypeFont]) -> Page:
-    """Up to four lines of meaningless words."""
+    """Prints up to four lines of meaningless words."""
     words = [
         "".join(PRINTED[index] for index in generator.integers(0, len(PRINTED), length))
         for length in generator.integers(1, 7, generator.integers(1, 9))
@@ -186,7 +188,7 @@ def _printed_text(generator: np.random.Generator, fonts: list[ImageFont.FreeType
 
 
 def _scribble(generator: np.random.Generator) -> np.ndarray:
-    """A scribble of one to three strokes through random points."""
+    """Draws a scribble of one to three strokes through random points."""
     strokes = [
         " ".join(f"{x},{y}" for x, y in generator.integers(0, 101, (generator.integers(4, 9), 2)))
         for _ in range(generator.integers(1, 4))
@@ -195,7 +197,7 @@ def _scribble(generator: np.random.Generator) -> np.ndarray:
 
 
 def _shapes(generator: np.random.Generator) -> Page:
-    """A diagram of boxes, grids, discs, arrows, and lines too flat to be a 1."""
+    """Draws one to three boxes, grids, filled ellipses, arrows, or lines too flat to be a 1."""
     page = np.full((160, 160), 255, np.uint8)
     for _ in range(generator.integers(1, 4)):
         x, y, width, height = (
@@ -222,9 +224,9 @@ def _shapes(generator: np.random.Generator) -> Page:
 
 
 def _texture(generator: np.random.Generator) -> Page:
-    """Smooth noise, like cloth, wood or a wall, sometimes thresholded into spots."""
+    """Creates smooth noise that resembles cloth, wood or a wall; sometimes, it is thresholded."""
     noise = generator.normal(0, 1, (60, 60))
-    # Less smoothing across rows avoids vertical streaks, which could look like 1s.
+    # Vertical smoothing is weaker, to avoid vertical streaks, which could look like 1s.
     sigma = generator.uniform(0.5, 8)
     smooth = cv2.GaussianBlur(noise, (0, 0), sigma, sigmaY=sigma * generator.uniform(0.2, 1))
     if generator.random() < 0.3:
@@ -235,7 +237,7 @@ def _texture(generator: np.random.Generator) -> Page:
 
 
 def _two_digits(generator: np.random.Generator, digits: np.ndarray) -> np.ndarray:
-    """The ink of two digits that almost touch, side by side or one above the other."""
+    """Returns the ink of two digits that touch or almost touch, in a row or in a column."""
     first, second = (digits[index] for index in generator.integers(0, len(digits), 2))
     first, second = (digit[digit.any(axis=1)][:, digit.any(axis=0)] for digit in (first, second))
     if generator.random() < 0.2:
@@ -246,7 +248,16 @@ def _two_digits(generator: np.random.Generator, digits: np.ndarray) -> np.ndarra
 def _side_by_side(
     left: np.ndarray, right: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
-    """Places two digits (uint8 ink) side by side, touching or with a small gap: float32, 0 to 1."""
+    """Places two digits side by side, touching or with a small gap.
+
+    Args:
+        left: Ink of the left digit, uint8 (height, width).
+        right: Ink of the right digit, uint8 (height, width).
+        generator: Random number generator for the positions.
+
+    Returns:
+        The ink of both digits, float32 (height, width), 0 to 1.
+    """
     height = max(len(left), len(right))
     tops = [int(generator.integers(0, height - len(digit) + 1)) for digit in (left, right)]
     left, right = (
@@ -264,7 +275,10 @@ def _side_by_side(
 
 
 def _touching(left: np.ndarray, right: np.ndarray) -> int:
-    """The smallest overlap in columns at which the ink of two digits touches; else the largest."""
+    """Returns the smallest overlap of two pictures, in columns, at which their ink overlaps.
+
+    If their ink overlaps nowhere, the result is the maximum overlap.
+    """
     max_overlap = min(left.shape[1], right.shape[1]) - 1
     for overlap in range(1, max_overlap):
         if (np.minimum(left[:, -overlap:], right[:, :overlap]) > 0.5).any():

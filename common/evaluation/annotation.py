@@ -1,4 +1,4 @@
-"""Draws the digits that were read on the user's image."""
+"""Draws a reading on a copy of the user's image."""
 
 import math
 import os
@@ -18,17 +18,17 @@ from common.reading import Box, DigitReading, Reading
 FILE_BACKENDS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
 """Matplotlib backends that can only write files."""
 MIN_SIDE = 400  # pixels; smaller images are enlarged to about this size, by an integer factor
-MAX_LABEL = 500  # pixels; Pillow cannot draw text of arbitrary size
+MAX_LABEL = 500  # pixels; maximum font size, since Pillow cannot draw arbitrarily large text
 MIN_TEXT = 12  # pixels; smaller text is illegible
-LABELS_BETWEEN_LINES = 1.9  # label heights per gap between lines: two labels and the box edges
+LABELS_BETWEEN_LINES = 1.9  # minimum gap between lines of digits, in label heights
 SURE = 0.9  # digits below this confidence get another colour and a "?"
 
 
 def annotated(source: str | Path | bytes, reading: Reading) -> Image.Image:
     """Draws the box, the value and the confidence of each digit on a copy of an image.
 
-    The result is upright and has a legend below the image, so pixel coordinates do not change. If
-    the image is small, it is enlarged by an integer factor, which the legend states.
+    The result is upright. A small image is enlarged by an integer factor, which the legend states.
+    The legend is below the image, so that it does not change pixel coordinates.
 
     Args:
         source: Path, address or bytes of the image.
@@ -88,8 +88,8 @@ def _draw_digit(
 def _label_size(reading: Reading, factor: int, side: int) -> int:
     """Returns the height in pixels of the labels on an image.
 
-    Labels are half as high as the median digit, so that they do not cover neighbouring digits, and
-    fit between the lines of digits. They always remain legible.
+    Labels are at most half as high as the median digit, so that they do not cover neighbouring
+    digits, and fit between the lines of digits. If they would be illegible, they are larger.
 
     Args:
         reading: The reading of the image.
@@ -105,7 +105,7 @@ def _label_size(reading: Reading, factor: int, side: int) -> int:
 
 
 def _legend(reading: Reading, factor: int) -> list[tuple[str | None, str]]:
-    """Returns the entries of the legend. Each has a colour (or None) and a text."""
+    """Returns the entries of the legend: pairs of a colour, or None, and a text."""
     sure = sum(digit.confidence >= SURE for digit in reading.digits)
     entries: list[tuple[str | None, str]] = []
     if sure:
@@ -123,7 +123,7 @@ def _legend(reading: Reading, factor: int) -> list[tuple[str | None, str]]:
 
 
 def _with_legend(image: Image.Image, entries: list[tuple[str | None, str]]) -> Image.Image:
-    """Adds a legend below an image, with one row per entry. Widens a narrow image to fit it."""
+    """Adds a legend below an image, with one row per entry. Widens the image if necessary."""
     size = min(max(14, round(max(image.size) / 55)), MAX_LABEL)
     font = ImageFont.load_default(size)
     row = round(1.5 * size)
@@ -162,14 +162,14 @@ def new_picture(
 ) -> Path:
     """Chooses a path for the picture of a reading, such as 7_read.png or 7_read_2.png.
 
-    The picture may replace one from an earlier run. It never replaces an input image, or another
+    The picture may replace one from an earlier run. It replaces neither an input image nor another
     picture from this run.
 
     Args:
         folder: Folder of the picture.
         image: Name of the image.
         suffix: Suffix of the picture's name, "read" or "explained".
-        drawn: Number of pictures from this run with each name. The function updates it.
+        drawn: Number of pictures from this run by name, which this function updates.
         taken: Resolved paths of the input images.
     """
     file, page = split_page(image)

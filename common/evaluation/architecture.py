@@ -12,7 +12,7 @@ from common.evaluation.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
 from common.files import replacing
 
 COLOURS = {"Conv": BLUE, "Dense": ORANGE, "Pool": GREEN, "UpSampling": GREEN, "Add": PURPLE}
-"""The colour of a layer whose type contains this word. All other layers are grey."""
+"""Colours of the layers whose type contains one of these words. All other layers are grey."""
 MAX_ROWS = 34  # maximum number of layers in one column of the picture
 
 
@@ -22,8 +22,8 @@ class LayerRow:
 
     Attributes:
         kind: Type and main settings of the layer, such as "Conv2D 3x3, stride 2".
-        shape: Output shape without the batch dimension, such as "14 x 14 x 32". A variable size is
-            "?".
+        shape: Output shape without the batch dimension, such as "14 x 14 x 32". "?" stands for a
+            variable dimension.
         parameters: Number of weights.
     """
 
@@ -33,7 +33,7 @@ class LayerRow:
 
 
 def layer_rows(network: Any) -> list[LayerRow]:
-    """Describes the layers of a Keras network, in order."""
+    """Returns a description of each layer of a Keras network, in order, except input layers."""
     rows = []
     for layer in network.layers:
         if type(layer).__name__ == "InputLayer":
@@ -46,7 +46,7 @@ def layer_rows(network: Any) -> list[LayerRow]:
 
 
 def _kind(layer: Any) -> str:
-    """Describes a layer by its type, kernel or pool size, stride, rate and activation."""
+    """Returns the type, kernel or pool size, stride, rate and activation of a layer as text."""
     words = type(layer).__name__
     size = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
     if size:
@@ -75,7 +75,7 @@ def layer_table(network: Any) -> str:
 
 
 def save_architecture(network: Any, title: str, picture: Path, table: Path) -> None:
-    """Writes the layers of a network as a picture and as a table.
+    """Saves a picture and a table of the layers of a network.
 
     Args:
         network: A Keras network.

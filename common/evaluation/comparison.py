@@ -12,7 +12,7 @@ from common.storage.model_files import Predictor
 def fine_tuning_table(before: Predictor, after: Predictor, own: Dataset, reference: Dataset) -> str:
     """Formats a table of a model's accuracy before and after fine-tuning.
 
-    Below the table, the digits of the user that the fine-tuned model still misreads are listed.
+    The lines below the table state which of the user's digits the fine-tuned model still misreads.
 
     Args:
         before: The original model.

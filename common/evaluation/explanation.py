@@ -49,10 +49,10 @@ class Explanation:
     Attributes:
         image: The grey image, uint8 (height, width), reduced to `MAX_SIDE` pixels if it is larger.
         scale: Size of `image` relative to the original image, at most 1.
-        heat: Probability that a pixel is the centre of a digit, float32 (height, width).
+        heat: Probability that each pixel is the centre of a digit, float32 (height, width).
         reading: The reading of the image.
-        marks: Explanations of the first `MAX_MARKS` digits, or of ignored marks if there are no
-            digits.
+        marks: Explanations of the first `MAX_MARKS` digits. If there are no digits, ignored marks
+            are explained instead.
     """
 
     image: np.ndarray
@@ -77,7 +77,7 @@ class Explainer:
         return load_activations(self.recognizer.setup.model)
 
     def explain(self, source: str | Path | bytes, name: str) -> Explanation:
-        """Reads an image again and keeps the intermediate results.
+        """Reads an image, and keeps the intermediate results.
 
         Args:
             source: Path, address or bytes of the image.
@@ -115,7 +115,7 @@ class Explainer:
 
 
 def heat_of(image: np.ndarray, rotation: int, finder: Finder) -> np.ndarray:
-    """Computes the finder's heat map of an image, in the orientation of the image.
+    """Computes the finder's heat map of an image.
 
     Args:
         image: Grey image, uint8 (height, width).
@@ -123,14 +123,14 @@ def heat_of(image: np.ndarray, rotation: int, finder: Finder) -> np.ndarray:
         finder: The finder.
 
     Returns:
-        Probability that a pixel is the centre of a digit, float32 (height, width).
+        Probability that each pixel of `image` is the centre of a digit, float32 (height, width).
     """
     heat = heat_map(turned(image, rotation), finder, MAX_SIDE)
     return turned(heat, -rotation)
 
 
 def mosaic(maps: np.ndarray) -> np.ndarray:
-    """Arranges the first 16 activation maps of a layer in a square grid.
+    """Arranges the first `MAPS_SHOWN` activation maps of a layer in a grid.
 
     Each map is divided by its own maximum, so that maps with small values remain visible beside
     maps with large values.
@@ -152,10 +152,10 @@ def mosaic(maps: np.ndarray) -> np.ndarray:
 def occlusion(picture: np.ndarray, digit: int, predictor: Predictor) -> np.ndarray:
     """Measures how much each pixel of a picture supports a digit.
 
-    A square of paper slides over the picture and hides a part of it. The value of a pixel is the
-    mean decrease of the digit's log-odds over all squares that hide the pixel (after Zeiler and
-    Fergus, "Visualizing and Understanding Convolutional Networks", 2014). Unlike probabilities,
-    log-odds still change visibly if the classifier is almost certain.
+    A blank square slides over the picture and hides a part of it. The value of a pixel is the mean
+    decrease of the digit's log-odds over all squares that hide the pixel (after Zeiler and Fergus,
+    "Visualizing and Understanding Convolutional Networks", 2014). Even if the classifier is almost
+    certain, log-odds change visibly, unlike probabilities.
 
     Args:
         picture: Input of the classifier, uint8 (28, 28), 255 is ink.

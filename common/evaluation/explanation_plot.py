@@ -23,11 +23,11 @@ TITLES = (
     "6  For (red), against (blue)",
     "7  Probabilities, if it is a digit",
 )
-MIN_EFFECT = 1.0  # log-odds; if all effects of hiding are below this, their colours are pale
+MIN_EFFECT = 1.0  # log-odds; the colours are pale if no occlusion has a larger effect
 
 
 def plot_explanation(explanation: Explanation, path: Path) -> None:
-    """Plots an image, the finder's heat map, and a row with the classifier's steps for each mark.
+    """Plots an image, the finder's heat map and, for each mark, the steps of the classifier.
 
     Args:
         explanation: The explanation of a reading.

@@ -1,4 +1,4 @@
-"""Functions that all plots share: titles, and saving figures to files."""
+"""Functions that all plots share, for titles and for saving figures."""
 
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ from common.files import replacing
 
 
 def set_title(axes: Axes, title: str, **font: Any) -> None:
-    """Sets the title of a plot. A file name in it is never parsed as a formula."""
+    """Sets the title of a plot. Dollar signs, as in some file names, are not parsed as formulas."""
     axes.set_title(printable_lines(title), parse_math=False, **font)
 
 
 def printable_lines(text: str) -> str:
-    """Returns the text with escaped control characters. Line breaks are kept."""
+    """Returns text with its control characters escaped, except line breaks."""
     return "\n".join(map(printable, text.split("\n")))
 
 

@@ -19,14 +19,15 @@ from common.evaluation.palette import BLUE, GREEN, ORANGE, PURPLE
 from common.files import replacing
 
 Row = dict[str, float]
-"""The metrics of one epoch, or of a part of an epoch. Accuracies are between 0 and 1."""
+"""Metrics at one moment of a run, by name. "epoch" is the number of epochs so far, such as 0.5.
+Accuracies are between 0 and 1."""
 
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 SIGNIFICANT_DIGITS = 6
 
 
 def save_history(history: Sequence[Row], path: Path) -> None:
-    """Writes the history of a training run as CSV, with one row for each complete epoch."""
+    """Saves the history of a training run as a CSV file with one row for each complete epoch."""
     with (
         replacing(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
@@ -40,7 +41,7 @@ def save_history(history: Sequence[Row], path: Path) -> None:
 
 
 def plot_accuracy(history: Sequence[Row], test_accuracy: float, title: str, path: Path) -> None:
-    """Plots training and validation accuracy over epochs, and the learning rate below.
+    """Plots training and validation accuracy by epoch, and the learning rate below.
 
     Args:
         history: Rows with "epoch" and "accuracy". Rows of complete epochs also have "val_accuracy"
@@ -58,7 +59,7 @@ def plot_accuracy(history: Sequence[Row], test_accuracy: float, title: str, path
 
 
 def plot_loss(history: Sequence[Row], test_loss: float, title: str, path: Path) -> None:
-    """Plots training and validation loss over epochs, and the learning rate below.
+    """Plots training and validation loss by epoch, and the learning rate below.
 
     The training loss may include pictures that are not digits. The validation loss never does.
 
@@ -84,7 +85,7 @@ def _complete(history: Sequence[Row]) -> list[Row]:
 
 
 def _time(history: Sequence[Row]) -> str:
-    """Returns the second line of a title, the training time, or "" if the time is unknown."""
+    """Returns the training time as the second line of a title, or "" if it is unknown."""
     seconds = [row["seconds"] for row in history if "seconds" in row]
     if not seconds:
         return ""
@@ -95,9 +96,9 @@ def _time(history: Sequence[Row]) -> str:
 
 
 def _history_figure(history: Sequence[Row], name: str) -> tuple[Figure, Axes]:
-    """Plots a metric of training and validation above the learning rate.
+    """Plots a metric of training and validation and, if it is known, the learning rate below.
 
-    A circle marks the last epoch, because the model of that epoch is saved.
+    A circle marks the last epoch, after which the model was saved.
     """
     figure = Figure(figsize=(8, 5.5), layout="constrained")
     with_rate = all("learning_rate" in row for row in history)
@@ -132,7 +133,7 @@ def _history_figure(history: Sequence[Row], name: str) -> tuple[Figure, Axes]:
 def _draw(
     axes: Axes, history: Sequence[Row], key: str, colour: str, label: str
 ) -> tuple[float, float]:
-    """Draws one line and returns its last point."""
+    """Draws one curve, and returns its last point."""
     points = [(row["epoch"], row[key]) for row in history if key in row]
     marker = "o" if len(points) < 40 else ""
     axes.plot(*zip(*points, strict=True), color=colour, label=label, marker=marker, markersize=4)

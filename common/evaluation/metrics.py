@@ -17,8 +17,8 @@ class DigitScore:
 
     Attributes:
         digit: The digit, 0 to 9.
-        precision: Of the images read as this digit, the share that show this digit.
-        recall: Of the images of this digit, the share that are read correctly.
+        precision: Share of the images read as this digit that show this digit.
+        recall: Share of the images of this digit that are read correctly.
         support: Number of images of this digit.
     """
 
@@ -38,7 +38,7 @@ class Report:
         loss: Mean cross-entropy in nats.
         ece: Expected calibration error; see `calibration_error`.
         per_digit: Scores of the ten digits.
-        confusion_matrix: 10 rows of 10 counts; rows are labels, columns are predictions.
+        confusion_matrix: 10 rows of 10 counts. Rows are labels, and columns are predictions.
     """
 
     images: int
@@ -49,7 +49,7 @@ class Report:
     confusion_matrix: tuple[tuple[int, ...], ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Converts the report to lists and numbers, for JSON."""
+        """Returns the report as nested dicts and tuples, for JSON."""
         return asdict(self)
 
 
@@ -94,7 +94,7 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class ConfidenceBin:
-    """The predictions whose confidence lies in one interval.
+    """Statistics of the predictions whose confidence lies in one interval.
 
     Attributes:
         middle: Middle of the interval, 0 to 1.
@@ -110,7 +110,7 @@ class ConfidenceBin:
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray) -> list[ConfidenceBin]:
-    """Groups predictions by confidence into 15 bins of equal width.
+    """Groups predictions by confidence into `CALIBRATION_BINS` intervals of equal width.
 
     Args:
         confidence: Confidence of each prediction, float (N,), 0 to 1.

@@ -1,4 +1,4 @@
-"""Finds the training digits that look most like a picture."""
+"""Finds the training digits that are most similar to a picture."""
 
 from dataclasses import dataclass
 from threading import Lock
@@ -14,7 +14,7 @@ NEIGHBOURS = 5
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A training digit that looks like a picture.
+    """A training digit that is similar to a picture.
 
     Attributes:
         digit: Label of the training digit, 0 to 9.
@@ -26,7 +26,7 @@ class Neighbour:
 
 
 class TrainingDigits:
-    """The 60,000 training digits of MNIST (47 MB), loaded at first use. Thread-safe."""
+    """The 60,000 training digits of MNIST (47 MB), loaded on first use. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -48,8 +48,8 @@ class TrainingDigits:
     def nearest(self, picture: np.ndarray) -> list[Neighbour]:
         """Returns the five training digits whose pixels are most similar to a picture.
 
-        The digits are sorted by Euclidean distance, as in the nearest-neighbour classifier of LeCun
-        et al. (1998).
+        The digits are sorted by Euclidean distance, the most similar first, as in the
+        nearest-neighbour classifier of LeCun et al. (1998).
 
         Args:
             picture: Picture to compare with, uint8 (28, 28), 255 is ink.

@@ -1,4 +1,4 @@
-"""Plots misread images and pages."""
+"""Plots a gallery of misread images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +15,8 @@ from common.evaluation.scores import Misread, matched_boxes
 
 MISREAD_COLUMNS = 6
 MISREAD_SHOWN = 24
-CELL_ASPECT = 0.8  # height divided by width of the grid cell of an image
-MAX_TITLE = 26  # maximum length of a text above an image, in characters
+CELL_ASPECT = 0.8  # height of a grid cell divided by its width
+MAX_TITLE = 26  # characters; maximum length of the digits shown above an image
 
 
 def plot_misread(misread: Sequence[Misread], title: str, path: Path) -> None:
@@ -54,7 +54,7 @@ def plot_misread(misread: Sequence[Misread], title: str, path: Path) -> None:
 
 
 def _draw_misread(axes: Axes, misread: Misread) -> None:
-    """Draws an image with its boxes, and above the image the digits written and the digits read."""
+    """Draws an image with boxes. The digits written and the digits read are above the image."""
     outcome, scale = misread.outcome, misread.scale
     height, width = misread.image.shape
     axes.set_axis_on()
@@ -96,7 +96,7 @@ def _draw_box(axes: Axes, box: np.ndarray, colour: str) -> None:
 
 
 def _shortened(text: str) -> str:
-    """Shortens a text so that it fits above a small image."""
+    """Shortens digits so that they fit above a small image; "nothing" stands for no digits."""
     if len(text) > MAX_TITLE:
         return f"{text[: MAX_TITLE - 1]}…"
     return text or "nothing"

@@ -19,7 +19,7 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 
 
 def plot_confusion_matrix(report: Report, title: str, path: Path) -> None:
-    """Plots the confusion matrix. Colours show each error's share of the images with that label."""
+    """Plots the confusion matrix. Colours show errors as a share of the images of each label."""
     matrix = np.array(report.confusion_matrix)
     mistakes = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     np.fill_diagonal(mistakes, 0)
@@ -91,7 +91,7 @@ def worst_first(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 def plot_reliability(
     report: Report, probabilities: np.ndarray, labels: np.ndarray, title: str, path: Path
 ) -> None:
-    """Plots a reliability diagram: the accuracy and the number of images by confidence.
+    """Plots a reliability diagram: accuracy and number of images as functions of confidence.
 
     Error bars show the 95 % confidence interval of the accuracy. If the probabilities are
     calibrated, most error bars cross the diagonal (Guo et al., "On Calibration of Modern Neural
@@ -122,7 +122,7 @@ def plot_reliability(
 
 
 def plot_recall(report: Report, title: str, path: Path) -> None:
-    """Plots the recall of each digit as bars, with the number of misread images above them."""
+    """Plots a bar chart of the recall of each digit. Labels give the numbers of misread images."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     recalls = [score.recall for score in report.per_digit]
@@ -151,9 +151,9 @@ def plot_recall(report: Report, title: str, path: Path) -> None:
 
 
 def _limit_shares(axes: Axes, shares: Sequence[float]) -> None:
-    """Zooms the y axis of a bar chart in on high shares. Its label states where the axis starts."""
+    """Limits the y axis of a bar chart to high shares. Its label states where the axis starts."""
     least = min(shares, default=0.0)
-    start = max(0.0, 1 - 2 * (1 - least))  # the shortest bar is half as high as the plot
+    start = max(0.0, 1 - 2 * (1 - least))  # the shortest bar is half as high as a bar for 100 %
     start = int(100 * min(start, 0.99) + 1e-6) / 100 if start > 0.5 else 0.0
     axes.set_ylim(start, start + 1.18 * (1 - start))
     ticks = MaxNLocator(5).tick_values(start, 1)
@@ -163,7 +163,7 @@ def _limit_shares(axes: Axes, shares: Sequence[float]) -> None:
 
 
 def plot_comparison(reports: Mapping[str, Report], title: str, path: Path) -> None:
-    """Plots the errors of several models on the same images, in total and for each digit.
+    """Plots the error rates of several models on the same images, overall and for each digit.
 
     Args:
         reports: The report of each model, by model name.

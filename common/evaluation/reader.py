@@ -29,7 +29,7 @@ class MisreadImages:
         self.groups: dict[str, list[Misread]] = {}
 
     def add(self, outcome: Outcome, image: np.ndarray) -> None:
-        """Adds an image, uint8 (height, width), if it is among the worst of its group."""
+        """Adds an image, uint8 (height, width). Keeps only the worst images of its group."""
         scale = min(1.0, THUMBNAIL_SIDE / max(image.shape))
         group = self.groups.setdefault(outcome.group, [])
         group.append(Misread(outcome, resized(image, scale), scale))
@@ -49,7 +49,7 @@ class Evaluation:
     Attributes:
         report: The scores.
         misread: Misread images: the worst of each group, then the second worst of each, and so on.
-        unreadable: Error messages of the images that cannot be opened. These are not scored.
+        unreadable: Error messages about images that cannot be read, which are not scored.
     """
 
     report: ReadingReport
@@ -122,7 +122,7 @@ class LabelledImage:
     Attributes:
         path: Path of the image, relative to the folder of `labels.csv`.
         label: Digits on the image, with "/" between lines; empty for an image without digits.
-        kind: Kind of image, as named by the user; empty if `labels.csv` has no column "kind".
+        kind: Name that the user gave to this kind of image; empty if there is none.
     """
 
     path: str

@@ -12,11 +12,11 @@ from common.evaluation.metrics import Report
 from common.files import shown
 
 PLOTS = ("confusion_matrix", "recall", "reliability", "misclassified", "predictions")
-"""File names of the plots of `draw_report`, without suffix."""
+"""File names of the plots that `draw_report` saves, without suffix."""
 
 
 def report_table(report: Report, model: Path, dataset: Dataset) -> str:
-    """Formats the report on a model as text for people."""
+    """Formats the report on a model as a table with a heading."""
     lines = [
         f"model     {shown(model)}",
         f"data      {printable(dataset.name)}, {report.images:,} test images",

@@ -19,7 +19,7 @@ OVERALL = "all"
 
 @dataclass(frozen=True)
 class Outcome:
-    """The reading of one image, beside the ground truth.
+    """The reading of one image together with the ground truth.
 
     Attributes:
         group: Group of the image: the condition of a generated page, or the kind of image.
@@ -56,7 +56,7 @@ class Outcome:
 
     @property
     def right(self) -> list[bool]:
-        """For each digit read, whether it matches when the texts read and written are aligned."""
+        """Whether each digit read is correct, after the texts read and written are aligned."""
         read = self.read.replace("/", "")
         right = [False] * len(read)
         for start, _, length in SequenceMatcher(
@@ -67,7 +67,7 @@ class Outcome:
 
     @property
     def severity(self) -> tuple[float, int]:
-        """Key for sorting by errors: errors per digit written, then the number of errors."""
+        """Sort key: the number of errors per digit written, then the number of errors."""
         return self.errors / max(len(self.written_digits), 1), self.errors
 
 
@@ -94,7 +94,8 @@ class ReadingScore:
         name: Name of the group: a condition or a kind of image.
         images: Number of images.
         exact: Share of the images whose digits and line breaks are all correct.
-        exact_but_line_breaks: Share of the images whose digits are all correct.
+        exact_but_line_breaks: Share of the images whose digits are all correct. Line breaks may be
+            wrong.
         digits: Number of digits written on the images.
         digit_errors: Number of wrong, missed and invented digits (edit distance; Levenshtein,
             1966).
@@ -135,7 +136,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class ReadingReport:
-    """Scores of a recogniser on several groups of images.
+    """Scores of a recognizer on several groups of images.
 
     Attributes:
         overall: Score over the images of all groups.
@@ -148,7 +149,7 @@ class ReadingReport:
     calibration: Calibration | None
 
     def as_dict(self) -> dict[str, Any]:
-        """Converts the report to lists and numbers, for JSON."""
+        """Returns the report as nested dicts and tuples, for JSON."""
         return asdict(self)
 
 
@@ -230,7 +231,7 @@ def edit_distance(one: str, other: str) -> int:
 
 
 def matched_boxes(found: np.ndarray, true: np.ndarray) -> list[tuple[int, int]]:
-    """Matches each box to at most one true box, starting with the pair that overlaps most.
+    """Matches each box with at most one true box, starting with the pair that overlaps most.
 
     The intersection over union of a matched pair is at least `MIN_OVERLAP`.
 

@@ -1,7 +1,7 @@
-"""Finds the digits of a drawing, a shortcut that needs no network.
+"""Finds the marks on a drawing that may be digits, without a network.
 
-The paper of a drawing, on a canvas or in an evenly lit scan, has a single grey level, apart from
-noise. Ink is everything else, and each connected component of ink is a mark that may be a digit.
+A drawing is an image whose paper has a single grey level, apart from noise, such as a canvas or an
+evenly lit scan. Everything else is ink. Each connected component of ink is a mark or a part of one.
 """
 
 import cv2
@@ -12,25 +12,25 @@ from common.finding.settings import SETTINGS, Settings
 from common.preprocessing import resized
 from common.reading import Box, Glyph
 
-MAX_MARKS = 200  # a drawing has fewer
+MAX_MARKS = 200  # an image with more marks is not treated as a drawing
 MAX_SIDE = 2000  # pixels; larger drawings are reduced first
-MIN_RANGE, MAX_RANGE = 5, 30  # grey levels by which paper may vary, because of JPEG or noise
+MIN_RANGE, MAX_RANGE = 5, 30  # grey levels; limits of the tolerance for noise of the paper
 LEVELS = np.arange(256, dtype=np.float32)
 LAPLACE = np.array([1, -2, 1])  # the second derivative, in x and in y
-FLOOR = 0.1  # of the full ink, on small images; less is noise of the paper
-MARGIN = 2  # pixels around a mark, for its soft edge
+FLOOR = 0.1  # share of full ink; on small images, less counts as paper
+MARGIN = 2  # pixels; margin around a mark that contains its soft edge
 
 
 def drawn_marks(image: np.ndarray, settings: Settings = SETTINGS) -> list[Glyph] | None:
     """Finds the marks on a drawing.
 
     Args:
-        image: uint8 (height, width), upright; ink darker or lighter than the paper.
-        settings: What decides which ink is a mark.
+        image: The upright image, uint8 (height, width), with ink darker or lighter than the paper.
+        settings: Thresholds for paper, ink and marks.
 
     Returns:
         The marks in any order. None if the image is not a drawing, or if the boxes of marks
-        overlap, so that they may be parts of one digit.
+        overlap, because such marks may be parts of one digit.
     """
     factor = max(1.0, max(image.shape) / MAX_SIDE)
     ink = _ink(image if factor == 1 else resized(image, 1 / factor), settings)
@@ -38,7 +38,8 @@ def drawn_marks(image: np.ndarray, settings: Settings = SETTINGS) -> list[Glyph]
         return None
     mask = (ink > settings.faint_ink).view(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    # Hysteresis, as in Canny's edge detector (1986): a stroke may be faint in places only.
+    # Hysteresis thresholding, as in Canny's edge detector (1986): a stroke may be faint in places,
+    # but not everywhere.
     is_mark = np.zeros(count, bool)
     is_mark[labels[ink > settings.strong_ink]] = True
     marks = np.flatnonzero(is_mark)
@@ -61,16 +62,17 @@ def drawn_marks(image: np.ndarray, settings: Settings = SETTINGS) -> list[Glyph]
 
 
 def all_ink(image: np.ndarray, settings: Settings = SETTINGS) -> list[Glyph]:
-    """Takes all the ink on a small image for one digit, as in data sets of single digits.
+    """Treats all the ink on a small image as one digit, as in data sets of single digits.
 
-    A digit that fills its image hides most of the paper, so the ink may be dark or light.
+    A digit that fills its image hides most of the paper. The paper is therefore unknown, and dark
+    and light ink are both possible.
 
     Args:
-        image: uint8 (height, width), upright.
-        settings: What decides which ink is a mark.
+        image: The upright image, uint8 (height, width).
+        settings: Thresholds for ink.
 
     Returns:
-        Two glyphs, one for dark and one for light ink; none if the image is blank.
+        Two glyphs, one for dark ink and one for light ink; none if there is too little contrast.
     """
     low, high = float(image.min()), float(image.max())
     if high - low < settings.min_contrast:
@@ -103,7 +105,7 @@ def _ink(image: np.ndarray, settings: Settings) -> np.ndarray | None:
     inked = np.where(contrast > threshold, counts, 0)
     if not inked.any():
         return np.zeros(image.shape, np.float32)
-    # The soft edges of strokes do not count, nor do a few pixels of darker ink.
+    # Exclude the soft edges of strokes. The quantile ignores a few pixels with much stronger ink.
     inked[contrast < 0.3 * _quantile(contrast, inked, 0.99)] = 0
     full = _quantile(contrast, inked, 0.6)
     floor = min(max(3 * noise, 0.1 * full), 0.5 * full)
@@ -113,37 +115,37 @@ def _ink(image: np.ndarray, settings: Settings) -> np.ndarray | None:
 def _noise(image: np.ndarray) -> float:
     """Estimates the standard deviation of white noise in an image, in grey levels.
 
-    The method is that of Immerkær, "Fast Noise Variance Estimation", 1996, but with the median,
-    which ignores the edges of strokes.
+    The method is that of Immerkær, "Fast Noise Variance Estimation", 1996, but uses the median
+    instead of the mean, because the median ignores the edges of strokes.
     """
     response = cv2.sepFilter2D(image, cv2.CV_16S, LAPLACE, LAPLACE)
     return float(np.median(np.abs(response))) / (0.6745 * LAPLACE @ LAPLACE)
 
 
 def _quantile(values: np.ndarray, counts: np.ndarray, share: float) -> float:
-    """Returns the quantile at `share` of `values`, each of which occurs `counts` times."""
+    """Returns the quantile of `values` at `share`, 0 to 1. Each value occurs `counts` times."""
     order = values.argsort()
     return float(values[order][np.searchsorted(counts[order].cumsum(), share * counts.sum())])
 
 
 def _digit_height(boxes: np.ndarray) -> float:
-    """Returns the median height of the marks, weighted by area, so that specks hardly count."""
+    """Returns the median height of boxes, weighted by area so that specks hardly count."""
     if len(boxes) == 0:
         return 0.0
     return _quantile(boxes[:, 3], boxes[:, 2] * boxes[:, 3], 0.5)
 
 
 def _parts(boxes: np.ndarray, height: float, settings: Settings) -> list[tuple[int, int]]:
-    """Finds the marks that are a part of the digit below or above them.
+    """Finds detached strokes of larger marks above or below them, such as the bar of a 5.
 
     Args:
         boxes: Boxes of the marks, int (N, 4): x, y, width, height.
         height: Height of the digits in pixels.
-        settings: What decides which mark is a part.
+        settings: Parameter `max_gap`.
 
     Returns:
-        Pairs of the indices of a part and of the larger mark that it belongs to, the smallest part
-        first.
+        Pairs of indices into `boxes`: a part, and the larger mark that it belongs to. The smallest
+        part is first.
     """
     order = (boxes[:, 2] * boxes[:, 3]).argsort(kind="stable")
     starts, ends = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
@@ -166,7 +168,7 @@ def _enclosing(boxes: np.ndarray) -> Box:
 
 
 def _overlap(boxes: list[Box]) -> bool:
-    """Tells whether any two boxes overlap."""
+    """Checks whether any two boxes overlap."""
     sides = np.array([(box.x, box.y, box.width, box.height) for box in boxes]).reshape(-1, 4)
     shares, _ = overlaps(sides, sides)
     return bool((shares > 0).sum() > len(boxes))  # each box overlaps itself
@@ -179,11 +181,11 @@ def _glyph(
 
     Args:
         ink: Ink of the drawing, float32 (height, width).
-        owner: Mark of each connected component, int (N,); 0 is paper.
-        labels: Connected component of each pixel, int (height, width).
-        mark: The mark.
-        box: Box of the mark.
-        factor: Scale of the image relative to the ink.
+        owner: Number of the mark that each connected component belongs to, int (N,); 0 for none.
+        labels: Index of the connected component of each pixel, int (height, width); 0 is paper.
+        mark: Number of the mark in `owner`.
+        box: Bounding box of the mark in pixels of `ink`.
+        factor: Size of the original image divided by the size of `ink`.
     """
     rows = slice(max(box.y - MARGIN, 0), box.bottom + MARGIN)
     columns = slice(max(box.x - MARGIN, 0), box.right + MARGIN)

@@ -1,9 +1,10 @@
 """The format of the finder's outputs and targets: maps at a quarter of the page's resolution.
 
-The maps follow Zhou et al., "Objects as Points", 2019. In the heat map of its class, each digit is
-a peak. At the peak, the box maps hold the exact centre and the size of the digit's box. The ink
-maps mark the pixels of digits. In each cell with ink, the vote maps hold the offset to the centre
-of the digit that the ink belongs to; this separates touching digits.
+The maps follow Zhou et al., "Objects as Points", 2019. There is one heat map for each class, 0 to
+9. Each digit is a peak in the heat map of its class. At the peak, the box maps hold the exact
+centre and the size of the digit's box. The ink maps mark the pixels of digits. In each cell with
+ink, the vote maps hold the offset to the centre of the digit that the ink belongs to. The votes
+separate touching digits.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 CELL = 4
-"""Side of a cell of the maps, in pixels of the page."""
+"""Side of a cell of the maps, in pixels of the network's input."""
 
 STRIDE = 32
 """The sides of the network's input must be multiples of this number of pixels."""
@@ -21,31 +22,32 @@ BOX = slice(10, 14)
 INK = slice(14, 14 + CELL * CELL)
 VOTE = slice(30, 32)
 OUTPUTS = 32
-"""Number of output channels. HEAT and INK hold logits, BOX offsets and sizes, VOTE offsets."""
+"""Number of output channels. HEAT and INK hold logits, BOX holds offsets and sizes, and VOTE holds
+offsets."""
 
 HEAT_WEIGHT, BOX_WEIGHT, INK_WEIGHT, VOTE_WEIGHT = 32, 33, 34, 35
 TARGETS = 36
-"""Number of target channels: the output channels, and the weight of each of the four losses."""
+"""Number of target channels: those of the output, and a weight for each of the four losses."""
 
 SIZE_UNIT = 32.0
 """A side of s pixels is encoded as log(s / SIZE_UNIT)."""
 
 VOTE_UNIT = 4.0
-"""A vote for a centre that is n cells away is encoded as n / VOTE_UNIT."""
+"""A horizontal or vertical offset of n cells to the centre is encoded as n / VOTE_UNIT."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Sizes of digits that the network detects. The size is the longer side in pixels.
+    """The range of digit sizes that the network detects. A digit's size is its longer side.
 
-    The network sees the page at several scales, so that each digit has such a size at one of them
-    (SNIP: Singh and Davis, "An Analysis of Scale Invariance in Object Detection", 2018).
+    The network sees the page at several scales, so that the size of each digit is in this range at
+    one scale or more (SNIP: Singh and Davis, "An Analysis of Scale Invariance in Object Detection",
+    2018).
 
     Attributes:
-        min_size: Minimum size of digits that must be detected.
-        max_size: Maximum size of digits that must be detected.
-        margin: Digits that are smaller or larger by up to this factor may be detected, but need not
-            be.
+        min_size: Minimum size in pixels of digits that must be detected.
+        max_size: Maximum size in pixels of digits that must be detected.
+        margin: Digits outside this range by up to this factor may be detected, but need not be.
     """
 
     min_size: float = 16.0
@@ -106,7 +108,7 @@ def encode(
 
 
 def _encode_votes(targets: np.ndarray, own: np.ndarray, box: np.ndarray) -> None:
-    """Encodes the offset from each cell of a digit's ink, bool (rows, columns), to its centre."""
+    """Encodes the offset to the centre of a box from each cell of `own`, bool (rows, columns)."""
     x, y, width, height = box / CELL
     rows, columns = np.nonzero(own)
     targets[rows, columns, VOTE.start] = (x + width / 2 - columns - 0.5) / VOTE_UNIT

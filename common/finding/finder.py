@@ -22,15 +22,15 @@ from common.finding.overlap import overlaps
 from common.finding.settings import SETTINGS, Settings
 from common.storage.loading import Finder
 
-MAX_PEAKS = 20_000  # per page, over all scales; a digit has about five
-MAX_DETECTIONS = 2_000  # per page
-MAX_SIDE = 1536  # pixels; longer side of the page at the largest scale
+MAX_PEAKS = 20_000  # maximum per page, over all scales; a digit has about five
+MAX_DETECTIONS = 2_000  # maximum per page
+MAX_SIDE = 1536  # pixels; maximum longer side of the page at the largest scale
 MAX_PIXELS = 2**20  # per call of the network, whose memory use grows with the number of pixels
 OVERLAP = 3 * STRIDE  # pixels of context above and below each band of a large page
 MAX_ENLARGEMENT = 3.0  # largest scale of small pages
 STEP = 2**0.5  # ratio of successive scales; averaging several scales reduces errors
-MAX_COVERED = 0.9  # share of a box that more likely boxes cover; above it, the box is not a digit
-MIN_SAME = 0.4  # intersection over union of the boxes of one digit at different scales
+MAX_COVERED = 0.9  # maximum share of a box that more likely boxes may cover
+MIN_SAME = 0.4  # minimum intersection over union of one digit's boxes at different scales
 
 
 @dataclass(frozen=True)
@@ -83,13 +83,13 @@ def find(
     """Finds the digits on a page.
 
     The network sees the page at several scales, so that most digits have a suitable size at three
-    of them. The scores of a digit are its mean probabilities at these scales.
+    or four of them. The scores of a digit are its mean probabilities at these scales.
 
     Args:
         page: The page, uint8 (height, width). Its ink is darker or lighter than the paper.
         finder: The network.
         settings: Thresholds for detections.
-        max_side: Longer side in pixels of the page at the largest scale.
+        max_side: Maximum longer side of the page at the largest scale, in pixels.
 
     Returns:
         The detections, the most likely first.
@@ -100,7 +100,7 @@ def find(
 def find_at(
     page: np.ndarray, scales: list[float], finder: Finder, settings: Settings = SETTINGS
 ) -> list[Detection]:
-    """Finds the digits on a page at the given scales. Otherwise like `find`."""
+    """Finds the digits on a page like `find`, but at the given scales."""
     peaks = [peak for scale in scales for peak in peaks_at(page, scale, finder, settings)]
     peaks = sorted(peaks, key=lambda peak: -peak.score)[:MAX_PEAKS]
     boxes = np.array([(peak.x, peak.y, peak.width, peak.height) for peak in peaks]).reshape(-1, 4)
@@ -139,7 +139,7 @@ def page_scales(height: int, width: int, max_side: int) -> list[float]:
     Args:
         height: Height of the page in pixels.
         width: Width of the page in pixels.
-        max_side: Longer side in pixels of the page at the largest scale.
+        max_side: Maximum longer side of the page at the largest scale, in pixels.
     """
     short, long = min(height, width), max(height, width)
     smallest = 0.95 * SCALE.max_size / long
@@ -147,13 +147,13 @@ def page_scales(height: int, width: int, max_side: int) -> list[float]:
     scales = [smallest]
     while scales[-1] * STEP**0.5 < largest:
         scales.append(min(STEP * scales[-1], largest))
-    # At small scales, the short side of a long strip has no room for a digit of detectable size.
+    # Omit scales at which the page is too narrow to contain a digit of a detectable size.
     suitable = [scale for scale in scales if short * scale >= 1.3 * SCALE.min_size]
     return suitable or scales[-1:]
 
 
 def scale_for(size: float) -> float:
-    """Returns the scale of a page at which the network best detects digits of `size` pixels."""
+    """Returns the scale at which digits of `size` pixels are in the middle of the range `SCALE`."""
     return float(np.sqrt(SCALE.min_size * SCALE.max_size)) / size
 
 
@@ -192,7 +192,7 @@ def heat_map(page: np.ndarray, finder: Finder, max_side: int) -> np.ndarray:
     Args:
         page: The page, uint8 (height, width).
         finder: The network.
-        max_side: Longer side in pixels of the page at the largest scale.
+        max_side: Maximum longer side of the page at the largest scale, in pixels.
 
     Returns:
         The maximum probability over the ten digits and all scales, float32 (height, width).

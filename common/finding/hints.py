@@ -5,11 +5,12 @@ import numpy as np
 MIN_SIDE = 10  # pixels; smaller digits cannot be distinguished
 MIN_CONTRAST = 24  # grey levels between the darkest and the lightest pixel
 READ_EVERYTHING = "; a minimum confidence of 0 reads everything."
-"""The end of a hint. The web page omits it, because it has no setting for the confidence."""
+"""The end of the hint about ignored marks. The web page omits it, because users cannot set the
+minimum confidence there."""
 
 
 def hint(image: np.ndarray, marks: int) -> str:
-    """Returns a sentence with the likely reason why no digit was found, and a remedy.
+    """Returns a sentence with the likely reason why no digit was found and, if possible, a remedy.
 
     Args:
         image: The image, uint8 (height, width).

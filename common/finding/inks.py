@@ -11,7 +11,7 @@ from common.finding.finder import Detection
 from common.finding.settings import SETTINGS, Settings
 from common.reading import Box, Glyph
 
-CROP_SIZE = 56  # pixels; digits with a longer side are reduced to this size
+CROP_SIZE = 56  # pixels; digits whose longer side is larger are reduced to this size
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class _Crop:
 
     Attributes:
         grey: Grey levels, float32, 0 to 255.
-        inside: Whether each pixel is inside the box, bool.
+        inside: Whether each pixel is inside the box or very close to it, bool.
         chance: Probability from the finder that each pixel is ink, float32, 0 to 1.
         own: 1 for pixels that the finder assigns to this digit, 0 for those of neighbours, float32.
         rim: Whether each pixel is at an edge of the crop that is not an edge of the page, bool.
@@ -65,9 +65,9 @@ def _digit_ink(
 ) -> np.ndarray:
     """Cuts out the ink of one digit.
 
-    A connected component inside the digit's box is kept as a whole. Some components continue
-    outside the box: ruled lines, frames and touching neighbours. Of these, only the pixels that the
-    finder assigns to this digit are kept.
+    A connected component inside the digit's box is either kept or removed as a whole. Some
+    components extend beyond the box, such as ruled lines, frames and touching neighbours. Of these,
+    only the pixels that the finder assigns to this digit are kept.
 
     Args:
         page: The page, uint8 (height, width).
@@ -89,8 +89,8 @@ def _digit_ink(
     inside = np.bincount(labels.ravel(), crop.inside.ravel(), count) / size
     own = np.bincount(labels.ravel(), crop.own.ravel(), count) / size
     chance = np.bincount(labels.ravel(), crop.chance.ravel(), count) / size
-    # The crop may contain only a short piece of a ruled line outside the box. So components that
-    # reach the rim of the crop also count as leaving the box.
+    # The part of a ruled line between the box and the rim of the crop may be short. Components that
+    # reach the rim therefore also count as leaving the box.
     leaves = (inside < settings.min_component) | (np.bincount(labels.ravel(), crop.rim.ravel()) > 0)
     whole = ~leaves & (own > 0.5) & (chance > settings.min_ink)
     parted = leaves & (chance * inside > 0)
@@ -181,13 +181,13 @@ def _own(
 
 
 def _contrast(crop: _Crop, settings: Settings) -> np.ndarray:
-    """Returns the contrast of each pixel to the paper, scaled so that paper is 0 and ink is 1."""
+    """Returns the contrast between each pixel and the paper; 0 is paper and 1 is full ink."""
     grey = _evenly_lit(crop, settings)
     level, _ = cv2.threshold(
         grey[crop.inside].astype(np.uint8), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU
     )
     light = grey > level
-    # Ink is the side of the threshold with the higher probability of ink from the finder.
+    # Ink is the side of the threshold for which the finder predicts a higher probability of ink.
     is_light = _mean(crop.chance, light) > _mean(crop.chance, ~light)
     inked = light if is_light else ~light
     paper = (~inked & (crop.chance < settings.sure_ink)).astype(np.float32)
@@ -217,7 +217,14 @@ def _evenly_lit(crop: _Crop, settings: Settings) -> np.ndarray:
 
 
 def _local_mean(grey: np.ndarray, where: np.ndarray, usual: float, reach: float) -> np.ndarray:
-    """Averages `grey` around each pixel over the pixels where `where` is 1; `usual` without any."""
+    """Returns a weighted mean of `grey` around each pixel, over the pixels where `where` is 1.
+
+    Args:
+        grey: Grey levels, float32 (rows, columns).
+        where: Weights, float32 (rows, columns), 0 or 1.
+        usual: Value of the mean where no pixel nearby has the weight 1.
+        reach: Standard deviation in pixels of the Gaussian weights.
+    """
     total = cv2.GaussianBlur(grey * where, (0, 0), reach) + 1e-3 * usual
     return np.asarray(total / (cv2.GaussianBlur(where, (0, 0), reach) + 1e-3))
 

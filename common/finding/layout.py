@@ -9,18 +9,18 @@ import numpy as np
 from common.finding.signs import Slash, signs_after
 from common.reading import DigitReading
 
-MAX_TILT = 0.7  # slope, 35 degrees; neighbours at a steeper angle are on different lines
+MAX_TILT = 0.7  # slope, 35 degrees; steeper slopes between digits are not those of a line
 MAX_DISTANCE = 3.0  # digit heights; neighbours farther away are not used to estimate the tilt
 
 # Gaps between digits, in digit heights. Tuned on 3,000 generated lines of MNIST training digits;
 # see `benchmarks/numbers.py`.
 MIN_GAP = 0.8  # smaller gaps never separate numbers
 MIN_EXCESS = 0.4  # a gap between numbers exceeds the usual gap inside numbers by at least this
-MIN_WIDTH = 0.5  # assumed for narrower digits; even a 1 takes up about as much room as others
+MIN_WIDTH = 0.5  # minimum width of digits when gaps are measured; 1s are written as if wider
 
 
 class Placed(Protocol):
-    """Anything with a box on a page, in pixels."""
+    """Any object with the position and the size of a box on a page, in pixels."""
 
     @property
     def x(self) -> float: ...  # noqa: D102
@@ -42,8 +42,8 @@ def in_lines(
 
     Args:
         digits: The digits in any order.
-        page: The upright page, uint8 (height, width), on which the other signs are searched for.
-        slashes: The slashes on the page.
+        page: The upright page, uint8 (height, width), for finding signs other than slashes.
+        slashes: Marks on the page that may be slashes.
     """
     sorted_digits: list[DigitReading] = []
     for count, line in enumerate(lines_of([digit.box for digit in digits])):
@@ -62,7 +62,7 @@ def lines_of(places: Sequence[Placed]) -> list[list[int]]:
 
     First, the tilt of the lines is estimated as the median slope between neighbours, and removed.
     Then, from left to right, each box joins the line whose last box shares the most rows with it. A
-    box that shares no rows with any line starts a new line.
+    box that shares no rows with the last box of any line starts a new line.
 
     Args:
         places: Boxes in any order.
@@ -116,7 +116,7 @@ def numbers_of(places: Sequence[Placed]) -> list[int]:
 
 
 def _tilt(centers: np.ndarray, heights: np.ndarray) -> float:
-    """Returns the median slope from a box to its nearest right neighbour; 0 without neighbours."""
+    """Returns the median slope between boxes and their nearest neighbours on the right, or 0."""
     slopes = []
     for center, height in zip(centers, heights, strict=True):
         dx, dy = (centers - center).T

@@ -1,6 +1,7 @@
 """Finds the orientation of a page in which its digits are upright.
 
-The finder runs on the page in all four orientations. It gives the highest scores to upright digits.
+If the digits on a page have low scores, the finder runs on it in all four orientations. Upright
+digits have the highest scores.
 """
 
 import numpy as np
@@ -11,7 +12,7 @@ from common.preprocessing import resized
 from common.reading import Box
 from common.storage.loading import Finder
 
-MAX_SIDE = 768  # pixels; longer side of the reduced page on which orientations are compared
+MAX_SIDE = 768  # pixels; maximum longer side of the page when orientations are compared
 
 
 def evidence(found: list[Detection]) -> float:
@@ -26,12 +27,12 @@ def evidence(found: list[Detection]) -> float:
 def rotation_of(
     page: np.ndarray, finder: Finder, found: list[Detection], settings: Settings = SETTINGS
 ) -> int:
-    """Returns the degrees clockwise by which a page must be turned so that its digits are upright.
+    """Returns the clockwise rotation in degrees that makes the digits on a page upright.
 
     Args:
         page: The page, uint8 (height, width).
         finder: The network.
-        found: The detections on the page before it is turned.
+        found: The detections on the page in its current orientation.
         settings: Thresholds for turning the page.
 
     Returns:
@@ -63,7 +64,7 @@ def turned_back(box: Box, angle: int, height: int, width: int) -> Box:
 
     Args:
         box: The box in pixels of the turned page.
-        angle: Degrees clockwise by which the page was turned.
+        angle: Clockwise angle in degrees by which the page was turned: 0, 90, 180 or 270.
         height: Height of the original page in pixels.
         width: Width of the original page in pixels.
     """

@@ -12,30 +12,31 @@ class Settings:
     on generated development pages and on the same half of the development images.
 
     Attributes:
-        min_paper: Drawing: minimum share of pixels that have the grey level of the paper, except
-            for noise.
+        min_paper: Drawing: minimum share of pixels that have the grey level of the paper, apart
+            from noise.
         min_contrast: Drawing: minimum difference between ink and paper in grey levels.
         faint_ink: Drawing: minimum ink of every pixel of a mark, 0 to 1.
         strong_ink: Drawing: minimum ink of the strongest pixel of a mark, 0 to 1.
         min_mark_size: Drawing: minimum length of a mark's longer side, as a share of the digits'
             height. Smaller marks are ignored.
-        max_gap: Drawing: maximum vertical gap between a digit and a separate stroke of it, such as
-            the bar of a 5, as a share of the digits' height.
-        sure_confidence: Drawing: minimum confidence of a digit that counts as sure. If any digit
-            is not sure, the finder searches the image at all scales.
+        max_gap: Drawing: maximum vertical gap between a digit and a detached stroke of the same
+            digit, such as the bar of a 5, as a share of the digits' height.
+        sure_confidence: Drawing: minimum confidence for the shortcut without the full search. If
+            any mark has less, the finder searches the image at all scales.
         min_peak: Finder: minimum probability of a peak in the heat maps.
         max_overlap: Finder: maximum intersection over union of the boxes of two different digits.
-        max_inside: Finder: maximum share of a digit's box that is inside a more likely box.
-        ink_margin: Finder: width of the margin around a digit's box in which its ink is searched
-            for, as a share of the box's longer side.
+        max_inside: Finder: maximum share of the smaller of two boxes that is inside the other one.
+            If the share is larger, the less likely detection is removed.
+        ink_margin: Finder: width of the margin around a digit's box that may also contain ink of
+            the digit, as a share of the box's longer side.
         min_ink: Finder: minimum mean probability of ink in a connected component of a digit.
-        sure_ink: Finder: probability of ink below which a pixel can be paper. In a connected
-            component that several digits share, the pixels of a digit must exceed the mean of
-            `min_ink` and `sure_ink`.
+        sure_ink: Finder: probability of ink below which a pixel may be paper. If a connected
+            component extends beyond a digit's box, a pixel belongs to the digit only if its
+            probability exceeds the mean of `min_ink` and `sure_ink`.
         stroke: Finder: minimum contrast of the pixels of a stroke, as a share of the usual contrast
             between ink and paper.
-        min_component: Finder: minimum share of a connected component that is inside a digit's box.
-            A component with a smaller share continues outside the box.
+        min_component: Finder: minimum share of a connected component that must be inside a digit's
+            box. Otherwise, the component counts as extending beyond the box.
         size_spread: Finder: standard deviation of the logarithm of the digit sizes on one line.
         support_damping: Finder: term that is added to the total weight of a detection's
             neighbours. It reduces the support if there are few neighbours or their weights are low.

@@ -2,7 +2,7 @@
 
 The finder detects only digits, so signs are recognised by rules. A mark between two digits is a
 sign if it belongs to neither digit and has the shape and the position of the sign. The networks
-take a slash for a 1, and `slashes` tells the two apart.
+read a slash as a 1; `slashes` distinguishes the two.
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ SIGNS = ".,-+:/"
 
 # Lengths are in digit heights. Tuned on 500 generated lines of MNIST training digits; see
 # `benchmarks/signs.py`.
-MIN_HEIGHT = 16  # pixels of a digit; the signs between smaller digits have too few pixels
-CROP_HEIGHT = 64  # pixels of a digit; larger digits are reduced to this height
-MAX_SIDE = 1.0  # width or height of any sign
+MIN_HEIGHT = 16  # pixels; between smaller digits, signs have too few pixels
+CROP_HEIGHT = 64  # pixels; larger digits are reduced to this height
+MAX_SIDE = 1.0  # width and height of a sign other than a slash
 MIN_DOT, MAX_DOT = 0.1, 0.33  # sides of a dot; smaller marks are dirt
-MAX_DOT_BELOW, MIN_COMMA_BELOW = 0.04, 0.11  # length of the part that is below the digits
+MAX_DOT_BELOW, MIN_COMMA_BELOW = 0.04, 0.11  # length of the part of the mark below the digits
 MAX_COMMA = 0.4, 0.65  # width and height of a comma
-MIN_LEAN = 0.15  # correlation between the rows of a comma and its columns from right to left
+MIN_LEAN = 0.15  # negative correlation between the rows and the columns of a comma's pixels
 MIN_DASH = 0.3  # width of a dash
 MAX_FLAT = 0.6  # height of a dash, as a share of its width
 MIN_FILLED = 0.55  # share of the bounding box that a dash or dot fills
@@ -36,14 +36,14 @@ MAX_CORNER = 0.12  # share of ink in each corner of the bounding box of a plus
 # Vertical positions of the centres of signs: 0 is the top of the digits, and 1 is their bottom.
 MIDDLE = (0.1, 0.7)  # dashes and pluses
 BASE = (0.75, 1.1)  # dots; commas may be lower
-LINE = (0.0, 1.25)  # all signs
+LINE = (0.0, 1.25)  # all signs except slashes
 
-SURE_SLASH = 0.7  # probability of a slash; less likely ones are doubtful
+SURE_SLASH = 0.7  # minimum probability of a slash; a mark with less is doubtful
 
 
 @dataclass(frozen=True)
 class Slash:
-    """A mark that is probably a slash.
+    """A mark that may be a slash.
 
     Attributes:
         box: Its bounding box, in pixels of the upright page.
@@ -62,7 +62,7 @@ class _Mark:
         width, height: Sides of the bounding box.
         x: Horizontal distance of the centre from the left edge of the digit before the mark.
         level: Vertical position of the centre; 0 is the top of the digits, and 1 is their bottom.
-        below: Length of the part that is below the digits.
+        below: Distance that the mark extends below the digits; negative if it does not.
         mask: Pixels of the component, bool (rows, columns).
     """
 
@@ -80,7 +80,7 @@ def signs_after(page: np.ndarray, boxes: Sequence[Box], slashes: Sequence[Slash]
     Args:
         page: The upright page, uint8 (height, width).
         boxes: The bounding boxes of the digits, from left to right.
-        slashes: All slashes on the page.
+        slashes: All marks on the page that may be slashes.
 
     Returns:
         For each digit, one of `SIGNS`, `DOUBTFUL` for a mark that may not be a sign, or "" for no
@@ -95,7 +95,7 @@ def signs_after(page: np.ndarray, boxes: Sequence[Box], slashes: Sequence[Slash]
 
 
 def ink_mask(page: np.ndarray) -> np.ndarray:
-    """Separates ink from paper, of which there must be more.
+    """Separates ink from paper. Paper must cover more than half of the pixels.
 
     Args:
         page: A small part of a page, uint8 (height, width); ink darker or lighter than the paper.
@@ -182,7 +182,7 @@ def _is_dot(mark: _Mark) -> bool:
 
 def _is_comma(mark: _Mark) -> bool:
     long = mark.width <= min(mark.height, MAX_COMMA[0]) and mark.height <= MAX_COMMA[1]
-    # A mark that is too high for a dot may be a comma even if little of it is below the digits.
+    # A mark that is too tall for a dot may be a comma even if little of it is below the digits.
     low = mark.below >= (MIN_COMMA_BELOW if mark.height <= MAX_DOT else MAX_DOT_BELOW)
     rows, columns = np.nonzero(mark.mask)
     leans = rows.std() * columns.std() > 0 and np.corrcoef(rows, columns)[0, 1] <= -MIN_LEAN

@@ -1,7 +1,7 @@
-"""Tells slashes from 1s.
+"""Distinguishes slashes from 1s.
 
-A slash and a 1 are both a single stroke, and the finder and the classifier see only one mark at a
-time. Compared with the digits beside it, however, a slash leans more and is often longer.
+A slash and a 1 both consist of a single stroke, and both networks judge each mark on its own.
+Compared with the digits beside it, however, a slash leans more and is often longer.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,8 @@ def slash_probabilities(
         digits: The digits on the page, in any order.
 
     Returns:
-        float (N,). 0 unless the mark was read as a 1 and stands between two digits of a line.
+        The probabilities, float (N,). The probability of a mark is 0 unless it was read as a 1 and
+        stands between two digits of a line.
     """
     probabilities = np.zeros(len(marks))
     for index, comparison in comparisons(page, marks, digits).items():
@@ -48,9 +49,10 @@ def comparisons(
         digits: The digits on the page, in any order.
 
     Returns:
-        For the index of each mark that was read as a 1 and stands between two digits, float (3,):
-        how far the mark reaches above and below its two neighbours, as shares of the median height
-        of the digits on the line, and how much more it leans to the right than these digits.
+        A dict with an entry for each mark that was read as a 1 and stands between two digits. The
+        key is the index of the mark. The value, float (3,), states how far the mark extends above
+        and below its two neighbours, as shares of the median digit height on the line, and how much
+        more it leans to the right than the digits of the line.
     """
     ones = {index: mark.box for index, mark in enumerate(marks) if mark.digit == 1}
     found: dict[int, np.ndarray] = {}

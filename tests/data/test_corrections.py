@@ -79,7 +79,7 @@ def test_values_that_do_not_match_the_saved_digits_are_counted_but_not_used(
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("../../secret.png", "expected a name that the page saved"),
+        ("../../secret.png", "expected a name that the review page saved"),
         ("digits/0123456789abcdef.png", "Name the folder of this review"),
     ],
 )

@@ -190,7 +190,7 @@ def test_paths_without_a_data_set_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no image of 0, 1, 2"):
         load_dataset(str(tmp_path))
     single = save_folders(tmp_path / "one", each=1)
-    with pytest.raises(DataError, match="one image only"):
+    with pytest.raises(DataError, match="only one image"):
         load_dataset(str(single))
 
 
