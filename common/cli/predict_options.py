@@ -63,8 +63,8 @@ def _add_form_options(parser: argparse.ArgumentParser) -> None:
         "--fields",
         type=Path,
         metavar="FILE",
-        help="read only the fields of a form, which the JSON file FILE describes (see "
-        "docs/forms.md); --csv then prints one row per image and one column per field",
+        help="read only the fields of a form; the JSON file FILE describes them (see "
+        "docs/forms.md); with --csv, print one row per image and one column per field",
     )
     forms.add_argument(
         "--review",

@@ -38,12 +38,12 @@ class Place:
 
 
 def place_of(coordinator: str | None, processes: int | None, process: str | None) -> Place:
-    """Determines the rank of this process from the options or Keras's environment variables.
+    """Returns the place of this process, from the options or Keras's environment variables.
 
     Args:
-        coordinator: HOST:PORT of the process with rank 0; None for the environment variable.
-        processes: Number of processes; None for the environment variable.
-        process: Rank of this process, from 0; None for the environment variable.
+        coordinator: HOST:PORT of the process with rank 0; None to use the environment variable.
+        processes: Number of processes; None to use the environment variable.
+        process: Rank of this process, from 0; None to use the environment variable.
 
     Raises:
         UserError: A value is missing or invalid.
@@ -57,7 +57,7 @@ def place_of(coordinator: str | None, processes: int | None, process: str | None
         place = Place(address, int(count or ""), int(number or ""))
     except ValueError as error:
         raise UserError(
-            f"With --coordinator, --processes and --process must be whole numbers; got "
+            f"If --coordinator is given, --processes and --process must be whole numbers; got "
             f"{count or 'no value'} and {number or 'no value'}."
         ) from error
     name, _, port = str(address).partition(",")[0].rpartition(":")
