@@ -30,7 +30,7 @@ def keep_freed_memory() -> None:
 
     TensorFlow allocates and frees tensors of many sizes in each training step. By default, glibc
     returns the memory of large tensors to the system, which must clear it before the next tensor
-    can use it. This took 45 % of the time of training the finder, whose batches have several
+    can use it. This took 45 % of the training time of the finder, whose batches have several
     shapes. Without glibc, the function does nothing.
     """
     import ctypes

@@ -48,7 +48,7 @@ def read_with_processes(shards: Sequence[Shard], setup: Setup, workers: int) -> 
                 connection, process = _start_worker(setup)
                 processes[connection] = process
         yield from _distribute(iter(shards), set(processes))
-    finally:  # also after Ctrl-C, a full disk or a closed stdout
+    finally:  # runs even after Ctrl-C, a full disk or a closed stdout
         for process in processes.values():
             process.kill()
         for process in processes.values():

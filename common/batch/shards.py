@@ -155,8 +155,8 @@ class ShardFolder:
 
     Raises:
         UserError: The folder is not writable, another process is writing to it, or it holds results
-            that cannot be continued: `resume` is False, the job is another one, or images have
-            changed.
+            that cannot be continued: `resume` is False, they belong to a different job, or images
+            have changed.
     """
 
     def __init__(self, folder: Path, job: Job, resume: bool) -> None:
@@ -206,7 +206,7 @@ class ShardFolder:
                 names += f" and {len(paths) - MAX_SHARDS_IN_MESSAGE} more"
             raise UserError(
                 f"Images have changed since these files in {self.folder} were written: {names}. "
-                "Delete the files to read their images again, or choose another --output."
+                "Delete these files to have their images read again, or choose another --output."
             )
 
     def _earlier_job(self) -> dict[str, Any] | None:

@@ -192,7 +192,7 @@ class _Entry:
 
 
 def _field(entry: _Entry) -> Field:
-    name = entry.text("name", NAME.pattern, "letters, digits, spaces, _ and -, at most 100")
+    name = entry.text("name", NAME.pattern, "at most 100 letters, digits, spaces, _ and -")
     if name is None or name.lower() in RESERVED_NAMES:
         entry.refuse("name", f"a name other than {', '.join(RESERVED_NAMES)}")
     entry.where += f" ({name})"

@@ -29,9 +29,7 @@ MIN_ASPECT = 0.4  # width divided by height of a box
 MIN_FILLED = 0.85  # share of its bounding rectangle that a box must fill
 MAX_RULE = 0.006  # width of the line between two boxes of a row
 MIN_TEETH = 4  # teeth of a comb
-MAX_UNEVEN = (
-    0.1  # deviation of the distances between teeth from their median, as a share of the median
-)
+MAX_UNEVEN = 0.1  # deviation of a distance between teeth from the median, divided by the median
 COMB_HEIGHT = 1.2  # height of the field above a comb, divided by the distance between its teeth
 DIGIT_WIDTH = 0.4  # width of the narrowest digits in a frame, divided by the frame's height
 

@@ -67,7 +67,7 @@ class Registration:
         if matrix is None or self._agreement(small, matrix) < MIN_AGREEMENT:
             raise ImageError(
                 f"{name} cannot be aligned with the template: expected a sharp image of the whole "
-                "filled form."
+                "filled-in form."
             )
         return np.diag([1 / scale, 1 / scale, 1.0]) @ matrix @ np.diag([self.scale] * 2 + [1.0])
 

@@ -37,7 +37,7 @@ class MildEpochs(keras.callbacks.Callback):
     closer to the pictures that the network will read.
 
     Args:
-        share: Share of the epochs with mild augmentation, 0 to 1. They come last.
+        share: Share of the epochs with mild augmentation, 0 to 1. These epochs come last.
     """
 
     def __init__(self, share: float) -> None:

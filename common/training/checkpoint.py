@@ -67,8 +67,8 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Makes shuffling, augmentation and dropout depend only on the seed and the epoch.
 
-        The checkpoint does not hold the states of the random number generators, so they are set
-        anew at the start of each epoch. A resumed run therefore draws the same numbers as an
+        The checkpoint does not hold the states of the random number generators. Instead, this
+        method sets them at the start of each epoch, so a resumed run draws the same numbers as an
         uninterrupted one.
         """
         self.batches.shuffle(epoch)

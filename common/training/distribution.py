@@ -23,7 +23,7 @@ PROCESS_LOST = (
 
 @dataclass(frozen=True)
 class Place:
-    """The rank of this process in distributed training, and the processes it works with.
+    """The rank of this process in distributed training, and how to reach the other processes.
 
     Attributes:
         coordinator: HOST:PORT of the process with rank 0, the same for all processes. None if there
@@ -83,7 +83,7 @@ def distributed(place: Place, seed: int) -> Iterator[int]:
 
     Yields:
         The number of devices of this process. The number of images that the process gets from a
-        batch must be a multiple of it.
+        batch must be a multiple of this number.
 
     Raises:
         UserError: The backend is not JAX, or another process did not start or has ended.
