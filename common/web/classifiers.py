@@ -20,7 +20,7 @@ UNKNOWN_MODEL = "There is no model of that name; GET /models lists the models."
 MAX_LISTED = 50  # models in the answer of /models
 MAX_LOADED = 8  # models in memory besides the server's own
 MAX_NAME = 100  # characters
-MAX_CACHED_PIXELS = 20_000_000  # per image with a cached reading, which takes up to 0.1 GB
+MAX_CACHED_PIXELS = 20_000_000  # of an image whose reading is cached (up to 0.1 GB of memory)
 
 
 @dataclass(frozen=True)
