@@ -56,7 +56,7 @@ def main() -> NoReturn:
             server_of(app).run(sockets=[listener])
         except KeyboardInterrupt:
             print("\nstopped", file=sys.stderr)
-    # A normal exit would wait until the image being read is finished. Nobody needs that result.
+    # A normal exit would wait until the server has finished an image whose result nobody needs.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(console.OK)
@@ -93,7 +93,9 @@ def port(text: str) -> int:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Opens a listening socket. Browsers can connect before the server runs, and then wait.
+    """Opens a listening socket.
+
+    A browser can connect before the server runs; it then waits for the answer.
 
     Args:
         host: Address to listen on.
@@ -122,7 +124,10 @@ def url_host(host: str) -> str:
 
 
 def has_screen() -> bool:
-    """Checks for a graphical display. Without one, `webbrowser` would start a text browser."""
+    """Checks whether there is a graphical display, which is assumed except on Linux.
+
+    Without a display, `webbrowser` would start a text browser.
+    """
     return sys.platform != "linux" or bool({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ))
 
 

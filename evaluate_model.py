@@ -61,7 +61,7 @@ PAGES = 40  # generated pages per condition
 
 
 def main() -> int:
-    """Evaluates what the options name, reports and plots the results, and returns the status."""
+    """Evaluates what the options select, and returns the exit status."""
     arguments = parse_arguments()
     models, data = arguments.model or [None], arguments.data
     path = chosen_model(models[0])
@@ -72,7 +72,7 @@ def main() -> int:
         if has_labels or any(map(is_finder, models)):
             raise UserError(
                 "Only classifiers can be compared, and only on a data set of digits. For a finder "
-                f"or a folder with a {LABELS_FILE}, use --model once."
+                f"or a folder with a {LABELS_FILE}, pass --model only once."
             )
         return compare_classifiers(models, data, arguments.json)
     if has_labels:
@@ -103,7 +103,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def evaluate_classifier(path: Path, data: str | None, json_file: Path | None) -> int:
-    """Evaluates a classifier on the test images of a data set."""
+    """Evaluates a classifier on the test images of a data set, and returns the exit status."""
     predictor = load_predictor(path)
     dataset = load_dataset(data or training_data(predictor.card))
     probabilities = predictor.predict(network_input(dataset.test_images))
@@ -121,7 +121,7 @@ def evaluate_classifier(path: Path, data: str | None, json_file: Path | None) ->
 
 
 def compare_classifiers(paths: list[Path], data: str | None, json_file: Path | None) -> int:
-    """Evaluates several classifiers on the test images of the same data set."""
+    """Evaluates several classifiers on the same test images, and returns the exit status."""
     predictors = [load_predictor(chosen_model(path)) for path in paths]
     dataset = load_dataset(data or training_data(predictors[0].card))
     images = network_input(dataset.test_images)
@@ -139,7 +139,7 @@ def compare_classifiers(paths: list[Path], data: str | None, json_file: Path | N
 
 
 def evaluate_finder(path: Path, data: str | None, pages: int, json_file: Path | None) -> int:
-    """Evaluates a finder on generated pages, alone and as part of the whole reader."""
+    """Evaluates a finder on generated pages, alone and in the reader. Returns the exit status."""
     recognizer = DigitRecognizer(PRETRAINED, finder=path.with_suffix(".tflite"))
     dataset = load_dataset(data or training_data(load_card(path)))
     images, labels = dataset.test_images, dataset.test_labels
@@ -149,7 +149,7 @@ def evaluate_finder(path: Path, data: str | None, pages: int, json_file: Path | 
     print("The finder alone:\n" + reading_table(alone.report, "condition"))
     whole = evaluate_conditions(recognizer.read, images, labels, pages)
     print("\nThe whole reader:\n" + reading_table(whole.report, "condition"))
-    title = f"{path.stem}: the worst readings in each condition, by the whole reader"
+    title = f"{path.stem}: the whole reader's worst readings in each condition"
     draw_misread(whole, title, PLOTS / path.stem / "worst_pages.png")
     content = {"model": str(path), "data": dataset.name, "pages_per_condition": pages}
     content |= {"finder_alone": alone.report.as_dict()}
@@ -158,7 +158,7 @@ def evaluate_finder(path: Path, data: str | None, pages: int, json_file: Path | 
 
 
 def evaluate_images(path: Path, finder: Path | None, folder: Path, json_file: Path | None) -> int:
-    """Evaluates the whole reader on the images that a folder's `labels.csv` lists."""
+    """Evaluates the whole reader on the images in a `labels.csv`, and returns the exit status."""
     evaluation = evaluate_folder(DigitRecognizer(path, finder=finder), folder)
     for error in evaluation.unreadable:
         print(f"not scored: {printable(error)}", file=sys.stderr)
@@ -173,9 +173,9 @@ def evaluate_images(path: Path, finder: Path | None, folder: Path, json_file: Pa
 
 
 def training_data(card: SavedCard | None) -> str | None:
-    """Returns the data set that a model was trained on, for `load_dataset`.
+    """Returns the name of the data set that a model was trained on, as `load_dataset` takes it.
 
-    Returns None, which selects the default data set, for MNIST and for models without a card.
+    For MNIST and for models without a card, the name is None, which selects the default data set.
     """
     return None if card is None or card["data"] == "mnist" else card["data"]
 

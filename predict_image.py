@@ -8,7 +8,7 @@
     python predict_image.py --explain why photo.jpg   also save a picture that explains the reading
     python predict_image.py --fields form.json --csv scans/
                                                       the fields of scanned forms, as CSV
-    cat photo.jpg | python predict_image.py --json -  an image from stdin, printed as JSON
+    cat photo.jpg | python predict_image.py --json -  an image from stdin, with JSON output
     python predict_image.py --jobs 8 --output results --files-from list.txt
                                                       millions of images; can be resumed
 
@@ -21,7 +21,7 @@ The script reads with the pretrained models, unless you pass --model or --finder
 models in use on stderr.
 
 Exit status: 0 if all images were read, 1 if some could not be read or saved, 2 if an argument or
-the model is invalid, 130 if interrupted.
+a model is invalid or the results cannot be written, 130 if interrupted.
 """
 
 import argparse
@@ -77,7 +77,7 @@ def main() -> int:
 
 
 def make_recognizer(arguments: argparse.Namespace) -> DigitRecognizer:
-    """Loads the models, and the form if `--fields` names one."""
+    """Creates the recognizer from the models and, with `--fields`, the form."""
     if arguments.fields:
         # Imported here: only --fields needs it.
         from common.cli.form_rows import form_reader
@@ -169,7 +169,7 @@ def write_shards(
 def read_shards(
     arguments: argparse.Namespace, recognizer: DigitRecognizer, shards: list[Shard]
 ) -> Iterator[Done]:
-    """Reads shards in this process, in worker processes or with Ray, and yields the readings."""
+    """Returns the readings of shards, read in this process, in worker processes or with Ray."""
     if not uses_workers(arguments):
         return ((number, list(recognizer.read_many(shard))) for number, shard in shards)
     # Imported here: only worker processes need it.

@@ -83,7 +83,8 @@ def main() -> int:
         return console.OK
     check_writable(plan.stem.parent, PLOTS / plan.stem.name, *filter(None, [arguments.tensorboard]))
     keep_freed_memory()
-    # Imported here: TensorFlow takes five seconds, and a wrong argument should fail at once.
+    # Imported here: importing TensorFlow takes five seconds, and a wrong argument should fail at
+    # once.
     from common.training.checkpoint import model_lock
 
     with model_lock(plan.stem) if writes else nullcontext():
@@ -91,7 +92,7 @@ def main() -> int:
 
 
 def planned(arguments: argparse.Namespace) -> Plan:
-    """Plans the run that the command line describes: new, fine-tuned or resumed.
+    """Plans the run that the command line describes: a new, a fine-tuning or a resumed run.
 
     Raises:
         UserError: An option, the model or the data set cannot be used.
@@ -109,7 +110,7 @@ def planned(arguments: argparse.Namespace) -> Plan:
 
 
 def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int:
-    """Trains, saves the model and plots, prints a summary, and returns the exit status."""
+    """Trains a model, saves it with its plots, prints a summary, and returns the exit status."""
     from common.evaluation.comparison import fine_tuning_table
     from common.training.checkpoint import (
         checkpoint_folder,
@@ -124,7 +125,7 @@ def train(arguments: argparse.Namespace, plan: Plan, place: Place | None) -> int
     if not arguments.resume:
         refuse_interrupted_run(checkpoint, epochs_done(checkpoint))
         if not arguments.overwrite:
-            refuse_existing_model(stem)  # again: another run may have saved this model meanwhile
+            refuse_existing_model(stem)  # again: another run may have saved it by now
     before = load_predictor(PROJECT / run.start) if run.start and own else None
     try:
         result = train_network(arguments, plan, checkpoint, place)
@@ -154,6 +155,7 @@ def train_network(
     """Trains the classifier or the finder that the plan names, and returns the result.
 
     Raises:
+        TrainingError: The loss is not finite, or the checkpoint to resume from is damaged.
         KeyboardInterrupt: The user stopped the run. The checkpoint holds the last complete epoch.
     """
     from common.training import classifier
@@ -177,7 +179,7 @@ def train_network(
 
 
 def print_summary(result: "Result", plan: Plan) -> None:
-    """Prints the test accuracy, the paths of the saved files, and commands to try next."""
+    """Prints the test accuracy, the training time, the saved files, and commands to try next."""
     stem = plan.stem
     keras_path, tflite_path, card_path = map(shown, model_paths(stem))
     is_finder = plan.run.recipe.network == FINDER

@@ -1,4 +1,4 @@
-"""Imports Keras without its log messages about drivers and CPU features."""
+"""Imports Keras and hides the log messages of its backend about drivers and CPU features."""
 
 import os
 from importlib.util import find_spec

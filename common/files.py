@@ -63,7 +63,7 @@ def replacing(path: Path) -> Iterator[Path]:
         The path of the temporary file, in the same folder as `path`.
 
     Raises:
-        UserError: The file cannot be written (no space, no permission, no such folder).
+        UserError: The file cannot be written, for example because the disk is full.
     """
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
@@ -82,7 +82,8 @@ def replacing(path: Path) -> Iterator[Path]:
 def check_writable(*folders: Path) -> None:
     """Creates missing folders and checks that all folders are writable.
 
-    A long run calls this function first, so that it does not fail when it saves its results.
+    A long run calls this function first, so that it does not fail at the end, when it saves its
+    results.
 
     Raises:
         UserError: A folder cannot be created or is not writable.
@@ -113,7 +114,7 @@ def exclusive_lock(path: Path, refusal: UserError) -> "FileLock":
     Raises:
         UserError: Another process holds the lock; the error is `refusal`.
     """
-    # Imported here because importing it takes a tenth as long as reading one image.
+    # Imported here: the import takes a tenth as long as reading an image, which needs no lock.
     from filelock import FileLock, Timeout
 
     lock = FileLock(path, timeout=0)

@@ -1,4 +1,4 @@
-"""Controls the running process: warnings, OpenCV's threads, memory, signals and when it ends."""
+"""Controls how the running process warns, uses threads and memory, handles signals and ends."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def keep_freed_memory() -> None:
 
     TensorFlow allocates and frees tensors of many sizes in each training step. By default, glibc
     returns the memory of large tensors to the system, which must clear it before the next tensor
-    can use it. This took 45 % of the time of training the finder, whose batches have several
+    can use it. This took 45 % of the training time of the finder, whose batches have several
     shapes. Without glibc, the function does nothing.
     """
     import ctypes
@@ -51,7 +51,10 @@ def _print_note(message: Warning | str, *_: object, **__: object) -> None:
 
 @contextmanager
 def interrupts_delayed() -> Iterator[None]:
-    """Delays Ctrl-C until the block ends. Processes that the block starts always ignore Ctrl-C."""
+    """Delays Ctrl-C until the block ends. Processes that the block starts always ignore Ctrl-C.
+
+    On Windows, the function does nothing.
+    """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return

@@ -147,5 +147,5 @@ def test_finders_and_labelled_folders_cannot_be_compared(
     with pytest.raises(UserError, match="Only classifiers can be compared"):
         evaluate(monkeypatch, "--model", PRETRAINED, "--model", finder)
     (tmp_path / "labels.csv").write_text("path,label\nx.png,7\n")
-    with pytest.raises(UserError, match=r"a labels\.csv, use --model once"):
+    with pytest.raises(UserError, match=r"a labels\.csv, pass --model only once"):
         evaluate(monkeypatch, "--model", PRETRAINED, "--model", PRETRAINED, "--data", tmp_path)

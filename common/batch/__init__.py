@@ -1,1 +1,1 @@
-"""Reads many images: in worker processes or with Ray, with the results saved in shards."""
+"""Reads many images in worker processes or with Ray, and saves the results in shards."""

@@ -28,7 +28,7 @@ def read_with_processes(shards: Sequence[Shard], setup: Setup, workers: int) -> 
     """Reads shards in several worker processes on this machine.
 
     Each worker has its own pipe and shares no lock with the others. If a worker dies, its pipe
-    closes, so the parent process never waits for it forever.
+    closes, so the parent process does not wait for it forever.
 
     Args:
         shards: The shards to read.
@@ -48,7 +48,7 @@ def read_with_processes(shards: Sequence[Shard], setup: Setup, workers: int) -> 
                 connection, process = _start_worker(setup)
                 processes[connection] = process
         yield from _distribute(iter(shards), set(processes))
-    finally:  # also runs after Ctrl-C, a full disk or a closed stdout
+    finally:  # runs even after Ctrl-C, a full disk or a closed stdout
         for process in processes.values():
             process.kill()
         for process in processes.values():
@@ -85,8 +85,8 @@ def _distribute(shards: Iterator[Shard], busy: set[Connection]) -> Iterator[Done
                     yield done
     except (EOFError, OSError) as error:
         raise UserError(
-            "A worker process was killed, perhaps because the memory was full. Use fewer --jobs. "
-            "If you use --output, continue with --resume."
+            "A worker process was killed, perhaps because there was too little memory. Use fewer "
+            "--jobs. If you use --output, continue with --resume."
         ) from error
 
 
@@ -101,9 +101,9 @@ def _work(connection: Connection, setup: Setup) -> None:
         connection.send(error)
         return
     with suppress(EOFError, ConnectionError):  # the parent process has ended
-        # Each message to the parent requests one more shard. The worker always has one shard in
-        # reserve. It receives the next shard before it sends readings, so the two processes never
-        # send at the same time, which could block both.
+        # Each message to the parent requests one more shard. The second request is sent before the
+        # first shard is read, so the worker never waits for its next shard. It receives that shard
+        # before it sends readings: if both processes sent at the same time, both could block.
         connection.send(None)
         shard = connection.recv()
         connection.send(None)

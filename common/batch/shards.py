@@ -32,7 +32,7 @@ DIFFERENCES = {
     "fields": "the field file or its template",
     "fields_sha256": "the field file or its template",
 }
-"""The name of each attribute of a `Job` in error messages."""
+"""Names of the attributes of a `Job` in error messages. `states_sha256` has messages of its own."""
 
 Shard = tuple[int, list[Source]]
 """The number of a shard, from 0, and its images."""
@@ -47,10 +47,10 @@ class Job:
 
     Attributes:
         images: Number of images.
-        names_sha256: Hash of the names of the images, in order.
+        names_sha256: Hash of the absolute paths and the addresses of the images, in order.
         states_sha256: For each shard, a hash of the sizes and modification times of its images.
         model_sha256: Hash of the classifier's file.
-        temperature: Temperature from the classifier's card.
+        temperature: Temperature on the classifier's card, or 1 without a card.
         finder_sha256: Hash of the finder's file.
         min_confidence: Value of `--min-confidence`.
         top: Value of `--top`.
@@ -73,7 +73,7 @@ class Job:
 
 
 def job_of(sources: list[Source], recognizer: DigitRecognizer, top: int, form: str) -> Job:
-    """Creates the description of a job.
+    """Creates the job that reads the given images.
 
     Args:
         sources: The images to read.
@@ -155,8 +155,8 @@ class ShardFolder:
 
     Raises:
         UserError: The folder is not writable, another process is writing to it, or it holds results
-            that cannot be continued: `resume` is False, the job is another one, or images have
-            changed.
+            that cannot be continued: `resume` is False, they belong to a different job, or images
+            have changed.
     """
 
     def __init__(self, folder: Path, job: Job, resume: bool) -> None:
@@ -177,7 +177,7 @@ class ShardFolder:
             )
         if earlier is not None:
             self._check_same(earlier)
-        # Save the job again, since images of unwritten shards may have changed meanwhile.
+        # Save the job again, since images of unwritten shards may have changed since then.
         with replacing(folder / "job.json") as temporary:
             temporary.write_text(json.dumps(asdict(job), indent=2) + "\n", encoding="utf-8")
 
@@ -206,7 +206,7 @@ class ShardFolder:
                 names += f" and {len(paths) - MAX_SHARDS_IN_MESSAGE} more"
             raise UserError(
                 f"Images have changed since these files in {self.folder} were written: {names}. "
-                "Delete the files to read their images again, or choose another --output."
+                "Delete these files to have their images read again, or choose another --output."
             )
 
     def _earlier_job(self) -> dict[str, Any] | None:
@@ -227,7 +227,7 @@ class ShardFolder:
             ) from error
 
     def missing(self, sources: list[Source]) -> list[Shard]:
-        """Splits all images of the job into shards, and returns those that are not written yet."""
+        """Splits the images of the job into shards, and returns the shards without a file."""
         return [shard for shard in shards_of(sources) if not self.path(shard[0]).exists()]
 
     def path(self, number: int) -> Path:

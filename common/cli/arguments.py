@@ -81,13 +81,13 @@ def float_or_nan(text: str) -> float:
 
 
 def add_data_argument(parser: argparse.ArgumentParser, default: str) -> None:
-    """Adds `--data`. Its help text shows `default` as the description of the default."""
+    """Adds `--data`. In its help text, `default` describes the default data set."""
     parser.add_argument(
         "--data",
         metavar="DATA",
-        help="data set: mnist; digits (the one in scikit-learn); an .npz file with the arrays of "
-        "Keras's mnist.npz; a folder with the four IDX files of MNIST; or a folder with your "
-        f"images in sub-folders 0 to 9 (default: {default})",
+        help="data set: mnist; digits (the one in scikit-learn); an .npz file with the same "
+        "arrays as Keras's mnist.npz; a folder with the four IDX files of MNIST; or a folder with "
+        f"your images in sub-folders 0 to 9 (default: {default})",
     )
 
 

@@ -30,9 +30,9 @@ _interruption = threading.Event()
 def run(main: Callable[[], int]) -> None:
     """Runs a script's `main` function and exits with the status that it returns.
 
-    If `main` raises a `UserError`, the script prints one line on stderr and exits with status 2.
-    After an interruption, the status is 130. If stdout is closed early, as by `| head`, the status
-    is 0 and nothing is printed.
+    If `main` raises a `UserError` or an `OSError`, the script prints one line on stderr and exits
+    with status 2. After an interruption, the status is 130. If stdout is closed early, as by
+    `| head`, the status is 0 and no error is printed.
     """
     prepare()
     try:
@@ -46,7 +46,7 @@ def run(main: Callable[[], int]) -> None:
 
 
 def _status_of(main: Callable[[], int]) -> int:
-    """Runs `main`, prints a user's error as one line, and returns the exit status."""
+    """Runs `main`, prints an expected error as one line, and returns the exit status."""
     try:
         with _interruption_recognised():
             status = main()
@@ -73,7 +73,7 @@ def _status_of(main: Callable[[], int]) -> int:
 
 @contextmanager
 def _interruption_recognised() -> Iterator[None]:
-    """Replaces any error that an interruption caused with a KeyboardInterrupt.
+    """Raises a KeyboardInterrupt instead of any other error that an interruption caused.
 
     For example, if Ctrl-C interrupts the import of a native library, Python raises an ImportError.
     """
@@ -112,7 +112,7 @@ def prepare() -> None:
         if getattr(sys, name) is None:  # the parent process closed this stream
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (open until the process ends)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Printing a file name that cannot be encoded must not raise an error, as on stderr.
+        # As on stderr, printing a file name that cannot be encoded must not raise an error.
         sys.stdout.reconfigure(errors="backslashreplace")
     _interruption.clear()
     for number in (signal.SIGINT, *STOP_SIGNALS):
@@ -126,7 +126,7 @@ def prepare() -> None:
 def _report_early_error(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """Prints one line if Ctrl-C or a missing library ends the script before `run` is called."""
+    """Prints one line, not a traceback, after an early Ctrl-C or if a library is missing."""
     if issubclass(kind, KeyboardInterrupt) or _interruption.is_set():
         _let_signals_end_the_process()
         print("\ninterrupted", file=sys.stderr)
@@ -141,7 +141,7 @@ def _package_of(module: str | None) -> str | None:
     """Returns the arguments of `pip install` for a missing module; None for an unknown module."""
     library = (module or "").partition(".")[0]
     if Path(sys.argv[0]).stem in ("predict_image", "draw_digit"):
-        if library == "matplotlib":  # these scripts need it for plots, but not TensorFlow
+        if library == "matplotlib":  # these scripts draw plots, but do not need TensorFlow
             return library
         if library in READING:
             return "-r requirements/predict.txt"

@@ -12,7 +12,7 @@ from common.reading import Reading
 from common.recognizer import DigitRecognizer
 
 Drawer = Callable[[str | Path | bytes, Reading], None]
-"""Draws an image, given as a path, an address or bytes, with its reading."""
+"""A function that draws a reading on its image, which is given as a path, an address or bytes."""
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def make_drawer(
 
     Yields:
         A function of an image and its reading. It raises `UserError` if the image cannot be read
-        again, or if a picture cannot be written.
+        again or explained, or if a picture cannot be written.
 
     Raises:
         UserError: The review page cannot be written.
@@ -34,7 +34,7 @@ def make_drawer(
     taken = real_paths(sources) if pictures else set()
     drawn: Counter[str] = Counter()
     if arguments.explain:
-        # Imported here: only --explain needs Matplotlib, which is slow to import.
+        # Imported here: these modules need Matplotlib, which is slow to import.
         from common.evaluation.explanation import Explainer
         from common.evaluation.explanation_plot import plot_explanation
 

@@ -63,8 +63,8 @@ def _add_form_options(parser: argparse.ArgumentParser) -> None:
         "--fields",
         type=Path,
         metavar="FILE",
-        help="read only the fields of a form, which the JSON file FILE describes (see "
-        "docs/forms.md); --csv then prints one row per image and one column per field",
+        help="read only the fields of a form; the JSON file FILE describes them (see "
+        "docs/forms.md); with --csv, print one row per image and one column per field",
     )
     forms.add_argument(
         "--review",
@@ -77,8 +77,8 @@ def _add_form_options(parser: argparse.ArgumentParser) -> None:
         "--corrections",
         type=Path,
         metavar="CSV",
-        help="with --review FOLDER: read the corrections that the review page saved in the file "
-        "CSV, save an image of each digit in FOLDER, for train_model.py --data FOLDER, and exit",
+        help="with --review FOLDER: read the file CSV that the review page saved, save an image of "
+        "each digit in FOLDER (for train_model.py --data FOLDER), and exit",
     )
     forms.add_argument(
         "--find-fields",

@@ -31,7 +31,7 @@ def text_rows(reading: Reading, width: int, top: int) -> str:
 
     Returns:
         One row for each line of digits, with spaces between its numbers. If `top` is above 0, a row
-        for each digit of the line follows.
+        for each digit of the line follows. If there are no digits, the only row says so.
     """
     rows: list[str] = []
     numbers = reading.numbers

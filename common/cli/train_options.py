@@ -17,6 +17,9 @@ from common.storage.card import FINDER
 from common.storage.model_files import MODELS
 from common.training.recipes import FINE_TUNING, PRESETS, USUAL_PRESET, Run
 
+CHOSEN_PRESETS = [name for name in PRESETS if name != FINE_TUNING]
+"""The presets that `--preset` accepts. `FINE_TUNING` is only for `--from`."""
+
 
 def parse_arguments(description: str) -> argparse.Namespace:
     """Parses and checks the command line.
@@ -36,12 +39,12 @@ def parse_arguments(description: str) -> argparse.Namespace:
         type=Path,
         metavar="MODEL",
         help="fine-tune an existing .keras model instead of training a new one; a classifier is "
-        "trained on --data, which can lack some digits, and on MNIST, so that it keeps what it "
-        "learned; a finder is trained on new pages",
+        "trained on --data, in which some digits can be missing, and also on MNIST, so that it "
+        "keeps what it learned; a finder is trained on new pages",
     )
     parser.add_argument(
         "--preset",
-        choices=[name for name in PRESETS if name != FINE_TUNING],
+        choices=CHOSEN_PRESETS,
         help="training settings, listed below (default: standard, or the usual one for --network)",
     )
     parser.add_argument(
@@ -136,19 +139,22 @@ def _check_together(parser: argparse.ArgumentParser, arguments: argparse.Namespa
     if arguments.distribute and FINDER in (arguments.network, arguments.preset):
         parser.error("--distribute trains classifiers only, not the finder")
     if arguments.start and arguments.resume:
-        parser.error("--from cannot be combined with --resume, which keeps the run's first model")
+        parser.error(
+            "--from cannot be combined with --resume, which continues with the run's own model"
+        )
     fixed = ("preset", "network", "seed", "validation_split")
     for name in given_options(arguments, fixed) if arguments.start else ():
         option = f"--{name.replace('_', '-')}"
-        parser.error(f"{option} cannot be combined with --from, which keeps the model's setting")
+        parser.error(f"{option} cannot be combined with --from, which determines this setting")
     if arguments.tensorboard and not is_installed("tensorboard"):
         parser.error("--tensorboard needs TensorBoard: pip install tensorboard")
 
 
 def _preset_table() -> str:
-    """Formats the settings of all presets, for `--help`."""
+    """Formats the settings of the presets that `--preset` accepts, for `--help`."""
     lines = ["presets:"]
-    for name, recipe in PRESETS.items():
+    for name in CHOSEN_PRESETS:
+        recipe = PRESETS[name]
         lines.append(
             f"  {name:11} --network {recipe.network} --epochs {recipe.epochs} "
             f"--batch-size {recipe.batch_size} --learning-rate {recipe.learning_rate:g}"
@@ -157,7 +163,7 @@ def _preset_table() -> str:
         )
     usual = ", ".join(f"{network}: {preset}" for network, preset in USUAL_PRESET.items())
     lines.append(f"\nusual preset of each network: {usual}")
-    lines.append("Small data sets train for more epochs, and always with augmentation.")
+    lines.append("Training on a small data set takes more epochs, and always uses augmentation.")
     return "\n".join(lines)
 
 

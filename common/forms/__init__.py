@@ -1,1 +1,1 @@
-"""Reads forms: field files, alignment with the empty form, checks, and the best values."""
+"""Reads the fields of forms, proposes field files, and writes the review page."""

@@ -1,4 +1,4 @@
-"""Validity checks that detect most misread digits: Luhn, IBAN and date."""
+"""Validity checks that detect many misread digits: Luhn, IBAN and date."""
 
 import datetime
 from itertools import permutations
@@ -19,10 +19,11 @@ def passes_luhn(digits: str) -> bool:
 
 
 def passes_iban(digits: str, country: str) -> bool:
-    """Checks the check digits of an IBAN whose account number consists of digits (ISO 13616).
+    """Checks whether the check digits of an IBAN are correct (ISO 13616).
 
     Args:
-        digits: The IBAN without its country code: two check digits and the account number.
+        digits: The IBAN without its country code: two check digits, and an account number that
+            consists of digits only.
         country: Country code, two capital letters.
     """
     # The check moves the country code and the check digits to the end. A counts as 10, B as 11, ...

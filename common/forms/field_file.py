@@ -156,7 +156,7 @@ def parsed_fields(entries: list[Any], where: str) -> tuple[Field, ...]:
 
 
 class _Entry:
-    """A JSON object in a field file. Its methods raise errors that say where it is.
+    """A JSON object in a field file. Error messages say where in the file the object is.
 
     Args:
         where: Place of the object, for error messages, such as "form.json, field 2".
@@ -182,7 +182,7 @@ class _Entry:
         raise FieldFileError(f"{self.where}: {key} {received}; expected {expected}.")
 
     def text(self, key: str, pattern: str, expected: str) -> str | None:
-        """Returns the string under a key, which must match `pattern`; None if there is no key."""
+        """Returns the string under a key, or None if it is missing. Checks it against `pattern`."""
         if key not in self.values:
             return None
         value = self.values[key]
@@ -192,7 +192,7 @@ class _Entry:
 
 
 def _field(entry: _Entry) -> Field:
-    name = entry.text("name", NAME.pattern, "letters, digits, spaces, _ and -, at most 100")
+    name = entry.text("name", NAME.pattern, "at most 100 letters, digits, spaces, _ and -")
     if name is None or name.lower() in RESERVED_NAMES:
         entry.refuse("name", f"a name other than {', '.join(RESERVED_NAMES)}")
     entry.where += f" ({name})"

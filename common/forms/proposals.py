@@ -1,6 +1,7 @@
 """Proposes fields for the boxes and combs on an empty form.
 
-A comb is a horizontal line with short vertical teeth; one digit is written between two teeth.
+A comb is a horizontal line with short vertical teeth. One digit is written in each gap between two
+neighbouring teeth.
 """
 
 import json
@@ -19,7 +20,7 @@ from common.preprocessing import resized
 from common.reading import Box
 
 MAX_SIDE = 4000  # pixels; larger pages are scaled down first
-MAX_PIECES = 5000  # limit for the lines, the teeth and the boxes of a form
+MAX_PIECES = 5000  # maximum number of lines, of teeth and of boxes on a form
 
 # Chosen on the three layouts of `common.data.form_layouts`; lengths are shares of the page height.
 MIN_LINE = 0.01  # length of a vertical line; a horizontal line is at least twice as long
@@ -28,8 +29,8 @@ MIN_ASPECT = 0.4  # width divided by height of a box
 MIN_FILLED = 0.85  # share of its bounding rectangle that a box must fill
 MAX_RULE = 0.006  # width of the line between two boxes of a row
 MIN_TEETH = 4  # teeth of a comb
-MAX_UNEVEN = 0.1  # deviation of a distance between teeth from the median, as a share of it
-COMB_HEIGHT = 1.2  # height of the field above a comb, as a multiple of the distance of its teeth
+MAX_UNEVEN = 0.1  # deviation of a distance between teeth from the median, divided by the median
+COMB_HEIGHT = 1.2  # height of the field above a comb, divided by the distance between its teeth
 DIGIT_WIDTH = 0.4  # width of the narrowest digits in a frame, divided by the frame's height
 
 
@@ -50,13 +51,13 @@ def field_file_for(path: Path) -> str:
 
 
 def proposed_entries(page: np.ndarray) -> list[dict[str, Any]]:
-    """Returns the proposed fields of an empty form as entries of a field file, top to bottom.
+    """Returns the proposed fields of an empty form from top to bottom, as entries of a field file.
 
     Args:
         page: Grey image, uint8 (height, width), with dark lines on light paper.
 
     Raises:
-        ImageError: The page has too many lines for a form.
+        ImageError: The page has too many lines or boxes for a form.
     """
     page = resized(page, min(1.0, MAX_SIDE / max(page.shape)))
     height, width = page.shape
@@ -79,7 +80,7 @@ def proposals(page: np.ndarray) -> list[tuple[Box, int | list[int]]]:
         of the minimum and maximum number.
 
     Raises:
-        ImageError: The page has too many lines for a form.
+        ImageError: The page has too many lines or boxes for a form.
     """
     ink = cv2.threshold(page, 0, 255, cv2.THRESH_BINARY_INV + cv2.THRESH_OTSU)[1]
     length = max(3, round(MIN_LINE * page.shape[0]))
@@ -113,7 +114,7 @@ def _cells(lines: np.ndarray) -> list[Box]:
 
 
 def _few_enough(stats: np.ndarray) -> np.ndarray:
-    """Returns the statistics of connected components, if they are few enough for a form.
+    """Checks the number of connected components, and returns their statistics.
 
     Raises:
         ImageError: There are more than `MAX_PIECES` components.
@@ -124,7 +125,7 @@ def _few_enough(stats: np.ndarray) -> np.ndarray:
 
 
 def _rows(cells: list[Box], page_height: int) -> list[list[Box]]:
-    """Groups boxes of the same size into rows, in which only a line separates neighbours."""
+    """Groups boxes of similar size into rows. Only a line separates neighbours in a row."""
     rows: list[list[Box]] = []
     for cell in cells:
         for row in rows:

@@ -1,4 +1,4 @@
-"""Reads the fields of forms: image -> FormReading."""
+"""Reads the fields of forms from images."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -226,13 +226,13 @@ def _warped(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.
 
 
 def _inside(box: Box, field: Box) -> bool:
-    """Tells whether the centre of a box is inside a field."""
+    """Checks whether the centre of a box is inside a field."""
     x, y = box.x + box.width / 2, box.y + box.height / 2
     return field.x <= x < field.right and field.y <= y < field.bottom
 
 
 def _is_print(box: Box, crop: _Crop) -> bool:
-    """Tells whether most of the ink in a box disappeared when print was removed."""
+    """Checks whether most of the ink in a box disappeared when print was removed."""
     rows, columns = slice(box.y, box.bottom), slice(box.x, box.right)
     paper = float(np.median(crop.page))
     left, all_ink = (

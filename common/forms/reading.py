@@ -53,6 +53,6 @@ class FormReading(Reading):
     fields: tuple[FieldReading, ...] = ()
 
     def as_dict(self, top: int = 1) -> dict[str, Any]:
-        """Returns the JSON object with the extra key `fields`, which is None after an error."""
+        """Returns the JSON form with the extra key `fields`. Its value is None after an error."""
         fields = {field.name: asdict(field.record) for field in self.fields}
         return super().as_dict(top) | {"fields": None if self.error else fields}

@@ -18,12 +18,12 @@ from common.preprocessing import resized
 # Checked on 75 generated forms with MNIST training digits; see `benchmarks/forms.py`.
 SIDE = 1000  # pixels; larger images are scaled down to this longer side before they are matched
 MAX_FEATURES = 3000  # per image
-MAX_RATIO = 0.8  # distance to the best match, divided by that to the second best
+MAX_RATIO = 0.8  # distance to the best match, divided by the distance to the second best
 MAX_ERROR = 3.0  # pixels between a projected feature and its match
 MIN_MATCHES = 12  # matches that agree with the homography
-MIN_AGREEMENT = 0.7  # correlation of print and ink; 0.92 or more if it is the form, else <= 0.45
-INK_SIZE = 13  # pixels; size of the dilation kernel, wider than printed lines and letters
-NEAR = 9  # pixels; kernel size of the dilation that widens print to the compared area
+MIN_AGREEMENT = 0.7  # correlation of print and ink; it is >= 0.92 on the form, <= 0.45 elsewhere
+INK_SIZE = 13  # pixels; size of the kernel that spreads paper over printed lines and letters
+NEAR = 9  # pixels; size of the kernel that widens print to the area that is compared
 
 
 class Registration:
@@ -50,7 +50,7 @@ class Registration:
             )
 
     def locate(self, image: np.ndarray, name: str) -> np.ndarray:
-        """Finds the form on an image: at any scale and angle, and also in perspective.
+        """Finds the form on an image, at any scale and angle, and even in perspective.
 
         Args:
             image: The grey image, uint8 (height, width).
@@ -67,12 +67,15 @@ class Registration:
         if matrix is None or self._agreement(small, matrix) < MIN_AGREEMENT:
             raise ImageError(
                 f"{name} cannot be aligned with the template: expected a sharp image of the whole "
-                "filled form."
+                "filled-in form."
             )
         return np.diag([1 / scale, 1 / scale, 1.0]) @ matrix @ np.diag([self.scale] * 2 + [1.0])
 
     def _homography(self, image: np.ndarray) -> np.ndarray | None:
-        """Fits a homography from the reduced template to a reduced image; None without matches."""
+        """Returns the homography from the reduced template to a reduced image.
+
+        Returns None if too few features of the two images match.
+        """
         points, descriptors = self._features(image)
         if len(points) < MIN_MATCHES:
             return None
@@ -125,6 +128,6 @@ def printed_ink(image: np.ndarray) -> np.ndarray:
 
 
 def _reduced(image: np.ndarray) -> tuple[np.ndarray, float]:
-    """Scales an image down to a longer side of at most `SIDE` pixels; also returns the scale."""
+    """Scales an image down to a longer side of at most `SIDE` pixels. Returns it and the scale."""
     scale = min(1.0, SIDE / max(image.shape))
     return resized(image, scale), scale

@@ -1,7 +1,7 @@
 """Writes a static web page on which people check the values that need a review.
 
-The folder `digits` beside the web page holds one picture for each value, for training. It shows the
-28x28 pictures that the classifier saw of the digits, side by side.
+For training, the folder `digits` beside the web page holds one picture for each value. The picture
+shows, side by side, the 28x28 pixels that the classifier saw of each digit.
 """
 
 import base64
@@ -20,9 +20,9 @@ from common.images.decoding import read_image
 from common.preprocessing import PICTURE_SIZE
 from common.reading import Reading
 
-PICTURE_HEIGHT = 72  # pixels
-MAX_PICTURE_WIDTH = 1400  # pixels
-MARGIN = 0.3  # width of the surroundings shown with a field, as a share of its height
+PICTURE_HEIGHT = 72  # pixels; height of a field in its picture
+MAX_PICTURE_WIDTH = 1400  # pixels; maximum width of a field in its picture
+MARGIN = 0.3  # width of the surroundings shown with a field, as a share of the field's height
 
 HEAD = """<!DOCTYPE html>
 <html lang="en">
@@ -56,7 +56,7 @@ inputs.forEach((input, place) => {
     if (next) { next.focus(); next.select(); }
   });
 });
-// Spreadsheets run text that starts with = as a formula; ./=1.png is the same file.
+// Spreadsheet programs evaluate text that starts with = as a formula. ./=1.png is the same file.
 const file = name => /^[=+@\\uFF1D\\uFF0B\\uFF0D\\uFF20-]/.test(name) ? "./" + name : name;
 const cell = text => `"${text.replaceAll('"', '""')}"`;
 document.getElementById("save").addEventListener("click", () => {
@@ -89,7 +89,7 @@ class ReviewPage:
     rows: list[tuple[float, str]] = field(default_factory=list)
 
     def add(self, source: str | Path | bytes, reading: Reading) -> None:
-        """Adds those values of a form that need a review, with their pictures.
+        """Adds the values of a form that need a review, with their pictures.
 
         Args:
             source: The image of the form. It is decoded again if a value needs a review.
@@ -97,7 +97,7 @@ class ReviewPage:
 
         Raises:
             ImageError: The image cannot be decoded again.
-            UserError: The digits cannot be saved.
+            UserError: A picture of the digits cannot be saved.
         """
         fields = reading.fields if isinstance(reading, FormReading) else ()
         doubtful = [one for one in fields if not one.record.ok]
@@ -108,7 +108,7 @@ class ReviewPage:
                 self.rows.append((one.record.confidence, row))
 
     def _save_digits(self, one: FieldReading) -> str:
-        """Saves the digits of a value as one picture; returns its path, or "" without digits."""
+        """Saves the digits of a value as one picture. Returns its path, or "" without digits."""
         if not one.pictures:
             return ""
         pixels = b"".join(one.pictures)

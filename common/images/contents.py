@@ -111,7 +111,8 @@ def mapped_bytes(source: str | Path) -> Iterator[bytes | mmap.mmap]:
         The mapped file, or all bytes of a file at an address.
 
     Raises:
-        ImageError: The file is missing, unreadable, too large, or not a regular file.
+        ImageError: The file is missing, unreadable, or not a regular file, or a file at an address
+            is too large.
     """
     if is_address(source) or not os.path.isfile(source) or not os.path.getsize(source):
         yield read_bytes(source)
@@ -146,7 +147,7 @@ def _fetch(address: str) -> bytes:
 
 @lru_cache(maxsize=1)
 def _fetch_document(address: str) -> bytes:
-    """Fetches a file with pages, and caches it because its pages are read one after another."""
+    """Fetches a PDF or TIFF file, and caches it because its pages are read one after another."""
     return _fetch(address)
 
 
@@ -160,7 +161,7 @@ def filesystem_of(address: str) -> tuple[Any, str]:
 
     Raises:
         UserError: fsspec or its driver for this kind of address is not installed, or the address is
-            a chain such as filecache::s3://bucket/7.png.
+            invalid or a chain such as filecache::s3://bucket/7.png.
     """
     if "::" in address:  # a cache fetches the whole file before its size can be checked
         raise UserError(

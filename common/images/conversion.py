@@ -1,4 +1,4 @@
-"""Converts images from any source to grey pages: files, bytes, Pillow images and arrays."""
+"""Converts files, bytes, Pillow images and arrays to grey pages."""
 
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +20,7 @@ def grey_page(source: ImageSource) -> np.ndarray:
         source: The image; see `DigitRecognizer.read`.
 
     Returns:
-        uint8 (height, width).
+        The page, uint8 (height, width).
 
     Raises:
         ImageError: The image cannot be read, or is of another type or shape.
@@ -52,5 +52,5 @@ def _grey_array(array: np.ndarray) -> np.ndarray:
         )
     if channels == 1:
         return array.reshape(array.shape[:2])
-    order = [2, 1, 0, 3][:channels]  # Pillow's: red, green, blue, alpha
+    order = [2, 1, 0, 3][:channels]  # Pillow's order: red, green, blue, alpha
     return grey(Image.fromarray(np.ascontiguousarray(array[..., order])))

@@ -42,7 +42,7 @@ SUFFIXES = (
 )
 MAX_PIXELS = 125_000_000  # per image; phone cameras have up to 108 million
 MAX_WEBP_PIXELS = 50_000_000  # per image; decoding WebP takes 16 bytes a pixel instead of 4
-MAX_SCANNED_PIXELS = 300_000_000  # pixels times scans, not counting the first three scans
+MAX_SCANNED_PIXELS = 300_000_000  # pixels times scans, without the first three scans
 MAX_EXIF_BYTES = 1_000_000  # per image
 
 
@@ -124,7 +124,7 @@ def open_in_colour(source: str | Path | bytes) -> Image.Image:
 
 
 def image_size(content: bytes) -> tuple[int, int] | None:
-    """Reads the width and height from the header of an image file; None if that fails."""
+    """Returns the width and height from the header of an image file, or None if that fails."""
     try:
         count_scans(content)
         with Image.open(BytesIO(content), formats=FORMATS) as image:
@@ -169,7 +169,7 @@ def _opened(source: str | Path | bytes, note: bool) -> Image.Image:
 
 
 def _tiff_pages(content: Content, name: str) -> list[int]:
-    """Calls `structure.tiff_pages`. Error messages call the file `name`."""
+    """Finds the pages of a TIFF file; see `structure.tiff_pages`. Error messages use `name`."""
     try:
         return tiff_pages(content)
     except StructureError as error:
@@ -236,7 +236,7 @@ def _check_limits(image: Image.Image, scans: int, name: str) -> None:
             f"{name} has too many pixels, {image.width} x {image.height}; expected at most "
             f"{limit // 10**6} million in a {image.format} file."
         )
-    if pixels * (scans - 3) > MAX_SCANNED_PIXELS:  # a baseline JPEG has at most three scans
+    if pixels * (scans - 3) > MAX_SCANNED_PIXELS:  # a baseline JPEG usually has at most three scans
         raise TooLargeError(
             f"{name} has too many scans, {scans} of {image.width} x {image.height} pixels; save "
             "it as a baseline JPEG or a PNG file."

@@ -22,7 +22,7 @@ def grey(image: Image.Image) -> np.ndarray:
 
 
 def _stretch(values: np.ndarray) -> np.ndarray:
-    """Scales float32 values of any range to uint8; modifies `values`."""
+    """Scales float32 values of any range to uint8. Modifies `values`."""
     np.copyto(values, 0, where=~np.isfinite(values))
     values *= 0.25  # keeps `high - low` within the range of float32
     low, high = float(values.min()), float(values.max())

@@ -2,8 +2,8 @@
 
 The decoders of these formats, libheif and PDFium, are large C++ libraries. A malicious file can
 make them crash, or use any amount of time and memory. In a separate process with limits on both,
-such a file can end only that process, not the program. `heic_and_pdf_process` is the code of the
-separate process, and this module sends files to it.
+such a file can end only that process, not the program. This module sends files to that process,
+which runs the module `heic_and_pdf_process`.
 """
 
 import atexit
@@ -35,7 +35,7 @@ HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"
 
 
 class DecodingError(ValueError):
-    """The picture cannot be decoded. Callers put the file name in front of the message."""
+    """The picture cannot be decoded. The message continues a sentence after the file name."""
 
 
 class MissingLibraryError(DecodingError):
@@ -94,7 +94,7 @@ def count_pages(content: bytes) -> int:
 
 
 def _ask(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
-    """Sends a file to the decoding process. Returns its answer and the pixels.
+    """Sends a file to the decoding process, and returns the answer and the pixels.
 
     Raises:
         DecodingError: The picture cannot be decoded.
@@ -120,7 +120,7 @@ def _ask(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes
 
 
 class _Process:
-    """A process that decodes one picture after another. It starts with the first request."""
+    """A process that decodes one picture after another. The first request starts it."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -128,7 +128,7 @@ class _Process:
         self.owner = 0
 
     def ask(self, request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
-        """Sends a request and a file to the process. Returns its answer and the pixels.
+        """Sends a request and a file to the process, and returns the answer and the pixels.
 
         Raises:
             DecodingError: The process cannot be started, ends early, or takes too long.
@@ -136,7 +136,7 @@ class _Process:
         with self.lock:
             try:
                 process = self._running()
-            except OSError as error:  # too little memory or too many processes
+            except OSError as error:  # not enough memory, or too many processes
                 raise DecodingError(f"cannot be decoded: {error.strerror or error}.") from error
             assert process.stdin is not None
             assert process.stdout is not None
@@ -166,9 +166,9 @@ class _Process:
 
     @contextmanager
     def _ended_on_failure(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
-        """Ends the process if the block raises or takes too long; the next request starts another.
+        """Ends the process if the block raises or takes too long. The next request starts another.
 
-        Ctrl-C, too, ends the process, since it may interrupt the block in the middle of a message.
+        Ctrl-C also ends the process, since it may interrupt the block in the middle of a message.
         """
         timer = threading.Timer(MAX_SECONDS, process.kill)
         timer.start()

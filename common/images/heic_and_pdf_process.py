@@ -95,7 +95,7 @@ def _answered(content: bytes, request: dict[str, Any]) -> Answer:
         return {"too_large": str(error)}, b""
     except MissingPageError as error:
         return {"missing": str(error)}, b""
-    except MemoryError:  # ends this process; the next picture gets a new one with free memory
+    except MemoryError:  # ends this process; the next picture gets a new process with free memory
         raise
     # On damaged files, the libraries may raise any exception.
     except Exception as error:
@@ -146,10 +146,10 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 def main() -> None:
     """Reads requests from stdin and writes answers to stdout."""
-    # Ctrl-C interrupts all processes of a terminal. Only the parent process must handle it.
+    # Ctrl-C interrupts all processes of a terminal. Only the parent process should handle it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with os.fdopen(os.dup(1), "wb") as answers:
-        os.dup2(2, 1)  # messages from the libraries must not mix with the answers
+        os.dup2(2, 1)  # keeps messages from the libraries out of the answers
         _serve(sys.stdin.buffer, answers)
 
 

@@ -15,7 +15,7 @@ from common.images.contents import MAX_BYTES, PAGED, ImageError, filesystem_of, 
 from common.images.decoding import SUFFIXES, page_sources
 
 MAX_LIST_BYTES = 200_000_000  # per list of images
-MAX_NAMES = 10_000_000  # per list of images; so many names take 5 GB of memory
+MAX_NAMES = 10_000_000  # per list of images; this many names take 5 GB of memory
 
 Source = tuple[str, str | Path | bytes]
 """The name of an image, and its path, address or bytes. The names of pages end in #1, #2, ..."""
@@ -36,7 +36,9 @@ def image_sources(arguments: list[str], recursive: bool = False) -> list[Source]
         recursive: Whether to include the sub-folders of folders.
 
     Raises:
-        UserError: The only argument is a folder without images or a pattern without matches.
+        UserError: The only argument is a folder without images or a pattern without matches, or an
+            address cannot be listed or has no images.
+        OSError: The only argument is a folder that cannot be listed.
     """
     sources: list[Source] = []
     alone = len(arguments) == 1
@@ -101,7 +103,7 @@ def sources_from(listing: Path) -> list[Source]:
 def _page_by_page(sources: list[Source]) -> list[Source]:
     """Replaces each PDF or TIFF file by its pages.
 
-    An unreadable file stays in the list; the reason is reported when it is read.
+    An unreadable file stays in the list, so that reading it reports the error.
     """
     pages: list[Source] = []
     for name, source in sources:
@@ -145,7 +147,7 @@ def listed_at(address: str, recursive: bool = False) -> list[str]:
     Args:
         address: Address of an image, folder or pattern, such as memory://x.png, s3://bucket/scans/
             or file:///scans/*.png.
-        recursive: Whether to also list the sub-folders of a folder.
+        recursive: Whether to include the sub-folders of a folder.
 
     Raises:
         UserError: There are no images at the address, or it cannot be listed.
@@ -176,7 +178,7 @@ def list_images(folder: Path, recursive: bool = False) -> list[Path]:
 
     Args:
         folder: The folder.
-        recursive: Whether to also list the sub-folders, each after the images of its parent folder.
+        recursive: Whether to include the sub-folders, each after the images of its parent folder.
             Links to folders are not followed. A sub-folder that cannot be listed is returned like
             an image, so that reading it reports the error.
 

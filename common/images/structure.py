@@ -17,8 +17,9 @@ JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 
 SCAN, END, WITHOUT_LENGTH = b"\xda", b"\xd9", (b"\xd8", b"\x01")
 MAX_TIFF_PAGES = 10_000  # per file; the same as for PDF
-NEW_SUBFILE_TYPE = 254  # TIFF tag that marks thumbnails; it comes first in a directory
-BYTE_TYPES = (1, 2, 6, 7)  # TIFF types that decoders keep as raw bytes; many values are harmless
+NEW_SUBFILE_TYPE = 254  # TIFF tag that marks thumbnails; it is the first tag in a directory
+BYTE_TYPES = (1, 2, 6, 7)
+"""TIFF types whose values decoders keep as raw bytes. Any number of such values is harmless."""
 
 
 Content = bytes | mmap.mmap

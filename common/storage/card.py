@@ -20,7 +20,7 @@ CARD_TYPES: dict[Any, tuple[type, ...]] = {
     str | None: (str, type(None)),
     dict[str, str]: (dict,),
 }
-"""The JSON types that each type of a `ModelCard` field allows."""
+"""The types that a JSON value may have, for each type of a `ModelCard` field."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,10 @@ class ModelCard:
         seconds: Training time in seconds.
         validation_accuracy: Validation accuracy after the last epoch, 0 to 1.
         test_accuracy: Test accuracy after the last epoch, 0 to 1.
-        test_loss: Mean cross-entropy on the test images, in nats.
-        temperature: Temperature for `apply_temperature`, fitted on the validation images.
+        test_loss: Mean cross-entropy on the test images, in nats. For a finder, its loss on the
+            test pages.
+        temperature: Temperature for `apply_temperature`, fitted on the validation images; 1 for a
+            finder.
         versions: Versions of Python and of the libraries, by name.
         date: Date and time at the end of the training, in ISO 8601 and UTC.
         validation_split: Share of the training images held out for validation.
@@ -107,8 +109,8 @@ def is_finder(model: Path) -> bool:
 def load_card(model: Path) -> SavedCard | None:
     """Loads the card beside a model file.
 
-    If the hashes differ, the card describes another file. The function then prints a note on stderr
-    and ignores the card.
+    If the hash of the file differs from the hash on the card, the card belongs to another file. The
+    function then prints a note on stderr and ignores the card.
 
     Args:
         model: The path of the model file.
@@ -153,7 +155,10 @@ def load_card(model: Path) -> SavedCard | None:
 
 
 def _check_types(card: dict[str, Any]) -> None:
-    """Raises a ValueError if a card has a value of the wrong type. The card may be untrusted."""
+    """Raises a ValueError if a value on a card has the wrong type or contains a NUL character.
+
+    The card may be untrusted.
+    """
     types = {field.name: CARD_TYPES[field.type] for field in fields(ModelCard)} | {
         "sha256": (dict,)
     }

@@ -49,8 +49,9 @@ def load_network(path: Path) -> "keras.Model":
         ModelError: The file is damaged, too large, or contains a part that is not allowed.
     """
     config = json.dumps(check_network(path))
-    # Imported here: TensorFlow takes five seconds, and a refused file should fail at once. Outside
-    # the `try` block, since an ImportError, for instance after Ctrl-C, does not concern the file.
+    # Imported here: importing TensorFlow takes five seconds, and a refused file should fail at
+    # once. The import is outside the `try` block, because a failed import, for instance after
+    # Ctrl-C, does not mean that the file is damaged.
     from common.backend import keras
 
     try:
@@ -239,7 +240,7 @@ def _interpreter(path: Path, threads: int | None) -> Any:
     threads = threads or min(4, os.cpu_count() or 1)
     check_size(path)
     try:
-        # Read the file here: if LiteRT cannot read a file, it always reports that it is missing.
+        # Read the file here: LiteRT reports every file that it cannot read as missing.
         content = path.read_bytes()
         with hidden_stderr():
             interpreter = Interpreter(model_content=content, num_threads=threads)
@@ -299,7 +300,7 @@ def _checked_run(path: Path, run: Classifier) -> Classifier:
                 outputs = run(images)
         # The operators of LiteRT and the layers of Keras raise errors of many types.
         except Exception as error:
-            kind = type(error).__name__  # only the type shows that Keras ran out of memory
+            kind = type(error).__name__  # if memory runs out in Keras, only the type says so
             raise ModelError(f"{path} cannot be run ({kind}: {_reason(error)}).") from error
         if outputs.shape != (len(images), 10):
             raise ModelError(
@@ -319,7 +320,7 @@ def check_size(path: Path) -> None:
         ModelError: The file is empty or larger than `MAX_BYTES`.
     """
     size = path.stat().st_size
-    if size == 0:  # special files such as /proc/kmsg also report 0; reading them may never end
+    if size == 0:  # also reported by special files such as /proc/kmsg, whose content may never end
         raise ModelError(f"{path} is damaged: it is empty.")
     if size > MAX_BYTES:
         raise ModelError(

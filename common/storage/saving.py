@@ -23,7 +23,7 @@ def save_model(network: "keras.Model", stem: Path, card: ModelCard) -> None:
     Args:
         network: The trained network.
         stem: The path of the model without a suffix.
-        card: The card, to which this function adds the hashes of the files.
+        card: The card. The saved card also contains the hashes of the model files.
 
     Raises:
         UserError: A file cannot be written.

@@ -32,7 +32,7 @@ SHAPE_INPUTS: dict[str, tuple[int, ...]] = {
     "TRANSPOSE": (1,),
     "TRANSPOSE_CONV": (0,),
 }
-"""Operators whose output shape depends on the values of some inputs, with their input indices."""
+"""Operators whose output shape depends on input values, with the indices of these inputs."""
 
 OTHER_OPERATORS = frozenset(
     """
@@ -106,6 +106,6 @@ def _check_shapes(graph: Any, operators: list[tuple[str, Any]]) -> None:
 
 
 def _numbers(table: Any, field: str) -> list[int]:
-    """Returns the tensor indices in a field of a table; -1 is a missing optional tensor."""
+    """Returns the tensor indices in a field of a table; -1 means an omitted optional tensor."""
     count = getattr(table, f"{field}Length")()
     return [getattr(table, field)(index) for index in range(count)]

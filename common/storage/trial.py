@@ -3,7 +3,7 @@
     python -m common.storage.trial FILE classifier|finder
 
 A hostile model file can demand any amount of time and memory, or crash the process that loads it.
-At worst, only the subprocess fails.
+If this happens in the subprocess, the program reports an error and continues.
 """
 
 import subprocess
@@ -27,8 +27,8 @@ from common.storage.loading import (
 from common.storage.tflite_safety import RefusedOperatorsError, check_operators
 
 MAX_SECONDS = {".tflite": 30, ".keras": 120, ".h5": 120}
-"""Wall-clock limits. TensorFlow takes five seconds to import, and longer if the CPUs are busy."""
-MAX_CPU_SECONDS = 20  # for loading the model and running it on 127 images
+"""Wall-clock limits. Importing TensorFlow takes five seconds, and longer if the CPUs are busy."""
+MAX_CPU_SECONDS = 20  # for loading a model and running it on 127 images or, for a finder, 9 pages
 MAX_MEGABYTES = 700  # in addition to the memory that the libraries use
 REFUSED = 2  # exit status of the subprocess
 
@@ -72,7 +72,9 @@ def try_in_subprocess(path: Path, kind: str = "classifier") -> None:
 
 
 def try_in_this_process(path: Path, kind: str = "classifier") -> None:
-    """Loads a model and runs it on black, white and random images, in batches of several sizes.
+    """Loads a model and runs it on images with constant or random pixels.
+
+    A classifier gets batches of several sizes, and a finder gets pages of several sizes.
 
     Args:
         path: The model file.

@@ -26,18 +26,18 @@ class Augmentation(layers.Layer):
         )
 
     def uniform(self, shape: tuple[Any, ...], limit: float) -> Any:
-        """Random numbers between plus and minus `limit` times the strength."""
+        """Returns random numbers between plus and minus `limit` times the strength."""
         return limit * self.strength * keras.random.uniform(shape, -1, 1, seed=self.generator)
 
 
 class MildEpochs(keras.callbacks.Callback):
     """Halves the strength of the augmentation in the last epochs.
 
-    By then, the network has learned from strong changes. Milder ones bring the training pictures
-    closer to those that it will see.
+    By then, the network has learned from strong changes. Milder changes bring the training pictures
+    closer to the pictures that the network will read.
 
     Args:
-        share: Share of the epochs with mild augmentation, 0 to 1.
+        share: Share of the epochs with mild augmentation, 0 to 1. These epochs come last.
     """
 
     def __init__(self, share: float) -> None:
@@ -55,7 +55,7 @@ class MildEpochs(keras.callbacks.Callback):
 class RandomWarp(Augmentation):
     """Randomly rotates, scales, shears, shifts and bends each picture in a single resampling.
 
-    Keras has layers for most of these, but applying them in sequence would blur a 28x28 picture
+    Keras has layers for most of these changes. Applied in sequence, they would blur a 28x28 picture
     several times. Bending is the elastic distortion of Simard et al., "Best Practices for
     Convolutional Neural Networks", 2003.
 
@@ -143,7 +143,8 @@ class RandomStroke(Augmentation):
     and edges become sharper (up to black and white) or softer (as in a low-resolution image).
 
     Args:
-        change: Maximum blending weight of the eroded or dilated picture, 0 to 1.
+        change: Maximum blending weight of the dilated picture, 0 to 1. The maximum for the eroded
+            picture is half of it.
         gamma: Maximum gamma exponent; the minimum is its reciprocal.
         edge: Maximum sharpening and softening of edges, 0 to 1.
         seed: Seed for the random number generator.
@@ -181,13 +182,13 @@ class RandomStroke(Augmentation):
 
 
 class RandomClutter(Augmentation):
-    """Damages some pictures the way crowded pages damage digits.
+    """Gives some pictures the defects that digits have on crowded pages.
 
-    There are four kinds of damage: an edge is cut off, a gap breaks the strokes, specks appear,
+    There are four kinds of defects: an edge is cut off, a gap breaks the strokes, specks appear,
     or part of a neighbouring digit intrudes.
 
     Args:
-        share: Share of the pictures that each kind of damage affects, 0 to 1.
+        share: Share of the pictures that get each kind of defect, 0 to 1.
         seed: Seed for the random number generator.
     """
 
@@ -225,5 +226,5 @@ class RandomClutter(Augmentation):
 
 
 def augmentation(seed: int) -> list[layers.Layer]:
-    """The augmentation layers that precede a network during training."""
+    """Returns the augmentation layers that precede a network during training."""
     return [RandomWarp(seed=seed), RandomStroke(seed=seed + 1), RandomClutter(seed=seed + 2)]

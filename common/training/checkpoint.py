@@ -39,7 +39,7 @@ class Batches(Protocol):
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves the training state after each epoch, and stops training if the loss is not finite.
+    """Saves the training state after each epoch, and stops training if a metric is not finite.
 
     The folder holds two files: an `.npz` file with the weights and the optimizer's variables, and
     `state.json`, which names the `.npz` file. `state.json` is replaced last, so the two files match
@@ -67,8 +67,8 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Makes shuffling, augmentation and dropout depend only on the seed and the epoch.
 
-        The checkpoint does not hold the states of the random number generators, so they are set
-        anew at the start of each epoch. A resumed run therefore draws the same numbers as an
+        The checkpoint does not hold the states of the random number generators. Instead, this
+        method sets them at the start of each epoch, so a resumed run draws the same numbers as an
         uninterrupted one.
         """
         self.batches.shuffle(epoch)
@@ -79,7 +79,10 @@ class Checkpoint(keras.callbacks.Callback):
         self.epoch_started = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Stops training if the loss is not finite. In a run of one epoch, records each batch."""
+        """Stops training after a signal, or if a metric is not finite.
+
+        In a run of one epoch, also records the metrics so far.
+        """
         row = self._finite(logs)
         part = (batch + 1) / self.params["steps"]
         if self.stopping and part < 1:  # after the last batch, the epoch is saved first
@@ -88,7 +91,10 @@ class Checkpoint(keras.callbacks.Callback):
             self.history.append({"epoch": part} | row)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Saves the state. Stops training instead if a metric is not finite."""
+        """Saves the state, then stops training if a signal was received.
+
+        If a metric is not finite, stops training without saving the state.
+        """
         row = self._finite(logs)
         seconds = round(time.perf_counter() - self.epoch_started, 3)
         self.history.append({"epoch": epoch + 1} | row | {"seconds": seconds})
@@ -97,6 +103,7 @@ class Checkpoint(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
     def _finite(self, logs: dict[str, float] | None) -> Row:
+        """Converts metrics to a row, or raises a `TrainingError` if one of them is not finite."""
         row = {name: float(value) for name, value in (logs or {}).items()}
         for name, value in row.items():
             if not np.isfinite(value):
@@ -157,7 +164,7 @@ class Checkpoint(keras.callbacks.Callback):
         if not self.writes:
             return
         weights = self.folder / f"epoch-{whole_epochs(self.history):04d}.npz"
-        # Saved with NumPy, because Keras raises no clear error if the disk fills up while it
+        # Saved with NumPy, because Keras raises no clear error if the disk becomes full while it
         # writes an HDF5 file.
         with replacing(weights) as temporary, temporary.open("wb") as file:
             np.savez(file, *map(keras.ops.convert_to_numpy, _variables(self.model)))
@@ -170,7 +177,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    """Returns all variables that training changes, always in the same order for a network."""
+    """Returns all variables that training changes. Their order depends only on the network."""
     return [*model.weights, *model.optimizer.variables]
 
 

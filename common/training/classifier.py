@@ -1,4 +1,4 @@
-"""Trains a classifier: data, optimizer, checkpoint and resuming."""
+"""Trains a classifier: prepares its pictures, compiles it, and saves or restores checkpoints."""
 
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ from common.training.recipes import Recipe, Run
 WRITTEN_SHARE = 0.08  # added digits in rare styles
 SCAN_SHARE = 0.12  # added digits of few pixels
 NON_DIGIT_SHARE = 0.15  # added pictures that are not digits
-OWN_SHARE = 0.25  # added digits of the user, repetitions included
-MAX_REPEATS = 500  # repetitions of each of the user's digits in one epoch
+OWN_SHARE = 0.25  # added digits of the user, including repetitions
+MAX_REPEATS = 500  # how often each of the user's digits can occur in one epoch
 STEPS_PER_CALL = 50  # training steps that Keras runs before it returns to Python
 
 
@@ -48,7 +48,7 @@ class Result:
             is only one epoch, rows for fractions of it (epoch, loss, accuracy) come first.
         train_images: Number of images of the data set that were used for training.
         temperature: Temperature for calibrated probabilities, fitted on the validation images.
-        test: Score on the test images, which are used only here.
+        test: Score on the test images, which are used for nothing else.
     """
 
     network: keras.Model
@@ -81,15 +81,17 @@ def train(
         dataset: Training and test data.
         checkpoint: Folder for the state after each epoch; `discard_checkpoint` deletes it.
         resume: Whether to continue from the state in `checkpoint`.
-        tensorboard: Folder for TensorBoard logs.
-        verbose: What to print: nothing (0), a progress bar (1) or a line per tenth (2).
+        tensorboard: Folder for TensorBoard logs; None for no logs.
+        verbose: What to print: nothing (0), a progress bar (1), or a line for each tenth of the
+            epochs (2).
         start: Network whose weights to start from; None for new random weights.
         own: The user's own digits, used in addition to those of `dataset`.
-        place: The place of this process in distributed training; None to train undistributed.
+        place: The place of this process in distributed training; None for training on one device.
 
     Raises:
-        TrainingError: The loss is not finite.
-        KeyboardInterrupt: The user stopped the run; the checkpoint holds the last complete epoch.
+        TrainingError: The loss is not finite, or the checkpoint to resume from is damaged.
+        UserError: Distributed training is not possible; see `distributed`.
+        KeyboardInterrupt: The user stopped the run. The checkpoint holds the last complete epoch.
     """
     keras.utils.set_random_seed(run.seed)
     train_part, held_out = split_indices(dataset.train_labels, run.validation_split, run.seed)
@@ -124,7 +126,7 @@ def _fit(
     """Trains the model for the remaining epochs."""
     devices, writes = batches.devices, batches.place.rank == 0
     recipe = saver.run.recipe
-    shown = callbacks_of(saver, tensorboard, verbose) if writes else [saver]
+    callbacks = callbacks_of(saver, tensorboard, verbose) if writes else [saver]
     used = len(validation[0]) // devices * devices  # each device gets the same number of images
     model.fit(
         batches,
@@ -133,7 +135,7 @@ def _fit(
         epochs=recipe.epochs,
         validation_data=tuple(part[:used] for part in validation),
         validation_batch_size=500 // devices * devices,
-        callbacks=[MildEpochs(recipe.mild_share), *shown],
+        callbacks=[MildEpochs(recipe.mild_share), *callbacks],
         verbose=0,  # the callbacks show the progress
     )
 
@@ -181,10 +183,11 @@ def _compiled(network: keras.Model, run: Run, steps: int) -> keras.Model:
     model = keras.Sequential([keras.Input((28, 28, 1)), *augmentation_layers, network])
     model.compile(
         optimizer=optimizer(recipe, steps),
-        loss="kl_divergence",  # cross-entropy minus the entropy of the target, so 0 is reachable
+        loss="kl_divergence",  # cross-entropy minus the entropy of the target, so its minimum is 0
         metrics=[DigitAccuracy(name="accuracy")],
         steps_per_execution=min(STEPS_PER_CALL, steps),
-        jit_compile=keras.backend.backend() != "tensorflow",  # there, compiling costs more time
+        # With TensorFlow, JIT compilation takes more time than it saves.
+        jit_compile=keras.backend.backend() != "tensorflow",
     )
     model.optimizer.build(model.trainable_variables)
     return model
@@ -216,7 +219,10 @@ def _one_hot(labels: np.ndarray) -> np.ndarray:
 def _with_own(
     images: np.ndarray, targets: np.ndarray, own: Dataset
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Adds the user's own digits, repeated until they make up `OWN_SHARE` of the images."""
+    """Adds the user's own digits, repeated until their number is `OWN_SHARE` of that of `images`.
+
+    Each digit is added at least once, and at most `MAX_REPEATS` times.
+    """
     share = OWN_SHARE * len(images) / len(own.train_images)
     times = round(min(max(share, 1), MAX_REPEATS))
     return (

@@ -23,7 +23,7 @@ PROCESS_LOST = (
 
 @dataclass(frozen=True)
 class Place:
-    """The rank of this process in distributed training, and the processes it works with.
+    """The rank of this process in distributed training, and how to reach the other processes.
 
     Attributes:
         coordinator: HOST:PORT of the process with rank 0, the same for all processes. None if there
@@ -38,12 +38,12 @@ class Place:
 
 
 def place_of(coordinator: str | None, processes: int | None, process: str | None) -> Place:
-    """Determines the rank of this process from the options or Keras's environment variables.
+    """Returns the place of this process, from the options or Keras's environment variables.
 
     Args:
-        coordinator: HOST:PORT of the process with rank 0; None for the environment variable.
-        processes: Number of processes; None for the environment variable.
-        process: Rank of this process, from 0; None for the environment variable.
+        coordinator: HOST:PORT of the process with rank 0; None to use the environment variable.
+        processes: Number of processes; None to use the environment variable.
+        process: Rank of this process, from 0; None to use the environment variable.
 
     Raises:
         UserError: A value is missing or invalid.
@@ -57,7 +57,7 @@ def place_of(coordinator: str | None, processes: int | None, process: str | None
         place = Place(address, int(count or ""), int(number or ""))
     except ValueError as error:
         raise UserError(
-            f"With --coordinator, --processes and --process must be whole numbers; got "
+            f"If --coordinator is given, --processes and --process must be whole numbers; got "
             f"{count or 'no value'} and {number or 'no value'}."
         ) from error
     name, _, port = str(address).partition(",")[0].rpartition(":")
@@ -83,7 +83,7 @@ def distributed(place: Place, seed: int) -> Iterator[int]:
 
     Yields:
         The number of devices of this process. The number of images that the process gets from a
-        batch must be a multiple of it.
+        batch must be a multiple of this number.
 
     Raises:
         UserError: The backend is not JAX, or another process did not start or has ended.

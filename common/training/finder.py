@@ -60,7 +60,7 @@ def train_finder(
     training, validation = split_indices(labels, run.validation_split, run.seed)
     size = run.recipe.batch_size
     held_out = _pages(dataset.train_images[validation], labels[validation], size, run.seed + 1)
-    # Fine-tuning uses other pages than the training of the original model.
+    # Fine-tuning uses different pages from the training of the original model.
     seed = run.seed if start is None else run.seed + 10
     source = PageSource(dataset.train_images[training], labels[training], STEPS, size, seed)
     batches = PageBatches(source)
@@ -182,9 +182,9 @@ def _mean_error(targets: Any, outputs: Any, channels: slice, weight_index: int) 
 
 
 class PeakAccuracy(keras.metrics.Metric):
-    """Share of the digits that the heat maps recognise at their centre.
+    """Share of the digits that the heat maps recognise at the centre of the digit.
 
-    A digit counts if its own class has the highest probability there, and at least 0.3.
+    A digit is recognised if its own class has the highest probability there, and at least 0.3.
     """
 
     def __init__(self, name: str = "accuracy", **kwargs: Any) -> None:
@@ -203,5 +203,5 @@ class PeakAccuracy(keras.metrics.Metric):
         self.all.assign_add(ops.sum(counted))
 
     def result(self) -> Any:
-        """Returns the accuracy over all batches so far, from 0 to 1."""
+        """Returns the accuracy over all batches so far, 0 to 1."""
         return self.right / ops.maximum(self.all, 1)

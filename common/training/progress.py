@@ -28,7 +28,7 @@ class ProgressBar(keras.callbacks.ProgbarLogger):
 class ProgressLines(keras.callbacks.Callback):
     """Prints a line after each tenth of the epochs, for output to a file or a pipe.
 
-    In a run of fewer than ten epochs, lines are also printed within an epoch.
+    In a run of at most five epochs, lines are also printed within an epoch.
     """
 
     epoch = printed = 0  # the current epoch, and the number of lines printed within it

@@ -1,4 +1,4 @@
-"""Presets, and the run that the command line options describe.
+"""Presets, and the run that the command-line options describe.
 
 This module is separate from `classifier` so that `train_model.py --help` does not import
 TensorFlow.
@@ -12,7 +12,7 @@ from common.data.datasets import Dataset, split_indices
 from common.storage.card import FINDER
 
 MIN_STEPS = 200  # with fewer steps, `adapted` adds epochs
-ENOUGH_STEPS = 400  # number of steps that `adapted` raises a short run to
+ENOUGH_STEPS = 400  # minimum number of steps after `adapted` has added epochs
 RECIPE_OPTIONS = ("network", "epochs", "batch_size", "learning_rate")
 """The attributes of a recipe that the command line can set."""
 
@@ -97,7 +97,8 @@ class Run:
         recipe: Recipe of the preset, with the changes from the command line.
         data: Name of the data set.
         data_sha256: Hash of the data set.
-        seed: Seed for the validation split, the initial weights, the order and the augmentation.
+        seed: Seed for the validation split, the initial weights, the order of the pictures and the
+            augmentation.
         validation_split: Share of the training images held out, above 0 and at most 0.5.
         start: Model file that fine-tuning starts from; None for new random weights.
         own: Name of the user's own digits that fine-tuning adds to the data, or None.
@@ -129,7 +130,7 @@ def new_run(
     learning_rate: float | None = None,
     **settings: Any,
 ) -> Run:
-    """Creates a run from the command line options.
+    """Creates a run from the command-line options.
 
     Args:
         dataset: Data set to train on.
@@ -176,8 +177,8 @@ def adapted(recipe: Recipe, images: int) -> Recipe:
 def run_command(run: Run) -> str:
     """Returns the command that repeats a run."""
     words = ["python", "train_model.py"]
-    # Fine-tuning takes preset, network, seed and validation split from the model that it starts
-    # from.
+    # Fine-tuning has a fixed preset. The network, the seed and the validation split come from the
+    # model that it starts from.
     words += ["--from", run.start] if run.start else ["--preset", run.preset]
     if not run.start:
         words += ["--seed", str(run.seed)]

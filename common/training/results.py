@@ -16,7 +16,7 @@ from common.storage.saving import save_model
 from common.training.classifier import Result, optimizer
 from common.training.recipes import Recipe, Run, run_command
 
-STEPS = 1000  # resolution at which `with_learning_rates` samples the schedule, in steps per epoch
+STEPS = 1000  # steps per epoch with which `with_learning_rates` computes the learning rates
 
 
 def write_results(run: Run, result: Result, stem: Path, plots_folder: Path) -> None:
@@ -26,8 +26,8 @@ def write_results(run: Run, result: Result, stem: Path, plots_folder: Path) -> N
         run: The run that was trained.
         result: The result of the run.
         stem: Path of the model files without suffix.
-        plots_folder: Folder for plots. A sub-folder with the name of the model gets all files but
-            the model; the folder itself gets copies of the plots of accuracy and loss.
+        plots_folder: Folder for plots. A sub-folder with the name of the model gets all files
+            except the model; the folder itself gets copies of the plots of accuracy and loss.
     """
     card = ModelCard(
         network=run.recipe.network,

@@ -21,7 +21,7 @@ from common.training.recipes import (
 )
 
 RUN_OPTIONS = ("preset", "seed", "validation_split")
-"""The attributes of a `Run` that command line options can set."""
+"""The attributes of a `Run` that command-line options can set."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ def new_plan(data: str | None, stem: Path | None, overwrite: bool, options: dict
 def fine_tuning_plan(
     start: Path, data: str | None, stem: Path | None, overwrite: bool, options: dict[str, Any]
 ) -> Plan:
-    """Plans a run that fine-tunes a model on MNIST and the user's own digits.
+    """Plans a run that fine-tunes a classifier on MNIST and the user's own digits, or a finder.
 
     Args:
         start: The `.keras` file of the model to fine-tune.
-        data: For a classifier, the user's own digits, as for `load_own_digits`. For a finder, any
-            data set, as for `load_dataset`.
+        data: For a classifier, the user's own digits, as for `load_own_digits`, or None for MNIST
+            alone. For a finder, any data set, as for `load_dataset`.
         stem: Path of the model files without suffix; None for the default path.
         overwrite: Whether a model at the default path may be replaced. Otherwise, the new model
             gets a numbered name.
@@ -126,7 +126,8 @@ def resumed_plan(data: str | None, stem: Path | None, options: dict[str, Any]) -
         UserError: There is no interrupted run, an option differs from the settings of the run, or
             the data set has changed.
     """
-    # Imported here: TensorFlow takes five seconds, and a wrong argument should fail at once.
+    # Imported here: importing TensorFlow takes five seconds, and a wrong argument should fail at
+    # once.
     from common.training.checkpoint import checkpoint_folder, read_state
 
     stem = stem or _interrupted_last()
@@ -163,7 +164,8 @@ def start_card(path: Path) -> SavedCard:
     """Loads the card of a model to fine-tune.
 
     Raises:
-        ModelError: The model is missing, or was not created by `train_model.py`.
+        ModelError: The model is missing, is not a `.keras` file, or was not created by
+            `train_model.py`.
     """
     if path.suffix != ".keras":
         raise ModelError(
@@ -215,7 +217,7 @@ def refuse_existing_model(stem: Path) -> None:
 
 
 def describe(plan: Plan) -> str:
-    """Describes a planned run in two sentences: the training and the path of the model."""
+    """Describes a planned run: how it trains, and where it saves the model."""
     run, recipe, own = plan.run, plan.run.recipe, plan.own
     training, validation = part_sizes(run, plan.dataset)
     added = f" and {len(own.train_labels):,} of {printable(own.name)}" if own else ""

@@ -16,11 +16,11 @@ from common.recognizer import DigitRecognizer
 from common.storage.card import SavedCard, is_finder, load_card
 from common.storage.model_files import model_paths
 
-UNKNOWN_MODEL = "There is no model of that name; GET /models lists them."
-MAX_LISTED = 50
+UNKNOWN_MODEL = "There is no model of that name; GET /models lists the models."
+MAX_LISTED = 50  # models in the answer of /models
 MAX_LOADED = 8  # models in memory besides the server's own
 MAX_NAME = 100  # characters
-MAX_CACHED_PIXELS = 20_000_000  # pixels of an image whose reading is cached; it takes up to 0.1 GB
+MAX_CACHED_PIXELS = 20_000_000  # of an image whose reading is cached (up to 0.1 GB of memory)
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class Examined:
 class Classifiers:
     """The server's own classifier, and the classifiers in a folder.
 
-    Classifiers are loaded when a request first names them. The name is only compared with the names
-    of the files in the folder; it never becomes part of a path. Files whose names JSON cannot hold
-    are skipped. All classifiers share one finder. This class is not thread-safe.
+    Classifiers are loaded when a request first names them. A requested name is only compared with
+    the names of the files in the folder; it never becomes part of a path. Files whose names JSON
+    cannot hold are skipped. All classifiers share one finder. This class is not thread-safe.
 
     Args:
         recognizer: Recognizer with the server's own classifier.
@@ -80,7 +80,10 @@ class Classifiers:
         return path.stem if is_in_folder else name_of(path.name)
 
     def choices(self) -> list[Choice]:
-        """Lists the server's own classifier, then those in the folder, with the newest first."""
+        """Lists the server's own classifier, then those in the folder, with the newest first.
+
+        The list has at most `MAX_LISTED` classifiers.
+        """
         own = self.own.predictor
         choices = [Choice(self.own_name, own.path, own.card)]
         for path in self._files():
@@ -118,7 +121,7 @@ class Classifiers:
         return self._loaded[key]
 
     def is_own(self, path: Path) -> bool:
-        """Tells whether a file belongs to the server's own model."""
+        """Checks whether a file belongs to the server's own model."""
         return _stem(path) == _stem(self.own.setup.model)
 
     def name_of_model(self, keras: Path) -> str | None:
@@ -135,7 +138,7 @@ class Classifiers:
             OSError: A file cannot be deleted.
         """
         keras, tflite, card = model_paths(self.folder / name)
-        # Without its .tflite file, a model is no longer listed, so this file goes first.
+        # Without its .tflite file, a model is no longer listed, so this file is deleted first.
         for path in (tflite, keras, card):
             path.unlink(missing_ok=True)
 
@@ -165,7 +168,7 @@ class Classifiers:
         return examined
 
     def _files(self) -> list[Path]:
-        """Lists the model files in the folder, with the newest first."""
+        """Lists the `.tflite` files of the classifiers in the folder, with the newest first."""
         found = [path for path in self.folder.glob("*.tflite") if _is_classifier(path)]
         return sorted(found, key=lambda path: (-(_modification_time(path) or 0), path.name))
 

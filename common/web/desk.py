@@ -15,7 +15,8 @@ from common.images.decoding import image_size
 MAX_BYTES = 20 * 10**6  # per image in a request
 MAX_PIXELS = 50_000_000  # per image; decoding an image of this size takes up to 0.5 GB
 MAX_REQUESTS = 16  # requests with an image, in progress or waiting
-# An image must arrive within BODY_SECONDS, plus a second per BODY_BYTES_PER_SECOND received so far.
+# An image must arrive within BODY_SECONDS, plus one second for each BODY_BYTES_PER_SECOND bytes
+# received so far.
 BODY_SECONDS = 5.0
 BODY_BYTES_PER_SECOND = 500_000
 Answer = TypeVar("Answer")
@@ -23,9 +24,10 @@ Work = Callable[[bytes], Answer]
 
 
 class Desk:
-    """Processes the images of requests one after the other, and refuses more than `MAX_REQUESTS`.
+    """Processes the images of requests one after the other.
 
-    One thread does the work: a drawing takes a few milliseconds, and models are not thread-safe.
+    A request is refused while `MAX_REQUESTS` others are in progress or waiting. One thread does the
+    work: a drawing takes a few milliseconds, and `Classifiers` is not thread-safe.
     """
 
     def __init__(self) -> None:
@@ -70,7 +72,7 @@ class Desk:
 
 
 async def _receive(request: Request) -> bytes:
-    """Receives the body of a request, or refuses it if it is too large or too slow."""
+    """Receives the body of a request. Refuses a body that is too large or arrives too slowly."""
     too_large = HTTPException(413, f"The image is larger than {MAX_BYTES // 10**6} MB, the limit.")
     if int(request.headers.get("content-length", 0)) > MAX_BYTES:
         raise too_large

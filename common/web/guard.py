@@ -1,4 +1,4 @@
-"""Refuses requests from other web sites and computers, and adds security headers to answers."""
+"""Refuses requests from other web sites or computers, and adds security headers to answers."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -67,7 +67,7 @@ class Guard:
 
 
 def is_this_computer(request: Request) -> bool:
-    """Tells whether a request comes from the computer that runs the server."""
+    """Checks whether a request comes from the computer that runs the server."""
     try:
         return ipaddress.ip_address(request.client.host if request.client else "").is_loopback
     except ValueError:
@@ -75,7 +75,7 @@ def is_this_computer(request: Request) -> bool:
 
 
 def this_computer_only(request: Request) -> None:
-    """Refuses requests from other computers, which may neither train nor delete.
+    """Refuses requests from other computers, which may not train or delete anything.
 
     Raises:
         HTTPException: With status 403.

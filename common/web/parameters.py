@@ -9,7 +9,7 @@ from common.web import records
 from common.web.classifiers import MAX_NAME, Examined
 
 Refusals = dict[int | str, dict[str, Any]]
-"""Answers by HTTP status, as FastAPI takes them for the OpenAPI description."""
+"""Error answers by HTTP status, in FastAPI's format for the OpenAPI description."""
 
 IMAGE_REQUEST: dict[str, Any] = {
     "openapi_extra": {
@@ -25,7 +25,7 @@ IMAGE_REQUEST: dict[str, Any] = {
 
 
 def refusal(status: int, description: str) -> Refusals:
-    """Describes an error answer for the OpenAPI description."""
+    """Returns the description of one error answer for the OpenAPI description."""
     return {status: {"model": records.ErrorRecord, "description": description}}
 
 
@@ -36,7 +36,7 @@ REFUSALS: Refusals = {
     **refusal(422, "The image is damaged, or a parameter is invalid."),
     **refusal(503, "Too many requests at once."),
 }
-"""The refusals that every endpoint with an image has."""
+"""The refusals of every endpoint that takes an image."""
 
 NO_MODEL = refusal(404, "There is no model of that name.")
 NO_MARK = refusal(404, "No mark has that box, or there is no model of that name.")

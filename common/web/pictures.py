@@ -8,7 +8,7 @@ import numpy as np
 from common.evaluation.explanation import mosaic
 
 RED, BLUE = (178, 24, 43), (33, 102, 172)  # RGB colours of evidence for and against a digit
-MIN_EFFECT = 1.0  # log-odds; full colour means at least this effect
+MIN_EFFECT = 1.0  # log-odds; an effect below this value never has the full colour
 
 
 def png(picture: np.ndarray) -> bytes:
@@ -28,7 +28,7 @@ def layer_picture(maps: np.ndarray) -> np.ndarray:
 
 
 def occlusion_picture(picture: np.ndarray, effect: np.ndarray) -> np.ndarray:
-    """Draws a picture with the evidence for its digit in red and against it in blue.
+    """Draws a picture with the evidence for its digit in red and the evidence against it in blue.
 
     Args:
         picture: What the classifier sees, uint8 (28, 28), 255 is ink.

@@ -82,11 +82,11 @@ class KeptRecord(BaseModel):
     folder: str
     count: int = Field(ge=0)
     command: str = Field(description="Command that trains on the saved digits.")
-    digits: list[KeptDigit] = Field(description="The last saved digits, the newest first.")
+    digits: list[KeptDigit] = Field(description="The most recently saved digits, the newest first.")
 
 
 class TrainingRow(BaseModel):
-    """Metrics at one moment of training; `val_loss` and `val_accuracy` only after an epoch."""
+    """Metrics at one moment of training. Validation metrics exist only at the end of an epoch."""
 
     epoch: float
     loss: float | None = None
@@ -117,7 +117,7 @@ class TrainingRecord(BaseModel):
 
 
 class ModelRecord(BaseModel):
-    """A model that requests can name. `network`, `data`, `own`, `accuracy` come from its card."""
+    """A model that requests can name. Its card gives `network`, `data`, `own` and `accuracy`."""
 
     name: str = Field(description="Name of the model, for the parameter `model` of other requests.")
     network: str | None

@@ -15,8 +15,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from common.processes import STOP_SIGNALS
 
 HEAD_SECONDS = 10.0  # time for the complete head of a request to arrive
-# A client must read an answer within ANSWER_SECONDS, plus a second per ANSWER_BYTES_PER_SECOND
-# that it has not read yet.
+# A client must read an answer within ANSWER_SECONDS, plus one second for each
+# ANSWER_BYTES_PER_SECOND bytes that it has not read yet.
 ANSWER_SECONDS = 10.0
 ANSWER_BYTES_PER_SECOND = 500_000
 STOP_SECONDS = 1  # time for answers in progress to end when the server stops
@@ -80,14 +80,14 @@ class PromptProtocol(H11Protocol):
 class PromptServer(uvicorn.Server):
     """A server that stops within seconds, and logs nothing about the answers that it cancels.
 
-    On SIGHUP and on a second Ctrl-C, uvicorn would end without shutting down the application, and a
-    running training would go on. This server always shuts the application down.
+    On SIGHUP and on a second Ctrl-C, uvicorn would end without shutting down the application, and
+    training in progress would go on. This server always shuts the application down.
     """
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stops the server on every stop signal that is not ignored, as SIGHUP is under nohup."""
-        if threading.current_thread() is not threading.main_thread():  # only it handles signals
+        """Stops the server on every stop signal that is not ignored. nohup ignores SIGHUP."""
+        if threading.current_thread() is not threading.main_thread():  # cannot handle signals
             yield
             return
         with super().capture_signals():

@@ -50,7 +50,7 @@ class _Run:
 
 
 class Trainer:
-    """Executes one training run at a time.
+    """Starts, observes and cancels training runs, one at a time.
 
     Args:
         my_digits: Folder with the user's own digits.
@@ -86,7 +86,7 @@ class Trainer:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    start_new_session=True,  # Ctrl-C must only reach the server, see `close`
+                    start_new_session=True,  # Ctrl-C must reach only the server; see `close`
                 )
         except OSError:
             shutil.rmtree(log.parent, ignore_errors=True)
@@ -116,7 +116,11 @@ class Trainer:
             self._forget_log()
 
     def state(self) -> State:
-        """Returns the state of the latest training run."""
+        """Returns the state of the latest training run.
+
+        Kills a cancelled run that does not stop within `KILL_SECONDS`, and deletes the checkpoint
+        of a cancelled run.
+        """
         run = self._run
         if run is None:
             return "idle"
@@ -140,16 +144,16 @@ class Trainer:
 
     @property
     def name(self) -> str | None:
-        """Name of the model of the latest training run, or None if there was none."""
+        """Name of the model of the latest training run, or None if there was no run."""
         return self._run.name if self._run else None
 
     @property
     def start_model(self) -> Path | None:
-        """The `.keras` file that the latest training run fine-tunes, or None if there was none."""
+        """The `.keras` file that the latest training run fine-tunes. None if there was no run."""
         return self._run.start if self._run else None
 
     def has_made(self, name: str, card: SavedCard | None) -> bool:
-        """Tells from a model's name and card whether it was fine-tuned on the user's own digits."""
+        """Checks by its name and card whether a model was fine-tuned on the user's own digits."""
         is_named = re.fullmatch(rf"{re.escape(self.my_digits.name)}_[1-9]\d*", name)
         own = card.get("own") if card else None
         return bool(is_named and own) and os.path.realpath(self.my_digits) == own
@@ -161,7 +165,7 @@ class Trainer:
         return max(0.0, (run.ended or time.time()) - run.started) if run else 0.0
 
     def output(self) -> str:
-        """Returns the output of the latest training run so far, or "" if the log was deleted."""
+        """Returns the first `MAX_LOG_BYTES` bytes of the latest run's output; "" without a log."""
         if self._run is None:
             return ""
         try:
@@ -203,13 +207,13 @@ def rows_of(output: str) -> tuple[list[dict[str, float]], int | None]:
 
 
 def error_of(output: str) -> str:
-    """Returns the last error that a training run printed, or else the last line of its output."""
+    """Returns the last error in the output of a training run, or else the last line."""
     lines = output.strip().splitlines() or ["It printed nothing."]
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     return (errors or lines)[-1]
 
 
 def comparison_of(output: str) -> str | None:
-    """Returns the table with the accuracy before and after, once the run has printed it."""
+    """Returns the table with the accuracy before and after training; None if it is missing."""
     start = re.search(r"^accuracy .*before .*after$", output, re.MULTILINE)
     return output[start.start() :].rstrip() if start else None

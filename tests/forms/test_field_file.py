@@ -57,7 +57,7 @@ BAD_FIELDS: dict[str, tuple[object, str]] = {
     "number": (7, "field 1 is 7; expected an object with the keys name, box, digits"),
     "key": ({**AMOUNT, "lenght": 3}, 'field 1 has the key "lenght"; expected an object with'),
     "no name": ({"box": [1, 1, 1, 1], "digits": 1}, "name is missing; expected"),
-    "formula": ({**AMOUNT, "name": "=1+1"}, 'name is "=1+1"; expected letters, digits'),
+    "formula": ({**AMOUNT, "name": "=1+1"}, 'name is "=1+1"; expected at most 100 letters, digits'),
     "reserved": ({**AMOUNT, "name": "error"}, 'name is "error"; expected a name other than image'),
     "box": (
         {**AMOUNT, "box": [62, 18, 50, 6]},

@@ -178,7 +178,7 @@ def save_film(browser: Browser, address: str) -> None:
 
 
 def save_page(browser: Browser, address: str) -> None:
-    """Saves the web page with heat map, explanation, last drawings and comparison of models."""
+    """Saves the web page with heat map, explanation, recent drawings and comparison of models."""
     for page in opened(browser, address, viewport={"width": 1280, "height": 1010}):
         for digits in ((2, 8), (4,), (7, 3, 5)):
             page.keyboard.press("Delete")

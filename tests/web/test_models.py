@@ -96,7 +96,9 @@ def test_only_the_name_of_a_listed_model_is_accepted(client: TestClient, name: s
     for path in ("/read", "/look"):
         answer = client.post(path, params={"model": name}, content=SAMPLE)
         assert answer.status_code == 404
-        assert answer.json() == {"error": "There is no model of that name; GET /models lists them."}
+        assert answer.json() == {
+            "error": "There is no model of that name; GET /models lists the models."
+        }
     too_long = client.post("/read", params={"model": "m" * 101}, content=SAMPLE)
     assert too_long.status_code == 422
 

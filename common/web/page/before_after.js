@@ -8,7 +8,7 @@ const byId = (id) => document.getElementById(id);
 export class BeforeAndAfter {
   #models;
   #names = null; // names of the models before and after, or null if they cannot be compared
-  #comparison = 0; // number of the latest comparison; earlier ones stop
+  #comparison = 0; // number of the latest comparison; any earlier one stops
 
   // `models` is the list of the server's models, a `Models`.
   constructor(models) {
@@ -62,7 +62,7 @@ function dataOf(models) {
   return [...new Set(models.map(({ data }) => data ?? "unknown data"))].join(" and ");
 }
 
-// Resolves to what each model reads on the picture of a saved digit: a list of texts.
+// Resolves to a list of texts: what each model reads on the picture of a saved digit.
 async function textsOf({ digit, name }, models) {
   const picture = await onPaper(await server.keptPicture(digit, name));
   const texts = [];

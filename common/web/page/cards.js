@@ -4,7 +4,7 @@ import { percent, sharesOf } from "./marks.js";
 
 const MAYBE = 0.3; // minimum confidence of an ignored mark that may be a digit
 
-const savedAs = new Map(); // picture (data: URL) -> the digit as which it was saved
+const savedAs = new Map(); // picture (data: URL) -> the digit that it was saved as
 
 // Replaces the cards. A card with the same picture as before keeps the text and focus of its input.
 // The form of a card calls actions.keep(mark, digit), which resolves to whether the mark was saved.
@@ -58,7 +58,7 @@ function correctWith(item, mark, keep) {
     const digit = form.querySelector("input").value;
     if (!(await keep(mark, digit))) return;
     savedAs.set(mark.picture, digit);
-    // All cards, since the mark has a new card if the picture was read again in the meantime.
+    // Update all cards, since the mark has a new card if the picture was read again meanwhile.
     for (const each of document.getElementById("marks").children) showSaved(each);
   });
   showSaved(item);

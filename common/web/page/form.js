@@ -27,7 +27,7 @@ function change(newFields) {
   byId("save").disabled = fields.length === 0;
 }
 
-let opened = 0; // number of the latest image; an earlier one may arrive after it
+let opened = 0; // number of the latest image; an earlier image may arrive after it
 
 async function open(file) {
   if (!isSaved && !confirm("Discard your changes to the boxes?")) return;

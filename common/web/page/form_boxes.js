@@ -33,7 +33,7 @@ export class Boxes extends EventTarget {
     this.update();
   }
 
-  // Updates the names and places of the boxes after a change of their fields.
+  // Updates the names and places of the boxes after their fields have changed.
   update() {
     for (const [field, element] of this.#shown) {
       place(element, field.box);
@@ -92,7 +92,7 @@ export class Boxes extends EventTarget {
       this.#drag = { field, start, resizes, box: field.box };
       return;
     }
-    document.activeElement.blur(); // otherwise, keys would still change the box that had the focus
+    document.activeElement.blur(); // otherwise, keys would still act on the box that had the focus
     this.choose(null);
     const drawn = { box: [...start, 0, 0] };
     this.#drag = { drawn, start, element: this.#made(drawn) };

@@ -25,7 +25,7 @@ export class Heat {
     });
   }
 
-  // Shows the heat map of a picture that was read, if the user wants it or no digit was found.
+  // Shows the heat map of the picture just read, if the user wants it or if no digit was found.
   follow({ picture, reading }) {
     this.#hide();
     this.#picture = picture;

@@ -54,7 +54,7 @@ function showReading({ picture, reading, model }) {
   });
 }
 
-// Adds the present drawing to the strip, and shows another one.
+// Adds the current drawing to the strip, and shows another one.
 function replaceDrawing(drawing) {
   strip.add(stage.paper.drawing, stage.image ? null : text);
   stage.show(drawing);

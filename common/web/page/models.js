@@ -1,4 +1,4 @@
-// Lists the models. The user chooses one to read, or compares all of them on the same picture.
+// Lists the models. The user chooses the model that reads, or compares models on the same picture.
 
 import { percent } from "./marks.js";
 import * as server from "./server.js";

@@ -70,7 +70,8 @@ export class Paper {
     this.#replace(fitted(drawing, this.#ratio));
   }
 
-  // Returns the drawing as a PNG file. `toBlob` may wait up to a second until the browser is idle.
+  // Returns the drawing as a PNG file. `toBlob` is not used, since it may wait up to a second until
+  // the browser is idle.
   picture() {
     const [, base64] = this.#canvas.toDataURL("image/png").split(",");
     const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));

@@ -10,7 +10,7 @@ const SLOW = 300; // ms; slower readings show a message
 export class Reader extends EventTarget {
   #stage;
   #isReading = false;
-  #waiting = null; // time at which a picture that still has to be read was ready, or null
+  #waiting = null; // time at which the next picture to read was ready, or null
 
   model = null; // name of the model; null for the server's own
 
@@ -20,8 +20,8 @@ export class Reader extends EventTarget {
     stage.addEventListener("ready", ({ detail }) => this.read(detail));
   }
 
-  // Reads the stage. `since` is the time at which its picture was ready. A test measures the time
-  // from then on.
+  // Reads the stage. `since` is the time at which its picture was ready. The performance measure
+  // "reading", which tests use, starts at this time.
   async read(since = performance.now()) {
     this.#waiting = since;
     if (this.#isReading) return;

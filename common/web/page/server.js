@@ -34,12 +34,12 @@ export async function look(image, model) {
   return (await ask(path("look", { model }), image)).json();
 }
 
-// Resolves to the JSON text that other programs get for an image.
+// Resolves to the answer of /read for an image, as JSON text.
 export async function read(image, model) {
   return (await ask(path("read", { model }), image)).text();
 }
 
-// Returns the address to which other programs send an image.
+// Returns the address to which other programs can send an image.
 export function readAddress(model) {
   return new URL(path("read", { model }), location.href).href;
 }
@@ -54,8 +54,8 @@ export async function heat(image) {
   return (await ask("heat", image)).blob();
 }
 
-// Resolves to how the mark in a box was read: {layers, occlusion, nearest, nearest_error}. All
-// pictures are data: URLs.
+// Resolves to an explanation of how the mark in a box was read: {layers, occlusion, nearest,
+// nearest_error}. All pictures are data: URLs.
 export async function why(image, [x, y, width, height], model) {
   return (await ask(path("why", { x, y, width, height, model }), image)).json();
 }

@@ -32,14 +32,15 @@ export class Share {
     byId("save-drawing").hidden = this.#stage.image !== null;
   }
 
-  // Copies a text to the clipboard; `text` may also be a promise of it.
+  // Copies a text to the clipboard. `text` may also be a promise that resolves to the text.
   async copy(text) {
     try {
       await navigator.clipboard.writeText(await text);
       this.#say("Copied.");
     } catch (error) {
       const isRefused = error instanceof DOMException || error instanceof TypeError;
-      this.#say(isRefused ? "This browser does not allow this web page to copy." : error.message);
+      const refusal = "Your browser does not allow this web page to copy text.";
+      this.#say(isRefused ? refusal : error.message);
     }
   }
 

@@ -9,7 +9,7 @@ const byId = (id) => document.getElementById(id);
 // the last change when the picture can be read. Dispatches "problem" with a message.
 export class Stage extends EventTarget {
   #image = null; // the image file shown instead of the paper, or null
-  #opening = 0; // number of the latest image; an earlier one may arrive after it
+  #opening = 0; // number of the latest image; an earlier image may arrive after it
   version = 0; // number of changes so far
 
   constructor() {
@@ -47,7 +47,7 @@ export class Stage extends EventTarget {
     this.show({ strokes: [], ratio: 1 });
   }
 
-  // Replaces the present drawing or image with a drawing.
+  // Replaces the current drawing or image with a drawing.
   show(drawing) {
     this.#opening++;
     if (this.#image) this.#close();

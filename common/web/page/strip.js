@@ -1,4 +1,4 @@
-// A strip with the last drawings, from the browser's local storage. A click brings one back.
+// A strip with the recent drawings, from the browser's local storage. A click brings one back.
 
 import { load, save } from "./stored.js";
 import { compact, isDrawing, paint } from "./strokes.js";

@@ -36,7 +36,7 @@ export function paintStroke(context, stroke, first) {
   }
 }
 
-// Returns the strokes of a drawing, scaled down if its paper was higher than this paper.
+// Returns the strokes of a drawing, scaled down if its paper was taller than this one.
 export function fitted({ strokes, ratio }, paperRatio) {
   const scale = Math.min(1, paperRatio / ratio);
   return strokes.map(({ width, erases, points }) => ({
@@ -59,7 +59,7 @@ export function compact({ strokes, ratio }) {
   };
 }
 
-// Tells whether a value from the local storage is a drawing with at least one stroke.
+// Checks whether a value from the local storage is a drawing with at least one stroke.
 export function isDrawing(value) {
   const isPoint = (point) => point.length === 3 && point.every(Number.isFinite);
   const isStroke = ({ width, points }) => width > 0 && points.length > 0 && points.every(isPoint);

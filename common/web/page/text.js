@@ -1,12 +1,12 @@
 // Shows the digits of a reading, with line breaks and spaces as on the picture.
 
 const DIGIT_WIDTH = 0.6; // width of a digit, relative to its height
-const MIN_INDENT = 1.2; // in digit widths; a line with a smaller indent is not indented
+const MIN_INDENT = 1.2; // in digit widths; smaller indents are ignored
 const MAX_INDENT = 4; // in digit widths
 const TURNS = { 90: "90° clockwise", 180: "by 180°", 270: "90° anticlockwise" };
 
-// Shows the text of a reading, or the hint why no digit was found. The hint is highlighted, unless
-// the stage is empty.
+// Shows the text of a reading, or a hint that says why no digit was found. The hint is highlighted,
+// unless the stage is empty.
 export function showText({ text, hint, digits, rotation, isEmpty = false }) {
   showTurn(rotation);
   const output = document.getElementById("text");

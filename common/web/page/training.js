@@ -84,7 +84,7 @@ export class Training {
     this.#showNewModel();
   }
 
-  // Offers to read with the new model, as long as it exists.
+  // Offers to read with the new model if it exists.
   #showNewModel() {
     if (!this.#latest) return;
     const { state, start, name } = this.#latest;

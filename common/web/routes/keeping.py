@@ -67,7 +67,7 @@ def _add_kept(routes: APIRouter, kept: Kept, my_digits: Path) -> None:
 
     @routes.get("/kept", summary="List the saved digits")
     def list_digits() -> records.KeptRecord:
-        """Lists the digits that the user saved, and the command that trains on them."""
+        """Lists the most recently saved digits, and returns the command that trains on all."""
         return kept()
 
     @routes.get(
@@ -137,7 +137,7 @@ def _add_keep(
 def _file_of(my_digits: Path, digit: int, name: str) -> Path:
     path = path_of(my_digits, digit, name)
     if path is None:
-        raise HTTPException(404, "There is no such digit; GET /kept lists them.")
+        raise HTTPException(404, "There is no such digit; GET /kept lists the saved digits.")
     return path
 
 
@@ -150,9 +150,9 @@ def training_command(my_digits: Path, model: Path, card: SavedCard | None) -> st
 def start_of(model: Path, card: SavedCard | None) -> Path:
     """Returns the `.keras` file from which training on the user's own digits starts.
 
-    This is the file of the model in use. If that model was already fine-tuned on some of these
-    digits, training starts from the model before that fine-tuning. The pretrained model is used
-    instead if there is no card, or if the file is missing.
+    Usually, this is the file of the model in use. If that model was already fine-tuned on some of
+    these digits, training starts from the model before that fine-tuning. If there is no card, or if
+    the file is missing, training starts from the pretrained model.
 
     Args:
         model: Any file of the model in use.

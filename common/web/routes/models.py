@@ -35,12 +35,12 @@ def model_routes(trainer: Trainer, classifiers: Classifiers) -> APIRouter:
 
     @routes.get("/health", summary="State of the server")
     async def health() -> records.HealthRecord:
-        """Reports that the server is running, and the name of its model."""
+        """Reports that the server is running, and returns the file name of its own model."""
         return records.HealthRecord(status="ok", model=name_of(classifiers.own.predictor.path.name))
 
     @routes.get("/models", summary="List the models")
     def models(request: Request) -> list[records.ModelRecord]:
-        """Lists the server's own model, then the other models in `models/`."""
+        """Lists the server's own model, then the other classifiers in `models/`."""
         return listed(request)
 
     @routes.post(

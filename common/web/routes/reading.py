@@ -108,7 +108,7 @@ def _look(examined: Examined) -> dict[str, Any]:
 
 
 def _places(examined: Examined) -> dict[Box, int]:
-    """Returns the position of each box in reading order, on the page turned as for reading."""
+    """Returns the position of each box in the reading order of the page, turned upright."""
     boxes = [glyph.box for glyph in examined.glyphs]
     rotation = examined.reading.rotation
     shape = examined.shape if rotation % 180 == 0 else examined.shape[::-1]
