@@ -201,7 +201,7 @@ def test_specks_are_not_read_as_digits(check: Check) -> None:
 def test_pages_of_every_exif_orientation_are_read(check: Check, orientation: int) -> None:
     page = written(60)
     upright = Image.fromarray(page.image())
-    # The image is stored as a camera does it: applying the orientation turns it upright.
+    # The image is stored as a camera would store it: applying the orientation turns it upright.
     stored = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,

@@ -49,7 +49,7 @@ def test_a_number_has_the_lowest_confidence_of_its_digits_and_a_box_around_them(
 
 
 def with_signs(*numbers: str) -> list[tuple[str | None, float]]:
-    """Reads a line of numbers, such as "12." and "50"; returns the `raw` and confidence of each."""
+    """Returns the `raw` and confidence of each number of a line, such as "12." and "50"."""
     digits: list[DigitReading] = []
     for count, number in enumerate(numbers):
         for character in number:

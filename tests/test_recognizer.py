@@ -31,7 +31,7 @@ def test_a_sign_is_recognised_on_a_page_in_any_orientation(
     middle = round(np.flatnonzero(ink.any(axis=0)).mean())
     bottom = int(np.flatnonzero(ink.any(axis=1))[-1])
     cv2.circle(ink, (middle, bottom - 12), 9, 1.0, -1)
-    noise = np.random.default_rng(2).integers(0, 20, ink.shape)  # so the shortcut is not taken
+    noise = np.random.default_rng(2).integers(0, 20, ink.shape)  # prevents the shortcut
     page = (220 - 180 * ink - noise).astype(np.uint8)
     reading = recognizer.read(np.ascontiguousarray(np.rot90(page, quarters)))
     assert reading.text == "2453"

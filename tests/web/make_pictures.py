@@ -222,7 +222,7 @@ def save_form(browser: Browser, address: str) -> None:
 
 
 def save_screenshot(page: Page, path: Path) -> None:
-    """Writes a screenshot as a PNG with 256 colours, which is a third as large as with all."""
+    """Writes a screenshot as a PNG with 256 colours, a third of the size of full colour."""
     picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
     picture.quantize(256).save(path, optimize=True)
 

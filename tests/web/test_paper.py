@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 SENT = """async () => { const paper = document.querySelector('#paper');
         const { data } = paper.getContext('2d').getImageData(0, 0, paper.width, paper.height);
         return Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', data))).join(); }"""
-"""Computes a hash of the pixels that the page sends to the server, those of the canvas."""
+"""Computes a hash of the pixels of the canvas. The page sends these pixels to the server."""
 
 OVERLAPS = """() => { const box = (element) => element.getBoundingClientRect();
         const digits = [...document.querySelectorAll('#boxes rect')].map(box);
@@ -111,7 +111,7 @@ def test_the_drawing_survives_a_reload(page: Page) -> None:
     text(page).to_have_text("4")
 
 
-def test_a_drawing_fits_if_the_paper_is_less_high_after_a_reload(page: Page) -> None:
+def test_a_drawing_fits_if_the_paper_is_shorter_after_a_reload(page: Page) -> None:
     page.set_viewport_size({"width": 400, "height": 800})
     draw(page, 7, 1)
     page.locator("#stage").scroll_into_view_if_needed()

@@ -1,4 +1,4 @@
-"""The server runs one training process at a time, which can be cancelled and ends with it."""
+"""The server runs one training process at a time and can cancel it; it ends with the server."""
 
 import shutil
 import signal
@@ -269,7 +269,7 @@ def test_training_ends_with_the_server(project: Path) -> None:
 
 
 def _restore_signals() -> None:
-    """Restores the handlers of signals that nohup or a shell in the background ignores."""
+    """Restores the default handlers of signals that nohup and background jobs ignore."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
