@@ -3,9 +3,9 @@
 # make read      install the libraries for reading (seconds, no TensorFlow) and read the samples
 # make test      run the tests in two processes, about 4 minutes
 # make test-ray  test reading with a local Ray cluster, about a minute
-# make test-web  install Chromium (from Debian) and test the web page in it, about 2 minutes
+# make test-web  test the web page in a browser, about 2 minutes; installs Chromium if necessary
 # make test-jax  test networks and training with JAX, about 8 minutes
-# make faults    kill training fifty times, and reading of 20,000 images five times, about 8 minutes
+# make faults    kill training fifty times, and batches of 20,000 images, about 8 minutes
 # make fuzz      read 20,000 mutated images, 2,000 mutated model and data files and hostile models,
 #                about 15 minutes
 # make lint      check the code's style and types
@@ -24,7 +24,7 @@ run: read .venv/installed
 	$(BIN)/python train_model.py --output make_run \
 	  $(if $(wildcard models/make_run.checkpoint/state.json),--resume,--preset fast --overwrite)
 	$(BIN)/python evaluate_model.py --model models/make_run.keras
-	@echo; echo "The samples as the pretrained model reads them (left) and this one (right):"
+	@echo; echo "How the pretrained model (left) and the new model (right) read the samples:"
 	@$(BIN)/python predict_image.py samples > .venv/left
 	@$(BIN)/python predict_image.py --model models/make_run.tflite samples > .venv/right
 	@for side in left right; do \

@@ -1,4 +1,4 @@
-"""Runs every speed benchmark, and writes one table to stdout and benchmarks/RESULTS.md."""
+"""Runs the benchmarks of `speed` and `serving`; writes a table to stdout and RESULTS.md."""
 
 import os
 import platform
@@ -30,8 +30,9 @@ def markdown(rows: list[Row]) -> str:
         "# Speed",
         "",
         f"{datetime.now(timezone.utc):%Y-%m-%d}, {processor()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, {versions}. Medians over {ROUNDS} rounds in which "
-        "the contenders take turns, measured by `make bench`.",
+        f"Python {platform.python_version()}, {versions}. Measured by `make bench`. Times are "
+        f"medians over 3 or {ROUNDS} rounds in which the contenders take turns. The last column is "
+        "the worst acceptable ratio or, without a ratio, the worst acceptable result.",
         "",
         "| benchmark | this project | rival | ratio | limit |",
         "|---|---|---|---|---|",

@@ -4,7 +4,7 @@
 Runs the finder on generated development pages, and fits a logistic regression that separates digits
 from other marks. Copy the printed coefficients to SCORE_WEIGHT, SUPPORT_WEIGHT and DETECTION_BIAS
 in `common.calibration`. The development pages are generated like the test pages, but from MNIST's
-training images and with another seed. Run this again whenever the finder has been trained.
+training images and with another seed. Run this again after each training of the finder.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from common.storage.loading import Finder
 from common.storage.model_files import PRETRAINED_FINDER, load_finder
 
 SEED = 778
-IMAGES = 6_000  # number of digits, from the end of the training set
+IMAGES = 6_000  # number of training images used, from the end of the training set
 
 
 def main() -> int:
@@ -53,14 +53,14 @@ def main() -> int:
 
 
 def detections(finder: Finder, pages: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Collects the finder's detections on the development pages that the finder does not turn.
+    """Collects the finder's detections on the development pages that the reader would not turn.
 
     Args:
         finder: The finder to run.
         pages: Number of pages per condition.
 
     Returns:
-        For each detection, its score, float (N,), the support of its line, float (N,), and whether
+        For each detection: its score, float (N,); the support of its line, float (N,); and whether
         it is a digit, bool (N,).
     """
     dataset = load_mnist()

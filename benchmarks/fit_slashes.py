@@ -21,8 +21,8 @@ from common.recognizer import DigitRecognizer
 
 SEED = 5
 PRIOR = 0.1
-"""Share of slashes that the regression assumes among the marks read as a 1. The generated lines
-have more, and real lines perhaps fewer."""
+"""Share of slashes that the regression assumes among the marks read as a 1. The share is higher on
+the generated lines, and perhaps lower on real lines."""
 
 
 def main() -> int:
@@ -53,8 +53,8 @@ def ones(lines: int) -> tuple[np.ndarray, np.ndarray]:
         lines: Number of lines to generate.
 
     Returns:
-        For each mark, its comparison with the digits of its line, float (N, 3), and whether it is a
-        slash, bool (N,). See `common.finding.slashes.comparisons`.
+        For each mark: its comparison with the digits of its line, float (N, 3), as returned by
+        `common.finding.slashes.comparisons`; and whether it is a slash, bool (N,).
     """
     recognizer = DigitRecognizer()
     digits = mnist_sets()["development"]

@@ -2,7 +2,7 @@
 """Read generated filled forms: python -m benchmarks.forms.
 
 The forms of `common.data.form_layouts` are filled in with MNIST test digits or with digits drawn by
-a script. Some are stamped. They look like scans, or like photos in perspective.
+a script. Some are stamped. They look like scans, or like photos taken at an angle.
 
 The script prints the share of fields read exactly, the share of fields sent to review, the share of
 the other fields that are exact, the number of forms read per second, and how many of 100 forms are
@@ -89,9 +89,12 @@ def count_fields(reader: FormReader, image: np.ndarray, values: dict[str, str]) 
         values: The digits in each field, by the field's name.
 
     Returns:
-        The number of all "fields"; of those that are "exact", "plain" (exact without the rules of
-        the field), "accepted" (not sent to review), and "accepted and exact"; and of "unaligned"
-        forms, 0 or 1.
+        "fields": the number of all fields.
+        "exact": the number of fields whose text is exactly the value.
+        "plain": the number of fields that are exact without the rules of the field.
+        "accepted": the number of fields that are not sent to review.
+        "accepted and exact": the number of accepted fields that are exact.
+        "unaligned": 1 if the image cannot be aligned with the template.
     """
     counts: Counter[str] = Counter(fields=len(values))
     try:

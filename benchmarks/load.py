@@ -1,4 +1,4 @@
-"""Measures how fast the web server answers, idle and while it trains: python -m benchmarks.load.
+"""Measures how fast the web server answers, also during training: python -m benchmarks.load.
 
 The measurement takes about two minutes and uses only the loopback interface. It runs in a copy of
 the project, so that your models and saved digits stay as they are. MNIST must be in `data/` or in
@@ -25,7 +25,7 @@ from common.data.datasets import load_mnist
 from common.storage.model_files import PRETRAINED, PRETRAINED_FINDER, model_paths
 
 SECONDS = 8.0  # time of the measurement for each number of clients
-WHY_REQUESTS = 30  # per image
+WHY_REQUESTS = 30  # requests for each image
 START_SECONDS = 180.0  # limit for the time until training reports progress
 STOP_SECONDS = 30.0  # limit for the time until cancelled training has stopped
 PHOTO = PROJECT / "samples" / "photo.jpg"
@@ -66,7 +66,7 @@ def rows(address: str) -> Iterator[Row]:
 
 
 def why(address: str) -> Iterator[Row]:
-    """Measures `POST /why` about one digit of an image: the first request, and the later ones."""
+    """Measures the first and the later requests of `POST /why` for one digit of each image."""
     for image in (DRAWING, PHOTO):
         content = image.read_bytes()
         box = asked(f"{address}/look", content)["digits"][0]["box"]

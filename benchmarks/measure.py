@@ -1,4 +1,4 @@
-"""Tools for benchmarks: timing contenders in turn, peak memory, and rows of the table."""
+"""Times contenders in turn, measures peak memory, and defines the rows of the table."""
 
 import statistics
 import subprocess
@@ -25,7 +25,7 @@ class Row:
         figure: Result of this project, with its unit.
         rival: Name and result of the rival.
         ratio: This project's result divided by the rival's; None without a rival.
-        limit: Upper limit for the ratio, or for the figure if there is no ratio.
+        limit: Worst acceptable ratio or, if there is no ratio, worst acceptable figure.
     """
 
     name: str
@@ -77,7 +77,7 @@ def run(*words: str | Path) -> str:
 
 def peak_memory(*words: str | Path) -> float:
     """Runs a command, and returns its peak memory in megabytes."""
-    # The command runs in a process of its own, since ru_maxrss is the maximum over all children.
+    # A new process starts the command, since ru_maxrss is the maximum over all its children.
     code = (
         "import resource, subprocess, sys;"
         "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True);"

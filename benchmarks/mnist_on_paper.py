@@ -2,9 +2,10 @@
 """Read MNIST's test images on grey paper: python -m benchmarks.mnist_on_paper.
 
 Each test image is enlarged to a side of 28 to 560 pixels and drawn with dark ink on paper of a
-random grey. White noise with a standard deviation of 0 to 8 grey levels is added. The table shows
-the share of these pages that are read exactly. For comparison, the first line gives the accuracy of
-the classifier on the original test images. All 10,000 images take hours; --images limits them.
+random shade of grey. White noise with a standard deviation of 0 to 8 grey levels is added. The
+table shows the share of these pages that are read exactly. For comparison, the first line gives the
+accuracy of the classifier on the original images. Reading all images takes hours; use --images to
+read fewer.
 """
 
 import argparse

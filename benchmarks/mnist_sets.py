@@ -1,4 +1,4 @@
-"""MNIST digits and the option --lines for the benchmarks on generated pages."""
+"""Loads MNIST digits, and defines the option --lines, for benchmarks on generated lines."""
 
 import argparse
 

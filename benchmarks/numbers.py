@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Group the digits of generated lines into numbers: python -m benchmarks.numbers.
 
-Each page has one line of one to four numbers, and each number has one to six digits. The gap
-between two digits of a number is up to 0.6 digit heights. The gap between two numbers is 0.7 to 2.5
-digit heights larger. On a fifth of the pages, the digits are evenly spaced, as if written into
-boxes.
+Each page has one line of one to four numbers, and each number has one to six digits. On average,
+the gap between two digits of a number is 0.05 to 0.6 digit heights, depending on the page, and the
+gap between two numbers is 0.7 to 2.5 digit heights larger. On a fifth of the pages, the digits of a
+number are evenly spaced, as if written into boxes.
 
-The table shows the share of lines whose digits are grouped into the right numbers, first with the
-true boxes of the digits. The last column uses the boxes that the reader found, and only counts
-lines whose digits were all read exactly. The rule for grouping digits was tuned on the
-development pages, which show MNIST training digits and have a different seed.
+The table shows two shares of lines whose digits are grouped into the right numbers. The first uses
+the true boxes of the digits. The second, in the last column, uses the boxes that the reader found,
+and counts only lines whose digits were all read exactly. The rule for grouping digits was tuned on
+the development pages, which show MNIST training digits and have a different seed.
 """
 
 import argparse

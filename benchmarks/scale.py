@@ -1,4 +1,4 @@
-"""Measures reading many images in one process, in two processes, and with Ray."""
+"""Measures how fast one process, two processes and Ray read many images."""
 
 import shutil
 import subprocess
@@ -23,7 +23,7 @@ ENGINES: dict[str, tuple[str, ...]] = {
 
 
 def scale(data: Dataset, folder: Path) -> list[Row]:
-    """Measures images per second, start-up time and peak memory when writing JSON Lines shards."""
+    """Measures images per second, peak memory, and the time for a command with a single image."""
     images = folder / "many"
     images.mkdir()
     for number in range(IMAGES):
@@ -62,7 +62,7 @@ def scale(data: Dataset, folder: Path) -> list[Row]:
         ratio = None if engine == "one process" else taken[engine] / taken["one process"]
         rival = "" if ratio is None else f"one process: {taken['one process']:.1f} s"
         rows.append(Row(f"{IMAGES:,} images into shards, {engine}", figure, rival, ratio))
-        rows.append(Row("  first image only", f"{start[engine]:.1f} s"))
+        rows.append(Row("  with a single image", f"{start[engine]:.1f} s"))
     shutil.rmtree(folder / "shards")
     peak = peak_memory(*words("one process", images))
     rows.append(

@@ -3,7 +3,8 @@
 
 The settings in `common.finding.settings` decide what counts as a digit. For each setting, the table
 shows the share of generated test pages that are read exactly when the setting is 20 % smaller and
-20 % larger. If the result depended on the exact value of a setting, its shares would be much lower.
+20 % larger. A share much lower than with the tuned settings would show that the reader depends on
+the exact value of that setting.
 """
 
 import argparse

@@ -2,10 +2,10 @@
 """Read signs between the digits of generated lines: python -m benchmarks.signs.
 
 Each page has one line of digits, with signs, dirt, letters, box lines or nothing between them. A
-sign that the reader reports between two digits is right if it is the only sign written there. For
-each sign, the table shows the precision (the share of reported signs that are right) and the recall
-(the share of written signs that are reported correctly). The rules for recognising signs were
-tuned on the development pages, which show MNIST training digits and have a different seed.
+sign that the reader reports between two digits is right if this sign, and no other sign, is written
+there. For each sign, the table shows the precision (the share of reported signs that are right) and
+the recall (the share of written signs that are reported correctly). The rules for recognising signs
+were tuned on the development pages, which show MNIST training digits and have a different seed.
 """
 
 import argparse
@@ -91,7 +91,7 @@ def reported_signs(reading: Reading, page: SignPage) -> list[tuple[str, bool]]:
 def sign_page(
     images: np.ndarray, labels: np.ndarray, rng: np.random.Generator, kinds: str = SIGNS
 ) -> SignPage:
-    """Generates a page with one line of digits, and with signs or other marks between some.
+    """Generates a page with one line of digits, with signs or other marks between some of them.
 
     Args:
         images: Pictures of digits, uint8 (N, 28, 28).
@@ -137,7 +137,7 @@ def between(kind: str, size: float, pen: float, rng: np.random.Generator) -> Mar
     """
     u = rng.uniform
     dot = [(0.0, 0.0), (u(0, 0.04), u(0, 0.04))]
-    wide, level = u(0.25, 0.55), u(0.35, 0.6)  # width and height above the baseline of "-" and "+"
+    wide, level = u(0.25, 0.55), u(0.35, 0.6)  # of "-" and "+": width, height above the baseline
     lean, slant, apart = u(0.15, 0.8), u(-0.06, 0.06), u(0.3, 0.55)
     thick = pen * u(1.0, 1.4)
     strokes, bottom = {

@@ -1,4 +1,4 @@
-"""Shared fixtures: a copy of the project whose commands can be run, and small data sets."""
+"""Shared fixtures: a copy of the project in which scripts can be run, and small data sets."""
 
 import importlib
 import os
@@ -92,7 +92,7 @@ def messages(stderr: str) -> str:
 
 
 def no_network() -> dict[str, str]:
-    """Returns environment variables with which no MNIST is cached and downloads fail at once."""
+    """Returns environment variables that hide a cached MNIST and make downloads fail at once."""
     return os.environ | OFFLINE
 
 
@@ -133,13 +133,13 @@ def called(
 
 @pytest.fixture
 def trial_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tries models in this process: a new one takes seconds. `test_trial` tests the new process."""
+    """Runs trials of models in this process, which is faster. `test_trial` tests the real trial."""
     monkeypatch.setattr(model_files, "try_in_subprocess", trial.try_in_this_process)
 
 
 @pytest.fixture(scope="session")
 def trained(command: Command, project: Path) -> subprocess.CompletedProcess[str]:
-    """The completed command of one short training run on the bundled digits."""
+    """The completed process of a short training run on the bundled digits."""
     done = command("train_model.py", "--preset", "fast", timeout=900)
     assert done.returncode == 0, done.stderr
     return done
@@ -166,7 +166,7 @@ def page_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer
 
 @contextmanager
 def served(project: Path, *options: object) -> Iterator[PageServer]:
-    """Runs `draw_digit.py` in a copy of the project."""
+    """Runs `draw_digit.py` in a copy of the project until the end of the `with` block."""
     words = [sys.executable, "-u", "draw_digit.py", "--no-browser", "--port", "0"]
     with subprocess.Popen(
         [*words, *map(str, options)],
@@ -182,7 +182,7 @@ def served(project: Path, *options: object) -> Iterator[PageServer]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests that need a browser, so that the option `-m` can select them."""
+    """Marks the tests that use the fixture `browser`, so that `-m browser` can select them."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")

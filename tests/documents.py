@@ -20,8 +20,8 @@ def document(content: bytes, size: tuple[float, float] = (200, 200), **objects: 
     Args:
         content: Operators that draw the page.
         size: Width and height in points.
-        objects: Bodies of further objects. The keys are the names by which the page and the objects
-            refer to them.
+        objects: Bodies of further objects, by the names under which the page and these objects can
+            draw them. The word RESOURCES in a body is replaced with references to all of them.
     """
     names = {name: number for number, name in enumerate(objects, 5)}
     resources = b" ".join(f"/{name} {number} 0 R".encode() for name, number in names.items())
@@ -39,7 +39,7 @@ def document(content: bytes, size: tuple[float, float] = (200, 200), **objects: 
 
 
 def assembled(bodies: list[bytes]) -> bytes:
-    """Returns a PDF file with the given objects, numbered from 1. The first is the catalogue."""
+    """Returns a PDF file with these objects, numbered from 1; the first must be the catalogue."""
     file = bytearray(b"%PDF-1.7\n")
     starts = []
     for number, body in enumerate(bodies, 1):
@@ -65,7 +65,7 @@ def form(content: bytes) -> bytes:
 
 
 def nested_forms(depth: int, times: int) -> bytes:
-    """Returns a document with a chain of forms, each of which draws the next several times."""
+    """Returns a document with a chain of forms, each of which draws the next one `times` times."""
     forms = {
         f"F{level}": form(b"q 0.99 0 0 0.99 0 0 cm " + b"/F%d Do " % (level + 1) * times + b"Q")
         for level in range(depth)
@@ -85,6 +85,6 @@ def large_picture(width: int, height: int) -> bytes:
 
 
 def many_pages(claimed: int) -> bytes:
-    """Returns a document with one page that claims to have `claimed` pages."""
+    """Returns a document that has one page but claims to have `claimed` pages."""
     whole = document(b"")
     return whole.replace(b"/Count 1 ", b"/Count %d " % claimed)

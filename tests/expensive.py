@@ -1,4 +1,4 @@
-"""Creates small image files that are expensive to read: shapes, noise, abuse of file formats."""
+"""Creates small image files that take much time or memory to read."""
 
 import io
 import json
@@ -35,7 +35,7 @@ def nested(side: int, step: int, round_shapes: bool) -> bytes:
 
 
 def noise(side: int, share: float, grey: bool = False) -> bytes:
-    """Draws noise: pixels that are black with probability `share`, or of random grey."""
+    """Draws noise: pixels that are black with probability `share`, or of random grey levels."""
     generator = np.random.default_rng(0)
     if grey:
         return png(generator.integers(0, 256, (side, side), np.uint8))
@@ -76,7 +76,7 @@ def checkers(side: int, step: int, gap: int = 0) -> bytes:
 
 
 def combs(side: int, height: int, tooth: int) -> bytes:
-    """Draws wide combs: upright bars on a horizontal bar, which could be cut in many places."""
+    """Draws wide combs: upright bars across a horizontal bar, like many touching digits."""
     page = np.full((side, side), 255, np.uint8)
     for top in range(4, side - height, height + 4):
         page[top : top + height, 4 : side - 4 : tooth] = 0
@@ -221,7 +221,8 @@ EXPENSIVE_IMAGES: dict[str, Callable[[], bytes]] = {
     "too_large.webp": lambda: in_format("WEBP", 10_000, 6000, "L", method=0, lossless=True),
     "large_float.tiff": lambda: in_format("TIFF", 7000, 7000, "F", compression="tiff_lzw"),
 }
-"""Functions that create the image files by name: at most 20 MB and 60 megapixels each."""
+"""For each file name, a function that creates the file. No file has more than about 20 MB and 60
+megapixels."""
 
 MEASURED = """
 import json, resource, sys
@@ -239,7 +240,7 @@ recognizer.read("samples/3.png")
 started = seconds()
 (reading,) = recognizer.read_many([(sys.argv[1], sys.argv[1])])
 cost = seconds() - started
-# Not the maximum of getrusage, which includes that of the parent process.
+# The maximum of getrusage may be that of the parent process, so VmHWM is used.
 (peak,) = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
 print(json.dumps([cost, int(peak.split()[1]) / 1024, reading.text, reading.error]))
 """
@@ -262,7 +263,7 @@ class Cost:
 
 
 def cost_of(path: Path) -> Cost:
-    """Reads an image in a separate process, and returns the cost; ends it after one minute."""
+    """Measures the cost of reading an image in a separate process; fails after one minute."""
     words = [sys.executable, "-c", MEASURED, str(path)]
     done = subprocess.run(
         words, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=True

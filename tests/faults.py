@@ -32,7 +32,7 @@ def saved(image: Image.Image, form: str, **options: object) -> bytes:
 
 
 def png_of_size(width: int, height: int) -> bytes:
-    """Returns a PNG file that declares `width` x `height` pixels but contains none."""
+    """Returns a PNG file that declares `width` x `height` pixels but has hardly any data."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         checksum = zlib.crc32(kind + data)

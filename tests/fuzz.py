@@ -92,7 +92,7 @@ def mutated_inside(content: bytes, mutations: list[tuple[str, float, int]]) -> b
 
 
 def image_seeds() -> list[bytes]:
-    """Returns the samples, and one sample in every format and mode."""
+    """Returns the samples, one sample in every format and mode, and files with several pages."""
     picture = Image.open(PROJECT / "samples" / "3.png").convert("L").resize((60, 60))
     seeds = [path.read_bytes() for path in sorted((PROJECT / "samples").glob("*.[pj]*g"))]
     for form, modes in FORMATS.items():
@@ -198,15 +198,20 @@ def read_expensive_images(folder: Path) -> None:
 def main() -> None:
     """Fuzzes images, data sets and models.
 
-    Models are read after images and data sets because TensorFlow alone takes half a gigabyte, which
-    would count in the peak memory. Expensive images come last but one because creating them takes
-    more memory than reading them.
+    Models come after images and data sets, because TensorFlow alone takes half a gigabyte, which
+    would count in their peak memory. Expensive images come after all of these, because creating
+    them takes more memory than reading them.
     """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    for name, examples in (("images", 20_000), ("data", 1_000), ("models", 1_000)):
-        parser.add_argument(f"--{name}", type=int, default=examples, help="(default: %(default)s)")
+    for name, kind, examples in (
+        ("images", "image", 20_000),
+        ("data", "data set", 1_000),
+        ("models", "model", 1_000),
+    ):
+        text = f"number of mutated {kind} files (default: %(default)s)"
+        parser.add_argument(f"--{name}", type=int, metavar="N", default=examples, help=text)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as temporary:
@@ -230,7 +235,7 @@ def main() -> None:
         fuzz("data", data_seeds(), load_data, arguments.data)
 
         def try_here(path: Path, kind: str) -> None:
-            """Uses a process only for `.tflite` files: LiteRT may hang, and Keras starts slowly."""
+            """Starts a process only for `.tflite`: LiteRT may hang, and Keras starts slowly."""
             (trial.try_in_subprocess if path.suffix == ".tflite" else trial.try_in_this_process)(
                 path, kind
             )

@@ -1,4 +1,4 @@
-"""Creates hostile models for `fuzz.py`: names in Keras, nested configs, cards, costly networks."""
+"""Tries hostile models for `fuzz.py`: names in Keras, nested configs, cards, costly networks."""
 
 import copy
 import importlib
@@ -114,7 +114,7 @@ def fuzz_names(config: hostile.Config) -> None:
 
 
 def hostile_parts(config: hostile.Config) -> st.SearchStrategy:
-    """Returns a strategy for nested parts of configs that name code or do not belong there."""
+    """Returns a strategy for nested parts of a config that refer to code or are out of place."""
     layer = config["config"]["layers"][-1]
     leaves = st.sampled_from(
         [
@@ -174,7 +174,7 @@ def fuzz_configs(folder: Path, content: bytes, examples: int) -> None:
 
 
 def fuzz_cards(folder: Path, examples: int) -> None:
-    """Loads cards with random values. Code that uses cards must work with each accepted card."""
+    """Loads cards with random values. The code that uses cards must work with each accepted one."""
     card = json.loads(PRETRAINED.with_suffix(".json").read_text()) | {"own": "a", "start": "b"}
     model = folder / "carded.tflite"
     model.write_bytes(b"")

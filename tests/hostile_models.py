@@ -1,4 +1,4 @@
-"""Creates model files with parts that a classifier does not need. Loading must refuse them."""
+"""Creates model files with parts that a classifier does not need, which must be refused."""
 
 import io
 import json
@@ -68,12 +68,12 @@ def functional_model(folder: Path) -> bytes:
 
 
 def tensor(config: Config) -> Config:
-    """Returns the config entry for the input of the first layer in a functional model."""
+    """Returns the config entry of the tensor that enters the first layer of a functional model."""
     return config["config"]["layers"][1]["inbound_nodes"][0]["args"][0]
 
 
 def calling(config: Config, module: str, function: str, *arguments: object) -> Config:
-    """Returns a config with a `Switch` that would call a Keras function while it is loaded."""
+    """Returns a config with a `Switch` that calls a Keras function when the model is loaded."""
     reference = {
         "class_name": "function",
         "module": module,
@@ -94,7 +94,7 @@ def calling(config: Config, module: str, function: str, *arguments: object) -> C
 
 
 def with_last(config: Config, changes: Config) -> Config:
-    """Returns a config in which the class, module or config of the last layer is changed."""
+    """Returns a config in which entries of the last layer, such as its class, are changed."""
     hostile = json.loads(json.dumps(config))
     hostile["config"]["layers"][-1].update(changes)
     return hostile
@@ -139,7 +139,7 @@ def expensive_networks() -> dict[str, Callable[[], "keras.Model"]]:
 
 
 def wide_config(config: Config, depth: int, units: int) -> Config:
-    """Returns a config with `depth` dense layers, which have `depth * units**2` weights in all."""
+    """Returns a config with `depth` dense layers, about `depth * units**2` weights in all."""
     hostile = json.loads(json.dumps(config))
     stacked = hostile["config"]["layers"]
     last = stacked.pop()

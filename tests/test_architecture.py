@@ -43,7 +43,7 @@ MODULES = {
 
 
 def imports_of(path: Path) -> set[str]:
-    """Returns the project's modules that a file imports, also in functions, but not for typing."""
+    """Returns the project's modules that a file imports at run time, also inside functions."""
     found: set[str] = set()
     waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while waiting:

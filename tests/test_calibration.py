@@ -30,7 +30,7 @@ def test_the_fitted_temperature_corrects_overconfidence() -> None:
     assert calibration_error(overconfident, labels) > 0.1
 
 
-def test_the_rejection_is_the_probability_that_all_ten_digits_have_in_common() -> None:
+def test_the_rejection_is_recovered_from_the_probability_that_all_ten_digits_share() -> None:
     certain, shared = np.eye(10)[7], np.full(10, 0.1)
     digits, rejection = without_rejection(0.4 * certain + 0.6 * shared)
     assert rejection == pytest.approx(0.6)

@@ -52,7 +52,7 @@ def test_a_finder_is_evaluated_on_generated_pages(
         _, height, width, _ = pages.shape
         return np.full((1, height // 4, width // 4, OUTPUTS), -10, np.float32)
 
-    # The pretrained finder takes a second for each page.
+    # The stand-in saves time: the pretrained finder takes a second for each page.
     monkeypatch.setattr("common.recognizer.load_finder", lambda *_: sees_nothing)
     reader = DigitRecognizer(PRETRAINED)
     monkeypatch.setattr(evaluate_model, "DigitRecognizer", lambda *_, **__: reader)

@@ -1,4 +1,4 @@
-"""Images made to be expensive are read or refused within limits, and do not affect others."""
+"""Images that take much time or memory stay within limits, and do not affect other images."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ COSTLY = [
     *("scans.jpg", "strips.tiff", "chunks.png", "segments.jpg", "comments.gif"),
     *("too_large.webp", "large_float.tiff"),
 ]
-"""Images that took minutes or gigabytes before there were limits. `make fuzz` reads more."""
+"""The images that were most expensive before there were limits. `make fuzz` reads more."""
 
 
 @pytest.mark.parametrize("name", COSTLY)

@@ -59,7 +59,7 @@ def test_file_names_cannot_send_control_characters_to_the_terminal(
     assert any("new\\nline.png  " in line for line in lines)
     assert any("escape\\x1b[31m.png" in line for line in lines)
     files = len(list(folder.iterdir()))
-    assert len(lines) == files + 4  # a line per file, two second pages, and two notes
+    assert len(lines) == files + 4  # a line per file, two more for second pages, and two notes
     unreadable = 5 + sum(text is None for _, text in odd_images().values())
     assert sum(line.startswith("error: ") for line in lines) == unreadable
     assert done.stderr.count("error: ") == unreadable

@@ -20,7 +20,7 @@ PRETRAINED = ROOT / "models" / "pretrained"
 
 @pytest.fixture(scope="module")
 def intact(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The bytes of a small trained model, by file suffix."""
+    """The bytes of intact models by file suffix: an untrained network, and the pretrained one."""
     stem = tmp_path_factory.mktemp("intact") / "net"
     network = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10)])
     network.save(stem.with_suffix(".keras"))

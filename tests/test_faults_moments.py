@@ -68,9 +68,10 @@ def assert_intact(stem: Path) -> None:
 def check_kills(
     called: Command, project: Path, stem: Path, epochs: int, kills: int, after: str, delay: float
 ) -> int:
-    """Kills and resumes training at random moments, and compares it with an uninterrupted run.
+    """Kills and resumes training at random moments, until it is complete.
 
-    Each kill comes up to `delay` seconds after the training has printed the word `after`.
+    Each kill comes up to `delay` seconds after training has printed the word `after`. Asserts that
+    the model is intact each time, and finally equals that of an uninterrupted run.
 
     Returns:
         How many times training was resumed.
@@ -111,14 +112,15 @@ def check_kills(
 def test_a_killed_training_run_can_be_resumed_and_leaves_the_model_intact(
     called: Command, project: Path, tmp_path: Path
 ) -> None:
-    # In the third epoch, two epochs are complete, so there is a checkpoint.
+    # The line of the third epoch is printed after at least two checkpoints have been saved.
     stem = tmp_path / "killed"
     assert check_kills(called, project, stem, epochs=6, kills=1, after="Epoch 3/", delay=0) == 1
 
 
 @pytest.mark.long
 def test_training_survives_fifty_kills(called: Command, project: Path, tmp_path: Path) -> None:
-    # The delay is long enough for kills at any time between the first epoch and the saved model.
+    # With this delay, a kill can come at any time from the first line of progress to the saved
+    # model.
     stem = tmp_path / "killed"
     check_kills(called, project, stem, epochs=30, kills=50, after="Epoch ", delay=2.5)
 

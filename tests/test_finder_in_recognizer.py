@@ -189,7 +189,7 @@ def test_all_the_ink_of_a_small_image_may_be_one_digit(
         return sum(text == str(i % 10) for i, text in enumerate(texts))
 
     assert correct(factor=1) >= 18
-    assert correct(factor=5) == 0  # the finder is needed from 64 pixels
+    assert correct(factor=5) == 0  # with a side of more than 64 pixels, the finder is needed
     monkeypatch.setattr(DigitRecognizer, "_whole", lambda *_: None)
     assert correct(factor=1) <= 9
 

@@ -1,4 +1,4 @@
-"""`make run` and `make read` run the right commands; the tests only list them."""
+"""`make run` and `make read` run the right commands; the tests list them without running them."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A folder that looks like a fresh clone to make."""
+    """A folder with the files that make needs, as in a fresh clone."""
     for name in ("Makefile", "requirements.txt"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
@@ -21,7 +21,8 @@ def clone(tmp_path: Path) -> Path:
 
 def commands(clone: Path, target: str) -> list[str]:
     """Returns the commands that make would run, in order."""
-    words = ["make", "--dry-run", "--no-print-directory", target]  # `make test` may run this test
+    # Without --no-print-directory, make prints more lines if `make test` runs this test.
+    words = ["make", "--dry-run", "--no-print-directory", target]
     done = subprocess.run(words, cwd=clone, capture_output=True, text=True, check=True)
     return done.stdout.replace("\\\n", "").splitlines()
 

@@ -1,4 +1,4 @@
-"""The notebook runs from top to bottom, without a network and without MNIST."""
+"""The notebook runs from top to bottom, without an internet connection and without MNIST."""
 
 import json
 import shutil

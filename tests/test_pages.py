@@ -201,7 +201,7 @@ def test_specks_are_not_read_as_digits(check: Check) -> None:
 def test_pages_of_every_exif_orientation_are_read(check: Check, orientation: int) -> None:
     page = written(60)
     upright = Image.fromarray(page.image())
-    # Store the image as a camera does: it is upright after its orientation is applied.
+    # The image is stored as a camera would store it: applying the orientation turns it upright.
     stored = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -238,7 +238,7 @@ def test_images_with_a_colour_palette_are_read(check: Check) -> None:
 
 def test_sixteen_bit_and_float_images_are_read(check: Check) -> None:
     page = written(60)
-    deep = (1000 + 3000 * (1 - page.ink)).astype(np.uint16)  # like a 12-bit camera
+    deep = (1000 + 3000 * (1 - page.ink)).astype(np.uint16)  # 12-bit values, as from a camera
     check(page, encoded(Image.fromarray(deep)))
     check(page, encoded(Image.fromarray(page.ink), "TIFF"))
 
@@ -254,5 +254,5 @@ def test_touching_digits_are_read(check: Check, seed: int) -> None:
             start = np.flatnonzero(page.ids[row] == number + 1).min()
             cv2.line(ink, (int(end), row), (int(start), row), 1, 6)
     assert cv2.connectedComponents((ink > 0.5).astype(np.uint8))[0] - 1 == len(LINES)
-    # Either digit may get the connecting stroke, so the boxes need not agree as well as elsewhere.
+    # Either digit may get the connecting stroke, so a smaller overlap of the boxes is enough.
     check(page, Page(ink, page.ids).image(), min_overlap=0.5)

@@ -49,7 +49,7 @@ def test_a_number_has_the_lowest_confidence_of_its_digits_and_a_box_around_them(
 
 
 def with_signs(*numbers: str) -> list[tuple[str | None, float]]:
-    """Returns `raw` and the confidence of each number of a line, given as "12." or "50"."""
+    """Returns the `raw` and confidence of each number of a line, such as "12." and "50"."""
     digits: list[DigitReading] = []
     for count, number in enumerate(numbers):
         for character in number:
@@ -62,18 +62,16 @@ def with_signs(*numbers: str) -> list[tuple[str | None, float]]:
     return [(number.raw, number.confidence) for number in reading.numbers]
 
 
-def test_raw_has_the_signs_of_a_number_and_the_numbers_that_they_join_to_it() -> None:
+def test_raw_includes_the_signs_and_the_numbers_that_signs_join() -> None:
     assert with_signs("12.50") == [("12.50", 0.8)]
     assert with_signs("1,234.50", "7") == [("1,234.50", 0.8), (None, 0.8)]
     assert with_signs("12:", "30-", "4") == [("12:30-4", 0.8), (None, 0.8), (None, 0.8)]
 
 
-def test_a_number_with_a_doubtful_sign_is_less_certain_and_has_no_raw() -> None:
+def test_a_number_with_a_doubtful_sign_has_less_confidence_and_no_raw() -> None:
     assert with_signs("1?2.50") == [(None, 0.4)]
-    assert with_signs("12?", "5.0") == [
-        (None, 0.8),
-        ("5.0", 0.8),
-    ]  # the doubtful sign is between numbers
+    between_numbers = with_signs("12?", "5.0")
+    assert between_numbers == [(None, 0.8), ("5.0", 0.8)]
 
 
 def test_alternatives_are_the_next_most_likely_digits() -> None:

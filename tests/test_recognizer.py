@@ -31,7 +31,7 @@ def test_a_sign_is_recognised_on_a_page_in_any_orientation(
     middle = round(np.flatnonzero(ink.any(axis=0)).mean())
     bottom = int(np.flatnonzero(ink.any(axis=1))[-1])
     cv2.circle(ink, (middle, bottom - 12), 9, 1.0, -1)
-    noise = np.random.default_rng(2).integers(0, 20, ink.shape)  # not a drawing
+    noise = np.random.default_rng(2).integers(0, 20, ink.shape)  # prevents the shortcut
     page = (220 - 180 * ink - noise).astype(np.uint8)
     reading = recognizer.read(np.ascontiguousarray(np.rot90(page, quarters)))
     assert reading.text == "2453"
@@ -110,7 +110,7 @@ def test_the_pretrained_model_reads_every_sample() -> None:
     }
 
 
-def test_the_pretrained_card_matches_its_files() -> None:
+def test_the_card_of_the_pretrained_model_matches_its_files() -> None:
     for kind in (".keras", ".tflite"):
         card = load_card(PRETRAINED.with_suffix(kind))
         assert card is not None
@@ -262,8 +262,8 @@ def test_blank_paper_has_no_digits(recognizer: DigitRecognizer) -> None:
 
 
 @pytest.mark.parametrize("bright", [False, True])
-def test_digits_that_fill_a_tiny_image_are_read(bright: bool) -> None:
-    # The digits are stretched to 16x16 pixels of black and white, as in old data sets.
+def test_nearly_all_digits_that_fill_a_tiny_image_are_read(bright: bool) -> None:
+    # The digits are stretched to 16x16 black and white pixels, as in old data sets.
     recognizer, rng = DigitRecognizer(PRETRAINED), np.random.default_rng(0)
     digits = [*range(10)] * 4
     readings = []
@@ -285,7 +285,7 @@ def test_a_small_digit_in_two_pieces_is_one_digit(digit: int) -> None:
     assert read.box.height == pytest.approx(20, abs=5)
 
 
-def test_mnist_digits_on_a_page_are_read_as_well_as_unchanged_mnist_pictures(
+def test_mnist_digits_on_a_page_are_read_about_as_accurately_as_the_original_pictures(
     mnist: Dataset,
 ) -> None:
     # `benchmarks/mnist_on_paper.py` measures the accuracy for many sizes and noise levels.

@@ -64,7 +64,7 @@ def test_the_error_for_a_missing_library_names_the_requirements_file(
         timeout=60,
     )
     expected = f"error: {module} is not installed: pip install -r {file}\n"
-    # stdout may not be empty: OpenCV prints a message about NumPy.
+    # stdout is not checked, because OpenCV may print a message about NumPy there.
     assert (done.returncode, done.stderr) == (2, expected)
 
 

@@ -18,7 +18,8 @@ from conftest import ROOT, messages
 MODEL = ROOT / "models" / "pretrained.tflite"
 needs_ray = pytest.mark.skipif(not find_spec("ray"), reason="needs requirements/ray.txt")
 
-# No file can have names this long: reading fails fast, and a worker sends megabytes of errors.
+# The names are too long for any file, so reading fails fast, and each worker sends megabytes of
+# error messages.
 LONG_RESULTS = """
 import multiprocessing, os, signal, sys
 from pathlib import Path
@@ -108,7 +109,9 @@ def test_ctrl_c_twice_prints_no_traceback(tmp_path: Path, seed: int) -> None:
 
 @needs_ray
 @pytest.mark.ray
-def test_ray_prints_nothing_among_the_results(tmp_path: Path) -> None:
+def test_after_a_killed_worker_ray_reads_all_images_and_prints_nothing_among_the_results(
+    tmp_path: Path,
+) -> None:
     listing = tmp_path / "list.txt"
     listing.write_text("samples/3.png\n" * 3000)
     words = [sys.executable, "predict_image.py", "--model", str(MODEL), "--json"]

@@ -1,4 +1,4 @@
-"""Forms are read with one process, several processes or Ray, saved as shards, and resumed."""
+"""Forms are read by one process, several processes or Ray, and runs can be resumed."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ READ = {"customer": "40718256", "date": "21112026", "article": "630914", "quanti
 
 @pytest.fixture
 def words(tmp_path: Path) -> list[str | Path]:
-    """The arguments that read two filled forms and, between them, an image of something else."""
+    """The arguments that read three images: a filled form, another photo, and a filled form."""
     folder = tmp_path / "in"
     folder.mkdir()
     shutil.copy(SAMPLE / "filled.jpg", folder / "1.jpg")

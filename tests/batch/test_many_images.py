@@ -1,4 +1,4 @@
-"""Many images are read with one process, several processes or Ray, and kills lose no records."""
+"""Many images are read by one process, several processes or Ray; killing one loses no record."""
 
 import json
 import os

@@ -46,7 +46,7 @@ def test_an_error_caused_by_ctrl_c_is_reported_as_an_interruption(
     assert capsys.readouterr().err == "\ninterrupted\n"
 
 
-def test_paths_inside_the_current_folder_are_shown_relative(
+def test_paths_inside_the_current_folder_are_shown_as_relative_paths(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -85,7 +85,7 @@ def test_worker_processes_make_the_same_batches_as_the_training_process(
 
 
 def test_the_first_two_batches_have_different_heights_and_widths(writer: PageWriter) -> None:
-    """Keras treats a height or width as fixed if both share it, and would refuse later batches."""
+    """If both shared a height or width, Keras would take it as fixed and refuse later batches."""
     for seed in range(5):
         (first, _), (second, _) = (make_batch(writer, 2, (seed, 0, step)) for step in (0, 1))
         assert first.shape[1] != second.shape[1]

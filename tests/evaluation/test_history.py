@@ -13,7 +13,7 @@ from common.training.recipes import PRESETS
 
 
 def run_of(epochs: int) -> list[Row]:
-    """Returns a history of `epochs` epochs; for one epoch, it also has rows for each tenth."""
+    """Returns the history of a run, with a row for each tenth if there is only one epoch."""
     rows: list[Row] = []
     for epoch in range(1, epochs + 1):
         losses = {"loss": 1 / epoch, "val_loss": 1.1 / epoch}

@@ -28,7 +28,7 @@ def test_the_report_of_four_images_has_the_expected_scores() -> None:
     assert (three.precision, three.recall, three.support) == (0.0, 0.0, 0)
 
 
-def test_the_calibration_error_is_the_average_gap_of_the_bins() -> None:
+def test_the_calibration_error_is_the_mean_gap_between_confidence_and_accuracy() -> None:
     # Each of four bins has one image; the gaps are 0, 0.2, 0.4 and 0.9.
     assert calibration_error(PROBABILITIES, LABELS) == pytest.approx((0 + 0.2 + 0.4 + 0.9) / 4)
 

@@ -41,7 +41,7 @@ def test_dark_or_light_ink_is_found_at_any_contrast(paper: int, pen: int) -> Non
     assert mark.ink[drawn[rows, columns] < 0.05].max() < 0.2
 
 
-def test_all_ink_is_dark_ink_and_light_ink() -> None:
+def test_all_ink_returns_the_dark_ink_and_the_light_ink() -> None:
     image = bars((3, 4, 5, 20), (12, 4, 5, 20), shape=(28, 28))
     dark, light = all_ink(image)
     assert dark.box == Box(3, 4, 14, 20)

@@ -1,4 +1,4 @@
-"""The maps of the finder are decoded, here with a stand-in network that makes no mistakes."""
+"""The output of the finder is decoded; a stand-in for the network makes no mistakes."""
 
 import numpy as np
 import pytest

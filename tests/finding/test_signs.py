@@ -34,7 +34,7 @@ def page_with(lines: list[Line], thickness: int = 8) -> np.ndarray:
 def test_signs_are_recognised_by_their_shape_and_place(sign: str) -> None:
     page = page_with(INK[sign])
     assert signs_after(page, [LEFT, RIGHT]) == [sign, ""]
-    assert signs_after(255 - page, [LEFT, RIGHT]) == [sign, ""]  # chalk
+    assert signs_after(255 - page, [LEFT, RIGHT]) == [sign, ""]  # light ink
 
 
 def test_empty_space_between_digits_is_not_a_sign() -> None:

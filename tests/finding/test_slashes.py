@@ -67,7 +67,7 @@ def test_an_ignored_mark_between_two_digits_may_be_a_slash() -> None:
     assert not slash_probabilities(page, ones([stroke]), ones([left])).any()
 
 
-def test_a_likely_slash_is_given_and_an_unlikely_one_is_doubtful() -> None:
+def test_a_likely_slash_is_a_sign_and_an_unlikely_one_is_doubtful() -> None:
     page, (left, stroke, right) = page_with(lean=40, reach=12)
     elsewhere = Box(stroke.x, stroke.y + 3 * HEIGHT, stroke.width, stroke.height)
     assert signs_after(page, [left, right], [Slash(stroke, 0.95)]) == ["/", ""]

@@ -29,5 +29,7 @@ def test_the_digits_of_ibans_pass_without_the_letters_of_the_country() -> None:
         ("01010000", "DDMMYYYY", False),
     ],
 )
-def test_only_dates_of_the_calendar_pass(digits: str, order: str, expected: bool) -> None:
+def test_only_existing_dates_in_the_given_order_pass(
+    digits: str, order: str, expected: bool
+) -> None:
     assert is_date(digits, order) is expected

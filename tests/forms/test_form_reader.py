@@ -1,4 +1,4 @@
-"""Whole forms are read: aligned with the template, without print, and with fitting values."""
+"""Whole forms are aligned with the template, and the printed text in their fields is not read."""
 
 import json
 from dataclasses import replace
@@ -71,7 +71,7 @@ def test_a_form_is_read_at_other_scales(
     )
 
 
-def test_boxes_refer_to_the_image_and_each_field_is_a_line(
+def test_boxes_refer_to_the_original_image_and_each_field_is_a_line(
     reader: FormReader, photo: np.ndarray
 ) -> None:
     reading = reader.examine(photo)[1]

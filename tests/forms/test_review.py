@@ -39,7 +39,7 @@ def test_doubtful_values_are_listed_with_the_least_certain_first(tmp_path: Path)
     picture = cv2.imdecode(np.frombuffer(base64.b64decode(coded), np.uint8), cv2.IMREAD_GRAYSCALE)
     assert picture is not None
     middle = picture[picture.shape[0] // 2].astype(int)
-    assert middle[30] > middle[-30] + 50  # upright: the light side is left
+    assert middle[30] > middle[-30] + 50  # upright: the light side is on the left
 
 
 def test_a_review_page_that_cannot_be_written_is_reported_in_one_line(tmp_path: Path) -> None:

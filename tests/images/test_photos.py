@@ -1,4 +1,4 @@
-"""HEIC photos and pages of PDF files are named, read and limited."""
+"""HEIC photos and the pages of PDF files are read, with limits on time and memory."""
 
 import os
 import struct
@@ -81,7 +81,7 @@ def test_single_pages_can_be_named_in_arguments_and_lists(scan: Path, tmp_path: 
     assert names == [f"{scan}#3", *(f"{scan}#{number}" for number in (1, 2, 3)), "other.png"]
 
 
-def test_a_pdf_at_an_address_is_fetched_once_for_all_of_its_pages(
+def test_the_pages_of_a_single_pdf_at_an_address_are_read_with_one_fetch(
     scan: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory = pytest.importorskip("fsspec").filesystem("memory")

@@ -60,7 +60,7 @@ def test_thumbnails_are_not_pages(tmp_path: Path) -> None:
     assert read_image(content)[0, 0] == 240
 
 
-def test_directories_that_form_a_circle_end_the_search_for_pages() -> None:
+def test_the_search_for_pages_ends_at_a_cycle_of_directories() -> None:
     def directory(after: int) -> bytes:
         return struct.pack("<HHHIII", 1, 256, 3, 1, 10, after)
 

@@ -1,4 +1,4 @@
-"""A `.keras` or `.h5` file cannot run code: only the layers of a classifier are allowed in it."""
+"""A `.keras` or `.h5` file cannot run code, because only layers that carry none are allowed."""
 
 import inspect
 import json
@@ -119,7 +119,7 @@ def test_functional_networks_load_and_give_the_same_outputs(tmp_path: Path, suff
     right = layers.Conv2D(4, 1)(scaled)
     merged = layers.Concatenate()([layers.Add()([left, right]), layers.Maximum()([left, right])])
     inner = keras.Sequential([keras.Input((28, 28, 8)), layers.Flatten(), layers.Dense(10)])
-    inner.compile("adam", "mse")  # tutorials append a Softmax to a trained model
+    inner.compile("adam", "mse")  # as in tutorials, Softmax is appended to it later
     network = keras.Model(entry, layers.Softmax()(inner(merged)))
     network.compile("adam", "categorical_crossentropy")
     network.save(tmp_path / f"functional{suffix}")
@@ -283,7 +283,7 @@ def leaves(value: Any) -> list[Any]:
 def test_hostile_values_anywhere_in_a_config_never_reach_keras(config: hostile.Config) -> None:
     """Tries a reference to a function at every position in a config."""
     reference = {"class_name": "function", "module": "keras.utils", "config": "get_file"}
-    # In the config of an .h5 file, Keras calls functions with this mark.
+    # Keras calls a function in the config of an .h5 file if the reference to it has this key.
     reference["__passive_serialization__"] = "true"
 
     def places(value: Any, path: tuple = ()) -> list[tuple]:

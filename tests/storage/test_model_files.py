@@ -73,9 +73,7 @@ def test_the_result_for_an_image_does_not_depend_on_its_batch(saved: Path) -> No
     assert np.array_equal(np.stack(alone), predictor.predict(IMAGES)[:10])
 
 
-def test_the_card_contains_the_hashes_and_the_temperature_and_the_latter_is_applied(
-    tmp_path: Path,
-) -> None:
+def test_the_card_contains_hashes_and_its_temperature_is_applied(tmp_path: Path) -> None:
     network = build_network("mlp")
     save_model(network, tmp_path / "warm", replace(CARD, temperature=3.0))
     card = json.loads((tmp_path / "warm.json").read_text())

@@ -52,7 +52,7 @@ def test_a_hostile_model_is_refused_even_with_a_matching_card(
         load_predictor(path)
 
 
-# Each of these networks takes 20 seconds. `make fuzz` tries ten of them.
+# Each of these trials takes 20 seconds. `make fuzz` tries ten expensive models.
 @pytest.mark.parametrize("name", ["wide", pytest.param("upsampling", marks=pytest.mark.long)])
 def test_a_network_that_needs_too_much_memory_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"{name}.keras"

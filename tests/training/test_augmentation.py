@@ -46,13 +46,13 @@ def test_with_ranges_of_zero_pictures_are_unchanged(pictures: np.ndarray) -> Non
     assert np.array_equal(alone(pictures, training=True), pictures)
 
 
-def test_without_strength_pictures_are_unchanged(pictures: np.ndarray) -> None:
+def test_with_a_strength_of_zero_pictures_are_unchanged(pictures: np.ndarray) -> None:
     for layer in augmentation(seed=0):
         layer.strength.assign(0.0)
         assert np.asarray(layer(pictures, training=True)) == pytest.approx(pictures, abs=1e-5)
 
 
-def test_the_last_epochs_change_pictures_half_as_much() -> None:
+def test_augmentation_is_half_as_strong_in_the_last_epochs() -> None:
     model = keras.Sequential([keras.Input((28, 28, 1)), *augmentation(seed=0)])
     callback = MildEpochs(share=0.2)
     callback.set_model(model)

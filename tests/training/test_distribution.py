@@ -21,11 +21,11 @@ from common.training.distribution import Place
 
 pytestmark = pytest.mark.skipif(not find_spec("jax"), reason="needs requirements/jax.txt")
 TRAINING = ("train_model.py", "--data", "digits", "--network", "simple_cnn", "--batch-size", "64")
-MAX_SECONDS = 150  # to notice that another process died; JAX's own limit is 100
+MAX_SECONDS = 150  # until a process notices that another one died; JAX's own limit is 100
 
 
 def backend(name: str) -> dict[str, str]:
-    local = {"no_proxy": "127.0.0.1"}  # or JAX would connect its processes through the proxy
+    local = {"no_proxy": "127.0.0.1"}  # otherwise, JAX connects its processes through the proxy
     return no_network() | local | {"KERAS_BACKEND": name, "PYTHONUNBUFFERED": "1"}
 
 

@@ -90,7 +90,7 @@ def test_fine_tuning_starts_from_the_given_weights_and_changes_them(
         assert 0 < np.abs(new - old).max() < 1e-3
 
 
-def test_a_resumed_fine_tuning_gives_the_same_weights(
+def test_resumed_fine_tuning_gives_the_same_weights_as_uninterrupted_fine_tuning(
     tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = replace(PRESETS[FINE_TUNING], network="mlp", batch_size=8)
@@ -156,7 +156,7 @@ def test_unusable_start_models_and_options_are_refused_in_one_line(
 
 
 @pytest.mark.usefixtures("trial_in_this_process")
-def test_fine_tuning_learns_a_new_handwriting(
+def test_fine_tuning_learns_mirrored_digits(
     mnist: Dataset, called: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     less = replace(
@@ -168,7 +168,7 @@ def test_fine_tuning_learns_a_new_handwriting(
     )
     for module in ("common.data.datasets", "common.training.runs"):
         monkeypatch.setattr(f"{module}.load_mnist", lambda: less)
-    batches = ("--batch-size", "32")  # with 128, there would be too few steps and more epochs
+    batches = ("--batch-size", "32")  # with 128, there would be so few steps that epochs are added
     network = ("--network", "mlp", "--epochs", "1")
     start = tmp_path / "start"
     assert called("train_model.py", *network, *batches, "--output", start).returncode == 0

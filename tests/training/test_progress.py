@@ -1,4 +1,4 @@
-"""Training prints its progress and writes logs for TensorBoard."""
+"""Training prints its progress, and chooses the folder for its TensorBoard logs."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from common.training.progress import log_folder, progress_callbacks
 
 
 def show_progress(verbose: int, epochs: int, steps: int, steps_per_call: int = 1) -> None:
-    """Calls the callbacks like a training run in which Keras reports `steps_per_call` at a time."""
+    """Calls the callbacks as in a training run; Keras reports `steps_per_call` steps at a time."""
     (callback,) = progress_callbacks(verbose)
     callback.set_params({"verbose": 0, "epochs": epochs, "steps": steps})
     callback.on_train_begin()

@@ -39,7 +39,7 @@ STROKES: dict[int, list[list[Point]]] = {
     ],
     9: [[(0.85, 0.2), (0.5, 0), (0.2, 0.2), (0.4, 0.45), (0.85, 0.3), (0.85, 0.2), (0.75, 1)]],
 }
-"""The strokes of each digit. Points are in fractions of the digit's width and height."""
+"""The strokes of each digit. Coordinates are fractions of the digit's width and height."""
 
 
 def started_browser() -> Iterator[Browser]:
@@ -76,7 +76,7 @@ def opened(browser: Browser, address: str, **settings: Any) -> Iterator[Page]:
 
 
 def draw(page: Page, digit: int, column: int = 0, columns: int = 3) -> None:
-    """Draws a digit with the mouse in one of `columns` columns of the canvas."""
+    """Draws a digit with the mouse in one column of the canvas, which is divided into `columns`."""
     for first, *others in strokes_on(page, digit, column, columns):
         page.mouse.move(*first)
         page.mouse.down()

@@ -28,7 +28,7 @@ from drawing import Point, opened, started_browser, strokes_on, text
 DOCS = ROOT / "docs"
 FRAME = 40  # duration of a frame in milliseconds
 SPACING = 4.0  # distance in pixels between two points of a stroke
-POINTS = 4  # number of points drawn in each frame
+POINTS = 4  # number of points of a stroke between two frames
 POINTER = [(0, 0), (0, 17), (4, 13), (7, 20), (10, 19), (7, 12), (12, 12)]
 """The outline of the mouse pointer in pixels. Screenshots do not show the real pointer."""
 
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def copied_project(folder: Path) -> Path:
-    """Copies what the web page needs and trains a second model, so that your models do not show."""
+    """Copies the project without your own models, and trains a second model in the copy."""
     for script in ("draw_digit.py", "train_model.py"):
         shutil.copy(ROOT / script, folder)
     shutil.copytree(ROOT / "common", folder / "common")
@@ -92,7 +92,7 @@ class Film:
         self._place = place
 
     def follow(self, points: list[Point]) -> None:
-        """Moves the pointer from point to point, and adds a frame at some of them."""
+        """Moves the pointer from point to point, and adds a frame at every `POINTS`-th point."""
         for index, point in enumerate(points):
             self.jump(point)
             if index % POINTS == 0:
@@ -148,7 +148,7 @@ def handwritten(stroke: list[Point]) -> list[Point]:
 
 
 def write(page: Page, digit: int, column: int) -> None:
-    """Draws a digit in one of the three columns of the canvas, and adds frames to the film."""
+    """Draws a digit, with rounded corners, in one of the three columns of the canvas."""
     for first, *others in map(handwritten, strokes_on(page, digit, column, 3)):
         page.mouse.move(*first)
         page.mouse.down()
@@ -178,7 +178,7 @@ def save_film(browser: Browser, address: str) -> None:
 
 
 def save_page(browser: Browser, address: str) -> None:
-    """Saves the web page with heat map, explanation, recent drawings and comparison of models."""
+    """Saves a screenshot with heat map, explanation, recent drawings and comparison of models."""
     for page in opened(browser, address, viewport={"width": 1280, "height": 1010}):
         for digits in ((2, 8), (4,), (7, 3, 5)):
             page.keyboard.press("Delete")
@@ -194,7 +194,7 @@ def save_page(browser: Browser, address: str) -> None:
 
 
 def save_game(browser: Browser, address: str) -> None:
-    """Saves the third round of the game on a phone."""
+    """Saves a screenshot of the third round of the game on a phone."""
     for page in opened(browser, address, viewport={"width": 390, "height": 844}):
         page.evaluate("Math.random = () => 0.35")  # the same digits each time
         page.get_by_role("button", name="Play", exact=True).click()
@@ -209,7 +209,7 @@ def save_game(browser: Browser, address: str) -> None:
 
 
 def save_form(browser: Browser, address: str) -> None:
-    """Saves the page that makes field files, with one field of the order form selected."""
+    """Saves a screenshot of the page `/form`, with one field of the order form selected."""
     for page in opened(browser, address, viewport={"width": 1000, "height": 720}):
         page.goto(f"{address}form")
         page.locator("#file").set_input_files(DOCS / "order_form" / "empty.png")
@@ -222,7 +222,7 @@ def save_form(browser: Browser, address: str) -> None:
 
 
 def save_screenshot(page: Page, path: Path) -> None:
-    """Writes a screenshot as a PNG with 256 colours, a third of the size with all colours."""
+    """Writes a screenshot as a PNG with 256 colours, a third of the size of full colour."""
     picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
     picture.quantize(256).save(path, optimize=True)
 

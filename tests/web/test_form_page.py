@@ -68,7 +68,7 @@ def saved(page: Page, folder: Path) -> dict[str, Any]:
 
 
 def loaded(path: Path) -> Form:
-    """Loads a saved field file from a folder that also has the image of the form."""
+    """Writes the image of the form beside a saved field file, and loads the file."""
     (path.parent / "empty.png").write_bytes(FORM.read_bytes())
     return load_form(path)
 

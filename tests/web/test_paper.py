@@ -13,13 +13,13 @@ from playwright.sync_api import Browser, Page, expect
 SENT = """async () => { const paper = document.querySelector('#paper');
         const { data } = paper.getContext('2d').getImageData(0, 0, paper.width, paper.height);
         return Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', data))).join(); }"""
-"""Computes a hash of the pixels of the canvas, which the page sends to the server."""
+"""Computes a hash of the pixels of the canvas. The page sends these pixels to the server."""
 
 OVERLAPS = """() => { const box = (element) => element.getBoundingClientRect();
         const digits = [...document.querySelectorAll('#boxes rect')].map(box);
         return [...document.querySelectorAll('#boxes text')].filter((label) => {
           const { left, right, top, bottom } = box(label);
-          const line = (bottom - top) / 5; // above and below a digit, a line of text has space
+          const line = (bottom - top) / 5; // a label has blank space above and below its text
           return digits.some((digit) => left < digit.right - 2 && digit.left < right - 2
             && top + line < digit.bottom - 2 && digit.top < bottom - line - 2); }).length; }"""
 """Counts the labels that cover a digit."""
@@ -65,7 +65,7 @@ def test_the_eraser_removes_ink_and_can_be_undone(page: Page) -> None:
 
 
 def rub(page: Page, column: int) -> None:
-    """Moves the pressed mouse across one of three columns of the canvas."""
+    """Moves the mouse, with its button pressed, over one of three columns of the canvas."""
     paper = page.locator("#paper").bounding_box()
     assert paper is not None
     left, wide = paper["x"] + paper["width"] * column / 3, paper["width"] / 3
@@ -111,7 +111,7 @@ def test_the_drawing_survives_a_reload(page: Page) -> None:
     text(page).to_have_text("4")
 
 
-def test_a_drawing_fits_if_the_paper_is_lower_after_a_reload(page: Page) -> None:
+def test_a_drawing_fits_if_the_paper_is_shorter_after_a_reload(page: Page) -> None:
     page.set_viewport_size({"width": 400, "height": 800})
     draw(page, 7, 1)
     page.locator("#stage").scroll_into_view_if_needed()
@@ -121,7 +121,7 @@ def test_a_drawing_fits_if_the_paper_is_lower_after_a_reload(page: Page) -> None
     text(page).to_have_text("7")
 
 
-def test_drawings_on_dark_and_light_paper_are_sent_alike(
+def test_dark_mode_does_not_change_the_picture_that_is_sent(
     browser: Browser, page_server: PageServer
 ) -> None:
     sent = []
@@ -165,7 +165,7 @@ def test_labels_never_cover_digits(page: Page) -> None:
         assert page.evaluate(OVERLAPS) == 0
 
 
-def test_the_text_is_arranged_as_on_the_picture(page: Page) -> None:
+def test_the_text_is_arranged_as_in_the_picture(page: Page) -> None:
     def digit(digit: int, line: int, number: int, x: int) -> dict[str, Any]:
         known: dict[str, Any] = {"digit": digit, "line": line, "number": number}
         known |= {"confidence": 0.99, "alternatives": []}

@@ -1,4 +1,4 @@
-"""The server of the web page answers requests and refuses unusable or foreign ones."""
+"""The server answers requests, and refuses unusable ones and those from other web sites."""
 
 import asyncio
 import json

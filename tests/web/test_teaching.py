@@ -152,7 +152,7 @@ def test_the_remaining_time_counts_down(project: PageServer, page: Page) -> None
         expect(state).to_have_text(f"Epoch 0.5 of 2, accuracy 90.0%{left}")
 
 
-def test_the_page_says_that_the_accuracy_is_measured_after_the_last_epoch(
+def test_after_the_last_epoch_the_page_says_that_the_accuracy_is_being_measured(
     project: PageServer, page: Page
 ) -> None:
     save_digit(page, 7)

@@ -1,4 +1,4 @@
-"""The server runs one training process at a time, which can be cancelled and never outlives it."""
+"""The server runs one training process at a time and can cancel it; it ends with the server."""
 
 import shutil
 import signal
@@ -220,7 +220,7 @@ def test_a_failed_training_run_deletes_no_checkpoint_of_another_run(
 ) -> None:
     other = project / "models" / "my_digits_1.checkpoint"
     script = f"import os, sys; os.mkdir({str(other)!r}); sys.exit('error: Another is writing it.')"
-    write_training(project, script)  # as if another server made this checkpoint just now
+    write_training(project, script)  # as if another server had just made this checkpoint
     keep(client)
     client.post("/train")
     wait_for(client, "failed")
@@ -269,7 +269,7 @@ def test_training_ends_with_the_server(project: Path) -> None:
 
 
 def _restore_signals() -> None:
-    """Stops ignoring signals, which nohup and background jobs of a shell do."""
+    """Restores the default handlers of signals that nohup and background jobs ignore."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
