@@ -70,7 +70,7 @@ def stroke_width(ink: np.ndarray) -> float:
     )
     if crossings > MAX_CROSSINGS:
         # Noise has too many outlines to trace. Instead, their length is estimated from the number
-        # of crossings (Cauchy-Crofton formula), which is less accurate for digits of few pixels.
+        # of crossings (Cauchy-Crofton formula), which is less accurate for low-resolution digits.
         return 2 * area / (math.pi / 4 * crossings)
     outlines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     # A stroke of width w and length l has the area w * l. Its outline, which runs through the

@@ -52,7 +52,7 @@ NUMBER = {
         "line": LINE,
         "confidence": SHARE,
         "box": BOX,
-        "raw": {"type": ["string", "null"], "pattern": r"^\d+([.,+:-]\d+)+$"},
+        "raw": {"type": ["string", "null"], "pattern": r"^\d+([.,+:/-]\d+)+$"},
     },
 }
 READING = {

@@ -202,6 +202,8 @@ def _join_cluster(address: str | None) -> None:
             "RAY_AUTH_MODE=disabled."
         ) from error
     except (OSError, OverflowError, ValueError, RuntimeError) as error:
+        if address is None:
+            raise UserError(f"Cannot start Ray on this machine: {error}") from error
         raise UserError(
             f"Cannot connect to Ray at {address}: {error}. Check that the cluster is running and "
             "that RAY_AUTH_TOKEN or ~/.ray/auth_token contains its token."

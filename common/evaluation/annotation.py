@@ -113,8 +113,8 @@ def _legend(reading: Reading, factor: int) -> list[tuple[str | None, str]]:
     if sure < len(reading.digits):
         entries.append((ORANGE, f"digit and confidence, less than {SURE:.0%}"))
     if ignored := len(reading.left_out):
-        plural = "s" if ignored > 1 else ""
-        entries.append((GREY, f"{ignored} mark{plural} ignored: no digit, or too uncertain"))
+        marks, digits = ("marks", "digits") if ignored > 1 else ("mark", "a digit")
+        entries.append((GREY, f"{ignored} {marks} ignored: not {digits}, or too uncertain"))
     if not reading.digits:
         entries.append((None, "no digits found"))
     if factor > 1:

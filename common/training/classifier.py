@@ -23,7 +23,7 @@ from common.training.recipes import Recipe, Run
 
 # The shares are relative to the number of training images.
 WRITTEN_SHARE = 0.08  # added digits in rare styles
-SCAN_SHARE = 0.12  # added digits of few pixels
+SCAN_SHARE = 0.12  # added low-resolution digits
 NON_DIGIT_SHARE = 0.15  # added pictures that are not digits
 OWN_SHARE = 0.25  # added digits of the user, including repetitions
 MAX_REPEATS = 500  # how often each of the user's digits can occur in one epoch
@@ -234,7 +234,7 @@ def _with_own(
 def _with_synthetic(
     images: np.ndarray, targets: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Adds digits in rare styles, digits of few pixels, and pictures that are not digits.
+    """Adds digits in rare styles, low-resolution digits, and pictures that are not digits.
 
     Pictures that are not digits have uniform targets, which teach the network to be uncertain about
     unknown inputs (Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure", 2019).

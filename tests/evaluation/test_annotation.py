@@ -53,7 +53,7 @@ def test_digits_are_labelled_with_their_confidence_and_a_legend_explains_the_col
     assert texts[4:] == [
         "digit and confidence, 90% or more",
         "digit and confidence, less than 90%",
-        "2 marks ignored: no digit, or too uncertain",
+        "2 marks ignored: not digits, or too uncertain",
     ]
     assert texts_of(monkeypatch, path, Reading("page.png")) == ["no digits found"]
 

@@ -61,7 +61,7 @@ def test_synthetic_digits_and_non_digits_are_added_to_the_training_data() -> Non
     assert np.array_equal(more[:100], images)
     assert np.array_equal(their_targets[:100], targets)
     uncertain = (their_targets == np.float32(0.1)).all(axis=1)
-    # Added: 15 pictures that are not digits, 8 digits in rare styles, and 12 digits of few pixels.
+    # Added: 15 pictures that are not digits, 8 digits in rare styles, and 12 low-resolution digits.
     assert (len(more), uncertain.sum()) == (135, 15)
     assert np.allclose(their_targets.sum(axis=1), 1)
 
