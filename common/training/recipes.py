@@ -33,8 +33,8 @@ class Recipe:
         warm_up: Share of the steps during which the learning rate rises.
         augment: Whether to augment the training pictures; see `augmentation`.
         mild_share: Share of the epochs, at the end, with mild augmentation.
-        synthetic: Whether to add digits in rare styles, low-resolution digits, and pictures that are
-            not digits; see `data.synthetic`.
+        synthetic: Whether to add digits in rare styles, low-resolution digits, and pictures that
+            are not digits; see `data.synthetic`.
     """
 
     network: str

@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, messages
 
+from common import UserError
+from common.batch import engines
+
 MODEL = ROOT / "models" / "pretrained.tflite"
 needs_ray = pytest.mark.skipif(not find_spec("ray"), reason="needs requirements/ray.txt")
 
@@ -194,3 +197,13 @@ def test_a_missing_cluster_token_is_reported_in_one_line(tmp_path: Path) -> None
         )
     assert (done.returncode, messages(done.stderr).count("\n")) == (2, 1), done.stderr
     assert "RAY_AUTH_TOKEN" in done.stderr
+
+
+@needs_ray
+def test_a_local_ray_that_does_not_start_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("no space left for objects")
+
+    monkeypatch.setattr("ray.init", fails)
+    with pytest.raises(UserError, match="Cannot start Ray on this machine: no space left"):
+        engines._join_cluster(None)
