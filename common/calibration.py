@@ -100,6 +100,11 @@ def combined(probabilities: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.asarray(product / product.sum())
 
 
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Converts log-odds, float of any shape, to probabilities."""
+    return np.asarray(1 / (1 + np.exp(-logits.clip(-30, 30))))  # larger powers could overflow
+
+
 def log_odds(probabilities: np.ndarray) -> np.ndarray:
     """Converts probabilities, float (N,), to log-odds, which are finite even for 0 and 1."""
     likely = np.clip(probabilities, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
@@ -117,5 +122,4 @@ def detection_probability(scores: np.ndarray, support: np.ndarray) -> np.ndarray
     Returns:
         The probabilities, float (N,), 0 to 1.
     """
-    logit = SCORE_WEIGHT * log_odds(scores) + SUPPORT_WEIGHT * support
-    return np.asarray(1 / (1 + np.exp(-logit - DETECTION_BIAS)))
+    return sigmoid(SCORE_WEIGHT * log_odds(scores) + SUPPORT_WEIGHT * support + DETECTION_BIAS)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from common.calibration import sigmoid
 from common.finding.encoding import (
     BOX,
     CELL,
@@ -162,10 +163,10 @@ def peaks_at(
 ) -> list[Detection]:
     """Returns one detection for each peak in the heat maps of a page at one scale."""
     output = _maps_at(page, scale, finder)
-    heats = _sigmoid(output[..., HEAT])
+    heats = sigmoid(output[..., HEAT])
     heat = heats.max(axis=2)
     rows, columns = heat.shape
-    blocks = _sigmoid(output[..., INK]).reshape(rows, columns, CELL, CELL)
+    blocks = sigmoid(output[..., INK]).reshape(rows, columns, CELL, CELL)
     ink = blocks.transpose(0, 2, 1, 3).reshape(rows * CELL, columns * CELL)
     height, width = _size_at(page, scale)
     level = Level(scale, ink[:height, :width], output[..., VOTE] * VOTE_UNIT * CELL)
@@ -200,7 +201,7 @@ def heat_map(page: np.ndarray, finder: Finder, max_side: int) -> np.ndarray:
     height, width = page.shape
     heat = np.zeros(page.shape, np.float32)
     for scale in page_scales(height, width, max_side):
-        level = _sigmoid(_maps_at(page, scale, finder)[..., HEAT]).max(axis=2)
+        level = sigmoid(_maps_at(page, scale, finder)[..., HEAT]).max(axis=2)
         rows, columns = _size_at(page, scale)
         cells = cv2.resize(level, None, fx=CELL, fy=CELL)[:rows, :columns]
         np.maximum(heat, cv2.resize(cells, (width, height)), out=heat)
@@ -243,7 +244,3 @@ def _size_at(page: np.ndarray, scale: float) -> tuple[int, int]:
     """Returns the height and width of a page in pixels at a scale."""
     height, width = page.shape
     return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def _sigmoid(values: np.ndarray) -> np.ndarray:
-    return np.asarray(1 / (1 + np.exp(-values.clip(-30, 30))))

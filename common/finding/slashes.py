@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from common.calibration import sigmoid
 from common.finding.layout import lines_of
 from common.finding.signs import ink_mask
 from common.reading import Box, DigitReading
@@ -34,7 +35,7 @@ def slash_probabilities(
     probabilities = np.zeros(len(marks))
     for index, comparison in comparisons(page, marks, digits).items():
         log_odds = comparison @ (ABOVE_WEIGHT, BELOW_WEIGHT, LEAN_WEIGHT) + BIAS
-        probabilities[index] = 1 / (1 + np.exp(-log_odds))
+        probabilities[index] = sigmoid(log_odds)
     return probabilities
 
 
