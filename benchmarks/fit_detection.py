@@ -18,8 +18,8 @@ from tqdm import tqdm
 from common.calibration import detection_probability, log_odds
 from common.cli import console
 from common.cli.arguments import ArgumentParser, positive_int
-from common.data.conditions import CONDITIONS, condition_pages
 from common.data.datasets import load_mnist
+from common.data.evaluation_pages import CONDITIONS, condition_pages
 from common.evaluation.scores import matched_boxes
 from common.finding.context import line_support
 from common.finding.finder import find

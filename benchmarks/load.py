@@ -1,4 +1,4 @@
-"""Measures how fast the web server answers, also during training: python -m benchmarks.load.
+"""Measures how fast the web server answers, with and without training: python -m benchmarks.load.
 
 The measurement takes about two minutes and uses only the loopback interface. It runs in a copy of
 the project, so that your models and saved digits stay as they are. MNIST must be in `data/` or in

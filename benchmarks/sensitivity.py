@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 from common.cli import console
 from common.cli.arguments import ArgumentParser, positive_int
-from common.data.conditions import CONDITIONS, condition_pages
 from common.data.datasets import load_mnist
+from common.data.evaluation_pages import CONDITIONS, condition_pages
 from common.finding.settings import SETTINGS, Settings
 from common.recognizer import DigitRecognizer
 from common.storage.loading import Finder

@@ -80,7 +80,10 @@ def stroke_width(ink: np.ndarray) -> float:
 
 
 def _widen_strokes(ink: np.ndarray) -> np.ndarray:
-    """Widens strokes thinner than `MIN_STROKE_WIDTH`, which would fade in a small picture."""
+    """Widens the strokes of a digit if their mean width is below `MIN_STROKE_WIDTH`.
+
+    Thinner strokes would fade in a small picture. Large digits are also reduced.
+    """
     missing = MIN_STROKE_WIDTH * max(ink.shape) - stroke_width(ink)
     if missing < 1:
         return ink

@@ -228,7 +228,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Reading:
-    """The digits that were read on an image, or the reason why it could not be read.
+    """The digits that were read in an image, or the reason why it could not be read.
 
     Attributes:
         image: Name of the image.

@@ -1,4 +1,4 @@
-"""Defines `DigitRecognizer`, which reads the digits on an image."""
+"""Defines `DigitRecognizer`, which reads the digits in an image."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
@@ -162,7 +162,7 @@ class DigitRecognizer:
             name: Name of the image in the reading and in errors.
 
         Returns:
-            The marks on the image, and the reading. For each mark, the reading contains a digit or
+            The marks in the image, and the reading. For each mark, the reading contains a digit or
             an ignored mark with the same box.
 
         Raises:

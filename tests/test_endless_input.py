@@ -29,7 +29,7 @@ def needs(path: str) -> pytest.MarkDecorator:
 
 
 def limited(project: Path, words: str, stdin: str) -> subprocess.CompletedProcess[str]:
-    """Runs predict_image.py with limits of 1.5 GB of memory and 30 seconds."""
+    """Runs predict_image.py with limits of 1.5 GB of address space and 30 seconds."""
     start = f"ulimit -v 1500000; exec {sys.executable} predict_image.py --model {PRETRAINED}"
     return subprocess.run(
         ["bash", "-c", f"{start} --json {words} < {stdin}"],

@@ -12,8 +12,8 @@ from PIL import Image
 import evaluate_model
 from common import UserError
 from common.cli import console
-from common.data.conditions import CONDITIONS
 from common.data.datasets import Dataset
+from common.data.evaluation_pages import CONDITIONS
 from common.finding.encoding import OUTPUTS
 from common.recognizer import DigitRecognizer
 from common.storage.model_files import PRETRAINED

@@ -88,8 +88,8 @@ def _interruption_recognised() -> Iterator[None]:
 def _interrupt(*_: object) -> None:
     """Raises KeyboardInterrupt on the first signal, and lets the next one end the process at once.
 
-    A second KeyboardInterrupt could interrupt the cleanup or the exit of Python, which would print
-    a traceback.
+    If a second KeyboardInterrupt occurred during the cleanup or the shutdown of the interpreter,
+    Python would print a traceback.
     """
     _interruption.set()
     _let_signals_end_the_process()

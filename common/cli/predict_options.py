@@ -84,7 +84,7 @@ def _add_form_options(parser: argparse.ArgumentParser) -> None:
         "--find-fields",
         type=Path,
         metavar="IMAGE",
-        help="find the boxes and combs on an image of an empty form, print a field file for "
+        help="find the boxes and combs in an image of an empty form, print a field file for "
         "--fields, and exit",
     )
 

@@ -95,7 +95,8 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="continue the interrupted run of --output, or the run that was interrupted last",
+        help="continue the interrupted run of the model that --output names; without --output, "
+        "the run that was interrupted last",
     )
     parser.add_argument("--dry-run", action="store_true", help="print the plan of the run and exit")
     parser.add_argument(

@@ -1,7 +1,7 @@
 """A canvas for digits, printed text and signs, which records the position of every digit.
 
-The canvas is used for the test pages of `conditions` and for forms. The training pages of the
-finder come from `pages`, which shares no code with this module.
+The canvas is used for the test pages in `evaluation_pages` and for forms. The training pages of the
+finder come from `training_pages`, which shares no code with this module.
 """
 
 from collections.abc import Sequence

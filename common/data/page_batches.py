@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from common.data.glyphs import make_glyph_bank
-from common.data.pages import PageWriter
 from common.data.photography import Photographer, load_pictures
+from common.data.training_pages import PageWriter
 from common.finding.encoding import CELL, STRIDE, TARGETS, encode, normalised
 from common.processes import exit_with_parent, interrupts_delayed
 

@@ -38,7 +38,7 @@ def pink_noise(shape: tuple[int, ...], power: float, rng: np.random.Generator) -
 def sheet(
     ink: np.ndarray, rng: np.random.Generator, pen: tuple[float, float] = (0.05, 0.35)
 ) -> np.ndarray:
-    """Returns the reflectance of a written sheet of paper.
+    """Returns the reflectance of a sheet of paper with ink on it.
 
     Args:
         ink: Ink on the sheet, float32 (height, width), 0 to 1.

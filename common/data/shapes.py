@@ -67,7 +67,8 @@ def random_shape(size: float, rng: np.random.Generator) -> np.ndarray:
     """Draws a random rectangle, polygon, curve, arrow, half ellipse, pair of circles or blob.
 
     Returns:
-        The ink, float32 (height, width), 0 to 1. The sides are about `size` pixels long.
+        The ink, float32 (side, side), 0 to 1. The side is `size`, at least 12, plus 8 pixels for
+        margins.
     """
     side = max(12, round(size))
     canvas = np.zeros((side + 8, side + 8), np.uint8)

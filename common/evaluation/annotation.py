@@ -17,7 +17,7 @@ from common.reading import Box, DigitReading, Reading
 
 FILE_BACKENDS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
 """Matplotlib backends that can only write files."""
-MIN_SIDE = 400  # pixels; smaller images are enlarged to about this size, by an integer factor
+USUAL_SIDE = 400  # pixels; small images are enlarged to about this size, by an integer factor
 MAX_LABEL = 500  # pixels; maximum font size, since Pillow cannot draw arbitrarily large text
 MIN_TEXT = 12  # pixels; smaller text is illegible
 LABELS_BETWEEN_LINES = 1.9  # minimum gap between lines of digits, in label heights
@@ -40,7 +40,7 @@ def annotated(source: str | Path | bytes, reading: Reading) -> Image.Image:
     image = open_in_colour(source)
     paper = Image.new("RGBA", image.size, "white")
     drawn = Image.alpha_composite(paper, image).convert("RGB")
-    factor = max(1, round(MIN_SIDE / max(drawn.size)))
+    factor = max(1, round(USUAL_SIDE / max(drawn.size)))
     drawn = drawn.resize((drawn.width * factor, drawn.height * factor), Image.Resampling.NEAREST)
     size = _label_size(reading, factor, max(drawn.size))
     pen = ImageDraw.Draw(drawn)

@@ -16,7 +16,7 @@ from common.evaluation.scores import Misread, matched_boxes
 MISREAD_COLUMNS = 6
 MISREAD_SHOWN = 24
 CELL_ASPECT = 0.8  # height of a grid cell divided by its width
-MAX_TITLE = 26  # characters; maximum length of the digits shown above an image
+MAX_TITLE = 26  # characters; longer texts above an image are shortened
 
 
 def plot_misread(misread: Sequence[Misread], title: str, path: Path) -> None:

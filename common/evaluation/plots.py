@@ -151,7 +151,7 @@ def plot_recall(report: Report, title: str, path: Path) -> None:
 
 
 def _limit_shares(axes: Axes, shares: Sequence[float]) -> None:
-    """Limits the y axis of a bar chart to high shares. Its label states where the axis starts."""
+    """Starts the recall axis above 0 if all recalls are high, and says so in its label."""
     least = min(shares, default=0.0)
     start = max(0.0, 1 - 2 * (1 - least))  # the shortest bar is half as high as a bar for 100 %
     start = int(100 * min(start, 0.99) + 1e-6) / 100 if start > 0.5 else 0.0

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from common import UserError
-from common.data.conditions import CONDITIONS, condition_pages
+from common.data.evaluation_pages import CONDITIONS, condition_pages
 from common.evaluation.scores import Misread, Outcome, ReadingReport, report_of
 from common.images.decoding import read_image
 from common.preprocessing import resized
@@ -64,7 +64,7 @@ def evaluate_conditions(
     count: int,
     names: Sequence[str] = tuple(CONDITIONS),
 ) -> Evaluation:
-    """Evaluates a reader on generated test pages; see `data.conditions`.
+    """Evaluates a reader on generated test pages; see `data.evaluation_pages`.
 
     Args:
         read: The reader: a function that reads a grey image, uint8 (height, width).
@@ -121,7 +121,7 @@ class LabelledImage:
 
     Attributes:
         path: Path of the image, relative to the folder of `labels.csv`.
-        label: Digits on the image, with "/" between lines; empty for an image without digits.
+        label: Digits in the image, with "/" between lines; empty for an image without digits.
         kind: Name that the user gave to this kind of image; empty if there is none.
     """
 

@@ -23,7 +23,7 @@ class Outcome:
 
     Attributes:
         group: Group of the image: the condition of a generated page, or the kind of image.
-        written: Digits written on the image, with "/" between lines; empty if there are none.
+        written: Digits written in the image, with "/" between lines; empty if there are none.
         read: Digits read from the image, with "/" between lines; empty if there are none.
         digits: The N digits read, in the order of `boxes`.
         boxes: Boxes of the digits read, float (N, 4): x, y, width, height in pixels.
@@ -96,10 +96,10 @@ class ReadingScore:
         exact: Share of the images whose digits and line breaks are all correct.
         exact_but_line_breaks: Share of the images whose digits are all correct. Line breaks may be
             wrong.
-        digits: Number of digits written on the images.
+        digits: Number of digits written in the images.
         digit_errors: Number of wrong, missed and invented digits (edit distance; Levenshtein,
             1966).
-        digit_error_rate: `digit_errors` / `digits`; None if no digits are written on the images.
+        digit_error_rate: `digit_errors` / `digits`; None if no digits are written in the images.
         box_precision: Share of the boxes read that match a true box, with an intersection over
             union of at least 0.5. None if nothing was read or the true boxes are unknown.
         box_recall: Share of the true boxes that match a box read. None if there are no digits or
@@ -221,7 +221,10 @@ def reading_table(report: ReadingReport, group: str) -> str:
 
 
 def edit_distance(one: str, other: str) -> int:
-    """Returns the minimum number of substitutions, insertions and deletions (Levenshtein, 1966)."""
+    """Returns how many substitutions, insertions and deletions turn one text into the other.
+
+    This is the minimum number (Levenshtein, 1966).
+    """
     row = list(range(len(other) + 1))
     for i, left in enumerate(one, 1):
         above, row[0] = row[0], i

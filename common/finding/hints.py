@@ -1,4 +1,4 @@
-"""Explains why no digit was found on an image, and suggests a remedy."""
+"""Explains why no digit was found in an image, and suggests a remedy."""
 
 import numpy as np
 

@@ -24,12 +24,12 @@ class FieldRecord:
 
 @dataclass(frozen=True)
 class FieldReading:
-    """The reading of a field, with its place on the image.
+    """The reading of a field, with its place in the image.
 
     Attributes:
         name: Name of the field.
         record: The reading, as it appears in JSON.
-        corners: The corners of the field on the image, each x and y in pixels, in the order top
+        corners: The corners of the field in the image, each x and y in pixels, in the order top
             left, top right, bottom right, bottom left.
         pictures: The picture that the classifier saw of each digit, as the bytes of uint8 (28, 28);
             see `preprocessing.digit_picture`. Empty if the value needs no review.

@@ -50,7 +50,7 @@ class Registration:
             )
 
     def locate(self, image: np.ndarray, name: str) -> np.ndarray:
-        """Finds the form on an image, at any scale and angle, and even in perspective.
+        """Finds the form in an image, at any scale and angle, and even in perspective.
 
         Args:
             image: The grey image, uint8 (height, width).

@@ -18,8 +18,9 @@ from common.preprocessing import network_input
 from common.training.augmentation import MildEpochs, augmentation
 from common.training.checkpoint import Checkpoint, Row, whole_epochs
 from common.training.distribution import Place, distributed
+from common.training.optimizer import optimizer
 from common.training.progress import progress_callbacks
-from common.training.recipes import Recipe, Run
+from common.training.recipes import Run
 
 # The shares are relative to the number of training images.
 WRITTEN_SHARE = 0.08  # added digits in rare styles
@@ -191,25 +192,6 @@ def _compiled(network: keras.Model, run: Run, steps: int) -> keras.Model:
     )
     model.optimizer.build(model.trainable_variables)
     return model
-
-
-def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
-    """Returns the optimizer with its learning rate schedule, for `steps` steps per epoch."""
-    total = steps * recipe.epochs
-    warm_up = max(1, round(recipe.warm_up * total))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=recipe.learning_rate / 25,
-        warmup_target=recipe.learning_rate,
-        warmup_steps=warm_up,
-        decay_steps=max(1, total - warm_up),
-        alpha=0.001,
-    )
-    return keras.optimizers.AdamW(
-        schedule,
-        weight_decay=recipe.weight_decay,
-        beta_1=recipe.beta_1,
-        beta_2=recipe.beta_2,
-    )
 
 
 def _one_hot(labels: np.ndarray) -> np.ndarray:

@@ -20,7 +20,8 @@ from common.finding.encoding import (
 )
 from common.networks import build_network
 from common.training.checkpoint import Checkpoint, whole_epochs
-from common.training.classifier import Result, Score, callbacks_of, optimizer
+from common.training.classifier import Result, Score, callbacks_of
+from common.training.optimizer import optimizer
 from common.training.recipes import Run
 
 STEPS = 200  # batches per epoch

@@ -24,15 +24,15 @@ class Recipe:
     Attributes:
         network: Name of a network in `networks`.
         epochs: Number of passes through the training images; see `adapted` for small data sets.
-        batch_size: Number of pictures per step. A step of the finder has as many pixels as this
-            number of pages of 128x128 pixels.
+        batch_size: Number of pictures per step. The pages of the finder vary in size, so each of
+            its steps has about as many pixels as this number of pages of 128x128 pixels.
         learning_rate: Maximum learning rate. The rate rises linearly, then falls along a cosine
             (one cycle; Smith and Topin, "Super-Convergence", 2018).
         weight_decay: Weight decay of AdamW (Loshchilov and Hutter, 2019); 0 gives Adam.
         beta_1, beta_2: Decay rates of Adam's moment estimates.
         warm_up: Share of the steps during which the learning rate rises.
         augment: Whether to augment the training pictures; see `augmentation`.
-        mild_share: Share of the epochs, at the end, with mild augmentation.
+        mild_share: Share of the epochs that have mild augmentation; these are the last ones.
         synthetic: Whether to add digits in rare styles, low-resolution digits, and pictures that
             are not digits; see `data.synthetic`.
     """

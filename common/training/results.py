@@ -13,7 +13,8 @@ from common.evaluation.history import Row, plot_accuracy, plot_loss, save_histor
 from common.files import replacing
 from common.storage.card import FINDER, ModelCard
 from common.storage.saving import save_model
-from common.training.classifier import Result, optimizer
+from common.training.classifier import Result
+from common.training.optimizer import optimizer
 from common.training.recipes import Recipe, Run, run_command
 
 STEPS = 1000  # steps per epoch with which `with_learning_rates` computes the learning rates

@@ -112,7 +112,7 @@ class TrainingRecord(BaseModel):
         description="Table with the accuracy before and after the training."
     )
     allowed: bool = Field(
-        description="Whether this client may train, and delete digits and models."
+        description="Whether this client may start training and delete digits and models."
     )
 
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from common import UserError
-from common.data.conditions import condition_pages
 from common.data.datasets import Dataset
+from common.data.evaluation_pages import condition_pages
 from common.evaluation.reader import (
     MAX_KEPT,
     MisreadImages,

@@ -1,4 +1,7 @@
-"""The output of the finder is decoded; a stand-in for the network makes no mistakes."""
+"""The finder sees a page at suitable scales, and its output becomes detections.
+
+Most tests replace the network with a stand-in that makes no mistakes.
+"""
 
 import numpy as np
 import pytest

@@ -76,7 +76,7 @@ def test_the_game_can_be_played_by_touch(browser: Browser, page_server: PageServ
     for page in opened(browser, page_server.address, is_mobile=True, **settings):
         page.get_by_role("button", name="Play", exact=True).tap()
         expect(page.locator("#progress")).to_have_text("Round 1 of 10, 0 points")
-        page.wait_for_timeout(300)  # wait until the page has scrolled
+        page.wait_for_timeout(300)  # time for the page to scroll
         wanted = task_of(page)
         write_by_touch(page, wanted)
         text(page).to_have_text(str(wanted))

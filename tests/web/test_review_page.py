@@ -1,4 +1,4 @@
-"""People check doubtful values of forms on the review page; the tests use a real browser."""
+"""People check doubtful values of forms on the review page; the test uses a real browser."""
 
 import csv
 from pathlib import Path

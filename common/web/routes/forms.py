@@ -58,7 +58,7 @@ def form_routes(desk: Desk) -> APIRouter:
         "/find-fields", summary="Propose the fields of a form", responses=REFUSALS, **IMAGE_REQUEST
     )
     async def find_fields(request: Request) -> ProposalRecord:
-        """Proposes a field for each box and comb on the image of an empty form."""
+        """Proposes a field for each box and comb in the image of an empty form."""
 
         def work(content: bytes) -> ProposalRecord:
             return ProposalRecord.model_validate({"fields": proposed_entries(read_image(content))})

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from common.data.canvas import Canvas, LabelledPage, Mark, pen_ink, touching
-from common.data.conditions import CONDITIONS, ORIENTED, condition_pages
 from common.data.datasets import Dataset
+from common.data.evaluation_pages import CONDITIONS, ORIENTED, condition_pages
 from common.data.scenes import lay_object, on_grey_paper
 
 PAGES = 4

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from common.data.page_batches import PageSource, make_batch, make_writer
-from common.data.pages import PageWriter
+from common.data.training_pages import PageWriter
 from common.finding.encoding import TARGETS
 
 
