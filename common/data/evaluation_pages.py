@@ -2,8 +2,8 @@
 
 The digits on the pages are the test images of a data set. The fonts and photos come with installed
 libraries, so the pages are the same on every machine. The training pages come from other code,
-`training_pages`, which shares only the bundled fonts and photos with this module. The finder is therefore
-also tested on conditions that it was not trained on.
+`training_pages`, which shares only the bundled fonts and photos with this module. The finder is
+therefore also tested on conditions that it was not trained on.
 """
 
 import zlib

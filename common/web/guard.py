@@ -25,8 +25,9 @@ class Guard:
 
     A web site can make its visitors' browsers send requests to 127.0.0.1. Requests that change
     something then have an `Origin` header that names the site, and are refused. Others may lack the
-    header and are answered, but `HEADERS` prevent the site from reading the answer. A site can also point its own host name to 127.0.0.1 (DNS rebinding); the `Host`
-    header then contains that name. An IP address in `Host` is safe, since it cannot be rebound.
+    header and are answered, but `HEADERS` prevent the site from reading the answer. A site can also
+    point its own host name to 127.0.0.1 (DNS rebinding); the `Host` header then contains that name.
+    An IP address in `Host` is safe, since it cannot be rebound.
 
     Args:
         app: The ASGI application to guard.
