@@ -104,6 +104,13 @@ def test_files_are_short(path: Path) -> None:
     assert lines < (200 if path in SCRIPTS else 350)
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_functions_are_short(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 49, node.name
+
+
 def test_only_a_few_modules_are_directly_in_common() -> None:
     assert len(list((ROOT / "common").glob("*.py"))) <= 12
 

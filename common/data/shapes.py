@@ -22,6 +22,40 @@ def draw_frame(
     sheet.grey *= 1 - rng.uniform(0.3, 1) * mask
 
 
+def draw_boxes(
+    sheet: Sheet,
+    left: float,
+    top: float,
+    width: float,
+    height: float,
+    count: int,
+    rng: np.random.Generator,
+) -> None:
+    """Draws a row of boxes for digits, as on a form: cells, a comb or one long frame.
+
+    Args:
+        sheet: Sheet to draw on.
+        left: Left edge of the first box in pixels.
+        top: Top edge of the boxes in pixels.
+        width: Width of each box in pixels.
+        height: Height of each box in pixels.
+        count: Number of boxes.
+        rng: Random number generator.
+    """
+    ink = np.zeros(sheet.grey.shape, np.float32)
+    line, opacity = int(rng.integers(1, 3)), rng.uniform(0.2, 1)
+    kind = rng.choice(["cells", "comb", "frame"])
+    bottom, right = round(top + height), round(left + count * width)
+    for index in range(count + 1):
+        x = round(left + index * width)
+        if kind != "frame" or index in (0, count):
+            start = top + (0.6 * height if kind == "comb" else 0)
+            cv2.line(ink, (x, round(start)), (x, bottom), 1.0, line)
+    for y in (bottom,) if kind == "comb" else (round(top), bottom):
+        cv2.line(ink, (round(left), y), (right, y), 1.0, line)
+    sheet.grey *= 1 - opacity * ink
+
+
 def draw_underline(sheet: Sheet, y: float, hand: Hand, rng: np.random.Generator) -> None:
     """Draws a nearly horizontal line at row `y`, across a random part of the sheet."""
     height, width = sheet.grey.shape

@@ -13,7 +13,7 @@ import numpy as np
 
 from common.data.glyphs import GLYPH_HEIGHT, GlyphBank, letters_from
 from common.data.photography import Photographer
-from common.data.shapes import draw_diagram, draw_frame, draw_underline, random_shape
+from common.data.shapes import draw_boxes, draw_diagram, draw_frame, draw_underline, random_shape
 from common.data.sheet import (
     Hand,
     Sheet,
@@ -167,29 +167,37 @@ class PageWriter:
         before: tuple[np.ndarray, float, float] | None = None
         length = int(rng.integers(1, 12))
         for token in tokens[:length]:
-            digit = token if isinstance(token, int) else -1
-            if isinstance(token, int):
-                own_size = size * np.exp(rng.normal(0, 0.07))
-                y = top + rng.normal(0, 0.04) * size
-                if raised and rng.random() < 0.15:
-                    own_size *= rng.uniform(0.45, 0.75)
-                    y -= rng.uniform(0.5, 0.9) * size
-                ink = self._digit(token, own_size, hand, rng)
-                y += size - ink.shape[0]
-            else:
-                ink = drawn_glyph(token, size / GLYPH_HEIGHT * rng.uniform(0.8, 1.5), hand, rng)
-                y = top + (size - ink.shape[0]) * rng.choice([0.5, 1.0]) + rng.normal(0, 2)
+            ink, y = self._token(token, size, hand, rng, raised)
             if 0 in ink.shape:
                 continue
-            y += tilt * (x - width / 2)
+            y += top + tilt * (x - width / 2)
             if before is not None and closeness == "touching" and rng.random() < 0.75:
                 x = touching_x(before, ink, y) + rng.uniform(-0.05, 0.03) * size
             elif before is not None:
                 x = before[1] + before[0].shape[1] + rng.uniform(*gap_limits[closeness]) * size
             if x > width - 0.3 * ink.shape[1]:
                 break
-            sheet.put(ink, x, y, hand.ink, digit)
+            sheet.put(ink, x, y, hand.ink, token if isinstance(token, int) else -1)
             before = (ink, x, y)
+
+    def _token(
+        self,
+        token: int | np.ndarray,
+        size: float,
+        hand: Hand,
+        rng: np.random.Generator,
+        raised: bool,
+    ) -> tuple[np.ndarray, float]:
+        """Draws a digit or another glyph. Returns its ink and its distance from the top in pixels."""
+        if not isinstance(token, int):
+            ink = drawn_glyph(token, size / GLYPH_HEIGHT * rng.uniform(0.8, 1.5), hand, rng)
+            return ink, (size - ink.shape[0]) * rng.choice([0.5, 1.0]) + rng.normal(0, 2)
+        own_size, y = size * np.exp(rng.normal(0, 0.07)), rng.normal(0, 0.04) * size
+        if raised and rng.random() < 0.15:
+            own_size *= rng.uniform(0.45, 0.75)
+            y -= rng.uniform(0.5, 0.9) * size
+        ink = self._digit(token, own_size, hand, rng)
+        return ink, y + size - ink.shape[0]
 
     def _expression(self, sheet: Sheet, rng: np.random.Generator) -> None:
         """Writes lines of digits among signs, letters and words."""
@@ -220,11 +228,10 @@ class PageWriter:
     def _form(self, sheet: Sheet, rng: np.random.Generator) -> None:
         """Draws a form field with a label beside or above it, and writes digits in the field."""
         hand = random_hand(rng)
-        height, width = sheet.grey.shape
+        height = sheet.grey.shape[0]
         size = self._size(sheet, rng, 14, 50)
         cell_width, cell_height = size * rng.uniform(1.0, 1.8), size * rng.uniform(1.15, 1.8)
         x0, y0 = rng.uniform(-0.5, 1.0) * size, rng.uniform(0, max(1, height - cell_height))
-        line, opacity = int(rng.integers(1, 3)), rng.uniform(0.2, 1)
         label = self.bank.words[rng.integers(len(self.bank.words))]
         printed = random_hand(rng)
         text = drawn_glyph(label, size / GLYPH_HEIGHT * rng.uniform(0.4, 1), printed, rng)
@@ -233,18 +240,8 @@ class PageWriter:
         else:
             sheet.put(text, x0, y0 + (cell_height - text.shape[0]) / 2, printed.ink)
             x0 += text.shape[1] + rng.uniform(0.2, 0.6) * size
-        ruling = np.zeros((height, width), np.float32)
         count = int(rng.integers(1, 9))
-        kind = rng.choice(["cells", "comb", "frame"])
-        for index in range(count + 1):
-            x = round(x0 + index * cell_width)
-            if kind != "frame" or index in (0, count):
-                top = y0 + (0.6 * cell_height if kind == "comb" else 0)
-                cv2.line(ruling, (x, round(top)), (x, round(y0 + cell_height)), 1.0, line)
-        right = round(x0 + count * cell_width)
-        for y in (y0, y0 + cell_height) if kind != "comb" else (y0 + cell_height,):
-            cv2.line(ruling, (round(x0), round(y)), (right, round(y)), 1.0, line)
-        sheet.grey *= 1 - opacity * ruling
+        draw_boxes(sheet, x0, y0, cell_width, cell_height, count, rng)
         for index in range(count):
             if rng.random() < 0.85:
                 digit = int(rng.integers(10))

@@ -111,8 +111,7 @@ def train(
     if place:  # the weights are distributed over all devices; prediction needs them on one
         network = _built(run, network)
     temperature = fit_temperature(_predicted(network, images), labels)
-    test = _predicted(network, network_input(dataset.test_images))
-    report = evaluate(apply_temperature(test, temperature), dataset.test_labels)
+    report = _tested(network, temperature, dataset)
     return Result(network, saver.history, len(train_part), temperature, report)
 
 
@@ -139,6 +138,12 @@ def _fit(
         callbacks=[MildEpochs(recipe.mild_share), *callbacks],
         verbose=0,  # the callbacks show the progress
     )
+
+
+def _tested(network: keras.Model, temperature: float, dataset: Dataset) -> Report:
+    """Evaluates a network with calibrated probabilities on the test images."""
+    probabilities = _predicted(network, network_input(dataset.test_images))
+    return evaluate(apply_temperature(probabilities, temperature), dataset.test_labels)
 
 
 def _predicted(network: keras.Model, images: np.ndarray) -> np.ndarray:

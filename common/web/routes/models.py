@@ -15,6 +15,7 @@ from common.web.routes.keeping import NOT_HERE
 from common.web.training import Trainer
 
 NOT_DELETABLE = refusal(409, "The model was not trained on the web page, or it is in use.")
+UNDELETABLE = "Only unused models that were trained on the web page can be deleted."
 
 
 def model_routes(trainer: Trainer, classifiers: Classifiers) -> APIRouter:
@@ -60,9 +61,7 @@ def model_routes(trainer: Trainer, classifiers: Classifiers) -> APIRouter:
         if choice is None:
             raise HTTPException(404, UNKNOWN_MODEL)
         if not is_deletable(choice):
-            raise HTTPException(
-                409, "Only unused models that were trained on the web page can be deleted."
-            )
+            raise HTTPException(409, UNDELETABLE)
         classifiers.delete(model)
         return listed(request)
 
