@@ -188,7 +188,7 @@ class PageWriter:
         rng: np.random.Generator,
         raised: bool,
     ) -> tuple[np.ndarray, float]:
-        """Draws a digit or another glyph. Returns its ink and its distance from the top in pixels."""
+        """Draws a token. Returns its ink and its distance from the top of the line in pixels."""
         if not isinstance(token, int):
             ink = drawn_glyph(token, size / GLYPH_HEIGHT * rng.uniform(0.8, 1.5), hand, rng)
             return ink, (size - ink.shape[0]) * rng.choice([0.5, 1.0]) + rng.normal(0, 2)

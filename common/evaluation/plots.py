@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from common.evaluation.figures import printable_lines, save_figure, set_title
 from common.evaluation.metrics import CALIBRATION_BINS, Report, reliability, wilson_interval
@@ -15,6 +15,8 @@ from common.evaluation.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
 GALLERY_COLUMNS = 8
 GALLERY_ROWS = 5
 GALLERY_SHOWN = GALLERY_COLUMNS * GALLERY_ROWS
+RECALL_STARTS = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
+"""Values above 0 at which the recall axis may start; a fifth of the rest is a round number."""
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 
 
@@ -153,11 +155,10 @@ def plot_recall(report: Report, title: str, path: Path) -> None:
 def _limit_shares(axes: Axes, shares: Sequence[float]) -> None:
     """Starts the recall axis above 0 if all recalls are high, and says so in its label."""
     least = min(shares, default=0.0)
-    start = max(0.0, 1 - 2 * (1 - least))  # the shortest bar is half as high as a bar for 100 %
-    start = int(100 * min(start, 0.99) + 1e-6) / 100 if start > 0.5 else 0.0
+    wanted = 1 - 2 * (1 - least)  # the shortest bar is then half as high as a bar for 100 %
+    start = max([start for start in RECALL_STARTS if start <= wanted + 1e-6], default=0.0)
     axes.set_ylim(start, start + 1.18 * (1 - start))
-    ticks = MaxNLocator(5).tick_values(start, 1)
-    axes.set_yticks([tick for tick in ticks if start <= tick <= 1])
+    axes.set_yticks(np.linspace(start, 1, 6))
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     axes.set_ylabel(f"recall (the axis starts at {start:.0%})" if start else "recall")
 
