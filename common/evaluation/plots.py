@@ -159,7 +159,7 @@ def _limit_shares(axes: Axes, shares: Sequence[float]) -> None:
     start = max([start for start in RECALL_STARTS if start <= wanted + 1e-6], default=0.0)
     axes.set_ylim(start, start + 1.18 * (1 - start))
     axes.set_yticks(np.linspace(start, 1, 6))
-    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=1 if start > 0.95 else 0))
     axes.set_ylabel(f"recall (the axis starts at {start:.0%})" if start else "recall")
 
 
