@@ -260,18 +260,26 @@ class DigitRecognizer:
         best = shares.argmax(axis=1)
         if len(set(best)) < len(marks):
             return []
-        return [_agreement(mark, found[i].scores) for mark, i in zip(marks, best, strict=True)]
+        scores = np.stack([found[i].scores for i in best])
+        if len(marks) == 1:  # no line supports it, so the classifier judges whether it is a digit
+            return [_agreement(marks[0], scores[0])]
+        return list(map(_agreement, marks, scores, self._likely(marks, scores)))
 
     def _with_scores(self, glyphs: list[Glyph]) -> list[DigitReading]:
         """Reads the digits that the finder found, using its scores as well as the classifier."""
         if not glyphs:
             return []
         scores = np.stack([glyph.scores for glyph in glyphs])
-        best = scores.max(axis=1)
-        boxes = _sides([glyph.box for glyph in glyphs])
-        likely = detection_probability(best, line_support(boxes, best, self.settings))
-        likely = np.where([glyph.ink.any() for glyph in glyphs], likely, 0)
+        likely = np.where([glyph.ink.any() for glyph in glyphs], self._likely(glyphs, scores), 0)
         return list(map(_agreement, self._classified(glyphs), scores, likely))
+
+    def _likely(
+        self, marks: Sequence[Glyph] | Sequence[DigitReading], scores: np.ndarray
+    ) -> np.ndarray:
+        """Returns the probability that each mark is a digit, float (N,), from its scores."""
+        best = scores.max(axis=1)
+        boxes = _sides([mark.box for mark in marks])
+        return detection_probability(best, line_support(boxes, best, self.settings))
 
     def _classified(self, glyphs: list[Glyph]) -> list[DigitReading]:
         """Reads each mark with the classifier alone."""

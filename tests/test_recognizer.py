@@ -6,9 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from common.data.datasets import Dataset
+from common.data.glyphs import bundled_fonts
 from common.data.handwriting import draw_digit, write_page
 from common.images.contents import ImageError
 from common.images.conversion import grey_page
@@ -52,6 +53,13 @@ def test_the_slashes_of_a_date_are_signs_and_not_digits(recognizer: DigitRecogni
     assert reading.text == "21112026"
     assert [number.raw for number in reading.numbers if number.raw] == ["21/11/2026"]
     assert [mark.digit for mark in reading.left_out] == [1, 1]
+
+
+def test_a_printed_comma_is_not_a_digit(recognizer: DigitRecognizer) -> None:
+    page = Image.new("L", (120, 60), 255)
+    font = next(font for font in bundled_fonts() if font.getname() == ("DejaVu Sans Mono", "Book"))
+    ImageDraw.Draw(page).text((20, 20), "4,683", 0, font.font_variant(size=20))
+    assert recognizer.read(page).text == "4683"
 
 
 @pytest.fixture(scope="module")
