@@ -150,7 +150,7 @@ def _parts(boxes: np.ndarray, height: float, settings: Settings) -> list[tuple[i
     order = (boxes[:, 2] * boxes[:, 3]).argsort(kind="stable")
     starts, ends = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
     pairs = []
-    for place, small in enumerate(order):
+    for place, small in enumerate(order[:-1]):
         others = order[place + 1 :]
         shared = np.minimum(ends[others], ends[small]) - np.maximum(starts[others], starts[small])
         whole = np.maximum(ends[others], ends[small]) - np.minimum(starts[others], starts[small])
@@ -169,6 +169,8 @@ def _enclosing(boxes: np.ndarray) -> Box:
 
 def _overlap(boxes: list[Box]) -> bool:
     """Checks whether any two boxes overlap."""
+    if len(boxes) < 2:
+        return False
     sides = np.array([(box.x, box.y, box.width, box.height) for box in boxes]).reshape(-1, 4)
     shares, _ = overlaps(sides, sides)
     return bool((shares > 0).sum() > len(boxes))  # each box overlaps itself

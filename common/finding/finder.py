@@ -26,7 +26,7 @@ from common.storage.loading import Finder
 MAX_PEAKS = 20_000  # maximum per page, over all scales; a digit has about five
 MAX_DETECTIONS = 2_000  # maximum per page
 MAX_SIDE = 1536  # pixels; maximum longer side of the page at the largest scale
-MAX_PIXELS = 2**20  # per call of the network, whose memory use grows with the number of pixels
+MAX_PIXELS = 3 * 2**18  # per call of the network, whose memory use grows with the number of pixels
 OVERLAP = 3 * STRIDE  # pixels of context above and below each band of a large page
 MAX_ENLARGEMENT = 3.0  # largest scale of small pages
 STEP = 2**0.5  # ratio of successive scales; averaging several scales reduces errors

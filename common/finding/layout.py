@@ -70,8 +70,8 @@ def lines_of(places: Sequence[Placed]) -> list[list[int]]:
     Returns:
         One list of indices into `places` for each line, in reading order.
     """
-    if not places:
-        return []
+    if len(places) < 2:
+        return [[index] for index in range(len(places))]
     centers = np.array([(p.x + p.width / 2, p.y + p.height / 2) for p in places])
     heights = np.array([p.height for p in places])
     level = centers[:, 1] - _tilt(centers, heights) * centers[:, 0]
@@ -105,6 +105,8 @@ def numbers_of(places: Sequence[Placed]) -> list[int]:
     Returns:
         For each box, the index of its number on the line, counted from 0.
     """
+    if len(places) == 1:
+        return [0]
     height = float(np.median([place.height for place in places]))
     centers = np.array([place.x + place.width / 2 for place in places])
     widths = np.maximum([place.width for place in places], MIN_WIDTH * height)

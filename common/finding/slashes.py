@@ -55,6 +55,8 @@ def comparisons(
         and below its two neighbours, as shares of the median digit height on the line, and how much
         more it leans to the right than the digits of the line.
     """
+    if len(digits) < 2:  # nothing stands between two digits
+        return {}
     ones = {index: mark.box for index, mark in enumerate(marks) if mark.digit == 1}
     found: dict[int, np.ndarray] = {}
     for places in lines_of([digit.box for digit in digits]) if ones else []:

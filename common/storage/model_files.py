@@ -71,7 +71,7 @@ class Predictor:
                 f"{self.path} returns numbers that are not finite. Train the model again, or use "
                 "another one."
             )
-        is_probability = outputs.min() >= 0 and np.allclose(outputs.sum(axis=1), 1, atol=1e-3)
+        is_probability = outputs.min() >= 0 and (np.abs(outputs.sum(axis=1) - 1) <= 1e-3).all()
         probabilities = outputs if is_probability else softmax(outputs)
         return apply_temperature(probabilities, self.temperature)
 
