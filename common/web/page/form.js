@@ -16,8 +16,9 @@ let template = null; // file name of the image
 let chosen = null;
 let isSaved = true;
 
-function say(message) {
+function say(message, isProblem = false) {
   byId("status").textContent = message;
+  byId("status").classList.toggle("problem", isProblem);
 }
 
 function change(newFields) {
@@ -51,7 +52,7 @@ async function open(file) {
     const some = count === 1 ? "1 box or comb found." : `${count} boxes and combs found.`;
     say(count ? some : none);
   } catch (error) {
-    if (mine === opened) say(error.message);
+    if (mine === opened) say(error.message, true);
   }
 }
 
@@ -103,11 +104,11 @@ async function save() {
   try {
     const problem = await problemOf(text);
     if (problem) {
-      say(problem);
+      say(problem, true);
       return;
     }
   } catch (error) {
-    say(error.message);
+    say(error.message, true);
     return;
   }
   const link = document.createElement("a");
