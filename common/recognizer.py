@@ -16,7 +16,7 @@ from common.finding.hints import hint
 from common.finding.inks import cut_out
 from common.finding.layout import Placed, in_lines
 from common.finding.orientation import rotation_of, turned, turned_back
-from common.finding.overlap import overlaps
+from common.finding.overlap import best_matches
 from common.finding.settings import SETTINGS
 from common.finding.signs import SURE_SLASH, Slash
 from common.finding.slashes import slash_probabilities
@@ -254,11 +254,8 @@ class DigitRecognizer:
         Returns an empty list unless each mark matches a different digit found by the finder.
         """
         boxes = [digit.box if isinstance(digit, Glyph) else digit for digit in found]
-        shares, _ = overlaps(_sides([mark.box for mark in marks]), _sides(boxes))
-        if not shares.size or not (shares > self.settings.max_overlap).any(axis=1).all():
-            return []
-        best = shares.argmax(axis=1)
-        if len(set(best)) < len(marks):
+        best = best_matches(_sides([mark.box for mark in marks]), _sides(boxes), self.settings)
+        if best is None:
             return []
         scores = np.stack([found[i].scores for i in best])
         if len(marks) == 1:  # no line supports it, so the classifier judges whether it is a digit
