@@ -1,14 +1,12 @@
 """Draws the pictures that `predict_image.py` saves or shows, and writes the review page."""
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from common.evaluation import annotation
-from common.files import shown
 from common.images.listing import Source, real_paths
 from common.reading import Reading
 from common.recognizer import DigitRecognizer
@@ -23,7 +21,7 @@ def make_drawer(
 ) -> Iterator[Drawer]:
     """Provides a function that draws what --save, --show, --explain and --review ask for.
 
-    The review page is written when the block ends. Afterwards, the paths are printed on stderr.
+    The review page is written when the block ends.
 
     Yields:
         A function of an image and its reading. It raises `UserError` if the image cannot be read
@@ -67,11 +65,3 @@ def make_drawer(
     finally:
         if review:
             review.write()
-    saved = (
-        ("The annotated images are in", arguments.save),
-        ("The explanations are in", arguments.explain),
-        ("The review page is", review and review.path),
-    )
-    for text, path in saved:
-        if path:
-            print(f"{text} {shown(path)}.", file=sys.stderr)
