@@ -171,7 +171,7 @@ def _overlap(boxes: list[Box]) -> bool:
     """Checks whether any two boxes overlap."""
     if len(boxes) < 2:
         return False
-    sides = np.array([(box.x, box.y, box.width, box.height) for box in boxes]).reshape(-1, 4)
+    sides = np.array([(box.x, box.y, box.width, box.height) for box in boxes])
     shares, _ = overlaps(sides, sides)
     return bool((shares > 0).sum() > len(boxes))  # each box overlaps itself
 

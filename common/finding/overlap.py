@@ -36,8 +36,8 @@ def best_matches(marks: np.ndarray, digits: np.ndarray, settings: Settings) -> n
     Returns:
         Indices into `digits`, int (N,). None unless each mark matches a different digit.
     """
-    shared, areas, _ = _areas(marks, digits)
-    shares, _ = overlaps(marks, digits)
+    shared, areas, other_areas = _areas(marks, digits)
+    shares = shared / (areas + other_areas - shared)
     is_match = (shares > settings.max_overlap) & (shared > settings.max_inside * areas)
     if not is_match.size or not is_match.any(axis=1).all():
         return None

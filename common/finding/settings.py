@@ -26,8 +26,8 @@ class Settings:
         min_peak: Finder: minimum probability of a peak in the heat maps.
         max_overlap: Finder: maximum intersection over union of the boxes of two different digits.
         max_inside: Finder: maximum share of the smaller of two boxes that is inside the other one.
-            If the share is larger, the less likely detection is removed.
-            Also the minimum share of a mark on a drawing that the matching digit covers.
+            If the share is larger, the less likely detection is removed. Also the minimum share of
+            a mark on a drawing that the matching digit covers.
         ink_margin: Finder: width of the margin around a digit's box that may also contain ink of
             the digit, as a share of the box's longer side.
         min_ink: Finder: minimum mean probability of ink in a connected component of a digit.
