@@ -25,6 +25,7 @@ from common.finding.context import line_support
 from common.finding.finder import find
 from common.finding.orientation import rotation_of
 from common.finding.settings import SETTINGS
+from common.reading import sides_of
 from common.storage.loading import Finder
 from common.storage.model_files import PRETRAINED_FINDER, load_finder
 
@@ -71,7 +72,7 @@ def detections(finder: Finder, pages: int) -> tuple[np.ndarray, np.ndarray, np.n
             found = find(page.image, finder)
             if not found or rotation_of(page.image, finder, found, SETTINGS):
                 continue
-            boxes = np.array([(mark.x, mark.y, mark.width, mark.height) for mark in found])
+            boxes = sides_of(found)
             best = np.array([mark.score for mark in found])
             matches = {number for number, _ in matched_boxes(boxes, page.boxes)}
             scores.append(best)

@@ -1,9 +1,10 @@
 """Data types that all packages share: boxes, digits, numbers and readings, and their JSON forms."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import reduce
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -43,6 +44,28 @@ class Box:
     def enlarged(self, factor: float) -> "Box":
         """Scales the box for an image that is enlarged by `factor`."""
         return Box(*(round(side * factor) for side in (self.x, self.y, self.width, self.height)))
+
+
+class Placed(Protocol):
+    """Any object with the position and the size of a box on a page, in pixels."""
+
+    @property
+    def x(self) -> float: ...  # noqa: D102
+
+    @property
+    def y(self) -> float: ...  # noqa: D102
+
+    @property
+    def width(self) -> float: ...  # noqa: D102
+
+    @property
+    def height(self) -> float: ...  # noqa: D102
+
+
+def sides_of(boxes: Sequence[Placed]) -> np.ndarray:
+    """Returns boxes as an array, float (N, 4): x, y, width, height."""
+    sides = [(box.x, box.y, box.width, box.height) for box in boxes]
+    return np.array(sides, float).reshape(-1, 4)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from common.finding.drawings import all_ink, drawn_marks
 from common.finding.finder import MAX_SIDE, Detection, find, find_at, peaks_at, scale_for
 from common.finding.hints import hint
 from common.finding.inks import cut_out
-from common.finding.layout import Placed, in_lines
+from common.finding.layout import in_lines
 from common.finding.orientation import rotation_of, turned, turned_back
 from common.finding.overlap import best_matches
 from common.finding.settings import SETTINGS
@@ -23,7 +23,7 @@ from common.finding.slashes import slash_probabilities
 from common.images.contents import ImageError, failures_named, name_of
 from common.images.conversion import ImageSource, grey_page
 from common.preprocessing import digit_picture, network_input
-from common.reading import Box, DigitReading, Glyph, ModelsRecord, Reading
+from common.reading import Box, DigitReading, Glyph, ModelsRecord, Reading, sides_of
 from common.storage.model_files import (
     PRETRAINED_FINDER,
     chosen_model,
@@ -254,7 +254,7 @@ class DigitRecognizer:
         Returns an empty list unless each mark matches a different digit found by the finder.
         """
         boxes = [digit.box if isinstance(digit, Glyph) else digit for digit in found]
-        best = best_matches(_sides([mark.box for mark in marks]), _sides(boxes), self.settings)
+        best = best_matches(sides_of([mark.box for mark in marks]), sides_of(boxes), self.settings)
         if best is None:
             return []
         scores = np.stack([found[i].scores for i in best])
@@ -275,7 +275,7 @@ class DigitRecognizer:
     ) -> np.ndarray:
         """Returns the probability that each mark is a digit, float (N,), from its scores."""
         best = scores.max(axis=1)
-        boxes = _sides([mark.box for mark in marks])
+        boxes = sides_of([mark.box for mark in marks])
         return detection_probability(best, line_support(boxes, best, self.settings))
 
     def _classified(self, glyphs: list[Glyph]) -> list[DigitReading]:
@@ -338,9 +338,3 @@ def _most_likely(probabilities: np.ndarray, likely: float, box: Box) -> DigitRea
     digit = int(probabilities.argmax())
     confidence = float(probabilities[digit] * likely)
     return DigitReading(digit, confidence, 0, box, tuple(probabilities.tolist()))
-
-
-def _sides(boxes: Sequence[Placed]) -> np.ndarray:
-    """Returns boxes as float (N, 4): x, y, width, height."""
-    sides = [(box.x, box.y, box.width, box.height) for box in boxes]
-    return np.array(sides, float).reshape(-1, 4)

@@ -14,7 +14,7 @@ from common.data.evaluation_pages import CONDITIONS, condition_pages
 from common.evaluation.scores import Misread, Outcome, ReadingReport, report_of
 from common.images.decoding import read_image
 from common.preprocessing import resized
-from common.reading import Reading
+from common.reading import Reading, sides_of
 from common.recognizer import DigitRecognizer
 
 LABELS_FILE = "labels.csv"
@@ -171,8 +171,7 @@ def _labelled_image(path: Path, number: int, row: dict[str, str | None]) -> Labe
 def _outcome(
     group: str, written: str, reading: Reading, true_boxes: np.ndarray | None = None
 ) -> Outcome:
-    boxes = [(d.box.x, d.box.y, d.box.width, d.box.height) for d in reading.digits]
-    found = np.array(boxes, np.float64).reshape(-1, 4)
+    found = sides_of([digit.box for digit in reading.digits])
     digits = tuple(digit.digit for digit in reading.digits)
     confidences = tuple(digit.confidence for digit in reading.digits)
     return Outcome(group, written, "/".join(reading.lines), digits, found, true_boxes, confidences)

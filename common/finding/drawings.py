@@ -10,7 +10,7 @@ import numpy as np
 from common.finding.overlap import overlaps
 from common.finding.settings import SETTINGS, Settings
 from common.preprocessing import resized
-from common.reading import Box, Glyph
+from common.reading import Box, Glyph, sides_of
 
 MAX_MARKS = 200  # an image with more marks is not treated as a drawing
 MAX_SIDE = 2000  # pixels; larger drawings are reduced first
@@ -171,7 +171,7 @@ def _overlap(boxes: list[Box]) -> bool:
     """Checks whether any two boxes overlap."""
     if len(boxes) < 2:
         return False
-    sides = np.array([(box.x, box.y, box.width, box.height) for box in boxes])
+    sides = sides_of(boxes)
     shares, _ = overlaps(sides, sides)
     return bool((shares > 0).sum() > len(boxes))  # each box overlaps itself
 

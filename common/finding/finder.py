@@ -21,6 +21,7 @@ from common.finding.encoding import (
 )
 from common.finding.overlap import overlaps
 from common.finding.settings import SETTINGS, Settings
+from common.reading import sides_of
 from common.storage.loading import Finder
 
 MAX_PEAKS = 20_000  # maximum per page, over all scales; a digit has about five
@@ -104,7 +105,7 @@ def find_at(
     """Finds the digits on a page like `find`, but at the given scales."""
     peaks = [peak for scale in scales for peak in peaks_at(page, scale, finder, settings)]
     peaks = sorted(peaks, key=lambda peak: -peak.score)[:MAX_PEAKS]
-    boxes = np.array([(peak.x, peak.y, peak.width, peak.height) for peak in peaks]).reshape(-1, 4)
+    boxes = sides_of(peaks)
     scores = np.array([peak.scores for peak in peaks]).reshape(-1, 10)
     levels = np.array([peak.level.scale for peak in peaks])
     areas = boxes[:, 2] * boxes[:, 3]

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 
 from common.finding.signs import Slash, signs_after
-from common.reading import DigitReading
+from common.reading import DigitReading, Placed
 
 MAX_TILT = 0.7  # slope, 35 degrees; steeper slopes between digits are not those of a line
 MAX_DISTANCE = 3.0  # digit heights; neighbours farther away are not used to estimate the tilt
@@ -17,22 +16,6 @@ MAX_DISTANCE = 3.0  # digit heights; neighbours farther away are not used to est
 MIN_GAP = 0.8  # smaller gaps never separate numbers
 MIN_EXCESS = 0.4  # a gap between numbers exceeds the usual gap inside numbers by at least this
 MIN_WIDTH = 0.5  # minimum width of digits when gaps are measured; 1s are written as if wider
-
-
-class Placed(Protocol):
-    """Any object with the position and the size of a box on a page, in pixels."""
-
-    @property
-    def x(self) -> float: ...  # noqa: D102
-
-    @property
-    def y(self) -> float: ...  # noqa: D102
-
-    @property
-    def width(self) -> float: ...  # noqa: D102
-
-    @property
-    def height(self) -> float: ...  # noqa: D102
 
 
 def in_lines(
