@@ -90,7 +90,8 @@ def drawn_glyph(
         rng: Random number generator for the variation between glyphs.
 
     Returns:
-        The ink, float32 (height, width), 0 to 1, cropped to its bounding box.
+        The ink, float32 (height, width), 0 to 1, cropped to its bounding box. If there is no ink
+        left, a single pixel.
     """
     pen = abs(hand.pen)
     glyph = np.pad(glyph, pen + 2)
@@ -122,7 +123,7 @@ def drawn_glyph(
     if hand.gaps and min(ink.shape) > 12:  # smaller strokes would fall apart
         ink = ink * (1 - _gaps(ink.shape, hand.gaps, rng))
     left, top, width, height = cv2.boundingRect((ink > INK_LEVEL).astype(np.uint8))
-    return ink[top : top + height, left : left + width]
+    return ink[top : top + max(height, 1), left : left + max(width, 1)]
 
 
 def _gaps(shape: tuple[int, ...], share: float, rng: np.random.Generator) -> np.ndarray:

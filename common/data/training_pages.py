@@ -168,8 +168,6 @@ class PageWriter:
         length = int(rng.integers(1, 12))
         for token in tokens[:length]:
             ink, y = self._token(token, size, hand, rng, raised)
-            if 0 in ink.shape:
-                continue
             y += top + tilt * (x - width / 2)
             if before is not None and closeness == "touching" and rng.random() < 0.75:
                 x = touching_x(before, ink, y) + rng.uniform(-0.05, 0.03) * size

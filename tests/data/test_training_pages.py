@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from common.data.page_batches import PageSource, make_batch, make_writer
+from common.data.sheet import drawn_glyph, random_hand
 from common.data.training_pages import PageWriter
 from common.finding.encoding import TARGETS
 
@@ -44,6 +45,12 @@ def test_boxes_enclose_the_ink_of_their_digits(writer: PageWriter) -> None:
                 assert (columns.min(), rows.min()) == (x, y)
                 assert (columns.max() + 1, rows.max() + 1) == (x + width, y + height)
     assert digits > 40
+
+
+def test_a_glyph_whose_ink_disappears_is_a_single_pixel() -> None:
+    faint = np.full((30, 20), 20, np.uint8)  # too faint for a pen stroke
+    rng = np.random.default_rng(0)
+    assert all(drawn_glyph(faint, 1.0, random_hand(rng), rng).shape == (1, 1) for _ in range(20))
 
 
 def test_labelled_digits_are_visible(writer: PageWriter) -> None:
